@@ -1,0 +1,88 @@
+# The real Claude Code releases that the tests drive, as native binaries. POSIX sh,
+# to be sourced after setup.sh; only tests need it.
+
+claude_oldest=2.1.197 # the oldest release that FlowLoom supports
+
+# claude_platform: print this machine's name in the vendor's packages.
+claude_platform() {
+    case "$(uname -s)/$(uname -m)" in
+        Linux/x86_64 | Linux/amd64) _platform=linux-x64 ;;
+        Linux/aarch64 | Linux/arm64) _platform=linux-arm64 ;;
+        Darwin/arm64) _platform=darwin-arm64 ;;
+        Darwin/x86_64) _platform=darwin-x64 ;;
+        *) return 1 ;;
+    esac
+    for _musl in /lib/ld-musl-*; do
+        [ -e "$_musl" ] && [ ! -e /lib64/ld-linux-x86-64.so.2 ] && [ ! -e /lib/ld-linux-aarch64.so.1 ] &&
+            _platform=$_platform-musl && break
+    done
+    printf '%s\n' "$_platform"
+}
+
+# claude_cache: print a folder that we can write, outside of the clone if possible.
+claude_cache() {
+    _cache=${XDG_CACHE_HOME:-${HOME:+$HOME/.cache}}
+    for _folder in ${_cache:+"$_cache/flowloom-test/claude"} "$root/.cache/claude"; do
+        mkdir -p "$_folder" 2>/dev/null && [ -w "$_folder" ] && printf '%s\n' "$_folder" && return 0
+    done
+    die "cannot write to $root/.cache"
+}
+
+ensure_npm() {
+    have npm && have node && return 0
+    apt_install ca-certificates nodejs npm && have npm
+}
+
+# claude_releases: print the two releases to test, the oldest and today's newest.
+# False when the newest cannot be learnt; prints the newest one at hand then.
+claude_releases() {
+    _newest=''
+    _cache=$(claude_cache) || exit 1
+    if _platform=$(claude_platform) && ensure_npm; then
+        _newest=$(npm view "@anthropic-ai/claude-code-$_platform" version --cache "$_cache/npm" --logs-max=0 \
+            --fetch-timeout=30000 --fetch-retry-mintimeout=1000 --fetch-retry-maxtimeout=5000 2>/dev/null </dev/null) || _newest=''
+    fi
+    if [ -n "$_newest" ]; then
+        printf '%s %s\n' "$claude_oldest" "$_newest"
+        return 0
+    fi
+    _newest=$(find "$_cache" -mindepth 1 -maxdepth 1 -type d -name '[0-9]*' -exec basename {} \; |
+        sort -t. -k1,1n -k2,2n -k3,3n | tail -n 1)
+    [ "$_newest" = "$claude_oldest" ] && _newest=''
+    printf '%s\n' "$claude_oldest${_newest:+ $_newest}"
+    return 1
+}
+
+# claude_binary VERSION: print the path of that release's binary, fetched if need be.
+# False when it cannot be had.
+claude_binary() {
+    _cache=$(claude_cache) || exit 1
+    _binary=$_cache/$1/claude
+    [ -x "$_binary" ] || locked "$_cache/$1.lock" _fetch_claude "$1" || return 1
+    printf '%s\n' "$_binary"
+}
+
+_fetch_claude() {
+    [ -x "$_cache/$1/claude" ] && return 0 # another run was faster
+    _platform=$(claude_platform) && ensure_npm || return 1
+    _package=claude-code-$_platform
+    say "fetching Claude Code $1 ($_platform) ..."
+    _new=$_cache/$1.new # ours alone, under the lock; what a killed run left there goes
+    rm -rf "$_new" && mkdir "$_new" || return 1
+    # A HOME and an npm cache of its own: nothing of the user's is read or kept.
+    # The binary is put in place only once it has answered, and by a rename.
+    if mkdir "$_new/home" "$_new/ready" &&
+        npm install --prefix "$_new" --cache "$_new/npm" --no-save --no-package-lock --no-audit --no-fund \
+            --ignore-scripts --loglevel=error --logs-max=0 --fetch-retry-mintimeout=1000 --fetch-retry-maxtimeout=10000 \
+            "@anthropic-ai/$_package@$1" </dev/null >"$_new/log" 2>&1 &&
+        mv "$_new/node_modules/@anthropic-ai/$_package/claude" "$_new/ready/claude" &&
+        HOME=$_new/home DISABLE_AUTOUPDATER=1 "$_new/ready/claude" --version 2>>"$_new/log" </dev/null |
+            grep -qF "$1" &&
+        mv "$_new/ready" "$_cache/$1"; then
+        rm -rf "$_new"
+        return 0
+    fi
+    say "Claude Code $1 cannot be had: $(grep -vi '^npm warn' "$_new/log" | head -n 1)"
+    rm -rf "$_new"
+    return 1
+}

@@ -1,0 +1,5 @@
+"""`python -m flowloom` is `flowloom`."""
+
+from flowloom.cli import main
+
+main()

@@ -1,0 +1,250 @@
+"""One named agent: what it is doing, what its window shows, and how it is stopped."""
+
+from __future__ import annotations
+
+import os
+import re
+
+from flowloom import files, git, paths, procs, providers, spool, status, tasks, turns
+from flowloom.clock import wall_s
+from flowloom.errors import DamagedFile, NoSuchAgent
+from flowloom.logs import log
+from flowloom.states import Event, State, Step
+from flowloom.tmux import Tmux
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from flowloom.providers import Provider, Screen
+    from flowloom.records import Status
+    from flowloom.tmux import Look, Window
+
+DEATHS_WITHIN_S = 120.0
+# Claude Code is gone 0.3 s after /exit; a SessionEnd hook of the user's has 1.5 s.
+LEAVE_S = 5.0
+SAYS_LATE_S = 0.7
+TRANSCRIPT_TAIL_BYTES = 16_000_000
+
+
+def named(name: str, directory: str) -> Agent:
+    """Return the agent that `name` means in `directory`: `planning` is this project's, `planning@site` that one's.
+
+    Raises:
+        BadName: it is no name.
+        NoSuchAgent: the project after the `@` is unknown.
+    """
+    short, _, slug = name.partition("@")
+    paths.check_name(short)
+    if not slug:
+        return Agent(paths.agent_dir(paths.project_slug(git.project_root(directory)), short))
+    if not re.fullmatch(r"[a-z0-9_-]{1,40}", slug) or paths.project_root(slug) is None:
+        raise NoSuchAgent(f"there is no project {slug!r} with agents")
+    return Agent(paths.agent_dir(slug, short))
+
+
+def known() -> list[Agent]:
+    """Return every agent there is a record of."""
+    return [Agent(directory) for directory in paths.agent_dirs()]
+
+
+def survey() -> list[tuple[Agent, Status | None]]:
+    """Return every agent with its reconciled status, None for one whose status is damaged; one listing a server."""
+    listed: dict[str, dict[str, Window]] = {}
+    found: list[tuple[Agent, Status | None]] = []
+    for agent in known():
+        try:
+            spool.drain(agent.directory, agent.provider().NAME)
+            now = agent.status()
+            if now["status"] not in (State.OFFLINE, State.FAILED):
+                if now["socket"] not in listed:
+                    listed[now["socket"]] = {window.pane_id: window for window in Tmux(now["socket"]).windows()}
+                now = agent._compare(now, listed[now["socket"]].get(now["pane_id"] or ""))
+        except DamagedFile as error:
+            log(paths.home(), "error", "survey", str(error))
+            found.append((agent, None))
+        else:
+            found.append((agent, now))
+    return found
+
+
+class Agent:
+    """One agent by its folder. Cheap to make; reads what it needs when it is asked."""
+
+    def __init__(self, directory: str) -> None:
+        self.directory = directory
+        slug, self.name = directory.rsplit("/", 2)[-2:]
+        self.slug = slug
+        self.agent_id = f"{self.name}@{slug}"
+
+    # What is known.
+
+    def spec(self) -> dict[str, Any] | None:
+        """Return how the agent was started: provider, role, dir, args; None if it never was."""
+        return files.read_json(f"{self.directory}/agent.json")
+
+    def status(self) -> Status:
+        """Return the status as it stands on disk.
+
+        Raises:
+            NoSuchAgent: it was never started.
+            DamagedFile: its status cannot be believed.
+        """
+        now = status.read(self.directory)
+        if now is None:
+            raise NoSuchAgent(f"there is no agent {self.agent_id}")
+        return now
+
+    def provider(self) -> Provider:
+        """Return the provider of the agent's program."""
+        spec = self.spec() or {}
+        return providers.find(str(spec.get("provider", "claude")))
+
+    def tmux(self, now: Status) -> Tmux:
+        """Return the tmux server that the agent's window is on."""
+        return Tmux(now["socket"] or "default")
+
+    # Looking.
+
+    def reconcile(self, *, thorough: bool = False, binary: str = "claude") -> tuple[Status, Look | None]:
+        """Bring the status in line with what is really there; return it with a fresh look at the window.
+
+        By events, under the lock: a dead or vanished window, an idle session
+        that no hook told of. With `thorough` the documented but slow question to
+        Claude Code is asked where its own file says nothing.
+        """
+        spool.drain(self.directory, self.provider().NAME)
+        now = self.status()
+        if now["status"] in (State.OFFLINE, State.FAILED):
+            return now, None
+        look = self.tmux(now).look(now["pane_id"]) if now["pane_id"] else None
+        return self._compare(now, look, thorough=thorough, binary=binary), look
+
+    def _compare(self, now: Status, seen: Look | Window | None, *, thorough: bool = False, binary: str = "") -> Status:
+        """Return the status as it is after `seen`, a look at the agent's window or a line of a listing."""
+        if seen is None or seen.dead or seen.agent_id != self.agent_id:
+            self._gone(now, seen)
+            return self.status()
+        said = self.session_says(now, thorough=thorough, binary=binary)
+        # Its file follows its hooks, or they it, by up to 0.2 s.
+        settled = wall_s() - max(now["since"], now["last_active"]) > SAYS_LATE_S
+        if not settled or not now["up"]:
+            return now
+        if said == "idle" and now["status"] in (State.WORKING, State.BLOCKED):
+            self._quiet(now["seq"], self.provider())
+        elif said == "busy" and now["status"] is State.BLOCKED:
+            with status.lock(self.directory):
+                fresh = self.status()
+                if fresh["seq"] == now["seq"]:
+                    turns.goes_on(self.directory, fresh, "goes on after an answer")
+        else:
+            return now
+        return self.status()
+
+    def _gone(self, seen: Status, look: Look | Window | None) -> None:
+        with status.lock(self.directory):
+            now = self.status()
+            if now["pane_id"] != seen["pane_id"] or now["pid"] != seen["pid"]:
+                return  # it was started anew since
+            if now["status"] in (State.OFFLINE, State.FAILED):
+                return
+            code = "" if look is None or look.exit_status is None else f" (exit {look.exit_status})"
+            why = "its window is gone" if look is None else f"its program ended{code}"
+            recent = [at for at in now["deaths"] if wall_s() - at < DEATHS_WITHIN_S]
+            turns.leave(self.directory, now, Event.GONE, why)
+            status.note(self.directory, now, deaths=[*recent, wall_s()])
+
+    def _quiet(self, seq: int, provider: Provider) -> None:
+        with status.lock(self.directory):
+            now = self.status()
+            if now["seq"] != seq:
+                return  # a hook was faster: look again
+            turn = now["turn"]
+            task = tasks.find(turn["task"]) if turn else None
+            if task and not tasks.ended(task) and turn and turn["whose"] == "task" and now["transcript"]:
+                found = provider.reply_in_transcript(files.tail(now["transcript"], TRANSCRIPT_TAIL_BYTES), task["task_id"])
+                if found is not None:
+                    task["recovered"] = True
+                    tasks.complete(task, found, "recovered from the transcript; its Stop hook was lost")
+            turns.quiet(self.directory, now, "its turn was interrupted in its window (Esc)")
+
+    def settle_lost(self, task_id: str) -> None:
+        """End a task that its agent had taken and that no longer runs there: its end was never reported."""
+        now = self.status()
+        provider = self.provider()
+        found = provider.reply_in_transcript(files.tail(now["transcript"] or "", TRANSCRIPT_TAIL_BYTES), task_id)
+        with status.lock(self.directory):
+            task = tasks.read(task_id)
+            if tasks.ended(task):
+                return
+            if found is None:
+                tasks.note_step(task, Step.INTERRUPTED, "its turn ended without a word from the agent")
+            else:
+                task["recovered"] = True
+                tasks.complete(task, found, "recovered from the transcript; its Stop hook was lost")
+
+    def session_says(self, now: Status, *, thorough: bool = False, binary: str = "claude") -> str:
+        """Return what the program itself says of its session: busy, waiting, idle, or nothing."""
+        pid = now["pid"]
+        if not pid:
+            return ""
+        provider = self.provider()
+        raw = files.read(provider.session_file(self._environment(), pid))
+        said = provider.read_sessions(raw.decode(errors="replace"), pid) if raw else ""
+        if said or not thorough:
+            return said
+        command = provider.sessions_command(binary)
+        printed = procs.output(command, timeout_s=5.0) if command else None
+        return provider.read_sessions(printed, pid) if printed else ""
+
+    def _environment(self) -> dict[str, str]:
+        """Return the variables that say where the agent's program keeps its sessions, as they were at its start."""
+        known = files.read_json(f"{self.directory}/environment.json") or {}
+        return {**os.environ, **{str(key): str(value) for key, value in known.items()}}
+
+    def read_screen(self, look: Look) -> Screen:
+        """Return what the window shows, in the provider's reading."""
+        return self.provider().read_screen(look.screen)
+
+    # Stopping.
+
+    def stop(self) -> str:
+        """Ask the agent to leave, wait LEAVE_S, then end it, and close its window; return how it went."""
+        now, look = self.reconcile()
+        tmux = self.tmux(now)
+        pane = now["pane_id"]
+        how = "was not running"
+        if look is not None and pane:
+            how = "left"
+            if self.read_screen(look)["kind"] == "box" and now["status"] in (State.IDLE, State.PARKED):
+                self._ask_to_leave(tmux, pane)
+            if procs.alive(now["pid"]) and now["pid"]:
+                how = "was ended"
+                procs.end(now["pid"], grace_s=2.0)
+        with status.lock(self.directory):
+            fresh = self.status()
+            if fresh["status"] is not State.OFFLINE:
+                turns.leave(self.directory, fresh, Event.END, "stopped")
+            if pane:
+                last = tmux.look(pane)
+                if last and last.agent_id == self.agent_id:
+                    tmux.close_window(last.window_id)
+            status.note(self.directory, fresh, window_id=None, pane_id=None, deaths=[])
+        return how
+
+    def _ask_to_leave(self, tmux: Tmux, pane: str) -> None:
+        look = tmux.look(pane)
+        now = self.status()
+        if look is None or look.dead:
+            return
+        draft = self.read_screen(look)["draft"]
+        if draft:
+            files.append(f"{self.directory}/drafts.txt", draft)
+            tmux.press(pane, *self.provider().CLEAR)
+        path = f"{self.directory}/leave"
+        files.write(path, self.provider().LEAVE.encode(), durable=False)
+        buffer = f"flowloom-{self.agent_id}"
+        tmux.load({buffer: path})
+        tmux.paste(pane, [buffer], enter=False)
+        tmux.press(pane, "Enter")
+        procs.await_end(now["pid"], timeout_s=LEAVE_S)

@@ -1,0 +1,48 @@
+"""What is none of our errors: a report file, one sentence, exit 70."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+import traceback
+
+from flowloom import __version__, files, paths
+from flowloom.errors import FlowLoomError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+EXIT_CODE = 70
+
+
+def reported(run: Callable[[], int], where: str) -> int:
+    """Return what `run` returns; for a bug of ours write a report, say where it lies, and return 70.
+
+    Raises:
+        FlowLoomError: an expected outcome, for the face to tell.
+    """
+    try:
+        return run()
+    except FlowLoomError:
+        raise
+    except Exception as error:  # noqa: BLE001 - the one place where a bug becomes a report
+        text = (
+            f"FlowLoom {__version__}, Python {sys.version.split()[0]}, {sys.platform}\n"
+            f"in {where}: {' '.join(sys.argv[1:])}\n\n{traceback.format_exc()}"
+        )
+        path = _write(text)
+        sys.stderr.write(f"flowloom: a bug of FlowLoom's ({type(error).__name__}: {error}); the report is in {path}\n")
+        return EXIT_CODE
+
+
+def _write(text: str) -> str:
+    path = f"{paths.home()}/log/bug-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.txt"
+    try:
+        files.ensure_dir(os.path.dirname(path))
+        files.write(path, text.encode("utf-8", "replace"))
+    except OSError:
+        sys.stderr.write(text)
+        return "the lines above (the state folder cannot be written)"
+    return path

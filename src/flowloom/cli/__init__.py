@@ -1,0 +1,70 @@
+"""The command line."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from typing import Annotated
+
+import click
+import typer
+
+from flowloom import __version__, bugs
+from flowloom.errors import FlowLoomError
+
+app = typer.Typer(
+    name="flowloom",
+    help="A staff of long-lived Claude Code agents in tmux: start them, ask them, watch them.",
+    no_args_is_help=True,
+    add_completion=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"flowloom {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Say the version.")] = False,
+) -> None:
+    """A staff of long-lived Claude Code agents in tmux: start them, ask them, watch them."""
+
+
+def main() -> None:
+    """Run the command line and exit with its outcome."""
+    from flowloom.cli import agents, tasks  # noqa: F401, PLC0415 - they add their commands to `app`
+
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    try:
+        code = bugs.reported(_run, "cli")
+    except FlowLoomError as error:
+        say(error)
+        code = error.exit_code
+    sys.exit(code)
+
+
+def _run() -> int:
+    try:
+        result = app(standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        typer.echo(error.format_message())
+        return 2
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        return 130
+    return result if isinstance(result, int) else 0
+
+
+def say(error: FlowLoomError) -> None:
+    """Tell an error and what to do next, on stderr."""
+    sys.stderr.write(f"flowloom: {error}\n")
+    if error.hint:
+        sys.stderr.write(f"  {error.hint}\n")

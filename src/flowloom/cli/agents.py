@@ -1,0 +1,157 @@
+"""Commands about agents: start, stop, agents, attach."""
+
+from __future__ import annotations
+
+import os
+import select
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from flowloom import files, git, launch, paths, settings, tmux
+from flowloom.agents import Agent, known, named, survey
+from flowloom.cli import app
+from flowloom.cli import published
+from flowloom.clock import Deadline, wall_s
+from flowloom.errors import AgentFailed, Blocked, NoSuchAgent, TimedOut, UsageError
+from flowloom.startup import Startup
+from flowloom.states import State
+from flowloom.wait_screen import age
+
+if TYPE_CHECKING:
+    from flowloom.records import Status
+
+START_TIMEOUT_S = 120.0
+Name = Annotated[str, typer.Argument(help="The agent: planning, or planning@site for that of another project.")]
+
+
+@app.command(context_settings={"allow_interspersed_args": True})
+def start(
+    name: Name,
+    args: Annotated[list[str] | None, typer.Argument(help="After --: arguments for the agent's program.")] = None,
+    provider: Annotated[str | None, typer.Option(help="The agent's program: claude or echo.")] = None,
+    directory: Annotated[str | None, typer.Option("--dir", help="Where it works; the project by default.")] = None,
+    trust: Annotated[
+        bool, typer.Option("--trust", help="Answer Claude Code's question whether it may trust that folder with yes.")
+    ] = False,
+    timeout: Annotated[float, typer.Option(help="Seconds to wait until it is ready.")] = START_TIMEOUT_S,
+) -> int:
+    """Start an agent in a window of its own and wait until it is ready."""
+    root = git.project_root(os.getcwd())
+    agent = named(name, os.getcwd())
+    chosen = settings.load(root)
+    home_root = paths.project_root(agent.slug) or root
+    launch.prepare(agent, chosen, root=home_root, provider=provider, directory=directory, args=args, trust=trust)
+    agent.reconcile()
+    launch.spawn(agent, chosen)
+    now = _await_ready(agent, Deadline(timeout))
+    sys.stderr.write(f"{agent.agent_id} is {now['status']} in window {now['window_id']} of {chosen.session}\n")
+    return 0
+
+
+def _await_ready(agent: Agent, deadline: Deadline) -> Status:
+    """Wait until an agent that was spawned is ready; a question on its screen is told and ends the wait at the deadline."""
+    startup = Startup(agent)
+    told = ""
+    wake_fd, wake_path = files.open_wake(agent.directory)
+    try:
+        while True:
+            now, look = agent.reconcile()
+            if now["status"] is State.OFFLINE:
+                raise AgentFailed(f"{agent.agent_id} did not come up: {now['why']}", hint=f"see: flowloom attach {agent.name}")
+            if now["up"] and now["status"] not in (State.STARTING, State.BLOCKED):
+                return now
+            question = startup.step(now, look)[0] if look else None
+            if question and question["text"] != told:
+                told = question["text"]
+                sys.stderr.write(f"{agent.agent_id} is blocked on {question['kind']}: {told}\n  {question['how']}: flowloom attach {agent.name}\n")
+            if deadline.over():
+                if question:
+                    raise Blocked(f"{agent.agent_id} is blocked on {question['kind']}", hint=f"flowloom attach {agent.name}")
+                raise TimedOut(f"{agent.agent_id} is not ready yet", hint=f"flowloom attach {agent.name}")
+            select.select([wake_fd], [], [], deadline.within_s(0.25 if question else 0.03))
+            _read_all(wake_fd)
+    finally:
+        os.close(wake_fd)
+        os.unlink(wake_path)
+
+
+def _read_all(descriptor: int) -> None:
+    try:
+        os.read(descriptor, 4096)
+    except BlockingIOError:
+        return
+
+
+@app.command()
+def stop(
+    name: Annotated[str | None, typer.Argument(help="The agent.")] = None,
+    all_agents: Annotated[bool, typer.Option("--all", help="Stop every agent.")] = False,
+) -> int:
+    """Ask an agent to leave, wait, then end it; its conversation is kept."""
+    if (name is None) == (not all_agents):
+        raise UsageError("name one agent, or say --all", hint="flowloom agents lists them")
+    chosen = [named(name, os.getcwd())] if name else known()
+    for agent in chosen:
+        if agent.spec() is None:
+            raise NoSuchAgent(f"there is no agent {agent.agent_id}")
+        how = agent.stop()
+        if name or how != "was not running":
+            sys.stderr.write(f"{agent.agent_id} {how}\n")
+    return 0
+
+
+@app.command("agents")
+def list_agents(
+    as_json: Annotated[bool, typer.Option("--json", help="As a JSON document.")] = False,
+) -> int:
+    """List the agents, with what each is doing."""
+    found = survey()
+    for agent, status in found:
+        if status is None:
+            sys.stderr.write(f"flowloom: {agent.directory}/status.json is damaged; move it away and start the agent again\n")
+    rows = [status for _, status in found if status is not None]
+    if as_json:
+        typer.echo(published.Agents(agents=[published.agent(row) for row in rows]).model_dump_json(indent=1))
+    elif rows:
+        _table(rows)
+    else:
+        sys.stderr.write("no agents yet; start one: flowloom start planning\n")
+    return 0
+
+
+def _table(rows: list[Status]) -> None:
+    from rich.console import Console  # noqa: PLC0415 - 50 ms, for this table only
+    from rich.table import Table  # noqa: PLC0415
+
+    colours = {"idle": "green", "working": "cyan", "blocked": "bold yellow", "failed": "red", "offline": "dim", "parked": "blue"}
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for title in ("AGENT", "STATUS", "SINCE", "TASK", "WINDOW", "WHY"):
+        table.add_column(title, no_wrap=title != "WHY")
+    for row in rows:
+        since = age(int(wall_s() - row["since"])) if row["since"] else "-"
+        table.add_row(
+            row["agent_id"],
+            f"[{colours.get(row['status'], '')}]{row['status']}[/]" if row["status"] in colours else row["status"],
+            since,
+            row["current_task"] or "-",
+            row["window_id"] or "-",
+            row["why"].replace("[", "\\["),
+        )
+    Console(highlight=False).print(table)
+
+
+@app.command()
+def attach(name: Name) -> int:
+    """Show an agent's window on this terminal; detach with the tmux prefix and d."""
+    agent = named(name, os.getcwd())
+    now, _ = agent.reconcile()
+    port = agent.tmux(now)
+    window = next((window for window in port.windows() if window.pane_id == now["pane_id"]), None)
+    if window is None or window.agent_id != agent.agent_id:
+        raise NoSuchAgent(f"{agent.agent_id} has no window; it is {now['status']}", hint=f"start it: flowloom start {name}")
+    command = port.attach_command(window.session, window.window_id, os.environ.get("TMUX"))
+    environment = dict(os.environ) if "switch-client" in command else tmux.outside()
+    sys.stdout.flush()
+    os.execvpe(command[0], command, environment)

@@ -1,0 +1,295 @@
+"""Commands about tasks: ask, wait, reply, tasks, cancel."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from flowloom import coordinator, files, git, launch, paths, settings, tasks
+from flowloom.agents import Agent, named
+from flowloom.cli import app
+from flowloom.clock import Deadline, wall_s
+from flowloom.errors import Blocked, DamagedFile, FlowLoomError, NoSuchTask, Stopped, TimedOut, UsageError
+from flowloom.states import State, Step
+from flowloom.wait_screen import age
+
+if TYPE_CHECKING:
+    from flowloom.coordinator import Carrier, View
+    from flowloom.records import Task
+
+Json = Annotated[bool, typer.Option("--json", help="As a JSON document.")]
+Timeout = Annotated[float | None, typer.Option(help="Seconds to wait; the task goes on afterwards.", min=0)]
+TaskId = Annotated[str, typer.Argument(help="The task's id.")]
+
+
+class Notices:
+    """Tells on stderr what a person has to know while a command waits; each thing once."""
+
+    def __init__(self) -> None:
+        self.told = ""
+
+    def __call__(self, view: View) -> bool:
+        said = view.says
+        if view.question and view.agent and view.agent["status"] is State.BLOCKED:
+            agent = view.agent
+            said = f"{agent['agent_id']} is blocked on {view.question['kind']}: {view.question['text']}; answer with: flowloom attach {agent['name']}"
+        elif view.phase == "in line":
+            said = f"in line, {view.ahead} before it"
+        if said and said != self.told:
+            sys.stderr.write(f"flowloom: {said}\n")
+            sys.stderr.flush()
+        self.told = said or self.told
+        return True
+
+
+@app.command()
+def ask(
+    name: Annotated[str, typer.Argument(help="The agent; it is started if it does not run.")],
+    prompt: Annotated[str, typer.Argument(help="What it is to do; - reads it from stdin.")] = "-",
+    timeout: Timeout = None,
+    no_wait: Annotated[bool, typer.Option("--no-wait", help="Print the task's id and return.")] = False,
+    as_json: Json = False,
+) -> int:
+    """Give an agent a task and print its reply."""
+    here = os.getcwd()
+    root = git.project_root(here)
+    agent = named(name, here)
+    chosen = settings.load(root)
+    text = _stdin() if prompt == "-" else prompt
+    launch.prepare(agent, chosen, root=paths.project_root(agent.slug) or root)
+    asker, kind = coordinator.asked_by()
+    task = coordinator.ask(agent, text, asker=asker, asker_kind=kind)
+    carrier = coordinator.Carrier(task["task_id"], chosen)
+    try:
+        if no_wait:
+            coordinator.leave(carrier, left=True)
+            typer.echo(task["task_id"])
+            return 0
+        if sys.stderr.isatty():
+            sys.stderr.write(f"flowloom: task {task['task_id']} for {agent.agent_id}\n")
+        _wait_for(carrier, Deadline(timeout if timeout is not None else chosen.timeout_s))
+        return _print(task["task_id"], as_json=as_json)
+    finally:
+        carrier.close()
+
+
+def _stdin() -> str:
+    if sys.stdin.isatty():
+        sys.stderr.write("flowloom: reading the prompt from the terminal; end it with Ctrl-D\n")
+    return sys.stdin.buffer.read().decode("utf-8", "surrogateescape")
+
+
+def _wait_for(carrier: Carrier, deadline: Deadline) -> None:
+    """Wait for one task's end; whatever ends the wait, the task goes on.
+
+    Raises:
+        Stopped, TimedOut, Blocked: the wait ended before the task did.
+    """
+    goes_on = f"it goes on; wait again: flowloom wait {carrier.task_id}"
+    try:
+        view = coordinator.await_end(carrier, deadline, Notices())
+    except KeyboardInterrupt as error:
+        coordinator.leave(carrier, left=True)
+        raise Stopped(f"stopped waiting for task {carrier.task_id}", hint=goes_on) from error
+    if view is not None and not view.provisional:
+        return
+    coordinator.leave(carrier, left=True)
+    if view is not None:
+        return
+    now = carrier.agent.status()
+    if now["status"] is State.BLOCKED and now["question"]:
+        raise Blocked(
+            f"{carrier.agent.agent_id} is blocked on {now['question']['kind']}: {now['question']['text']}",
+            hint=f"answer it: flowloom attach {carrier.agent.name}; {goes_on}",
+        )
+    raise TimedOut(f"no reply from {carrier.agent.agent_id} in time (it is {now['status']})", hint=goes_on)
+
+
+def _print(task_id: str, *, as_json: bool, now: bool = False) -> int:
+    """Print a task's reply, byte for byte; its provisional one where there is no other."""
+    task = tasks.read(task_id)
+    reply = tasks.reply_of(task_id)
+    provisional = False
+    if reply is None and (now or task["status"] is Step.PARKED):
+        reply = tasks.provisional_of(task_id)
+        provisional = reply is not None
+    if reply is None and now:
+        reply = files.read(f"{paths.task_dir(task_id)}/partial.md")
+    if as_json:
+        from flowloom.cli import published  # noqa: PLC0415 - pydantic, 60 ms
+
+        text = None if reply is None else reply.decode("utf-8", "replace")
+        shown = published.task(task, paths.task_dir(task_id))
+        typer.echo(published.Answer(task=shown, text=text, provisional=provisional).model_dump_json(indent=1))
+        if reply is None:
+            return coordinator.failure(task).exit_code
+    elif reply is None:
+        raise coordinator.failure(task)
+    else:
+        sys.stdout.buffer.write(reply)
+        if reply and not reply.endswith(b"\n") and sys.stdout.isatty():
+            sys.stdout.buffer.write(b"\n")
+        sys.stdout.buffer.flush()
+    if provisional:
+        sys.stderr.write(f"flowloom: provisional: background work of task {task_id} goes on\n")
+    else:
+        coordinator.mark_read(task_id)
+    _remarks(tasks.read(task_id))
+    return 0
+
+
+def _remarks(task: Task) -> None:
+    for on, what in (
+        (task["altered"], "what the agent was given is not exactly your prompt: somebody typed in its window"),
+        (task["shared"], "the reply also answers something else that was typed in its window"),
+        (task["recovered"], "the reply was recovered from the transcript"),
+    ):
+        if on:
+            sys.stderr.write(f"flowloom: task {task['task_id']}: {what}\n")
+
+
+@app.command()
+def wait(
+    task_ids: Annotated[list[str], typer.Argument(help="The tasks' ids.")],
+    any_of: Annotated[bool, typer.Option("--any", help="Return when the first of them has ended.")] = False,
+    timeout: Timeout = None,
+    as_json: Json = False,
+) -> int:
+    """Wait for tasks and print their replies; a task that nobody waits for any more is carried on."""
+    deadline = Deadline(timeout)
+    for task_id in task_ids:
+        tasks.read(task_id)
+    carriers = [_carrier(task_id) for task_id in task_ids]
+    try:
+        ended = _wait_any(carriers, deadline) if any_of else None
+        if ended is not None:
+            carriers, rest = [ended], [carrier for carrier in carriers if carrier is not ended]
+            for carrier in rest:
+                coordinator.leave(carrier, left=True)
+                carrier.close()
+        return _wait_each(carriers, deadline, as_json=as_json, headed=len(task_ids) > 1)
+    finally:
+        for carrier in carriers:
+            carrier.close()
+
+
+def _carrier(task_id: str) -> Carrier:
+    agent = Agent(tasks.read(task_id)["agent_dir"])
+    return coordinator.Carrier(task_id, settings.load(paths.project_root(agent.slug) or os.getcwd()))
+
+
+def _wait_each(carriers: list[Carrier], deadline: Deadline, *, as_json: bool, headed: bool) -> int:
+    code = 0
+    for carrier in carriers:
+        try:
+            _wait_for(carrier, deadline)
+            if headed and not as_json:
+                typer.echo(f"== {carrier.agent.agent_id} (task {carrier.task_id})")
+            code = max(code, _print(carrier.task_id, as_json=as_json))
+            if headed and not as_json:
+                typer.echo()
+        except Stopped:
+            for other in carriers:
+                coordinator.leave(other, left=True)
+            raise
+        except FlowLoomError as error:
+            if not headed:
+                raise
+            sys.stderr.write(f"flowloom: {error}\n  {error.hint}\n")
+            code = max(code, error.exit_code)
+    return code
+
+
+def _wait_any(carriers: list[Carrier], deadline: Deadline) -> Carrier:
+    """Return the first of several that ends.
+
+    Raises:
+        TimedOut, Stopped: none did.
+    """
+    import select  # noqa: PLC0415 - only here
+
+    notices = [Notices() for _ in carriers]
+    try:
+        while not deadline.over():
+            views = [carrier.step() for carrier in carriers]
+            for carrier, view, notice in zip(carriers, views, notices, strict=True):
+                notice(view)
+                if view.ended:
+                    return carrier
+            limit_s = min(view.again_s for view in views)
+            select.select([carrier.wake_fd for carrier in carriers], [], [], deadline.within_s(limit_s))
+    except KeyboardInterrupt as error:
+        for carrier in carriers:
+            coordinator.leave(carrier, left=True)
+        raise Stopped("stopped waiting", hint="the tasks go on") from error
+    for carrier in carriers:
+        coordinator.leave(carrier, left=True)
+    raise TimedOut("none of the tasks has ended in time", hint="they go on; see: flowloom tasks")
+
+
+@app.command()
+def reply(
+    task_id: TaskId,
+    now: Annotated[bool, typer.Option("--now", help="Also what there is of an unfinished one.")] = False,
+    as_json: Json = False,
+) -> int:
+    """Print a task's reply."""
+    task = tasks.read(task_id)
+    agent = Agent(task["agent_dir"])
+    agent.reconcile()
+    task = tasks.read(task_id)
+    if not tasks.ended(task) and not now and tasks.reply_of(task_id) is None and task["status"] is not Step.PARKED:
+        raise FlowLoomError(f"task {task_id} has no reply yet: it is {task['status']}", hint=f"flowloom wait {task_id}")
+    return _print(task_id, as_json=as_json, now=now)
+
+
+@app.command("tasks")
+def list_tasks(
+    as_json: Json = False,
+    unread: Annotated[bool, typer.Option("--unread", help="Only those with a reply that nobody has read.")] = False,
+    limit: Annotated[int, typer.Option("--limit", "-n", help="At most so many, the newest.", min=1)] = 20,
+) -> int:
+    """List the tasks, the newest last."""
+    found = []
+    for task_id in tasks.all_ids():
+        try:
+            found.append(tasks.read(task_id))
+        except NoSuchTask:
+            continue  # its folder is just being made
+        except DamagedFile as error:
+            sys.stderr.write(f"flowloom: {error}\n")
+    found.sort(key=lambda task: task["created"])
+    if unread:
+        found = [task for task in found if task["status"] is Step.DONE and task["read"] is None]
+    shown = found if as_json else found[-limit:]
+    if as_json:
+        from flowloom.cli import published  # noqa: PLC0415 - pydantic, 60 ms
+
+        listed = [published.task(task, paths.task_dir(task["task_id"])) for task in shown]
+        typer.echo(published.Tasks(tasks=listed).model_dump_json(indent=1))
+        return 0
+    for task in shown:
+        words = " ".join(tasks.prompt_of(task).split())
+        mark = "unread" if task["status"] is Step.DONE and task["read"] is None else ""
+        line = f"{task['task_id']}  {task['agent_id']:<20} {task['status']:<11} {age(int(wall_s() - task['created'])):>12}  {mark:<6}  {words}"
+        typer.echo(line[: _columns()])
+    return 0
+
+
+def _columns() -> int:
+    return os.get_terminal_size().columns if sys.stdout.isatty() else 200
+
+
+@app.command()
+def cancel(task_id: TaskId) -> int:
+    """Take a task back: out of the line, or out of the agent's hands by an Esc in its window."""
+    task = tasks.read(task_id)
+    if tasks.ended(task):
+        raise UsageError(f"task {task_id} has ended already: it is {task['status']}", hint=f"flowloom reply {task_id}")
+    agent = Agent(task["agent_dir"])
+    chosen = settings.load(paths.project_root(agent.slug) or os.getcwd())
+    sys.stderr.write(f"task {task_id}: {coordinator.cancel(task_id, chosen)}\n")
+    return 0

@@ -1,0 +1,35 @@
+"""Time as an argument: deadlines and the two clocks."""
+
+from __future__ import annotations
+
+import time
+
+
+def wall_s() -> float:
+    """Return the time of day in seconds since the epoch: for people and for files."""
+    return time.time()
+
+
+def steady_s() -> float:
+    """Return seconds that only grow, the same for every process since boot: for waiting and for order."""
+    return time.monotonic()
+
+
+class Deadline:
+    """A point in time that is handed down to whoever waits; `None` seconds is never."""
+
+    def __init__(self, timeout_s: float | None) -> None:
+        self.at_s = None if timeout_s is None else steady_s() + timeout_s
+
+    def left_s(self) -> float | None:
+        """Return the seconds left, 0.0 when it is over, None when it never is."""
+        return None if self.at_s is None else max(0.0, self.at_s - steady_s())
+
+    def over(self) -> bool:
+        """Tell whether the time is up."""
+        return self.at_s is not None and steady_s() >= self.at_s
+
+    def within_s(self, limit_s: float) -> float:
+        """Return `limit_s` or what is left, whichever is shorter."""
+        left = self.left_s()
+        return limit_s if left is None else min(limit_s, left)

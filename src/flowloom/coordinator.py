@@ -1,0 +1,396 @@
+"""One task, carried from its place in line to its end.
+
+`Carrier.step` does what can be done now and returns what there is to see; it
+never blocks for long, so that a face can draw, read keys and wait between two
+steps on `Carrier.wake_fd` or for `View.again_s` seconds, whichever comes first.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+
+from flowloom import files, launch, line, paths, procs, status, tasks, turns
+from flowloom.agents import Agent
+from flowloom.clock import steady_s, wall_s
+from flowloom.delivery import Delivery
+from flowloom.errors import AgentFailed, UsageError
+from flowloom.startup import Startup
+from flowloom.states import ENDED, State, Step
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from flowloom.clock import Deadline
+    from flowloom.records import Question, Status, Task
+    from flowloom.settings import Settings
+    from flowloom.tmux import Look
+
+# How long a step may wait for a wake-up before it looks by itself. Only what no
+# hook reports depends on it: Esc, deaths, dialogs at the start.
+LOOK_AGAIN_S = 1.0
+STARTING_AGAIN_S = 0.05
+RECEIPT_AGAIN_S = 0.25
+# After a Stop the session is idle 30 ms later, unless a Stop hook of the user's sends it on.
+SETTLE_AGAIN_S = 0.01
+SETTLE_S = 0.3
+# Where the program's own file says nothing, the slow question is asked this often.
+THOROUGH_S = 2.0
+
+
+class View:
+    """What a person waiting for a task can be told now."""
+
+    def __init__(self, task: Task, now: Status | None) -> None:
+        self.task = task
+        self.agent = now
+        self.phase = "waiting"
+        self.ahead = 0
+        self.question: Question | None = now["question"] if now else None
+        self.says = ""
+        self.ended = False
+        self.provisional = False
+        self.again_s = LOOK_AGAIN_S
+
+
+class Carrier:
+    """Carries one task to its end; holds its place in line until `close`."""
+
+    def __init__(self, task_id: str, settings: Settings, *, inherited: int | None = None) -> None:
+        self.settings = settings
+        self.task_id = task_id
+        task = tasks.read(task_id)
+        self.agent = Agent(task["agent_dir"])
+        self.wake_fd, self._wake_path = files.open_wake(task["agent_dir"])
+        if inherited is None:
+            self.place = line.enter(task["agent_dir"], task_id)
+        else:
+            self.place = line.adopt(task["agent_dir"], task_id, inherited)
+        self._delivery: Delivery | None = None
+        self._thorough_at_s = steady_s()
+        self._looked_at_s = 0.0
+        self._settle_since_s: float | None = None
+        self._startup = Startup(self.agent)
+        self._quiet_since_s: float | None = None
+        self.waits_on = False
+
+    def wait_on(self) -> None:
+        """Wait for what the agent says next, to a person in its window, after its task was interrupted."""
+        self.waits_on = True
+        with status.lock(self.agent.directory):
+            status.note(self.agent.directory, self.agent.status(), adopt=self.task_id)
+
+    def close(self) -> None:
+        """Give up the place in line and the wake-up pipe."""
+        if self.place is not None:
+            self.place.leave()
+            self.place = None
+        os.close(self.wake_fd)
+        try:
+            os.unlink(self._wake_path)
+        except FileNotFoundError:
+            pass
+
+    def step(self) -> View:
+        """Do what can be done now and return what there is to see."""
+        self._drain_wake()
+        task = tasks.read(self.task_id)
+        if task["status"] is Step.DONE and self._settled(task):
+            return self._end(task)
+        if (task["status"] in ENDED - {Step.DONE} or task["status"] is Step.UNKNOWN) and not self.waits_on:
+            return self._end(task)
+        if self.place is None:
+            # Somebody else carries it: watch, and take over when they are gone.
+            self.place = line.enter(task["agent_dir"], self.task_id)
+        if self.place is None:
+            view = View(task, self.agent.status())
+            view.says = "another process carries this task; watching"
+            return view
+        if task["status"] in (Step.CREATED, Step.TYPED, Step.PASTED):
+            ahead = self.place.ahead()
+            if ahead:
+                view = View(task, self.agent.status())
+                view.phase, view.ahead, view.again_s = "in line", ahead, 0.5
+                return view
+        return self._carry(task)
+
+    def _end(self, task: Task) -> View:
+        view = View(task, self.agent.status())
+        view.phase, view.ended = "ended", True
+        return view
+
+    def _carry(self, task: Task) -> View:
+        """Bring the first in line on its way, by the state its agent is in."""
+        now, look = self._look(task)
+        task = tasks.read(self.task_id)
+        view = View(task, now)
+        if self.waits_on and task["status"] is not Step.DONE:
+            self._await_person(task, now, view)
+            return view
+        if (task["status"] in ENDED and task["status"] is not Step.DONE) or task["status"] is Step.UNKNOWN:
+            view.again_s = 0.0
+            return view
+        if task["status"] is Step.DONE:
+            view.phase, view.again_s = "settling", SETTLE_AGAIN_S
+            return view
+        if now["status"] in (State.OFFLINE, State.BACKOFF, State.FAILED):
+            self._start(task, now, view)
+        elif not now["up"] or now["status"] is State.STARTING:
+            self._await_start(now, look, view)
+        elif task["status"] in (Step.CREATED, Step.TYPED, Step.PASTED):
+            self._deliver(now, look, view)
+        else:
+            self._watch(task, now, view)
+        return view
+
+    def _look(self, task: Task) -> tuple[Status, Look | None]:
+        """Return the agent's status and a fresh look at its window, reconciled."""
+        at_s = steady_s()
+        thorough = task["status"] in (Step.ACCEPTED, Step.PARKED) and at_s - self._thorough_at_s >= THOROUGH_S
+        if thorough:
+            self._thorough_at_s = at_s
+        return self.agent.reconcile(thorough=thorough, binary=self.settings.claude)
+
+    def _start(self, task: Task, now: Status, view: View) -> None:
+        if launch.died_too_often(now):
+            why = f"{self.agent.agent_id} died {launch.DEATHS_LIMIT} times within two minutes; last: {now['why']}"
+            with status.lock(self.agent.directory):
+                tasks.note_step(tasks.read(self.task_id), Step.FAILED, why)
+            view.again_s = 0.0
+            return
+        if task["status"] in (Step.TYPED, Step.PASTED):
+            # It died with our text in its box or just submitted: what does its transcript say?
+            self._judge_dead(now)
+            view.again_s = 0.0
+            return
+        self._delivery = None
+        launch.spawn(self.agent, self.settings)
+        self._startup = Startup(self.agent)
+        view.phase, view.again_s = "starting", STARTING_AGAIN_S
+
+    def _judge_dead(self, now: Status) -> None:
+        with status.lock(self.agent.directory):
+            task = tasks.read(self.task_id)
+            if turns.in_transcript(now["transcript"], self.task_id):
+                tasks.note_step(task, Step.FAILED, f"the agent died while it worked on it ({now['why']})")
+            else:
+                tasks.note_step(task, Step.CREATED, "the agent died before it had it")
+
+    def _await_start(self, now: Status, look: Look | None, view: View) -> None:
+        view.phase, view.again_s = "starting", STARTING_AGAIN_S
+        if look is not None:
+            view.question, view.says = self._startup.step(now, look)
+            if view.question:
+                view.again_s = 0.25
+
+    def _deliver(self, now: Status, look: Look | None, view: View) -> None:
+        view.phase, view.again_s = "delivering", RECEIPT_AGAIN_S
+        if look is None:
+            return
+        if now["status"] is State.BLOCKED:
+            self._dialog_gone(now, look)
+            view.phase = "blocked"
+            return
+        if self._delivery is None:
+            self._delivery = Delivery(self.agent, self.task_id, self.settings)
+        self._delivery.step(now, look)
+        view.says = self._delivery.waits_for
+        view.task = tasks.read(self.task_id)
+
+    def _await_person(self, task: Task, now: Status, view: View) -> None:
+        """Watch a person go on with what was interrupted; the agent's next message is the reply."""
+        view.phase, view.says = "with a person", "the agent's next message in its window will be the reply"
+        if now["status"] in (State.OFFLINE, State.FAILED) or now["adopt"] != self.task_id:
+            self.waits_on = False
+
+    def _dialog_gone(self, now: Status, look: Look) -> None:
+        """Free an agent that was blocked by a question on its screen, once the box stands there again."""
+        if now["question"] and now["question"]["call"]:
+            return  # a permission: its own hooks, or its session, will tell
+        if self.agent.read_screen(look)["kind"] == "box":
+            with status.lock(self.agent.directory):
+                turns.box(self.agent.directory, self.agent.status())
+
+    def _watch(self, task: Task, now: Status, view: View) -> None:
+        """Wait for the end of the turn; hand a parked task's message over after a time."""
+        view.phase = "blocked" if now["status"] is State.BLOCKED else "working"
+        if task["status"] is Step.PARKED:
+            view.phase, view.provisional = "parked", True
+            parked_s = wall_s() - task["journal"][-1]["at"]
+            if parked_s >= self.settings.park_s:
+                view.ended = True
+            view.again_s = min(LOOK_AGAIN_S, max(0.0, self.settings.park_s - parked_s))
+            return
+        turn = now["turn"]
+        if now["status"] in (State.IDLE, State.PARKED) or (turn is not None and turn["task"] != self.task_id):
+            # Its agent is free or has gone on, and it has no end: its Stop was lost.
+            if self._quiet_since_s is None:
+                self._quiet_since_s = steady_s()
+            elif steady_s() - self._quiet_since_s > 3.0 and self.task_id not in now["queued"]:
+                self.agent.settle_lost(self.task_id)
+        else:
+            self._quiet_since_s = None
+
+    def _settled(self, task: Task) -> bool:
+        """Tell whether the turn that brought the reply is really over: the session idle again."""
+        now = self.agent.status()
+        if now["status"] in (State.OFFLINE, State.FAILED):
+            return True
+        said = self.agent.session_says(now)
+        if said != "busy":
+            return True
+        turn = now["turn"]
+        if turn is not None and turn["task"] != self.task_id:
+            return True  # busy with something else already
+        if self._settle_since_s is None:
+            self._settle_since_s = steady_s()
+        elif steady_s() - self._settle_since_s > SETTLE_S and now["status"] is State.IDLE:
+            with status.lock(self.agent.directory):
+                fresh = self.agent.status()
+                if fresh["seq"] == now["seq"]:
+                    turns.goes_on(self.agent.directory, fresh, "a Stop hook sent its turn on")
+        return False
+
+    def _drain_wake(self) -> None:
+        try:
+            os.read(self.wake_fd, 4096)
+        except BlockingIOError:
+            return
+
+
+def await_end(
+    carrier: Carrier,
+    deadline: Deadline,
+    on_view: Callable[[View], bool],
+    *,
+    fds: Sequence[int] = (),
+) -> View | None:
+    """Step until the task has ended, the deadline is over (None), or `on_view` returns False (None).
+
+    `on_view` sees every view, and is called at once when one of `fds` can be read.
+    """
+    while True:
+        view = carrier.step()
+        if not on_view(view):
+            return None
+        if view.ended:
+            return view
+        if deadline.over():
+            return None
+        ready, _, _ = select.select([carrier.wake_fd, *fds], [], [], deadline.within_s(view.again_s))
+        if any(fd in ready for fd in fds) and not on_view(view):
+            return None
+
+
+def ask(agent: Agent, prompt: str, *, asker: str, asker_kind: str) -> Task:
+    """Open a task for an agent that is prepared; the prompt is on disk when this returns.
+
+    Raises:
+        UsageError: there is nothing to ask, or the agent would wait for itself.
+    """
+    if not prompt.strip():
+        raise UsageError("the prompt is empty", hint=f"say what {agent.name} is to do")
+    if asker_kind == "agent":
+        _refuse_circle(agent, asker)
+    task = tasks.open_task(agent.agent_id, agent.directory, prompt, asker=asker, asker_kind=asker_kind)
+    files.ensure_dir(f"{agent.directory}/drafts")
+    files.write(f"{agent.directory}/drafts/{task['prompt_sha256']}", task["task_id"].encode(), durable=False)
+    return task
+
+
+def _refuse_circle(agent: Agent, asker: str) -> None:
+    """Refuse a task whose agent already waits, directly or through others, for who asks."""
+    seen = asker
+    for _ in range(20):
+        if seen == agent.agent_id:
+            raise UsageError(
+                f"{asker} cannot ask {agent.agent_id}: it would wait for itself",
+                hint="answer from what you know, or ask another agent",
+            )
+        directory = next((folder for folder in paths.agent_dirs() if Agent(folder).agent_id == seen), None)
+        now = status.read(directory) if directory else None
+        task = tasks.find(now["current_task"]) if now else None
+        if task is None or task["asker_kind"] != "agent":
+            return
+        seen = task["asker"]
+
+
+def former(agent: Agent, prompt: str) -> Task | None:
+    """Return the last task with the same prompt for this agent if it is unfinished or its reply was not read."""
+    digest = tasks.sha256(prompt.encode("utf-8", "surrogateescape"))
+    named = files.read(f"{agent.directory}/drafts/{digest}")
+    task = tasks.find(named.decode(errors="replace")) if named else None
+    if task is None or task["agent_id"] != agent.agent_id:
+        return None
+    unread = task["status"] is Step.DONE and task["read"] is None
+    return task if unread or not tasks.ended(task) else None
+
+
+def asked_by() -> tuple[str, str]:
+    """Return who asks, by the environment: an agent, the Chief's Bash tool, or a shell."""
+    agent = os.environ.get("FLOWLOOM_AGENT")
+    if agent:
+        return agent, "agent"
+    return ("chief", "chief") if os.environ.get("CLAUDECODE") else ("shell", "shell")
+
+
+def leave(carrier: Carrier, *, left: bool) -> None:
+    """Hand a task over to a process of its own that outlives us, with its place in line."""
+    with status.lock(carrier.agent.directory):
+        task = tasks.read(carrier.task_id)
+        task["left"] = left or task["left"]
+        tasks.write(task)
+    place = carrier.place
+    if place is None:
+        return
+    procs.detach("flowloom.waiter", [carrier.task_id, str(place.descriptor)], keep=[place.descriptor])
+    carrier.place = None
+    os.close(place.descriptor)
+
+
+def mark_read(task_id: str) -> None:
+    """Note that a task's reply has reached whoever asked."""
+    with status.lock(tasks.read(task_id)["agent_dir"]):
+        task = tasks.read(task_id)
+        if task["read"] is None:
+            task["read"] = round(wall_s(), 3)
+            tasks.write(task)
+
+
+def failure(task: Task) -> AgentFailed:
+    """Return the error for a task that ended without a reply, with what to do next."""
+    task_id, agent_id, name = task["task_id"], task["agent_id"], task["agent_id"].split("@")[0]
+    why = task["error"] or f"it is {task['status']}"
+    hint = {
+        Step.UNKNOWN: f"look at its window (flowloom attach {name}); then wait on (flowloom wait {task_id}) or send it again",
+        Step.INTERRUPTED: f"send it again, or go on with the agent in its window: flowloom attach {name}",
+        Step.CANCELLED: "send it again if it is still wanted",
+    }.get(task["status"], f"look at its window: flowloom attach {name}; the prompt is kept: flowloom tasks")
+    return AgentFailed(f"task {task_id} for {agent_id}: {why}", hint=hint)
+
+
+def cancel(task_id: str, settings: Settings) -> str:
+    """Take a task back: out of the line, or by Esc out of the agent's running turn; return what was done.
+
+    An agent that is interrupted stays ready, with its conversation.
+    """
+    task = tasks.read(task_id)
+    agent = Agent(task["agent_dir"])
+    now, look = agent.reconcile()
+    with status.lock(agent.directory):
+        task, now = tasks.read(task_id), agent.status()
+        if tasks.ended(task):
+            return f"it had ended: {task['status']}"
+        turn = now["turn"]
+        running = turn is not None and turn["task"] == task_id and now["status"] in (State.WORKING, State.BLOCKED)
+        tasks.note_step(task, Step.CANCELLED, "cancelled by the user")
+        if now["delivering"] == task_id:
+            status.note(agent.directory, now, delivering=None)
+    if running and look is not None and now["pane_id"]:
+        tmux = agent.tmux(now)
+        if look.in_mode:
+            tmux.leave_mode(now["pane_id"])
+        tmux.press(now["pane_id"], "Escape")
+        return "the agent was interrupted"
+    return "it will not be delivered"

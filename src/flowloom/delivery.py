@@ -1,0 +1,184 @@
+"""From the agent's empty box to its receipt: look, paste, press Enter, look again.
+
+Nothing is pasted twice on a guess. Who delivers holds the first place in line
+(`line.py`), so nobody else does; the agent's lock is taken only to write.
+"""
+
+from __future__ import annotations
+
+from flowloom import files, frame, paths, status, tasks, turns
+from flowloom.clock import steady_s
+from flowloom.logs import log
+from flowloom.states import State, Step
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from flowloom.agents import Agent
+    from flowloom.providers import Screen
+    from flowloom.records import Status, Task
+    from flowloom.settings import Settings
+    from flowloom.tmux import Look, Tmux
+
+# The receipt comes 30-100 ms after Enter; a user's own UserPromptSubmit hooks may hold it up to 30 s each.
+ENTER_AGAIN_S = 0.8
+ENTER_LIMIT = 4
+RECEIPT_S = 45.0
+# An idle box that shows nothing of ours, and no receipt: this long until we say that we do not know.
+LOST_S = 5.0
+
+
+class Delivery:
+    """One attempt to bring a task to its agent. `step` is called until the task is accepted or unknown."""
+
+    def __init__(self, agent: Agent, task_id: str, settings: Settings) -> None:
+        self.agent = agent
+        self.task_id = task_id
+        self.settings = settings
+        self.provider = agent.provider()
+        self.waits_for = ""
+        self._draft = ""
+        self._draft_since_s = 0.0
+        self._pressed = 0
+        self._pressed_at_s = 0.0
+        self._pasted_at_s = 0.0
+
+    def step(self, now: Status, look: Look) -> None:
+        """Do what the window allows now; sets `waits_for` where a person comes first."""
+        task = tasks.read(self.task_id)
+        screen = self.agent.read_screen(look)
+        self.waits_for = ""
+        if task["status"] is Step.CREATED:
+            if now["status"] in (State.IDLE, State.PARKED) and self._box_is_free(now, look, screen):
+                self._paste(task, now)
+        elif task["status"] in (Step.TYPED, Step.PASTED):
+            self._await_receipt(task, now, look, screen)
+
+    def _box_is_free(self, now: Status, look: Look, screen: Screen) -> bool:
+        """Clear the way to an empty box, a step a call; tell whether it is there."""
+        tmux, pane = self.agent.tmux(now), now["pane_id"] or ""
+        if look.in_mode:
+            # Somebody scrolls. Pasting would work, Enter would not.
+            if self._undisturbed(f"mode {look.screen}", "somebody scrolls in its window"):
+                tmux.leave_mode(pane)
+            return False
+        if screen["kind"] == "dialog":
+            with status.lock(self.agent.directory):
+                fresh = self.agent.status()
+                if screen["question"]:
+                    turns.dialog(self.agent.directory, fresh, screen["question"])
+            return False
+        if screen["kind"] == "view":
+            if self._undisturbed(f"view {look.screen}", "somebody looks at something else in its window"):
+                tmux.press(pane, *screen["keys"])
+            return False
+        if screen["kind"] != "box" or screen["busy"]:
+            return False
+        if screen["ours"]:
+            self._clear(tmux, pane, screen["ours"])
+            return False
+        if screen["draft"]:
+            if screen["stashed"]:
+                self.waits_for = "a draft stands in its box, and another one is stashed already: send or clear one"
+            elif self._undisturbed(f"draft {screen['draft']}", "somebody types in its window"):
+                files.append(f"{self.agent.directory}/drafts.txt", screen["draft"])
+                tmux.press(pane, *self.provider.STASH)
+            return False
+        return True
+
+    def _undisturbed(self, what: str, says: str) -> bool:
+        """Tell whether the window has looked the same for the time that a person's pause may take."""
+        if what != self._draft:
+            self._draft, self._draft_since_s = what, steady_s()
+        if steady_s() - self._draft_since_s >= self.settings.typing_pause_s:
+            self._draft = ""
+            return True
+        self.waits_for = says
+        return False
+
+    def _clear(self, tmux: Tmux, pane: str, task_id: str) -> None:
+        """Empty the box of our own text that was never submitted, and give its task back."""
+        with status.lock(self.agent.directory):
+            left = tasks.find(task_id)
+            if left and left["agent_id"] == self.agent.agent_id and left["status"] in (Step.TYPED, Step.PASTED, Step.UNKNOWN):
+                tasks.note_step(left, Step.CREATED, "found unsent in the box, and taken out of it")
+        tmux.press(pane, *self.provider.CLEAR)
+
+    def _paste(self, task: Task, now: Status) -> None:
+        agent, pane = self.agent, now["pane_id"] or ""
+        folder = paths.task_dir(self.task_id)
+        first = frame.first_line(self.task_id, task["asker"], prompt_path=turns.prompt_path(task))
+        body = frame.body(self.task_id, tasks.prompt_of(task))
+        files.write(f"{folder}/first", first.encode(), durable=False)
+        files.write(f"{folder}/body", body.encode(), durable=False)
+        with status.lock(agent.directory):
+            fresh, mine = agent.status(), tasks.read(self.task_id)
+            if fresh["seq"] != now["seq"] or mine["status"] is not Step.CREATED:
+                return  # something moved since the look: look again
+            tasks.note_step(mine, Step.TYPED, "its keys go out")
+            status.note(agent.directory, fresh, delivering=self.task_id)
+        tmux = agent.tmux(now)
+        buffers = {f"flowloom-{self.task_id}-1": f"{folder}/first", f"flowloom-{self.task_id}-2": f"{folder}/body"}
+        tmux.load(buffers)
+        at_once = self.provider.enter_at_once(now["release"])
+        taken = tmux.paste(pane, list(buffers), enter=at_once)
+        if taken and not at_once:
+            tmux.press(pane, "Enter")
+        with status.lock(agent.directory):
+            mine = tasks.read(self.task_id)
+            if taken:
+                tasks.note_step(mine, Step.PASTED, "all its keys are out")
+            else:
+                tasks.note_step(mine, Step.CREATED, "the window takes no input")
+        self._pressed, self._pressed_at_s = 1, steady_s()
+        self._pasted_at_s = self._pressed_at_s
+
+    def _await_receipt(self, task: Task, now: Status, look: Look, screen: Screen) -> None:
+        """Look why no receipt has come; press Enter again only where our text stands in the box."""
+        at_s = steady_s()
+        if not self._pasted_at_s:
+            # Somebody before us was killed over it: what does the window show?
+            self._pasted_at_s = self._pressed_at_s = at_s
+        if at_s - self._pressed_at_s < ENTER_AGAIN_S:
+            return
+        tmux, pane = self.agent.tmux(now), now["pane_id"] or ""
+        if look.in_mode:
+            tmux.leave_mode(pane)
+            return
+        if screen["kind"] == "dialog" and screen["question"]:
+            with status.lock(self.agent.directory):
+                turns.dialog(self.agent.directory, self.agent.status(), screen["question"])
+            return
+        if screen["kind"] == "box" and screen["ours"] == self.task_id and not screen["busy"]:
+            self._ours_in_the_box(task, tmux, pane, at_s)
+            return
+        waited_s = at_s - self._pasted_at_s
+        said = self.agent.session_says(now)
+        if waited_s < LOST_S or (waited_s < RECEIPT_S and (screen["busy"] or said == "busy")):
+            return
+        self._judge(now, look)
+
+    def _ours_in_the_box(self, task: Task, tmux: Tmux, pane: str, at_s: float) -> None:
+        whole = task["status"] is Step.PASTED
+        if whole and self._pressed < ENTER_LIMIT:
+            self._pressed, self._pressed_at_s = self._pressed + 1, at_s
+            tmux.press(pane, "Enter")
+            return
+        # Half of it, or an Enter that is never taken: out of the box, and anew.
+        self._pressed = 0
+        self._clear(tmux, pane, self.task_id)
+
+    def _judge(self, now: Status, look: Look) -> None:
+        """Decide about a delivery that nobody confirmed, by what the transcript and the window still show."""
+        with status.lock(self.agent.directory):
+            task, fresh = tasks.read(self.task_id), self.agent.status()
+            if task["status"] not in (Step.TYPED, Step.PASTED):
+                return
+            if turns.in_transcript(fresh["transcript"], self.task_id):
+                turns.found_accepted(self.agent.directory, fresh, task)
+            elif f"task {self.task_id} " not in self.agent.tmux(now).history(now["pane_id"] or ""):
+                tasks.note_step(task, Step.CREATED, "neither the window nor the transcript shows it: nothing was sent")
+            else:
+                why = "it was typed, and the agent never confirmed it"
+                tasks.note_step(task, Step.UNKNOWN, why)
+                status.note(self.agent.directory, fresh, delivering=None)
+                log(paths.home(), "warning", "delivery", why, task=self.task_id, screen=look.screen[-2000:])

@@ -1,0 +1,188 @@
+"""The one place that writes files: whole, in order, under locks."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from flowloom.errors import DamagedFile
+
+# Wake-up pipes are named after the process that reads them.
+WAKE = "wake"
+
+
+def ensure_dir(path: str) -> str:
+    """Make a directory that only its owner can enter, and its parents."""
+    os.makedirs(path, mode=0o700, exist_ok=True)
+    return path
+
+
+def write(path: str, data: bytes, *, durable: bool = True) -> None:
+    """Replace a file by `data` so that a reader sees the old or the new one, never a part.
+
+    With `durable` the bytes are on the disk before the name is; without, a
+    power cut may lose them (for what can be made again).
+    """
+    temporary = f"{path}.{os.getpid()}.tmp"
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+    try:
+        with open(descriptor, "wb", buffering=0) as stream:
+            view = memoryview(data)
+            while view:
+                view = view[stream.write(view) :]
+            if durable:
+                os.fsync(descriptor)
+        os.rename(temporary, path)
+    except OSError:
+        try:
+            os.unlink(temporary)
+        except FileNotFoundError:
+            pass
+        raise
+
+
+def write_json(path: str, document: object, *, durable: bool = False) -> None:
+    """Replace a file by a JSON document, one key a line."""
+    text = json.dumps(document, ensure_ascii=False, indent=1)
+    write(path, (text + "\n").encode("utf-8", "surrogatepass"), durable=durable)
+
+
+def read(path: str) -> bytes | None:
+    """Return a file's bytes, or None where there is none."""
+    try:
+        with open(path, "rb", buffering=0) as stream:
+            return stream.readall()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def tail(path: str, size_bytes: int) -> bytes:
+    """Return the last `size_bytes` of a file, nothing where there is none."""
+    try:
+        with open(path, "rb") as stream:
+            stream.seek(max(0, os.path.getsize(path) - size_bytes))
+            return stream.read()
+    except FileNotFoundError:
+        return b""
+
+
+def read_json(path: str) -> dict[str, object] | None:
+    """Return a JSON object, or None where there is no file.
+
+    Raises:
+        DamagedFile: the file is there and holds no JSON object.
+    """
+    raw = read(path)
+    if raw is None:
+        return None
+    try:
+        document = json.loads(raw)
+    except ValueError as error:
+        raise damaged(path, str(error)) from error
+    if not isinstance(document, dict):
+        raise damaged(path, "not a JSON object")
+    return document
+
+
+def damaged(path: str, why: str) -> DamagedFile:
+    """Return the error for a file that cannot be believed."""
+    return DamagedFile(f"{path} is damaged: {why}", hint=f"look at it, then move it away: mv {path} {path}.bad")
+
+
+def append(path: str, line: str) -> None:
+    """Add one line to a file in a single write, so that lines of several writers do not mix."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
+    try:
+        os.write(descriptor, (line + "\n").encode("utf-8", "surrogatepass"))
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def locked(path: str) -> Iterator[None]:
+    """Hold an exclusive lock on `path`, a file made for it; blocks until it is free.
+
+    The kernel frees it when the holder dies, however it dies.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def hold(path: str) -> int:
+    """Create a lock file, lock it and return its descriptor, which a child may inherit.
+
+    Raises:
+        FileExistsError: somebody has it.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    return descriptor
+
+
+def held(path: str) -> bool:
+    """Tell whether a living process holds the lock file `path`."""
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def open_wake(directory: str) -> tuple[int, str]:
+    """Make a pipe in `directory` that `wake` writes to; return its descriptor and its name.
+
+    Non-blocking and never at end of file, so it can stand in a select().
+    """
+    ensure_dir(f"{directory}/{WAKE}")
+    number = 0
+    while True:
+        path = f"{directory}/{WAKE}/{os.getpid()}.{number}"
+        try:
+            os.mkfifo(path, 0o600)
+        except FileExistsError:
+            number += 1
+            continue
+        return os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC), path
+
+
+def wake(directory: str) -> None:
+    """Wake whoever waits for a change in `directory`.
+
+    Only a hint, which may be lost: who waits also looks by itself now and then.
+    """
+    try:
+        names = os.listdir(f"{directory}/{WAKE}")
+    except FileNotFoundError:
+        return
+    for name in names:
+        path = f"{directory}/{WAKE}/{name}"
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError as error:
+            # ENXIO: the reader died without taking its pipe away.
+            if error.errno == errno.ENXIO:
+                try:
+                    os.unlink(path)
+                except FileNotFoundError:
+                    pass
+            continue
+        try:
+            os.write(descriptor, b"\n")
+        except BlockingIOError:
+            pass  # the pipe is full of earlier wake-ups: the reader will look anyway
+        finally:
+            os.close(descriptor)

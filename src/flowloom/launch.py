@@ -1,0 +1,286 @@
+"""Starting an agent: its settings, its environment, its window."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import shutil
+import uuid
+
+from flowloom import files, paths, procs, providers, roles, status
+from flowloom.clock import wall_s
+from flowloom.errors import AgentFailed, FlowLoomError, UsageError
+from flowloom.records import empty_status
+from flowloom.states import Event, State
+from flowloom.tmux import Tmux
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from flowloom.agents import Agent
+    from flowloom.providers import Launch, Provider
+    from flowloom.records import Status
+    from flowloom.settings import Settings
+
+# An agent that died this often within DEATHS_WITHIN_S is not started again by itself.
+DEATHS_LIMIT = 3
+DEATHS_WITHIN_S = 120.0
+# What tmux and the window itself set.
+WINDOW_OWN = {"TERM", "TMUX", "TMUX_PANE", "PWD", "OLDPWD", "SHLVL", "_", "COLUMNS", "LINES"}
+# Kept beside the agent: they say where its program keeps what it says of itself.
+REMEMBERED = ("HOME", "CLAUDE_CONFIG_DIR")
+
+HOOK_STUB = """#!/bin/sh
+# Leads an agent's hook events to where FlowLoom is installed now. Written by FlowLoom.
+hook={hook}
+[ -x "$hook" ] && exec "$hook" "$@"
+umask 077
+mkdir -p "$FLOWLOOM_AGENT_DIR/spool" && cat >"$FLOWLOOM_AGENT_DIR/spool/late-$$" &&
+    mv "$FLOWLOOM_AGENT_DIR/spool/late-$$" "$FLOWLOOM_AGENT_DIR/spool/late-$$.json"
+exit 0
+"""
+
+
+def prepare(
+    agent: Agent,
+    settings: Settings,
+    *,
+    root: str,
+    provider: str | None = None,
+    directory: str | None = None,
+    args: list[str] | None = None,
+    trust: bool = False,
+) -> None:
+    """Write down how an agent is to be started; what is not given stays as it was, or as configured.
+
+    Raises:
+        UsageError: the provider or the directory does not exist, or the agent runs already, differently.
+    """
+    was = agent.spec() or {}
+    table = settings.of_agent(agent.name)
+    name = str(provider or was.get("provider") or table.get("provider") or settings.provider)
+    providers.find(name)
+    base = agent.name.rstrip("0123456789-_")
+    spec = {
+        "name": agent.name,
+        "role": table.get("role") or (base if base in roles.ROLES else agent.name),
+        "provider": name,
+        "dir": os.path.abspath(directory or was.get("dir") or table.get("dir") or root),
+        "args": args or was.get("args") or list(table.get("args") or settings.args),
+        "prompt": table.get("prompt") or "",
+        "trust": trust or bool(was.get("trust")),
+    }
+    if not os.path.isdir(spec["dir"]):
+        raise UsageError(f"{spec['dir']} is not a directory", hint="name an existing one with --dir")
+    split_settings(spec["args"], spec["dir"])
+    if was and was != spec and agent.reconcile()[0]["status"] is not State.OFFLINE:
+        if any(was.get(key) != spec[key] for key in ("provider", "dir", "args")):
+            raise UsageError(
+                f"{agent.agent_id} runs already, with another provider, directory or arguments",
+                hint=f"stop it first: flowloom stop {agent.name}",
+            )
+    paths.ensure_home()
+    paths.ensure_project(agent.slug, root)
+    files.ensure_dir(agent.directory)
+    files.write_json(f"{agent.directory}/agent.json", spec)
+    with status.lock(agent.directory):
+        if status.read(agent.directory) is None:
+            status.write(agent.directory, empty_status(agent.agent_id, agent.name, spec["role"], agent.slug, name))
+
+
+def died_too_often(now: Status) -> bool:
+    """Tell whether an agent has died so often of late that starting it again is no help."""
+    return len([at for at in now["deaths"] if wall_s() - at < DEATHS_WITHIN_S]) >= DEATHS_LIMIT
+
+
+def spawn(agent: Agent, settings: Settings) -> None:
+    """Open the agent's window and start its program in it; return before it is ready.
+
+    A conversation that it had is resumed. Does nothing to an agent that runs.
+
+    Raises:
+        FlowLoomError: its program is not installed.
+        TmuxFailed: the window could not be opened.
+    """
+    with status.lock(agent.directory):
+        now = agent.status()
+        if now["status"] not in (State.OFFLINE, State.BACKOFF, State.FAILED):
+            return
+        spec, provider = agent.spec() or {}, agent.provider()
+        resume = bool(now["session_id"] and now["conversation"])
+        launch = _launch(agent, settings, provider, spec, now["session_id"] if resume else None)
+        tmux = Tmux(settings.tmux_socket)
+        script = _script(agent, settings, tmux, provider, launch, spec)
+        window_id, pane_id = _window(agent, settings, tmux, now, str(spec["dir"]), ["sh", script])
+        look = tmux.look(pane_id)
+        facts = {
+            "socket": settings.tmux_socket,
+            "session_id": launch["session_id"],
+            "provider": provider.NAME,
+            "window_id": window_id,
+            "pane_id": pane_id,
+            "pid": look.pid if look else None,
+            "up": False,
+            "turn": None,
+            "release": release(provider, launch["binary"]),
+        }
+        why = "started again, with its conversation" if resume else "started"
+        status.apply(agent.directory, now, Event.SPAWN, why=why, source="spawn", **facts)
+
+
+def _launch(agent: Agent, settings: Settings, provider: Provider, spec: dict[str, Any], session_id: str | None) -> Launch:
+    wanted = provider.binary(settings.claude)
+    binary = shutil.which(wanted)
+    if binary is None:
+        raise FlowLoomError(
+            f"{agent.name} cannot start: there is no program {wanted!r}",
+            hint="install it (Claude Code: npm install -g @anthropic-ai/claude-code), or name it with FLOWLOOM_CLAUDE",
+        )
+    args, extra = split_settings(list(spec["args"]), str(spec["dir"]))
+    path = f"{agent.directory}/settings.json"
+    files.write_json(path, provider.settings(_hook(provider), extra))
+    return {
+        "binary": binary,
+        "agent_id": agent.agent_id,
+        "agent_dir": agent.directory,
+        "session_id": session_id or str(uuid.uuid4()),
+        "resume": session_id is not None,
+        "settings_path": path,
+        "system_prompt": roles.system_prompt(agent.agent_id, str(spec["role"]), str(spec["prompt"])),
+        "args": args,
+        "user_mode": _user_mode(str(spec["dir"])),
+    }
+
+
+def release(provider: Provider, binary: str) -> str:
+    """Return the release of an agent's program, asking it only when the file on disk has changed."""
+    command = provider.release_command(binary)
+    if not command:
+        return ""
+    real = os.path.realpath(binary)
+    key = f"{real} {os.stat(real).st_mtime_ns}"
+    cache = f"{paths.home()}/cache/releases.json"
+    seen = files.read_json(cache) or {}
+    if key not in seen:
+        said = procs.output(command, timeout_s=10.0)
+        if not said or not said.split():
+            return ""
+        seen = {key: said.split()[0]}
+        files.ensure_dir(os.path.dirname(cache))
+        files.write_json(cache, seen)
+    return str(seen[key])
+
+
+def hook_path(name: str) -> str:
+    """Return the path of a hook script: beside the package in a wheel, at the top of a checkout."""
+    here = os.path.dirname(os.path.abspath(__file__))
+    packaged = f"{here}/hooks/{name}"
+    return packaged if os.path.exists(packaged) else os.path.abspath(f"{here}/../../hooks/{name}")
+
+
+def _hook(provider: Provider) -> str:
+    """Return the command for hook events, by way of a file whose path never changes.
+
+    Claude Code reads its settings once: after an upgrade or a move that file
+    leads to where FlowLoom is then, and keeps the payload while it is nowhere.
+    """
+    stub = f"{paths.home()}/hooks/agent-event"
+    text = HOOK_STUB.format(hook=shlex.quote(hook_path("agent-event")))
+    if files.read(stub) != text.encode():
+        files.ensure_dir(os.path.dirname(stub))
+        files.write(stub, text.encode())
+    return f"sh {shlex.quote(stub)} {provider.NAME}"
+
+
+def _script(agent: Agent, settings: Settings, tmux: Tmux, provider: Provider, launch: Launch, spec: dict[str, Any]) -> str:
+    """Write the script that gives the program the environment of whoever starts it, not that of an old tmux server.
+
+    It may hold secrets, so it deletes itself before anything else.
+    """
+    ours = {
+        "FLOWLOOM_HOME": paths.home(),
+        "FLOWLOOM_AGENT": agent.agent_id,
+        "FLOWLOOM_AGENT_DIR": agent.directory,
+        "FLOWLOOM_SESSION": settings.session,
+        "FLOWLOOM_TMUX_SOCKET": settings.tmux_socket,
+    }
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name.isidentifier() and name not in WINDOW_OWN and not provider.scrub(name)
+    }
+    wanted = {**kept, **provider.environment(launch), **ours}
+    remembered = {**{name: wanted[name] for name in REMEMBERED if name in wanted}, **provider.environment(launch)}
+    files.write_json(f"{agent.directory}/environment.json", remembered)
+    stale = [name for name in tmux.global_names() if name.isidentifier() and name not in wanted]
+    lines = ["#!/bin/sh", 'rm -f -- "$0"']
+    lines += [f"unset {name}" for name in stale if name.startswith(("ANTHROPIC_", "CLAUDE", "FLOWLOOM_"))]
+    lines += [f"export {name}={shlex.quote(value)}" for name, value in wanted.items()]
+    lines += [f"cd {shlex.quote(str(spec['dir']))} || exit 1", f"exec {shlex.join(provider.command(launch))}", ""]
+    path = f"{agent.directory}/launch"
+    files.write(path, "\n".join(lines).encode("utf-8", "surrogateescape"), durable=False)
+    return path
+
+
+def _window(
+    agent: Agent, settings: Settings, tmux: Tmux, now: Status, directory: str, command: list[str]
+) -> tuple[str, str]:
+    """Return window and pane for the program: the former ones if they still are ours, else new ones."""
+    pane_id = now["pane_id"]
+    look = tmux.look(pane_id) if pane_id and now["socket"] == tmux.socket else None
+    if look and pane_id and look.agent_id == agent.agent_id:
+        tmux.reopen(pane_id, directory, command)
+        return look.window_id, pane_id
+    for window in tmux.windows():
+        if window.agent_id == agent.agent_id and not window.dead:
+            raise AgentFailed(
+                f"a window of {agent.agent_id} runs that FlowLoom has lost sight of ({window.window_id})",
+                hint=f"look at it, then close it: tmux -L {tmux.socket} kill-window -t {window.window_id}",
+            )
+    taken = tmux.window_names(settings.session)
+    name = agent.agent_id if agent.name in taken else agent.name
+    return tmux.open_window(settings.session, name, agent.agent_id, directory, command)
+
+
+def split_settings(args: list[str], directory: str) -> tuple[list[str], list[dict[str, Any]]]:
+    """Take every `--settings X` out of extra arguments; return the rest and the documents they name.
+
+    Claude Code honours one `--settings` only, and ours must be it.
+
+    Raises:
+        UsageError: a document cannot be read.
+    """
+    rest: list[str] = []
+    documents: list[dict[str, Any]] = []
+    words = iter(args)
+    for word in words:
+        if word != "--settings" and not word.startswith("--settings="):
+            rest.append(word)
+            continue
+        value = word.partition("=")[2] if "=" in word else next(words, "")
+        raw = value if value.lstrip().startswith("{") else (files.read(os.path.join(directory, value)) or b"").decode()
+        try:
+            document = json.loads(raw)
+        except ValueError as error:
+            raise UsageError(f"--settings {value}: no JSON document: {error}", hint="name a readable file") from error
+        if not isinstance(document, dict):
+            raise UsageError(f"--settings {value}: not a JSON object", hint="name a settings file")
+        documents.append(document)
+    return rest, documents
+
+
+def _user_mode(directory: str) -> str:
+    """Return the permission mode that the user's settings make the default; empty where they say nothing."""
+    base = os.environ.get("CLAUDE_CONFIG_DIR") or os.path.expanduser("~/.claude")
+    mode = ""
+    for path in (f"{base}/settings.json", f"{directory}/.claude/settings.json", f"{directory}/.claude/settings.local.json"):
+        try:
+            document = files.read_json(path) or {}
+        except FlowLoomError:
+            continue  # Claude Code itself will say so, in the agent's window
+        permissions = document.get("permissions")
+        if isinstance(permissions, dict):
+            mode = str(permissions.get("defaultMode") or mode)
+    return mode

@@ -1,0 +1,114 @@
+"""Where FlowLoom's files lie. Nobody else puts a path together."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+
+from flowloom import files
+from flowloom.errors import BadName, FlowLoomError
+
+NAME = r"[a-z][a-z0-9_-]{0,39}"
+TASK_ID = r"[a-z2-9]{4,8}"
+README = """This is the state of FlowLoom: its agents, tasks and replies.
+It may be deleted when no agent runs; prompts and replies that were kept here are then gone.
+"""
+
+
+def home() -> str:
+    """Return the folder of all state: FLOWLOOM_HOME, else the XDG state folder."""
+    given = os.environ.get("FLOWLOOM_HOME")
+    if given:
+        return os.path.abspath(os.path.expanduser(given))
+    base = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
+    return os.path.join(base, "flowloom")
+
+
+def ensure_home() -> str:
+    """Make the state folder, for its owner only, and return it.
+
+    Raises:
+        FlowLoomError: it cannot be made, or belongs to somebody else.
+    """
+    path = home()
+    try:
+        files.ensure_dir(path)
+        owner = os.stat(path)
+    except OSError as error:
+        raise FlowLoomError(
+            f"the state folder {path} cannot be made: {error.strerror}",
+            hint="set FLOWLOOM_HOME to a folder that you can write to",
+        ) from error
+    if owner.st_uid != os.getuid():
+        raise FlowLoomError(
+            f"the state folder {path} belongs to another user", hint="set FLOWLOOM_HOME to a folder of your own"
+        )
+    if owner.st_mode & 0o077:
+        os.chmod(path, 0o700)
+    if not os.path.exists(f"{path}/README"):
+        files.write(f"{path}/README", README.encode(), durable=False)
+    return path
+
+
+def check_name(name: str) -> str:
+    """Return `name` if an agent can be called so.
+
+    Raises:
+        BadName: it cannot; it could climb out of our folders or be taken for an option.
+    """
+    if not re.fullmatch(NAME, name):
+        shown = name if len(name) <= 60 else name[:60] + "…"
+        raise BadName(f"{shown!r} cannot be the name of an agent")
+    return name
+
+
+def project_slug(root: str) -> str:
+    """Return the short name of the project at `root`: its folder's name, with a hash when two share it.
+
+    The first project to use a name has it plain; which one that is stands in
+    `agents/<slug>/project.json`.
+    """
+    base = re.sub(r"[^a-z0-9_-]+", "-", os.path.basename(root).lower()).strip("-")[:30] or "root"
+    for slug in (base, f"{base}-{hashlib.sha256(root.encode('utf-8', 'surrogateescape')).hexdigest()[:4]}"):
+        path = f"{home()}/agents/{slug}/project.json"
+        known = files.read_json(path)
+        if known is None or known.get("root") == root:
+            return slug
+    return slug
+
+
+def ensure_project(slug: str, root: str) -> None:
+    """Write down that `slug` means the project at `root`."""
+    path = f"{home()}/agents/{slug}/project.json"
+    if not os.path.exists(path):
+        files.ensure_dir(os.path.dirname(path))
+        files.write_json(path, {"root": root})
+
+
+def project_root(slug: str) -> str | None:
+    """Return the folder of the project `slug`, None if it is not known."""
+    known = files.read_json(f"{home()}/agents/{slug}/project.json")
+    root = known.get("root") if known else None
+    return root if isinstance(root, str) else None
+
+
+def agent_dir(slug: str, name: str) -> str:
+    """Return the folder of one agent's state."""
+    return f"{home()}/agents/{slug}/{check_name(name)}"
+
+
+def agent_dirs() -> list[str]:
+    """Return the folder of every agent there is a record of, in order of project and name."""
+    top = f"{home()}/agents"
+    found = []
+    for slug in sorted(os.listdir(top)) if os.path.isdir(top) else []:
+        for name in sorted(os.listdir(f"{top}/{slug}")) if os.path.isdir(f"{top}/{slug}") else []:
+            if os.path.exists(f"{top}/{slug}/{name}/agent.json"):
+                found.append(f"{top}/{slug}/{name}")
+    return found
+
+
+def task_dir(task_id: str) -> str:
+    """Return the folder of one task."""
+    return f"{home()}/tasks/{task_id}"

@@ -1,0 +1,99 @@
+"""The port to processes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def alive(pid: int | None) -> bool:
+    """Tell whether a process exists and is more than a zombie that nobody has collected."""
+    if not pid:
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def await_end(pid: int | None, *, timeout_s: float) -> bool:
+    """Block until a process has ended, at most `timeout_s`; tell whether it has."""
+    import psutil  # noqa: PLC0415 - 20 ms, and only needed to stop
+
+    if not pid:
+        return True
+    try:
+        psutil.Process(pid).wait(timeout=timeout_s)
+    except psutil.NoSuchProcess:
+        return True
+    except psutil.TimeoutExpired:
+        return False
+    return True
+
+
+def end(pid: int, *, grace_s: float) -> bool:
+    """End a process and its children: terminate, wait `grace_s`, kill. Tell whether they are gone."""
+    import psutil  # noqa: PLC0415 - 20 ms, and only needed to stop
+
+    try:
+        leader = psutil.Process(pid)
+        family = [*leader.children(recursive=True), leader]
+    except psutil.NoSuchProcess:
+        return True
+    for process in family:
+        _signal(process, "terminate")
+    _, left = psutil.wait_procs(family, timeout=grace_s)
+    for process in left:
+        _signal(process, "kill")
+    _, left = psutil.wait_procs(left, timeout=grace_s)
+    return not left
+
+
+def _signal(process: object, verb: str) -> None:
+    import psutil  # noqa: PLC0415 - as above
+
+    try:
+        getattr(process, verb)()
+    except psutil.NoSuchProcess:
+        pass
+
+
+def detach(module: str, arguments: Sequence[str], *, keep: Sequence[int] = ()) -> int:
+    """Run a module of ours in a process that outlives us and has no terminal; return its pid.
+
+    The descriptors in `keep` are inherited, and with them the locks they hold.
+    """
+    for descriptor in keep:
+        os.set_inheritable(descriptor, True)
+    root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    run = "import sys, runpy; sys.path.insert(0, sys.argv.pop(1)); runpy.run_module(sys.argv.pop(1), run_name='__main__')"
+    process = subprocess.Popen(
+        [sys.executable, "-I", "-c", run, root, module, *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        pass_fds=tuple(keep),
+    )
+    # Not ours to wait for: without this the interpreter complains at exit.
+    process.returncode = 0
+    return process.pid
+
+
+def output(command: Sequence[str], *, timeout_s: float, env: dict[str, str] | None = None) -> str | None:
+    """Return what a short command prints, None when it fails, hangs or is not there."""
+    try:
+        done = subprocess.run(
+            list(command), stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout_s, env=env, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.decode(errors="replace") if done.returncode == 0 else None

@@ -1,0 +1,89 @@
+"""The prompt file of Claude Code: what stands in it, and the reply that goes into it."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+
+from flowloom import files, paths
+from flowloom.errors import FlowLoomError, UsageError
+from flowloom.frame import heading
+
+# Written by Claude Code when `externalEditorContext` is on, and taken off by it on save.
+REFERENCE_START = "# ─── Claude's last response"
+REFERENCE_END = "# ─── Write your reply below this line"
+# A reply above this stands in the draft with its beginning and its path.
+LIMIT_BYTES = 100_000
+# What Claude Code shows for a long paste, and may write into the file in its place.
+PLACEHOLDER = r"\[Pasted text #\d+(?: \+\d+ lines)?\]|\[\.\.\.Truncated text #\d+[^\]]*\]"
+
+
+def read(path: str) -> str:
+    """Return the draft in a prompt file, without the block of Claude Code's last response.
+
+    Bytes that are no UTF-8 come as surrogates, so that they can be written back.
+
+    Raises:
+        UsageError: there is no such file.
+    """
+    raw = files.read(path)
+    if raw is None:
+        raise UsageError(f"there is no prompt file {path}", hint="Claude Code makes one on Ctrl-G")
+    text = raw.decode("utf-8", "surrogateescape")
+    if text.startswith(REFERENCE_START):
+        lines = text.split("\n")
+        for number, line in enumerate(lines):
+            if line.startswith(REFERENCE_END):
+                return "\n".join(lines[number + 1 :])
+            if not line.startswith("#"):
+                break
+    return text
+
+
+def route(draft: str) -> tuple[str, str] | None:
+    """Return the name after the first `@` and the prompt behind it, None where the first word is no route."""
+    found = re.match(r"\s*@([A-Za-z0-9_.@/-]+?):?(?:\s+|$)", draft)
+    if found is None or not re.fullmatch(rf"{paths.NAME}(@[a-z0-9_-]+)?", found.group(1)):
+        return None
+    return found.group(1), draft[found.end() :].rstrip("\n")
+
+
+def placeholder(prompt: str) -> str | None:
+    """Return the first mark in a prompt that stands for text which is not there."""
+    found = re.search(PLACEHOLDER, prompt)
+    return found.group(0) if found else None
+
+
+def with_reply(name: str, task_id: str, prompt: str, reply: bytes, *, plain: bool, provisional: bool) -> bytes:
+    """Return what the draft becomes: the heading unless `plain`, an empty line, the reply byte for byte."""
+    cut = reply
+    if len(reply) > LIMIT_BYTES:
+        cut = reply[:LIMIT_BYTES].rpartition(b"\n")[0] or reply[:LIMIT_BYTES]
+        kept = f"{paths.task_dir(task_id)}/{'provisional' if provisional else 'reply'}.md"
+        cut = cut.decode("utf-8", "ignore").encode() + f"\n\n[… {len(reply)} bytes in all: {kept}]".encode()
+    if plain:
+        return cut
+    line = heading(name, task_id, prompt)
+    if provisional:
+        line += " [provisional: its background work goes on]"
+    return f"{line}\n\n".encode() + cut
+
+
+def write(path: str, data: bytes) -> None:
+    """Replace the prompt file.
+
+    Raises:
+        FlowLoomError: it cannot be written; the draft is as it was.
+    """
+    try:
+        if os.path.islink(path) or (os.path.exists(path) and not stat.S_ISREG(os.stat(path).st_mode)):
+            with open(path, "wb") as stream:
+                stream.write(data)
+        else:
+            files.write(path, data)
+    except OSError as error:
+        raise FlowLoomError(
+            f"the prompt file {path} cannot be written: {error.strerror}",
+            hint="the reply is kept: flowloom tasks --unread",
+        ) from error

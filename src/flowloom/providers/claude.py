@@ -1,0 +1,331 @@
+"""Claude Code. What a release does differently stands here as data."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from flowloom.errors import UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from flowloom.providers import Launch, Screen
+    from flowloom.records import Question, Report
+
+NAME = "claude"
+
+# From this release on an Enter may follow a paste at once; before, it is swallowed
+# now and then. Measured: 2.1.197 in 3 of 80, 2.1.260 and later never.
+_ENTER_AT_ONCE = (2, 1, 260)
+
+_ENVIRONMENT = {
+    # The classic renderer: the fullscreen one asks a question at the first start.
+    "CLAUDE_CODE_DISABLE_ALTERNATE_SCREEN": "1",
+    # A suggestion in the box would look like somebody's draft.
+    "CLAUDE_CODE_ENABLE_PROMPT_SUGGESTION": "false",
+    # A survey takes the next digit that is typed.
+    "CLAUDE_CODE_DISABLE_FEEDBACK_SURVEY": "1",
+    # A resumed conversation must not go on by itself with the turn that was cut off.
+    "CLAUDE_CODE_RESUME_INTERRUPTED_TURN": "0",
+}
+LEAVE = "/exit"
+TRUST = ["Enter"]  # takes the preselected answer, which is yes
+STASH = ["C-s"]
+# Ctrl-C empties the box whatever is in it, in vim mode too; a second one within
+# 2.5 s, or one on an empty box, begins to leave the program.
+CLEAR = ["C-c"]
+
+# Variables by which a Claude Code tells its children who they are.
+_IDENTITY = re.compile(
+    r"CLAUDECODE$|CLAUDE_(PID|EFFORT|ENV_FILE|PROJECT_DIR|PLUGIN_ROOT|PLUGIN_DATA|JOB_DIR)$"
+    r"|CLAUDE_CODE_(ENTRYPOINT|SSE_PORT|EXECPATH|CHILD|PARENT|AGENT|TEAM|TASK_LIST|REMOTE|SESSION|BRIDGE"
+    r"|CURRENT|CONTAINER_ID|HOST_|SIMPLE|PLAN_MODE|FORCE_FULL|IS_|TMUX|WORKER|ENVIRONMENT_|TAGS|INVOKED|RESUME)"
+)
+
+_EVENTS = {
+    "SessionStart": "up",
+    "UserPromptSubmit": "accept",
+    "PermissionRequest": "ask",
+    "Notification": "ask",
+    "PostToolUse": "sign",
+    "PostToolUseFailure": "sign",
+    "Stop": "stop",
+    "StopFailure": "fail",
+    "SessionEnd": "end",
+}
+
+_ERRORS = {
+    "authentication_failed": "it is not logged in (authentication_failed); run /login in its window",
+    "rate_limit": "a rate limit (rate_limit); send it again later",
+    "overloaded": "the API is overloaded (overloaded); send it again",
+    "server_error": "the API failed (server_error); send it again",
+}
+
+
+def binary(claude: str) -> str:
+    """Return the program to run; `claude` is the user's choice of Claude Code."""
+    return claude
+
+
+def release_command(binary: str) -> list[str]:
+    """Return the command whose first word of output is the release."""
+    return [binary, "--version"]
+
+
+def environment(launch: Launch) -> dict[str, str]:
+    """Return the variables that every agent gets."""
+    return dict(_ENVIRONMENT)
+
+
+def scrub(name: str) -> bool:
+    """Tell whether a variable belongs to another Claude Code and would mislead this one."""
+    return bool(_IDENTITY.match(name))
+
+
+def command(launch: Launch) -> list[str]:
+    """Return the command line of an interactive agent."""
+    conversation = ["--resume" if launch["resume"] else "--session-id", launch["session_id"]]
+    mode = [] if launch["user_mode"] != "plan" or "--permission-mode" in launch["args"] else ["--permission-mode", "default"]
+    return [
+        *(launch["binary"], *conversation, "--settings", launch["settings_path"], "-n", launch["agent_id"]),
+        *("--append-system-prompt", launch["system_prompt"], *mode, *launch["args"]),
+    ]
+
+
+def settings(hook: str, extra: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the settings document that makes the agent speak, with the user's own documents merged in.
+
+    Raises:
+        UsageError: one of them would silence our hooks.
+    """
+    merged: dict[str, Any] = {}
+    for document in extra:
+        if document.get("disableAllHooks"):
+            raise UsageError(
+                "the --settings given turn all hooks off (disableAllHooks), and without hooks an agent cannot answer",
+                hint="leave disableAllHooks out",
+            )
+        hooks = {**merged.get("hooks", {})}
+        for event, groups in document.get("hooks", {}).items():
+            hooks[event] = [*hooks.get(event, []), *groups]
+        merged = {**merged, **document, "hooks": hooks}
+    hooks = merged.setdefault("hooks", {})
+    for event in _EVENTS:
+        # The limit is the user's patience, not ours: a hook call takes 30 ms.
+        group: dict[str, Any] = {"hooks": [{"type": "command", "command": hook, "timeout": 30}]}
+        if event == "Notification":
+            group["matcher"] = "permission_prompt|elicitation_dialog"
+        hooks[event] = [*hooks.get(event, []), group]
+    return merged
+
+
+def report(payload: dict[str, Any]) -> Report | None:
+    """Return what a hook's payload says in our words, None where it says nothing to us."""
+    name = payload.get("hook_event_name", "")
+    event = _EVENTS.get(name)
+    if event is None:
+        return None
+    said: Report = {
+        "event": event,
+        "session_id": payload.get("session_id", ""),
+        "transcript": payload.get("transcript_path", ""),
+        "prompt_id": payload.get("prompt_id"),
+        "subagent": bool(payload.get("agent_id")),
+    }
+    if event == "up":
+        said["source"] = payload.get("source", "startup")
+    elif event == "accept":
+        said["prompt"] = payload.get("prompt", "")
+        if said["prompt"].lstrip().startswith("<task-notification>"):
+            said["source"] = "own"
+    elif event == "ask":
+        said["question"] = _question(payload)
+    elif event == "sign":
+        said["call"] = _call(payload)
+    elif event == "stop":
+        said["message"] = payload.get("last_assistant_message") or ""
+        said["background"] = [_background(task) for task in payload.get("background_tasks") or []]
+    elif event == "fail":
+        error = str(payload.get("error") or "unknown")
+        said["error"] = _ERRORS.get(error, error)
+        said["message"] = payload.get("last_assistant_message") or ""
+    elif event == "end":
+        said["reason"] = payload.get("reason", "")
+    return said
+
+
+def _call(payload: dict[str, Any]) -> str:
+    """Return what tells one tool call from another; a PermissionRequest has no id of its own."""
+    return payload.get("tool_name", "") + json.dumps(payload.get("tool_input"), sort_keys=True)[:2000]
+
+
+def _background(task: object) -> str:
+    if not isinstance(task, dict):
+        return str(task)
+    return str(task.get("id") or task.get("task_id") or json.dumps(task, sort_keys=True))
+
+
+def _question(payload: dict[str, Any]) -> Question:
+    tool, given = payload.get("tool_name", ""), payload.get("tool_input") or {}
+    if not tool:
+        return {"kind": "permission", "text": payload.get("message", ""), "how": "", "call": ""}
+    detail = given.get("command") or given.get("file_path") or given.get("url") or given.get("pattern") or ""
+    if tool == "AskUserQuestion":
+        asked = given.get("questions") or [{}]
+        return {"kind": "question", "text": str(asked[0].get("question", "")), "how": "", "call": _call(payload)}
+    if tool == "ExitPlanMode":
+        return {"kind": "plan", "text": "approve its plan?", "how": "", "call": _call(payload)}
+    text = f"{tool}: {detail}" if detail else tool
+    return {"kind": "permission", "text": " ".join(text.split())[:300], "how": "", "call": _call(payload)}
+
+
+# What stands on the screen.
+
+# Words of a dialog, its kind, and what to do about it. The first match counts.
+_DIALOGS = [
+    (r"(?i)do you trust|is this a project you (created|trust)|trust this folder", "trust", "start it with --trust, or answer it in its window"),
+    (r"(?i)bypass permissions mode", "bypass warning", "answer it in its window"),
+    (r"(?i)custom api key|use this api key", "API key", "answer it in its window"),
+    (r"(?i)select login method|paste code here|browser didn't open", "login", "log in once in its window"),
+    (r"(?i)choose the text style|let's get started", "first start", "go through it once in its window"),
+    (r"(?i)fullscreen renderer", "renderer", "answer it in its window"),
+    (r"(?i)mcp server", "MCP server", "answer it in its window"),
+    (r"(?i)external imports|external claude\.md", "external imports", "answer it in its window"),
+    (r"(?i)resume from summary|resume full session|resuming the full session", "resume", "answer it in its window"),
+    (r"(?i)ready to code|would you like to proceed", "plan", "answer it in its window"),
+    (r"(?i)do you want to", "permission", "answer it in its window"),
+]
+_VIEWS = [
+    (r"Showing detailed transcript", ["C-o"]),
+    # On 2.1.197 an Escape there ends the process.
+    (r"describe a task for a new session", []),
+    (r"(?m)^\s*Rewind$", ["Escape"]),
+    (r"(?i)esc to (cancel|close|exit|go back|dismiss)", ["Escape"]),
+]
+
+
+def read_screen(screen: str) -> Screen:
+    """Return what the screen shows: the input box with its draft, a dialog, or something over it."""
+    from flowloom import screens  # noqa: PLC0415 - hook calls never read a screen
+
+    rows = screens.cells(screen)
+    lines = [screens.plain(row) for row in rows]
+    seen: Screen = {"kind": "none", "busy": False, "draft": "", "ours": None, "question": None, "keys": [], "stashed": False}
+    box = _box(lines)
+    if box is None:
+        return _without_box(lines, seen)
+    top, bottom = box
+    text = [screens.undimmed(rows[top + 1])[2:], *(screens.undimmed(row)[2:] for row in rows[top + 2 : bottom])]
+    draft = "\n".join(text).strip()
+    if lines[top + 1].startswith("!"):
+        draft = f"!{draft}"
+    ours = re.search(r"\[(?:flowloom task|end of task) ([a-z2-9]{4,8})\b", draft)
+    below = "\n".join(lines[bottom + 1 :])
+    seen.update(kind="box", draft=draft, ours=ours.group(1) if ours else None)
+    if re.search(r"search prompts:|no matching prompt", below):
+        seen.update(kind="view", keys=["Escape"])
+    seen["busy"] = "esc to interrupt" in below or bool(re.search(r"(?m)^\S .*…\s*\(.*\d+s\b", "\n".join(lines[max(0, top - 8) : top])))
+    seen["stashed"] = "stashed" in below
+    return seen
+
+
+def _box(lines: list[str]) -> tuple[int, int] | None:
+    """Return the rows of the rules above and below the input box, the lowest one on the screen."""
+    rules = [number for number, line in enumerate(lines) if re.match(r"─{8}", line)]
+    for top, bottom in reversed(list(zip(rules, rules[1:], strict=False))):
+        if bottom > top + 1 and re.match(r"[❯>!]\xa0|[❯>!]$", lines[top + 1]):
+            return top, bottom
+    return None
+
+
+def _without_box(lines: list[str], seen: Screen) -> Screen:
+    text = "\n".join(lines)
+    # An option that the cursor stands on: every question has one, a list in a reply has none.
+    if re.search(r"(?m)^\s*[│┃]?\s*❯\s*\d+\.\s", text) or re.search(r"(?i)paste code here|press enter to continue", text):
+        seen.update(kind="dialog", question=_dialog(lines))
+        return seen
+    for words, keys in _VIEWS:
+        if re.search(words, text):
+            seen.update(kind="view", keys=keys)
+            return seen
+    return seen
+
+
+def _dialog(lines: list[str]) -> Question:
+    option = next((number for number, line in enumerate(lines) if re.match(r"\s*[│┃]?\s*❯\s*\d+\.\s", line)), len(lines))
+    shown = [line.strip(" │┃╭╮╰╯─▔▁") for line in lines[:option]]
+    said = [line for line in shown if line]
+    text = "\n".join(said)
+    for words, kind, how in _DIALOGS:
+        found = re.search(words, text) or re.search(words, "\n".join(lines))
+        if found:
+            line = next((line for line in said if re.search(words, line)), said[-1] if said else kind)
+            return {"kind": kind, "text": line[:200], "how": how, "call": ""}
+    return {"kind": "question", "text": (said[-1] if said else "a question")[:200], "how": "answer it in its window", "call": ""}
+
+
+def enter_at_once(release: str) -> bool:
+    """Tell whether Enter may be sent together with the paste."""
+    numbers = tuple(int(part) for part in re.findall(r"\d+", release)[:3])
+    return not numbers or numbers >= _ENTER_AT_ONCE
+
+
+# What Claude Code says about its sessions.
+
+
+def session_file(environment: dict[str, str], pid: int) -> str:
+    """Return the file in which a running Claude Code keeps its status; undocumented, used only to be faster."""
+    base = environment.get("CLAUDE_CONFIG_DIR") or f"{environment.get('HOME', '')}/.claude"
+    return f"{base}/sessions/{pid}.json"
+
+
+def sessions_command(binary: str) -> list[str]:
+    """Return the documented command that lists the running sessions."""
+    return [binary, "agents", "--json"]
+
+
+def read_sessions(text: str, pid: int) -> str:
+    """Return `busy`, `waiting` or `idle` of the session with this pid; empty where it is not said.
+
+    `text` is a session file's or what `sessions_command` prints.
+    """
+    try:
+        document = json.loads(text)
+    except ValueError:
+        return ""
+    for entry in document if isinstance(document, list) else [document]:
+        if isinstance(entry, dict) and entry.get("pid") == pid:
+            status = entry.get("status")
+            return status if status in ("busy", "waiting", "idle") else ""
+    return ""
+
+
+def reply_in_transcript(transcript: bytes, task_id: str) -> str | None:
+    """Return the last message of the turn that a task began, None where it has none or was interrupted.
+
+    The transcript's format is internal: this is for when a hook was lost, never
+    for the ordinary way.
+    """
+    mark = f"[flowloom task {task_id} from ".encode()
+    start = transcript.rfind(mark)
+    if start < 0:
+        return None
+    said: list[str] = []
+    for line in transcript[transcript.rfind(b"\n", 0, start) + 1 :].splitlines():
+        try:
+            entry = json.loads(line)
+        except ValueError:
+            continue  # the first line of a tail is cut, the last may be half written
+        message = entry.get("message") if isinstance(entry, dict) else None
+        if not isinstance(message, dict) or entry.get("isSidechain"):
+            continue
+        content = message.get("content")
+        blocks = [{"type": "text", "text": content}] if isinstance(content, str) else content or []
+        texts = [block.get("text", "") for block in blocks if isinstance(block, dict) and block.get("type") == "text"]
+        if entry.get("type") == "assistant" and texts:
+            said.append("\n".join(texts))
+        elif entry.get("type") == "user" and any("[Request interrupted by user" in text for text in texts):
+            return None
+    return said[-1] if said else None

@@ -1,0 +1,234 @@
+"""The documents on disk, as types and as checks on what is read.
+
+Dictionaries that only the type checker knows as more: a frozen dataclass costs
+16 ms to import, more than a whole hook call may (docs/decisions/0003).
+"""
+
+from __future__ import annotations
+
+from flowloom.errors import DamagedFile
+from flowloom.files import damaged
+from flowloom.states import State, Step
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Literal, NotRequired, TypedDict
+
+    class Turn(TypedDict):
+        """A running turn: whose it is, and the task it carries if it is a task's."""
+
+        prompt_id: str | None
+        whose: Literal["task", "person", "own"]
+        task: str | None
+        at: float
+        before: list[str]
+
+    class Parked(TypedDict):
+        """A task whose turn ended while work that it began goes on in the background."""
+
+        task: str
+        before: list[str]
+
+    class Question(TypedDict):
+        """What an agent is blocked on and how to answer it."""
+
+        kind: str
+        text: str
+        how: str
+        call: str
+
+    class Status(TypedDict):
+        """One agent, as `status.json` has it. Times are seconds since the epoch."""
+
+        agent_id: str
+        name: str
+        role: str
+        project: str
+        provider: str
+        status: State
+        current_task: str | None
+        context_summary: str
+        session_id: str | None
+        transcript: str | None
+        pid: int | None
+        window_id: str | None
+        pane_id: str | None
+        socket: str
+        since: float
+        last_active: float
+        seq: int
+        why: str
+        source: str
+        up: bool
+        seen_ns: int
+        turn: Turn | None
+        last_turn: Turn | None
+        parked: Parked | None
+        queued: list[str]
+        delivering: str | None
+        adopt: str | None
+        question: Question | None
+        background: list[str]
+        conversation: bool
+        deaths: list[float]
+        release: str
+
+    class Entry(TypedDict):
+        """One line of a task's journal."""
+
+        at: float
+        step: str
+        why: str
+
+    class Task(TypedDict):
+        """One task, as `task.json` has it."""
+
+        task_id: str
+        agent_id: str
+        agent_dir: str
+        asker: str
+        asker_kind: str
+        created: float
+        prompt_sha256: str
+        prompt_bytes: int
+        status: Step
+        journal: list[Entry]
+        notes: list[str]
+        prompt_id: str | None
+        shared: bool
+        altered: bool
+        exact: bool
+        recovered: bool
+        error: str
+        read: float | None
+        left: bool
+        prompt: NotRequired[str]
+
+    class Report(TypedDict, total=False):
+        """What one hook call says, in our words. Made by a provider from the payload."""
+
+        event: str
+        source: str
+        session_id: str
+        transcript: str
+        prompt: str
+        prompt_id: str | None
+        message: str
+        question: Question
+        call: str
+        background: list[str]
+        error: str
+        reason: str
+        subagent: bool
+        at_ns: int
+
+
+def empty_status(agent_id: str, name: str, role: str, project: str, provider: str) -> Status:
+    """Return the status of an agent that has never been started."""
+    return {
+        "agent_id": agent_id,
+        "name": name,
+        "role": role,
+        "project": project,
+        "provider": provider,
+        "status": State.OFFLINE,
+        "current_task": None,
+        "context_summary": "",
+        "session_id": None,
+        "transcript": None,
+        "pid": None,
+        "window_id": None,
+        "pane_id": None,
+        "socket": "",
+        "since": 0.0,
+        "last_active": 0.0,
+        "seq": 0,
+        "why": "not started yet",
+        "source": "spawn",
+        "up": False,
+        "seen_ns": 0,
+        "turn": None,
+        "last_turn": None,
+        "parked": None,
+        "queued": [],
+        "delivering": None,
+        "adopt": None,
+        "question": None,
+        "background": [],
+        "conversation": False,
+        "deaths": [],
+        "release": "",
+    }
+
+
+def check(document: dict[str, Any], like: dict[str, Any], path: str) -> None:
+    """Refuse a document that lacks a key of `like` or has a value of another type there.
+
+    Raises:
+        DamagedFile: naming the file and the key.
+    """
+    for key, example in like.items():
+        if key not in document:
+            raise damaged(path, f"no {key!r}")
+        value = document[key]
+        if example is None or value is None:
+            continue
+        kinds = (int, float) if isinstance(example, float) else (str,) if isinstance(example, str) else type(example)
+        if not isinstance(value, kinds):
+            raise damaged(path, f"{key!r} is a {type(value).__name__}")
+
+
+def status_from(document: dict[str, Any], path: str) -> Status:
+    """Return a checked status document.
+
+    Raises:
+        DamagedFile: it is none.
+    """
+    check(document, empty_status("", "", "", "", ""), path)  # type: ignore[arg-type]
+    try:
+        document["status"] = State(document["status"])
+    except ValueError as error:
+        raise damaged(path, str(error)) from error
+    return document  # type: ignore[return-value]
+
+
+def empty_task(task_id: str, agent_id: str, agent_dir: str) -> Task:
+    """Return the record of a task of which nothing is known yet."""
+    return {
+        "task_id": task_id,
+        "agent_id": agent_id,
+        "agent_dir": agent_dir,
+        "asker": "",
+        "asker_kind": "",
+        "created": 0.0,
+        "prompt_sha256": "",
+        "prompt_bytes": 0,
+        "status": Step.CREATED,
+        "journal": [],
+        "notes": [],
+        "prompt_id": None,
+        "shared": False,
+        "altered": False,
+        "exact": True,
+        "recovered": False,
+        "error": "",
+        "read": None,
+        "left": False,
+    }
+
+
+def task_from(document: dict[str, Any], path: str) -> Task:
+    """Return a checked task document.
+
+    Raises:
+        DamagedFile: it is none.
+    """
+    check(document, empty_task("", "", ""), path)  # type: ignore[arg-type]
+    try:
+        document["status"] = Step(document["status"])
+    except ValueError as error:
+        raise damaged(path, str(error)) from error
+    return document  # type: ignore[return-value]
+
+
+__all__ = ["DamagedFile", "check", "empty_status", "empty_task", "status_from", "task_from"]

@@ -1,0 +1,57 @@
+"""Text of a terminal screen, with its colours, as values."""
+
+from __future__ import annotations
+
+import re
+
+
+def cells(screen: str) -> list[list[tuple[str, bool, bool]]]:
+    """Return each line of a `capture-pane -e` as (character, dim, inverse); attributes run on over line ends."""
+    dim = inverse = False
+    rows = []
+    for line in screen.split("\n"):
+        row = []
+        for part in re.split(r"(\x1b\[[0-9;:]*m|\x1b[^\[].?|\x1b\[[0-9;?]*[a-ln-zA-Z])", line):
+            if part.startswith("\x1b[") and part.endswith("m"):
+                dim, inverse = _attributes(part[2:-1], dim, inverse)
+            elif not part.startswith("\x1b"):
+                row.extend((character, dim, inverse) for character in part)
+        rows.append(row)
+    return rows
+
+
+def _attributes(codes: str, dim: bool, inverse: bool) -> tuple[bool, bool]:
+    numbers = iter(codes.split(";"))
+    for number in numbers:
+        if number in ("38", "48", "58"):
+            # A colour: `5;N` or `2;R;G;B` are not attributes.
+            for _ in range(1 if next(numbers, "") == "5" else 3):
+                next(numbers, "")
+        elif number in ("", "0"):
+            dim = inverse = False
+        elif number == "2":
+            dim = True
+        elif number == "22":
+            dim = False
+        elif number == "7":
+            inverse = True
+        elif number == "27":
+            inverse = False
+    return dim, inverse
+
+
+def plain(row: list[tuple[str, bool, bool]]) -> str:
+    """Return a line's text."""
+    return "".join(character for character, _, _ in row).rstrip()
+
+
+def undimmed(row: list[tuple[str, bool, bool]]) -> str:
+    """Return a line's text without its dim part, which is a program's hint and not what somebody typed.
+
+    The cursor stands on a hint's first character and hides that it is dim.
+    """
+    said = [(character, dim, inverse) for character, dim, inverse in row if character.strip()]
+    bright = [cell for cell in said if not cell[1]]
+    if len(bright) == 1 and bright[0][2] and len(said) > 1 and bright[0] is said[0]:
+        return ""
+    return "".join(character for character, dim, _ in row if not dim).rstrip()

@@ -1,0 +1,98 @@
+"""What the user has chosen: environment over project over user configuration over defaults."""
+
+from __future__ import annotations
+
+import json
+import os
+
+from flowloom import files, paths
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+FILE = "flowloom.toml"
+
+
+class Settings:
+    """The choices in force for one command."""
+
+    provider: str = "claude"
+    session: str = "Claude"
+    tmux_socket: str = "default"
+    claude: str = "claude"
+    editor: str = ""
+    reply: str = "headed"
+    timeout_s: float | None = None
+    park_s: float = 120.0
+    typing_pause_s: float = 2.0
+    args: tuple[str, ...] = ()
+    agents: dict[str, dict[str, Any]]
+
+    def __init__(self, **chosen: Any) -> None:
+        self.agents = {}
+        for key, value in chosen.items():
+            setattr(self, key, value)
+
+    def of_agent(self, name: str) -> dict[str, Any]:
+        """Return the table `[agents.NAME]` of the configuration, empty where there is none."""
+        return self.agents.get(name, {})
+
+
+ENVIRONMENT = {
+    "session": "FLOWLOOM_SESSION",
+    "tmux_socket": "FLOWLOOM_TMUX_SOCKET",
+    "provider": "FLOWLOOM_PROVIDER",
+    "claude": "FLOWLOOM_CLAUDE",
+    "editor": "FLOWLOOM_EDITOR",
+}
+
+
+def config_paths(project_root: str) -> list[str]:
+    """Return the configuration files that can exist, the weaker first."""
+    base = os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")
+    return [f"{base}/flowloom/config.toml", f"{project_root}/{FILE}"]
+
+
+def load(project_root: str) -> Settings:
+    """Return the settings for a project.
+
+    Raises:
+        BadConfig: a configuration file has an unknown key or a bad value; names file and key.
+    """
+    chosen: dict[str, Any] = {}
+    stamps = []
+    for path in config_paths(project_root):
+        try:
+            found = os.stat(path)
+        except OSError:
+            continue
+        stamps.append([path, found.st_mtime_ns, found.st_size, found.st_ino])
+    if stamps:
+        chosen = _from_files(stamps)
+    for key, variable in ENVIRONMENT.items():
+        if os.environ.get(variable):
+            chosen[key] = os.environ[variable]
+    return Settings(**chosen)
+
+
+def _from_files(stamps: list[list[Any]]) -> dict[str, Any]:
+    """Return the checked contents of the files, from a cache while none of them has changed.
+
+    Reading TOML and checking it costs 80 ms, which every Ctrl-G would pay.
+    """
+    cache = f"{paths.home()}/cache/settings.json"
+    try:
+        known = files.read_json(cache) or {}
+    except files.DamagedFile:
+        known = {}
+    if known.get("stamps") == stamps:
+        chosen: dict[str, Any] = known["chosen"]  # type: ignore[assignment]
+        return chosen
+    from flowloom.config import read_files  # noqa: PLC0415 - pydantic and tomllib, see above
+
+    chosen = read_files([stamp[0] for stamp in stamps])
+    paths.ensure_home()
+    files.ensure_dir(os.path.dirname(cache))
+    files.write_json(cache, {"stamps": stamps, "chosen": json.loads(json.dumps(chosen))})
+    return chosen

@@ -1,0 +1,47 @@
+"""From the opened window to the input box: what no hook tells of."""
+
+from __future__ import annotations
+
+from flowloom import status, turns
+from flowloom.clock import steady_s
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from flowloom.agents import Agent
+    from flowloom.records import Question, Status
+    from flowloom.tmux import Look
+
+# A start that shows neither box nor question for this long is said to hang.
+LIMIT_S = 60.0
+
+
+class Startup:
+    """Watches one start. An agent is ready when it has said so *and* its input box stands there."""
+
+    def __init__(self, agent: Agent) -> None:
+        self.agent = agent
+        self._began_s = steady_s()
+        self._trusted = False
+
+    def step(self, now: Status, look: Look) -> tuple[Question | None, str]:
+        """Take one look; return the question that stands on the screen, and what to say when it takes too long.
+
+        None is answered for the user, but the one about trust if they said so
+        when they started the agent.
+        """
+        screen = self.agent.read_screen(look)
+        question = screen["question"]
+        directory = self.agent.directory
+        if screen["kind"] == "box":
+            with status.lock(directory):
+                fresh = self.agent.status()
+                if fresh["up"]:
+                    turns.box(directory, fresh)
+        elif question is not None:
+            with status.lock(directory):
+                turns.dialog(directory, self.agent.status(), question)
+            if question["kind"] == "trust" and not self._trusted and (self.agent.spec() or {}).get("trust"):
+                self._trusted = True
+                self.agent.tmux(now).press(now["pane_id"] or "", *self.agent.provider().TRUST)
+        late = steady_s() - self._began_s > LIMIT_S and question is None
+        return question, f"it has not come up for {LIMIT_S:.0f} s; look at its window" if late else ""

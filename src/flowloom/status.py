@@ -1,0 +1,89 @@
+"""An agent's status on disk: read it, move it by an event, remember what moved it."""
+
+from __future__ import annotations
+
+import json
+import os
+
+from flowloom import files
+from flowloom.clock import wall_s
+from flowloom.records import status_from
+from flowloom.states import Event, State, move
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+    from typing import Any
+
+    from flowloom.records import Status
+
+# events.jsonl begins anew at this size; one older file is kept.
+EVENTS_LIMIT_BYTES = 1_000_000
+
+
+def lock(agent_dir: str) -> AbstractContextManager[None]:
+    """Hold the agent's lock: whoever moves the agent or its tasks holds it."""
+    return files.locked(f"{agent_dir}/lock")
+
+
+def read(agent_dir: str) -> Status | None:
+    """Return an agent's status, None where it was never started.
+
+    Raises:
+        DamagedFile: the file is there and is no status.
+    """
+    path = f"{agent_dir}/status.json"
+    document = files.read_json(path)
+    return None if document is None else status_from(document, path)
+
+
+def write(agent_dir: str, status: Status) -> None:
+    """Replace an agent's status and wake who waits for it. The caller holds the lock."""
+    files.write_json(f"{agent_dir}/status.json", status)
+    files.wake(agent_dir)
+
+
+def apply(agent_dir: str, status: Status, event: Event, *, why: str, source: str, **facts: Any) -> State:
+    """Move `status` by one event, note `facts` in it, write both down; return the new state.
+
+    The caller holds the lock and has read `status` under it.
+    """
+    before = status["status"]
+    after = move(before, event)
+    now = round(wall_s(), 3)
+    status.update(facts)  # type: ignore[typeddict-item]
+    status.update(seq=status["seq"] + 1, last_active=now)
+    if after is not before:
+        status.update(status=after, since=now, why=why, source=source)
+    elif event in (Event.DIALOG, Event.ASK):
+        status.update(why=why, source=source)
+    if after is not State.BLOCKED:
+        status["question"] = None
+    turn = status["turn"]
+    status["current_task"] = turn["task"] if turn else status["delivering"]
+    write(agent_dir, status)
+    line = {
+        "seq": status["seq"],
+        "at": now,
+        "event": event,
+        "from": before,
+        "to": after,
+        "task": status["current_task"],
+        "why": why,
+    }
+    _remember(agent_dir, line)
+    return after
+
+
+def note(agent_dir: str, status: Status, **facts: Any) -> None:
+    """Write facts that move nothing. The caller holds the lock."""
+    status.update(facts)  # type: ignore[typeddict-item]
+    status["seq"] += 1
+    write(agent_dir, status)
+
+
+def _remember(agent_dir: str, line: dict[str, object]) -> None:
+    path = f"{agent_dir}/events.jsonl"
+    if os.path.exists(path) and os.path.getsize(path) > EVENTS_LIMIT_BYTES:
+        os.replace(path, f"{path}.1")
+    files.append(path, json.dumps(line, ensure_ascii=False))

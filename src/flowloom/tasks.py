@@ -1,0 +1,190 @@
+"""A task's folder: open it, keep its journal, complete it, collect the reply.
+
+Whoever changes a task holds the lock of its agent (`status.lock`). `prompt.md`
+is on disk before the task exists; `.done` is written after `reply.md` and holds
+its sha256, so its existence means that the reply is complete.
+"""
+
+from __future__ import annotations
+
+import os
+
+from flowloom import files, paths
+from flowloom.clock import wall_s
+from flowloom.errors import DamagedFile, NoSuchTask
+from flowloom.frame import arrives_exactly
+from flowloom.records import empty_task, task_from
+from flowloom.states import ENDED, FOLLOWS, Step
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from flowloom.records import Task
+
+# No letters that look like a digit.
+ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
+
+
+def open_task(agent_id: str, agent_dir: str, prompt: str, *, asker: str, asker_kind: str) -> Task:
+    """Make a task's folder with the prompt in it and return the task; nothing is sent yet."""
+    task_id = _new_folder()
+    data = prompt.encode("utf-8", "surrogateescape")
+    folder = paths.task_dir(task_id)
+    files.write(f"{folder}/prompt.md", data)
+    task = empty_task(task_id, agent_id, agent_dir)
+    task.update(
+        asker=asker,
+        asker_kind=asker_kind,
+        created=round(wall_s(), 3),
+        prompt_sha256=sha256(data),
+        prompt_bytes=len(data),
+        exact=arrives_exactly(prompt),
+    )
+    note_step(task, Step.CREATED, f"asked by {asker}")
+    return task
+
+
+def _new_folder() -> str:
+    files.ensure_dir(f"{paths.home()}/tasks")
+    length = 4
+    while True:
+        for _ in range(8):
+            task_id = "".join(ALPHABET[byte % len(ALPHABET)] for byte in os.urandom(length))
+            try:
+                os.mkdir(paths.task_dir(task_id), 0o700)
+            except FileExistsError:
+                continue
+            return task_id
+        length += 1
+
+
+def sha256(data: bytes) -> str:
+    """Return the hex digest of `data`."""
+    from hashlib import sha256 as digest  # noqa: PLC0415 - 3 ms, and most hook calls need no digest
+
+    return digest(data).hexdigest()
+
+
+def read(task_id: str) -> Task:
+    """Return a task.
+
+    Raises:
+        NoSuchTask: there is none with this id.
+        DamagedFile: its record cannot be believed.
+    """
+    path = f"{paths.task_dir(task_id)}/task.json"
+    document = files.read_json(path)
+    if document is None:
+        raise NoSuchTask(f"there is no task {task_id}")
+    return task_from(document, path)
+
+
+def find(task_id: str | None) -> Task | None:
+    """Return a task, None where there is none or its record is damaged."""
+    if not task_id:
+        return None
+    try:
+        return read(task_id)
+    except (NoSuchTask, DamagedFile):
+        return None
+
+
+def write(task: Task) -> None:
+    """Replace a task's record and wake who waits for its agent."""
+    files.write_json(f"{paths.task_dir(task['task_id'])}/task.json", task)
+    files.wake(task["agent_dir"])
+
+
+def note_step(task: Task, step: Step, why: str) -> bool:
+    """Move a task to `step` where that may follow, write it down, and tell whether it did."""
+    if task["journal"] and step not in FOLLOWS[task["status"]]:
+        return False
+    task["status"] = step
+    task["journal"].append({"at": round(wall_s(), 3), "step": step, "why": why})
+    if step in (Step.FAILED, Step.INTERRUPTED, Step.CANCELLED, Step.UNKNOWN):
+        task["error"] = why
+    write(task)
+    return True
+
+
+def note_fact(task: Task, text: str) -> None:
+    """Add a remark that moves nothing."""
+    task["notes"].append(text)
+    write(task)
+
+
+def prompt_of(task: Task) -> str:
+    """Return the prompt as it was asked; bytes that were no UTF-8 are surrogates."""
+    raw = files.read(f"{paths.task_dir(task['task_id'])}/prompt.md")
+    return (raw or b"").decode("utf-8", "surrogateescape")
+
+
+def complete(task: Task, message: str, why: str) -> None:
+    """Write the reply, then its marker; the same message twice changes nothing."""
+    folder = paths.task_dir(task["task_id"])
+    data = message.encode("utf-8", "surrogatepass")
+    digest = sha256(data)
+    marker = files.read(f"{folder}/.done")
+    if task["status"] is Step.DONE and marker is not None and marker.decode().strip() == digest:
+        return
+    files.write(f"{folder}/reply.md", data)
+    files.write(f"{folder}/.done", (digest + "\n").encode())
+    renewed = task["status"] is Step.DONE
+    if renewed:
+        # A reply that somebody already has is not the last one any more.
+        task["read"] = None
+        note_fact(task, f"the reply was renewed: {why}")
+    else:
+        task["error"] = ""
+        note_step(task, Step.DONE, why)
+
+
+def park(task: Task, message: str, why: str) -> None:
+    """Keep a reply that may not be the last one yet."""
+    files.write(f"{paths.task_dir(task['task_id'])}/provisional.md", message.encode("utf-8", "surrogatepass"))
+    note_step(task, Step.PARKED, why)
+
+
+def reply_of(task_id: str) -> bytes | None:
+    """Return the complete reply of a task, None while there is none.
+
+    Raises:
+        DamagedFile: marker and reply do not belong together.
+    """
+    folder = paths.task_dir(task_id)
+    for _ in range(20):
+        marker, reply = files.read(f"{folder}/.done"), files.read(f"{folder}/reply.md")
+        if marker is None:
+            return None
+        if reply is not None and sha256(reply) == marker.decode(errors="replace").strip():
+            return reply
+        # It is being renewed: the reply is replaced just before its marker.
+        if files.read(f"{folder}/.done") == marker and reply == files.read(f"{folder}/reply.md"):
+            os.sched_yield()
+    raise DamagedFile(f"{folder}/reply.md is not the reply that {folder}/.done was written for", hint="read it there")
+
+
+def provisional_of(task_id: str) -> bytes | None:
+    """Return the provisional reply of a parked task, None where there is none."""
+    return files.read(f"{paths.task_dir(task_id)}/provisional.md")
+
+
+def ended(task: Task) -> bool:
+    """Tell whether nothing more is to come by itself."""
+    return task["status"] in ENDED
+
+
+def all_ids() -> list[str]:
+    """Return the ids of all tasks, the oldest folder first."""
+    top = f"{paths.home()}/tasks"
+    try:
+        with os.scandir(top) as entries:
+            found = [(entry.stat().st_ctime_ns, entry.name) for entry in entries if entry.is_dir()]
+    except FileNotFoundError:
+        return []
+    return [name for _, name in sorted(found)]
+
+
+def of_agent(agent_id: str) -> list[Task]:
+    """Return all readable tasks of one agent, in the order in which they were asked."""
+    found = [task for task_id in all_ids() if (task := find(task_id)) and task["agent_id"] == agent_id]
+    return sorted(found, key=lambda task: task["created"])

@@ -1,0 +1,285 @@
+"""The port to tmux: the session, our windows in it, and the keys that go into them.
+
+Windows and panes are found by id and by an option that we set on them, never by
+index or name: a user may rename and move them, and ids begin anew when a server
+does. The few commands on the way to the paste are run directly; everything else
+goes through libtmux, whose import takes longer than all of them together
+(docs/decisions/0002).
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+
+from flowloom.errors import TmuxFailed
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from libtmux import Server
+
+# The option, set on the pane, that makes a pane ours.
+MARK = "@flowloom_agent"
+LOOK = "#{pane_dead}|#{pane_in_mode}|#{pane_pid}|#{pane_dead_status}|#{window_id}|#{" + MARK + "}"
+# tmux itself gives up on a command long before; this only keeps a wedged server from holding us.
+COMMAND_LIMIT_S = 20.0
+SIZE = ("200", "50")
+HINT = "see that tmux >= 3.2 is installed and answers: tmux -V; tmux -L {socket} list-sessions"
+
+
+class Look:
+    """What stands in a pane now: its screen with colours, and whether it lives, scrolls, and is still ours."""
+
+    __slots__ = ("agent_id", "dead", "exit_status", "in_mode", "pid", "screen", "window_id")
+
+    def __init__(self, answer: str) -> None:
+        head, _, self.screen = answer.partition("\n")
+        dead, mode, pid, status, self.window_id, self.agent_id = head.split("|", 5)
+        self.dead = dead == "1"
+        self.in_mode = mode not in ("", "0")
+        self.pid = int(pid or 0)
+        self.exit_status = int(status) if status.isdigit() else None
+
+
+class Window:
+    """One of our windows, as a listing has it: without its screen."""
+
+    __slots__ = ("agent_id", "dead", "exit_status", "name", "pane_id", "pid", "session", "window_id")
+
+    def __init__(self, line: str) -> None:
+        self.session, self.window_id, self.pane_id, dead, pid, status, self.agent_id, self.name = line.split("|", 7)
+        self.dead = dead == "1"
+        self.pid = int(pid or 0)
+        self.exit_status = int(status) if status.isdigit() else None
+
+
+LIST = (
+    "#{session_name}|#{window_id}|#{pane_id}|#{pane_dead}|#{pane_pid}|#{pane_dead_status}|#{" + MARK + "}|#{window_name}"
+)
+
+
+def outside(environment: dict[str, str] | None = None) -> dict[str, str]:
+    """Return an environment in which tmux takes no other server for its own."""
+    kept = dict(os.environ if environment is None else environment)
+    kept.pop("TMUX", None)
+    kept.pop("TMUX_PANE", None)
+    return kept
+
+
+class Tmux:
+    """One tmux server, by the name of its socket."""
+
+    def __init__(self, socket: str) -> None:
+        self.socket = socket
+
+    def run(self, *command: str) -> str:
+        """Run one tmux command sequence and return what it prints.
+
+        Raises:
+            TmuxFailed: tmux is missing, hangs, or refuses.
+        """
+        try:
+            done = subprocess.run(
+                ["tmux", "-L", self.socket, *command],
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                env=outside(),
+                timeout=COMMAND_LIMIT_S,
+                check=False,
+            )
+        except FileNotFoundError as error:
+            raise TmuxFailed("tmux is not installed", hint="install it: sudo apt-get install tmux") from error
+        except subprocess.TimeoutExpired as error:
+            raise TmuxFailed(
+                f"tmux (socket {self.socket}) does not answer: {command[0]}", hint=HINT.format(socket=self.socket)
+            ) from error
+        if done.returncode:
+            said = done.stderr.decode(errors="replace").strip()
+            raise TmuxFailed(f"tmux {command[0]}: {said}", hint=HINT.format(socket=self.socket))
+        return done.stdout.decode(errors="replace")
+
+    # The way to the paste.
+
+    def look(self, pane_id: str) -> Look | None:
+        """Return what stands in a pane, None when there is no such pane."""
+        try:
+            answer = self.run("display-message", "-p", "-t", pane_id, LOOK, ";", "capture-pane", "-p", "-e", "-t", pane_id)
+        except TmuxFailed as error:
+            if gone(error):
+                return None
+            raise
+        if answer.count("|") < 5:
+            return None
+        look = Look(answer)
+        # tmux answers for a pane that is gone with empty formats, not with an error.
+        return look if look.window_id else None
+
+    def history(self, pane_id: str) -> str:
+        """Return all that a pane has shown and still remembers, without colours."""
+        try:
+            return self.run("capture-pane", "-p", "-J", "-S", "-", "-t", pane_id)
+        except TmuxFailed as error:
+            if gone(error):
+                return ""
+            raise
+
+    def load(self, buffers: dict[str, str]) -> None:
+        """Put files into named paste buffers, by name and path; the only way that has no limit of size."""
+        command: list[str] = []
+        for buffer, path in buffers.items():
+            command += ["load-buffer", "-b", buffer, path, ";"]
+        self.run(*command[:-1])
+
+    def paste(self, pane_id: str, buffers: list[str], *, enter: bool) -> bool:
+        """Paste named buffers one after the other, each bracketed, then press Enter; False if the pane cannot take it.
+
+        It is one sequence, and tmux runs a sequence without taking a viewer's
+        keys in between, so nobody's typing can come into the middle of it. A dead
+        pane is asked for in the same sequence: tmux 3.3a crashes, and all agents
+        with it, when it is to paste into one. The buffers are gone afterwards.
+        """
+        pasted = [f"paste-buffer -p -d -b {quoted(buffer)} -t {pane_id}" for buffer in buffers]
+        pressed = [f"send-keys -t {pane_id} Enter"] if enter else []
+        sequence = " ; ".join([*pasted, *pressed])
+        refused = "display-message -p REFUSED"
+        answer = self.run("if-shell", "-F", "-t", pane_id, "#{||:#{pane_dead},#{pane_input_off}}", refused, sequence)
+        return "REFUSED" not in answer
+
+    def press(self, pane_id: str, *keys: str) -> None:
+        """Press keys by their tmux names."""
+        self.run("send-keys", "-t", pane_id, *keys)
+
+    def leave_mode(self, pane_id: str) -> None:
+        """End copy-mode, in which a paste arrives and Enter does not."""
+        self.run("send-keys", "-t", pane_id, "-X", "cancel")
+
+    # Sessions and windows.
+
+    def server(self) -> Server:
+        """Return libtmux's view of the server."""
+        from libtmux import Server  # noqa: PLC0415 - 45 ms, and not needed to deliver
+
+        return Server(socket_name=self.socket)
+
+    def _command(self, *command: str) -> list[str]:
+        """Run a command through libtmux and return its lines.
+
+        Raises:
+            TmuxFailed: with what tmux said.
+        """
+        from libtmux.exc import LibTmuxException  # noqa: PLC0415 - as above
+
+        with_outer = {name: os.environ.pop(name) for name in ("TMUX", "TMUX_PANE") if name in os.environ}
+        try:
+            answer = self.server().cmd(*command)
+        except LibTmuxException as error:
+            raise TmuxFailed(f"tmux {command[0]}: {error or 'tmux is not installed'}", hint=HINT.format(socket=self.socket)) from error
+        finally:
+            os.environ.update(with_outer)
+        if answer.returncode:
+            raise TmuxFailed(f"tmux {command[0]}: {' '.join(answer.stderr)}", hint=HINT.format(socket=self.socket))
+        return list(answer.stdout)
+
+    def open_window(self, session: str, name: str, agent_id: str, directory: str, command: list[str]) -> tuple[str, str]:
+        """Open a window that runs `command`, making the session if need be; return window and pane id.
+
+        The window keeps its name, stays when the command fails (so that its
+        last words can be read), and the session stays when nobody is attached.
+        """
+        fmt = ["-P", "-F", "#{window_id}|#{pane_id}"]
+        # Several words: tmux runs them itself, without the user's default-shell or default-command.
+        tail = ["-n", name, "-c", directory, *command]
+        if self.has_session(session):
+            made = self._command("new-window", "-d", *fmt, "-t", f"={session}:", *tail)
+        else:
+            # In one sequence, or `destroy-unattached on` would end the session before we could turn it off.
+            made = self._command(
+                *("new-session", "-d", *fmt, "-s", session, "-x", SIZE[0], "-y", SIZE[1], *tail),
+                *(";", "set-option", "-t", f"={session}:", "destroy-unattached", "off"),
+            )
+        window_id, _, pane_id = made[0].partition("|")
+        self._dress(window_id, pane_id, name, agent_id)
+        return window_id, pane_id
+
+    def _dress(self, window_id: str, pane_id: str, name: str, agent_id: str) -> None:
+        self._command(
+            *("set-option", "-p", "-t", pane_id, MARK, agent_id),
+            *(";", "set-option", "-w", "-t", window_id, "automatic-rename", "off"),
+            *(";", "set-option", "-w", "-t", window_id, "allow-rename", "off"),
+            *(";", "set-option", "-w", "-t", window_id, "remain-on-exit", "on"),
+            *(";", "set-option", "-w", "-t", window_id, "synchronize-panes", "off"),
+            *(";", "rename-window", "-t", window_id, name),
+        )
+
+    def reopen(self, pane_id: str, directory: str, command: list[str]) -> None:
+        """Run `command` in the pane of one that has ended."""
+        self._command("respawn-pane", "-k", "-c", directory, "-t", pane_id, *command)
+
+    def has_session(self, session: str) -> bool:
+        """Tell whether the session exists."""
+        try:
+            self.run("has-session", "-t", f"={session}")
+        except TmuxFailed as error:
+            if gone(error):
+                return False
+            raise
+        return True
+
+    def windows(self) -> list[Window]:
+        """Return all windows that we opened on this server."""
+        try:
+            lines = self.run("list-panes", "-a", "-F", LIST).splitlines()
+        except TmuxFailed as error:
+            if gone(error):
+                return []
+            raise
+        return [window for window in map(Window, lines) if window.agent_id]
+
+    def window_names(self, session: str) -> list[str]:
+        """Return the names of all windows of a session, ours or not; empty when there is no session."""
+        if not self.has_session(session):
+            return []
+        return self._command("list-windows", "-t", f"={session}:", "-F", "#{window_name}")
+
+    def close_window(self, window_id: str) -> None:
+        """Close one window; the session ends with its last one."""
+        try:
+            self._command("kill-window", "-t", window_id)
+        except TmuxFailed as error:
+            if not gone(error):
+                raise
+
+    def global_names(self) -> list[str]:
+        """Return the names of the variables that the server gives to every new window."""
+        try:
+            lines = self.run("show-environment", "-g").splitlines()
+        except TmuxFailed as error:
+            if gone(error):
+                return []
+            raise
+        return [line.partition("=")[0] for line in lines if "=" in line]
+
+    def attach_command(self, session: str, window_id: str, inside: str | None) -> list[str]:
+        """Return the command that shows a window to the person at this terminal.
+
+        `inside` is the value of TMUX: on the same server the client is switched
+        over, everywhere else a client is attached, which returns on detach.
+        """
+        target = ["-t", f"={session}:{window_id}"]
+        if inside and os.path.basename(inside.split(",")[0]) == self.socket:
+            return ["tmux", "-L", self.socket, "switch-client", *target]
+        return ["tmux", "-L", self.socket, "attach-session", *target]
+
+
+def quoted(text: str) -> str:
+    """Return text as one word of a tmux command string."""
+    return "'" + text.replace("'", "'\\''") + "'"
+
+
+def gone(error: TmuxFailed) -> bool:
+    """Tell whether an error says that the server, session, window or pane does not exist."""
+    said = str(error)
+    return any(
+        words in said
+        for words in ("no server running", "can't find", "No such file or directory", "no current", "lost server", "server exited", "error connecting")
+    )

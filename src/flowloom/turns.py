@@ -1,0 +1,354 @@
+"""Whose turn it is: what one report of an agent, or one look at it, means for its status and its tasks.
+
+Everything here happens under the agent's lock, and reading, deciding and
+writing are one step: two hooks, a waiter and a command never undo each other.
+"""
+
+from __future__ import annotations
+
+from flowloom import files, frame, paths, status, tasks
+from flowloom.clock import wall_s
+from flowloom.states import Event, State, Step
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from flowloom.records import Question, Report, Status, Task, Turn
+
+# How much of a transcript's end can hold the prompt of a turn that just ended.
+TRANSCRIPT_TAIL_BYTES = 8_000_000
+# Texts that Claude Code merges report 10 ms apart; no person presses Esc and submits again so fast.
+MERGED_S = 0.5
+
+
+def hear(agent_dir: str, report: Report) -> bool:
+    """Apply what one hook call said; tell whether there is an agent to apply it to.
+
+    An event older than what has been seen moves nothing; a receipt or a reply
+    that comes late is still kept.
+    """
+    with status.lock(agent_dir):
+        now = status.read(agent_dir)
+        if now is None:
+            return False
+        if report.get("subagent") and report["event"] != Event.ASK:
+            return True
+        HEARD[report["event"]](agent_dir, now, report)
+        return True
+
+
+def _late(now: Status, report: Report) -> bool:
+    return report.get("at_ns", 0) < now["seen_ns"]
+
+
+def _up(agent_dir: str, now: Status, report: Report) -> None:
+    source = report.get("source", "startup")
+    facts = {"session_id": report.get("session_id"), "transcript": report.get("transcript")}
+    if _late(now, report):
+        return
+    seen = {**facts, "seen_ns": report["at_ns"]}
+    if source == "compact":
+        # A compaction happens in the middle of a turn and frees nobody.
+        status.note(agent_dir, now, **seen)
+    elif source == "clear":
+        _let_go(now, Step.INTERRUPTED, "the conversation was cleared in its window")
+        status.apply(agent_dir, now, Event.QUIET, why="cleared", source="hook", turn=None, queued=[], **seen)
+    else:
+        status.apply(agent_dir, now, Event.UP, why=f"its session is up ({source})", source="hook", up=True, **seen)
+
+
+def _accept(agent_dir: str, now: Status, report: Report) -> None:
+    prompt, prompt_id = report.get("prompt", ""), report.get("prompt_id")
+    task = _addressed(now, prompt)
+    last = now["last_turn"]
+    over = last is not None and prompt_id is not None and last["prompt_id"] == prompt_id
+    if _late(now, report) or over:
+        if task is not None:
+            _receive(task, prompt, prompt_id, "the receipt came late")
+            _undeliver(agent_dir, now, task)
+        return
+    running = now["turn"] if now["status"] in (State.WORKING, State.BLOCKED) else None
+    if running and prompt_id and running["prompt_id"] == prompt_id:
+        _queue(agent_dir, now, task, report)
+        return
+    if running and running["task"] and task is None and wall_s() - running["at"] < MERGED_S:
+        # Texts that were queued together become one turn with one Stop, the last one's (2.1.197).
+        shared = tasks.find(running["task"])
+        if shared:
+            shared["shared"] = True
+            tasks.note_fact(shared, "it shares its turn with what a person typed")
+        status.note(agent_dir, now, turn={**running, "prompt_id": prompt_id}, seen_ns=report["at_ns"])
+        return
+    if running and running["task"] and running["whose"] != "person":
+        # The turn before ended without a word: its own hook was lost, or somebody pressed Esc.
+        _end_task(running["task"], Step.INTERRUPTED, "its turn ended without a reply, and another one began")
+    turn: Turn = {"prompt_id": prompt_id, "whose": "person", "task": None, "at": wall_s(), "before": now["background"]}
+    why = "a person gave it something to do"
+    if task is not None and _receive(task, prompt, prompt_id, "the agent confirmed it"):
+        turn.update(whose="task", task=task["task_id"])
+        why = f"works on task {task['task_id']}"
+    elif report.get("source") == "own":
+        parked = now["parked"]
+        turn.update(whose="own", task=parked["task"] if parked else None)
+        if parked:
+            turn["before"] = parked["before"]
+        why = "goes on by itself"
+    delivering = None if task is not None and now["delivering"] == task["task_id"] else now["delivering"]
+    facts = {"turn": turn, "seen_ns": report["at_ns"], "delivering": delivering, "conversation": True}
+    status.apply(agent_dir, now, Event.ACCEPT, why=why, source="hook", **facts)
+
+
+def _queue(agent_dir: str, now: Status, task: Task | None, report: Report) -> None:
+    """Note a text that was submitted while a turn ran; it shows that turn's id."""
+    running = now["turn"]
+    if task is None:
+        typed_into = tasks.find(running["task"]) if running else None
+        if typed_into:
+            tasks.note_fact(typed_into, "a person typed into its turn: " + report.get("prompt", "")[:200])
+        return
+    if _receive(task, report.get("prompt", ""), None, "queued behind a running turn"):
+        facts = {"queued": [*now["queued"], task["task_id"]], "seen_ns": report["at_ns"]}
+        status.note(agent_dir, now, **facts, delivering=None)
+
+
+def _addressed(now: Status, prompt: str) -> Task | None:
+    """Return the task whose frame stands in a submitted text and that still waits for this receipt."""
+    for task_id in frame.task_ids(prompt):
+        task = tasks.find(task_id)
+        waits = (Step.TYPED, Step.PASTED, Step.UNKNOWN)
+        if task and task["agent_id"] == now["agent_id"] and task["status"] in waits and task["prompt_id"] is None:
+            return task
+    return None
+
+
+def _receive(task: Task, prompt: str, prompt_id: str | None, why: str) -> bool:
+    """Write a task's receipt down; tell whether the agent has the whole of it."""
+    first = frame.first_line(task["task_id"], task["asker"], prompt_path=prompt_path(task))
+    how = frame.received(prompt, first, task["task_id"], tasks.prompt_of(task))
+    if how == "cut":
+        tasks.note_step(task, Step.UNKNOWN, "only a part of it reached the agent; look at its window")
+        return False
+    task["prompt_id"] = prompt_id
+    task["altered"] = how == "altered"
+    if how == "altered":
+        why += ", together with something that was typed there"
+    return tasks.note_step(task, Step.ACCEPTED, why)
+
+
+def prompt_path(task: Task) -> str:
+    """Return the path that the first line names: of the exact prompt, where a terminal changes it."""
+    return "" if task["exact"] else f"{paths.task_dir(task['task_id'])}/prompt.md"
+
+
+def _undeliver(agent_dir: str, now: Status, task: Task) -> None:
+    if now["delivering"] == task["task_id"]:
+        status.note(agent_dir, now, delivering=None)
+
+
+def _ask(agent_dir: str, now: Status, report: Report) -> None:
+    if _late(now, report):
+        return
+    question = report["question"]
+    if now["status"] is State.BLOCKED and now["question"] and not question["call"]:
+        return  # the Notification, seconds after the PermissionRequest, says less
+    why = f"blocked on {question['kind']}: {question['text']}"
+    status.apply(agent_dir, now, Event.ASK, why=why, source="hook", question=question, seen_ns=report["at_ns"])
+
+
+def _sign(agent_dir: str, now: Status, report: Report) -> None:
+    if _late(now, report):
+        return
+    question = now["question"]
+    if question and question["call"] and question["call"] != report.get("call"):
+        return  # another tool's end says nothing about the question
+    status.apply(agent_dir, now, Event.SIGN, why="goes on after an answer", source="hook", seen_ns=report["at_ns"])
+
+
+def _stop(agent_dir: str, now: Status, report: Report) -> None:
+    prompt_id, message = report.get("prompt_id"), report.get("message", "")
+    turn, last = now["turn"], now["last_turn"]
+    same = turn is not None and (prompt_id is None or turn["prompt_id"] in (None, prompt_id))
+    if not same and last is not None and prompt_id == last["prompt_id"]:
+        _renew(last, message)
+        return
+    if not same:
+        turn = _unannounced(now, prompt_id)
+    assert turn is not None
+    background = report.get("background", [])
+    task = tasks.find(turn["task"])
+    begun = [name for name in background if name not in turn["before"]]
+    parked = now["parked"]
+    if task is not None and turn["whose"] != "person":
+        why = "its turn ended" if turn["whose"] == "task" else "it went on by itself and ended"
+        if begun:
+            tasks.park(task, message, f"waits for its background work: {', '.join(begun)}")
+            parked = {"task": task["task_id"], "before": turn["before"]}
+        else:
+            tasks.complete(task, message, why)
+            parked = None if parked and parked["task"] == task["task_id"] else parked
+    adopt = now["adopt"]
+    adopted = tasks.find(adopt) if turn["whose"] == "person" else None
+    if adopted is not None and adopted["status"] is not Step.DONE:
+        tasks.complete(adopted, message, "a person went on with it in the agent's window")
+        adopt = None
+    facts = {
+        "adopt": adopt,
+        "last_turn": {**turn, "prompt_id": prompt_id},
+        "background": background,
+        "seen_ns": max(now["seen_ns"], report.get("at_ns", 0)),
+        "parked": parked,
+        "context_summary": " ".join(message.split())[:200],
+    }
+    delivering = None if task is not None and now["delivering"] == task["task_id"] else now["delivering"]
+    _next_turn(agent_dir, now, message, Event.PARK if parked else Event.STOP, delivering=delivering, **facts)
+
+
+def _next_turn(agent_dir: str, now: Status, message: str, event: Event, **facts: object) -> None:
+    """End the running turn by `event`, or begin that of a text which was queued behind it."""
+    if not now["queued"]:
+        why = "waits for its background work" if event is Event.PARK else "its turn ended"
+        status.apply(agent_dir, now, event, why=why, source="hook", turn=None, **facts)
+        return
+    waiting, rest = now["queued"][0], now["queued"][1:]
+    # No UserPromptSubmit will announce this turn. Should none come (an older
+    # release took the text into the turn that ended), this message is its reply.
+    paths_of = paths.task_dir(waiting)
+    files.write(f"{paths_of}/provisional.md", message.encode("utf-8", "surrogatepass"))
+    turn: Turn = {"prompt_id": None, "whose": "task", "task": waiting, "at": wall_s(), "before": now["background"]}
+    why = f"works on task {waiting}, which was queued"
+    status.apply(agent_dir, now, Event.ACCEPT, why=why, source="hook", turn=turn, **{**facts, "queued": rest})
+
+
+def _renew(last: Turn, message: str) -> None:
+    """Take a later Stop of a turn that had ended already: a Stop hook of the user's sent it on."""
+    task = tasks.find(last["task"])
+    if task is not None and last["whose"] != "person" and message:
+        tasks.complete(task, message, "a Stop hook sent its turn on")
+
+
+def _unannounced(now: Status, prompt_id: str | None) -> Turn:
+    """Return the turn of a Stop that no UserPromptSubmit announced: that hook was lost."""
+    turn: Turn = {"prompt_id": prompt_id, "whose": "person", "task": None, "at": wall_s(), "before": now["background"]}
+    running, task = now["turn"], tasks.find(now["delivering"])
+    if running and running["task"] and running["whose"] == "task":
+        _end_task(running["task"], Step.INTERRUPTED, "its turn ended without a reply, and another one followed")
+    if task is not None and in_transcript(now["transcript"], task["task_id"]):
+        task["prompt_id"] = prompt_id
+        if tasks.note_step(task, Step.ACCEPTED, "seen in the transcript; its receipt was lost"):
+            turn.update(whose="task", task=task["task_id"])
+    return turn
+
+
+def in_transcript(path: str | None, task_id: str) -> bool:
+    """Tell whether a task's first line stands near the end of a conversation's transcript."""
+    return bool(path) and f"[flowloom task {task_id} from ".encode() in files.tail(path or "", TRANSCRIPT_TAIL_BYTES)
+
+
+def _fail(agent_dir: str, now: Status, report: Report) -> None:
+    turn = now["turn"]
+    prompt_id = report.get("prompt_id")
+    if turn is None or (prompt_id and turn["prompt_id"] not in (None, prompt_id)):
+        turn = _unannounced(now, prompt_id)
+    task = tasks.find(turn["task"])
+    error = report.get("error") or "the model could not be reached"
+    if task is not None and turn["whose"] != "person":
+        if report.get("message"):
+            files.write(
+                f"{paths.task_dir(task['task_id'])}/partial.md", report["message"].encode("utf-8", "surrogatepass")
+            )
+        tasks.note_step(task, Step.FAILED, f"Claude Code reported: {error}")
+    facts = {"last_turn": {**turn, "prompt_id": prompt_id}, "seen_ns": max(now["seen_ns"], report.get("at_ns", 0))}
+    delivering = None if task is not None and now["delivering"] == task["task_id"] else now["delivering"]
+    _next_turn(agent_dir, now, "", Event.FAIL, delivering=delivering, **facts)
+
+
+def _end(agent_dir: str, now: Status, report: Report) -> None:
+    if _late(now, report) or report.get("reason") in ("clear", "resume"):
+        return  # a SessionStart follows at once
+    reason = report.get("reason") or "no reason given"
+    leave(agent_dir, now, Event.END, f"its session ended ({reason})")
+
+
+HEARD: dict[str, Callable[[str, Status, Report], None]] = {
+    Event.UP: _up,
+    Event.ACCEPT: _accept,
+    Event.ASK: _ask,
+    Event.SIGN: _sign,
+    Event.STOP: _stop,
+    Event.FAIL: _fail,
+    Event.END: _end,
+}
+
+
+# What is seen from outside. The caller holds the lock and has just read `now`.
+
+
+def leave(agent_dir: str, now: Status, event: Event, why: str) -> None:
+    """Take an agent for gone: what it worked on has failed, what only stood in its box is given back."""
+    _let_go(now, Step.FAILED, f"the agent is gone: {why}")
+    facts = {"turn": None, "queued": [], "up": False, "parked": None, "pid": None}
+    status.apply(agent_dir, now, event, why=why, source="hook" if event is Event.END else "tmux", **facts)
+
+
+def quiet(agent_dir: str, now: Status, why: str) -> None:
+    """Take an agent whose session is idle, although no hook said so, for idle: somebody pressed Esc."""
+    turn = now["turn"]
+    task = tasks.find(turn["task"]) if turn else None
+    if turn and task and turn["prompt_id"] is None and turn["whose"] == "task":
+        # Queued, and no turn of its own followed: it was answered in the turn before.
+        shared = tasks.provisional_of(task["task_id"]) or b""
+        task["shared"] = True
+        tasks.complete(task, shared.decode("utf-8", "replace"), "answered within the turn that was running")
+    else:
+        _let_go(now, Step.INTERRUPTED, why)
+    last = turn or now["last_turn"]
+    status.apply(agent_dir, now, Event.QUIET, why=why, source="session", turn=None, queued=[], last_turn=last)
+
+
+def box(agent_dir: str, now: Status) -> None:
+    """Take an agent that is up and shows its input box for idle."""
+    status.apply(agent_dir, now, Event.BOX, why="its input box is there", source="screen")
+
+
+def dialog(agent_dir: str, now: Status, question: Question) -> None:
+    """Take an agent with a question on its screen for blocked."""
+    if now["status"] is State.BLOCKED and now["question"] == question:
+        return
+    why = f"blocked on {question['kind']}: {question['text']}"
+    status.apply(agent_dir, now, Event.DIALOG, why=why, source="screen", question=question)
+
+
+def goes_on(agent_dir: str, now: Status, why: str) -> None:
+    """Take an agent whose session is busy for working: a person answered, or a Stop hook sent its turn on."""
+    turn = now["turn"] or now["last_turn"]
+    status.apply(agent_dir, now, Event.RESUME, why=why, source="session", turn=turn)
+
+
+def found_accepted(agent_dir: str, now: Status, task: Task) -> None:
+    """Take a task whose receipt was lost for accepted: the transcript shows its prompt."""
+    if not tasks.note_step(task, Step.ACCEPTED, "seen in the transcript; its receipt was lost"):
+        return
+    turn: Turn = {
+        "prompt_id": None,
+        "whose": "task",
+        "task": task["task_id"],
+        "at": wall_s(),
+        "before": now["background"],
+    }
+    why = f"works on task {task['task_id']}"
+    status.apply(agent_dir, now, Event.ACCEPT, why=why, source="transcript", turn=turn, delivering=None, conversation=True)
+
+
+def _let_go(now: Status, step: Step, why: str) -> None:
+    """End every task that the agent had taken: of its turn, queued, or parked."""
+    turn, parked = now["turn"], now["parked"]
+    for task_id in [turn["task"] if turn else None, *now["queued"], parked["task"] if parked and step is Step.FAILED else None]:
+        if task_id:
+            _end_task(task_id, step, why)
+
+
+def _end_task(task_id: str, step: Step, why: str) -> None:
+    task = tasks.find(task_id)
+    if task is not None and not tasks.ended(task):
+        tasks.note_step(task, step, why)

@@ -1,0 +1,39 @@
+"""A process of its own that waits for a task that was left: it delivers, watches, and outlives who asked."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from flowloom import coordinator, files, paths, tasks
+from flowloom.agents import Agent
+from flowloom.clock import Deadline
+from flowloom.errors import FlowLoomError
+from flowloom.logs import log
+from flowloom.settings import load
+
+
+def main() -> None:
+    """Carry the task named by the first argument to its end; the second is the inherited place in line."""
+    task_id, inherited = sys.argv[1], int(sys.argv[2])
+    try:
+        carry(task_id, inherited)
+    except (FlowLoomError, OSError) as error:
+        log(paths.home(), "error", "waiter", f"{type(error).__name__}: {error}", task=task_id)
+
+
+def carry(task_id: str, inherited: int) -> None:
+    """Wait until a task has ended, also past its provisional reply."""
+    agent = Agent(tasks.read(task_id)["agent_dir"])
+    settings = load(paths.project_root(agent.slug) or os.getcwd())
+    settings.park_s = float("inf")
+    carrier = coordinator.Carrier(task_id, settings, inherited=inherited)
+    try:
+        coordinator.await_end(carrier, Deadline(None), lambda view: True)
+    finally:
+        carrier.close()
+        files.wake(agent.directory)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,241 @@
+"""What the house demands and no linter can say.
+
+Every check is a function from a folder to its complaints, so that each is also run
+over a small wrong tree: a check that cannot fail proves nothing.
+"""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGE = ROOT / "src" / "flowloom"
+
+MAX_LINES = 400
+# The library, and the one module (or package) of ours that imports it.
+PORTS = {"libtmux": "tmux", "psutil": "procs", "watchfiles": "watch", "typer": "cli"}
+# The faces, which turn whatever happened into one sentence for a person.
+FACES = {"__main__", "cli", "editor", "agent_event"}
+VAGUE = {"manager", "service", "handler", "helper", "util", "common", "misc", "data", "info"}
+SHELLS = {"#!/bin/sh": "sh", "#!/usr/bin/env bash": "bash"}
+
+type_of_def = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+
+
+def modules(package: Path) -> Iterator[tuple[str, Path]]:
+    """Yield (dotted name below the package, path) of every module."""
+    for path in sorted(package.rglob("*.py")):
+        yield ".".join(path.relative_to(package).with_suffix("").parts), path
+
+
+def trees(package: Path) -> Iterator[tuple[str, ast.Module]]:
+    for name, path in modules(package):
+        yield name, ast.parse(path.read_text(encoding="utf-8"), str(path))
+
+
+def lies_in(name: str, home: str) -> bool:
+    return name == home or name.startswith(f"{home}.")
+
+
+def oversized(package: Path) -> list[str]:
+    counts = {name: len(path.read_text(encoding="utf-8").splitlines()) for name, path in modules(package)}
+    return [f"{name}: {count} lines" for name, count in counts.items() if count > MAX_LINES]
+
+
+def undocumented(package: Path) -> list[str]:
+    def within(prefix: str, body: list[ast.stmt]) -> Iterator[str]:
+        for node in body:
+            if not isinstance(node, type_of_def) or node.name.startswith("_"):
+                continue
+            decorators = {ast.unparse(each).rpartition(".")[2] for each in node.decorator_list}
+            if not decorators & {"overload", "setter", "override"} and ast.get_docstring(node) is None:
+                yield f"{prefix}{node.name}"
+            if isinstance(node, ast.ClassDef):
+                yield from within(f"{prefix}{node.name}.", node.body)
+
+    return [each for name, tree in trees(package) for each in within(f"{name}: ", tree.body)]
+
+
+def imports(tree: ast.Module) -> Iterator[tuple[str, str]]:
+    """Yield (what is imported, the name it has here), absolute imports only."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield alias.name, alias.asname or alias.name
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            for alias in node.names:
+                yield f"{node.module}.{alias.name}", alias.asname or alias.name
+
+
+def sleepers(package: Path) -> list[str]:
+    found = []
+    for name, tree in trees(package):
+        clocks = {here for what, here in imports(tree) if what == "time"}
+        found += [f"{name}: from time import sleep" for what, _ in imports(tree) if what == "time.sleep"]
+        found += [
+            f"{name}:{node.lineno}: {ast.unparse(node)}"
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Attribute) and node.attr == "sleep" and ast.unparse(node.value) in clocks
+        ]
+    return found
+
+
+def strays(package: Path) -> list[str]:
+    return sorted(
+        {
+            f"{name}: {library}"
+            for name, tree in trees(package)
+            for library in (what.partition(".")[0] for what, _ in imports(tree))
+            if library in PORTS and not lies_in(name, PORTS[library])
+        }
+    )
+
+
+def swallowers(package: Path) -> list[str]:
+    """Find what catches everything; cleaning up in `except BaseException: …; raise` is fine."""
+
+    def caught(handler: ast.ExceptHandler) -> set[str]:
+        if handler.type is None:
+            return {"everything"}
+        kinds = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
+        names = {ast.unparse(kind).removeprefix("builtins.") for kind in kinds}
+        last = handler.body[-1]
+        again = isinstance(last, ast.Raise) and last.exc is None
+        return names & ({"Exception"} if again else {"Exception", "BaseException"})
+
+    return [
+        f"{name}:{node.lineno}: catches {', '.join(sorted(caught(node)))}"
+        for name, tree in trees(package)
+        if not any(lies_in(name, face) for face in FACES)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ExceptHandler) and caught(node)
+    ]
+
+
+def vague(package: Path) -> list[str]:
+    """Find modules and packages named after nothing in particular (`task_helpers`, `utils`)."""
+    return [
+        name
+        for name, _ in modules(package)
+        if any(word in VAGUE or word.removesuffix("s") in VAGUE for part in name.split(".") for word in part.split("_"))
+    ]
+
+
+def broken_scripts(folder: Path) -> list[str]:
+    """Find scripts that are not executable, name no shell we know, or do not parse."""
+    found = []
+    for path in sorted(folder.iterdir()):
+        if path.is_dir() or path.suffix == ".json":
+            continue
+        shell = SHELLS.get(path.read_text(encoding="utf-8").partition("\n")[0])
+        if not os.access(path, os.X_OK):
+            found.append(f"{path.name}: not executable")
+        if shell is None:
+            found.append(f"{path.name}: begins with no known shell")
+        elif subprocess.run([shell, "-n", str(path)], capture_output=True, check=False).returncode:
+            found.append(f"{path.name}: {shell} -n refuses it")
+    return found
+
+
+CHECKS = [oversized, undocumented, sleepers, strays, swallowers, vague]
+
+
+def test_there_is_a_package_to_look_at() -> None:
+    assert {"cli", "agent_event", "errors"} <= {name.partition(".")[0] for name, _ in modules(PACKAGE)}
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_the_house_holds(check: Callable[[Path], list[str]]) -> None:
+    assert check(PACKAGE) == []
+
+
+@pytest.mark.parametrize("folder", ["hooks", "bin", "bin/lib"])
+def test_scripts_run_and_parse(folder: str) -> None:
+    scripts = ROOT / folder
+    if folder == "bin/lib":  # sourced, so neither executable nor headed
+        assert all(subprocess.run(["sh", "-n", str(path)], check=False).returncode == 0 for path in scripts.iterdir())
+    else:
+        assert any(scripts.iterdir())
+        assert broken_scripts(scripts) == []
+
+
+WRONG = [
+    (oversized, "long", "x = 1\n" * 401, ["long: 401 lines"]),
+    (oversized, "fits", "x = 1\n" * 400, []),
+    (undocumented, "mute", "def spoken():\n    '''Say.'''\ndef mute(): ...\n", ["mute: mute"]),
+    (undocumented, "mute", "class Mute:\n    def run(self): ...\n", ["mute: Mute", "mute: Mute.run"]),
+    (undocumented, "own", "def _own(): ...\nclass _Own:\n    def run(self): ...\n", []),
+    (sleepers, "nap", "import time\ntime.sleep(1)\n", ["nap:2: time.sleep"]),
+    (sleepers, "nap", "import time as t\nnap = t.sleep\n", ["nap:2: t.sleep"]),
+    (sleepers, "nap", "from time import sleep as doze\n", ["nap: from time import sleep"]),
+    (sleepers, "clock", "import time\ntime.monotonic()\nself.sleep()\n", []),
+    (strays, "agents", "import libtmux\n", ["agents: libtmux"]),
+    (strays, "agents", "def f():\n    from psutil import Process\n", ["agents: psutil"]),
+    (strays, "procs", "import psutil\n", []),
+    (strays, "cli/start", "import typer\nimport watchfiles.main\n", ["cli.start: watchfiles"]),
+    (strays, "client", "import typer\n", ["client: typer"]),
+    (swallowers, "tasks", "try: f()\nexcept: pass\n", ["tasks:2: catches everything"]),
+    (swallowers, "tasks", "try: f()\nexcept Exception: raise\n", ["tasks:2: catches Exception"]),
+    (swallowers, "tasks", "try: f()\nexcept (OSError, Exception) as e: g(e)\n", ["tasks:2: catches Exception"]),
+    (swallowers, "tasks", "try: f()\nexcept BaseException: g()\n", ["tasks:2: catches BaseException"]),
+    (swallowers, "files", "try: f()\nexcept BaseException:\n    g()\n    raise\n", []),
+    (swallowers, "files", "try: f()\nexcept OSError: g()\n", []),
+    (swallowers, "cli/main", "try: f()\nexcept Exception: g()\n", []),
+    (vague, "utils", "", ["utils"]),
+    (vague, "task_helper", "", ["task_helper"]),
+    (vague, "common/paths", "", ["common.paths"]),
+    (vague, "metadata", "", []),
+]
+
+
+@pytest.mark.parametrize(("check", "module", "source", "complaints"), WRONG)
+def test_a_check_bites(
+    tmp_path: Path, check: Callable[[Path], list[str]], module: str, source: str, complaints: list[str]
+) -> None:
+    path = tmp_path / f"{module}.py"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(source, encoding="utf-8")
+    assert check(tmp_path) == complaints
+
+
+@pytest.mark.parametrize(
+    ("source", "mode", "complaints"),
+    [
+        ("#!/bin/sh\nexit 0\n", 0o755, []),
+        ("#!/bin/sh\nexit 0\n", 0o644, ["hook: not executable"]),
+        ("#!/bin/sh\nif true; then\n", 0o755, ["hook: sh -n refuses it"]),
+        ("#!/usr/bin/perl\n", 0o755, ["hook: begins with no known shell"]),
+    ],
+)
+def test_a_broken_script_is_found(tmp_path: Path, source: str, mode: int, complaints: list[str]) -> None:
+    (tmp_path / "hooks.json").write_text("{}", encoding="utf-8")
+    path = tmp_path / "hook"
+    path.write_text(source, encoding="utf-8")
+    path.chmod(mode)
+    assert broken_scripts(tmp_path) == complaints
+
+
+@pytest.mark.parametrize(
+    ("case", "verdict"),
+    [
+        ('classname="tests.claude.test_turn" name="test_it[2.1.197]"', 0),
+        ('classname="tests.faults.test_kill" name="test_it[kill-2.1.197-late]"', 0),
+        ('classname="tests.claude.test_turn" name="test_it[2.1.1970]"', 1),
+        ('classname="tests.claude.test_turn" name="test_it[12.1.197]"', 1),
+        ('classname="tests.unit.test_turn" name="test_it[2.1.197]"', 1),
+        ('classname="tests.claude.test_turn" name="test_it"', 1),
+    ],
+)
+@pytest.mark.parametrize("outcome", ["", "<skipped/>", "<failure/>", "<error/>"])
+def test_ci_sees_whether_claude_ran(tmp_path: Path, case: str, verdict: int, outcome: str) -> None:
+    junit = tmp_path / "junit.xml"
+    junit.write_text(f"<testsuites><testsuite><testcase {case}>{outcome}</testcase></testsuite></testsuites>")
+    command = [sys.executable, str(ROOT / ".ci" / "claude_ran.py"), str(junit), "2.1.197"]
+    assert subprocess.run(command, capture_output=True, check=False).returncode == (1 if outcome else verdict)

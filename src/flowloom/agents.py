@@ -162,11 +162,18 @@ class Agent:
             turn = now["turn"]
             task = tasks.find(turn["task"]) if turn else None
             if task and not tasks.ended(task) and turn and turn["whose"] == "task" and now["transcript"]:
-                found = provider.reply_in_transcript(files.tail(now["transcript"], TRANSCRIPT_TAIL_BYTES), task["task_id"])
+                found = provider.reply_in_transcript(
+                    files.tail(now["transcript"], TRANSCRIPT_TAIL_BYTES), task["task_id"]
+                )
                 if found is not None:
                     task["recovered"] = True
                     tasks.complete(task, found, "recovered from the transcript; its Stop hook was lost")
-            turns.quiet(self.directory, now, "its turn was interrupted in its window (Esc)")
+            look = self.tmux(now).look(now["pane_id"] or "")
+            refused = provider.refusal(look.screen) if look else ""
+            step = Step.FAILED if refused else Step.INTERRUPTED
+            why = refused or "its turn was interrupted in its window (Esc)"
+            in_box = self.read_screen(look)["ours"] if look else None
+            turns.quiet(self.directory, now, why, step=step, in_box=in_box)
 
     def settle_lost(self, task_id: str) -> None:
         """End a task that its agent had taken and that no longer runs there: its end was never reported."""

@@ -53,7 +53,9 @@ def read_files(files: list[str]) -> dict[str, Any]:
             with open(path, "rb") as stream:
                 table = ConfigFile.model_validate(tomllib.load(stream))
         except OSError as error:
-            raise BadConfig(f"{path} cannot be read: {error.strerror}", hint="mend its rights, or move it away") from error
+            raise BadConfig(
+                f"{path} cannot be read: {error.strerror}", hint="mend its rights, or move it away"
+            ) from error
         except tomllib.TOMLDecodeError as error:
             raise BadConfig(f"{path} is not TOML: {error}", hint="mend that line") from error
         except ValidationError as error:

@@ -10,11 +10,10 @@ from __future__ import annotations
 import os
 import select
 
-from flowloom import files, launch, line, paths, procs, status, tasks, turns
+from flowloom import files, launch, line, procs, status, tasks, turns
 from flowloom.agents import Agent
 from flowloom.clock import steady_s, wall_s
 from flowloom.delivery import Delivery
-from flowloom.errors import AgentFailed, UsageError
 from flowloom.startup import Startup
 from flowloom.states import ENDED, State, Step
 
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
 # hook reports depends on it: Esc, deaths, dialogs at the start.
 LOOK_AGAIN_S = 1.0
 STARTING_AGAIN_S = 0.05
-RECEIPT_AGAIN_S = 0.25
 # After a Stop the session is idle 30 ms later, unless a Stop hook of the user's sends it on.
 SETTLE_AGAIN_S = 0.01
 SETTLE_S = 0.3
@@ -96,7 +94,7 @@ class Carrier:
         """Do what can be done now and return what there is to see."""
         self._drain_wake()
         task = tasks.read(self.task_id)
-        if task["status"] is Step.DONE and self._settled(task):
+        if task["status"] is Step.DONE and self._settled():
             return self._end(task)
         if (task["status"] in ENDED - {Step.DONE} or task["status"] is Step.UNKNOWN) and not self.waits_on:
             return self._end(task)
@@ -126,7 +124,7 @@ class Carrier:
         task = tasks.read(self.task_id)
         view = View(task, now)
         if self.waits_on and task["status"] is not Step.DONE:
-            self._await_person(task, now, view)
+            self._await_person(now, view)
             return view
         if (task["status"] in ENDED and task["status"] is not Step.DONE) or task["status"] is Step.UNKNOWN:
             view.again_s = 0.0
@@ -185,7 +183,7 @@ class Carrier:
                 view.again_s = 0.25
 
     def _deliver(self, now: Status, look: Look | None, view: View) -> None:
-        view.phase, view.again_s = "delivering", RECEIPT_AGAIN_S
+        view.phase = "delivering"
         if look is None:
             return
         if now["status"] is State.BLOCKED:
@@ -195,10 +193,10 @@ class Carrier:
         if self._delivery is None:
             self._delivery = Delivery(self.agent, self.task_id, self.settings)
         self._delivery.step(now, look)
-        view.says = self._delivery.waits_for
+        view.says, view.again_s = self._delivery.waits_for, self._delivery.again_s
         view.task = tasks.read(self.task_id)
 
-    def _await_person(self, task: Task, now: Status, view: View) -> None:
+    def _await_person(self, now: Status, view: View) -> None:
         """Watch a person go on with what was interrupted; the agent's next message is the reply."""
         view.phase, view.says = "with a person", "the agent's next message in its window will be the reply"
         if now["status"] in (State.OFFLINE, State.FAILED) or now["adopt"] != self.task_id:
@@ -232,7 +230,7 @@ class Carrier:
         else:
             self._quiet_since_s = None
 
-    def _settled(self, task: Task) -> bool:
+    def _settled(self) -> bool:
         """Tell whether the turn that brought the reply is really over: the session idle again."""
         now = self.agent.status()
         if now["status"] in (State.OFFLINE, State.FAILED):
@@ -283,58 +281,6 @@ def await_end(
             return None
 
 
-def ask(agent: Agent, prompt: str, *, asker: str, asker_kind: str) -> Task:
-    """Open a task for an agent that is prepared; the prompt is on disk when this returns.
-
-    Raises:
-        UsageError: there is nothing to ask, or the agent would wait for itself.
-    """
-    if not prompt.strip():
-        raise UsageError("the prompt is empty", hint=f"say what {agent.name} is to do")
-    if asker_kind == "agent":
-        _refuse_circle(agent, asker)
-    task = tasks.open_task(agent.agent_id, agent.directory, prompt, asker=asker, asker_kind=asker_kind)
-    files.ensure_dir(f"{agent.directory}/drafts")
-    files.write(f"{agent.directory}/drafts/{task['prompt_sha256']}", task["task_id"].encode(), durable=False)
-    return task
-
-
-def _refuse_circle(agent: Agent, asker: str) -> None:
-    """Refuse a task whose agent already waits, directly or through others, for who asks."""
-    seen = asker
-    for _ in range(20):
-        if seen == agent.agent_id:
-            raise UsageError(
-                f"{asker} cannot ask {agent.agent_id}: it would wait for itself",
-                hint="answer from what you know, or ask another agent",
-            )
-        directory = next((folder for folder in paths.agent_dirs() if Agent(folder).agent_id == seen), None)
-        now = status.read(directory) if directory else None
-        task = tasks.find(now["current_task"]) if now else None
-        if task is None or task["asker_kind"] != "agent":
-            return
-        seen = task["asker"]
-
-
-def former(agent: Agent, prompt: str) -> Task | None:
-    """Return the last task with the same prompt for this agent if it is unfinished or its reply was not read."""
-    digest = tasks.sha256(prompt.encode("utf-8", "surrogateescape"))
-    named = files.read(f"{agent.directory}/drafts/{digest}")
-    task = tasks.find(named.decode(errors="replace")) if named else None
-    if task is None or task["agent_id"] != agent.agent_id:
-        return None
-    unread = task["status"] is Step.DONE and task["read"] is None
-    return task if unread or not tasks.ended(task) else None
-
-
-def asked_by() -> tuple[str, str]:
-    """Return who asks, by the environment: an agent, the Chief's Bash tool, or a shell."""
-    agent = os.environ.get("FLOWLOOM_AGENT")
-    if agent:
-        return agent, "agent"
-    return ("chief", "chief") if os.environ.get("CLAUDECODE") else ("shell", "shell")
-
-
 def leave(carrier: Carrier, *, left: bool) -> None:
     """Hand a task over to a process of its own that outlives us, with its place in line."""
     with status.lock(carrier.agent.directory):
@@ -347,50 +293,3 @@ def leave(carrier: Carrier, *, left: bool) -> None:
     procs.detach("flowloom.waiter", [carrier.task_id, str(place.descriptor)], keep=[place.descriptor])
     carrier.place = None
     os.close(place.descriptor)
-
-
-def mark_read(task_id: str) -> None:
-    """Note that a task's reply has reached whoever asked."""
-    with status.lock(tasks.read(task_id)["agent_dir"]):
-        task = tasks.read(task_id)
-        if task["read"] is None:
-            task["read"] = round(wall_s(), 3)
-            tasks.write(task)
-
-
-def failure(task: Task) -> AgentFailed:
-    """Return the error for a task that ended without a reply, with what to do next."""
-    task_id, agent_id, name = task["task_id"], task["agent_id"], task["agent_id"].split("@")[0]
-    why = task["error"] or f"it is {task['status']}"
-    hint = {
-        Step.UNKNOWN: f"look at its window (flowloom attach {name}); then wait on (flowloom wait {task_id}) or send it again",
-        Step.INTERRUPTED: f"send it again, or go on with the agent in its window: flowloom attach {name}",
-        Step.CANCELLED: "send it again if it is still wanted",
-    }.get(task["status"], f"look at its window: flowloom attach {name}; the prompt is kept: flowloom tasks")
-    return AgentFailed(f"task {task_id} for {agent_id}: {why}", hint=hint)
-
-
-def cancel(task_id: str, settings: Settings) -> str:
-    """Take a task back: out of the line, or by Esc out of the agent's running turn; return what was done.
-
-    An agent that is interrupted stays ready, with its conversation.
-    """
-    task = tasks.read(task_id)
-    agent = Agent(task["agent_dir"])
-    now, look = agent.reconcile()
-    with status.lock(agent.directory):
-        task, now = tasks.read(task_id), agent.status()
-        if tasks.ended(task):
-            return f"it had ended: {task['status']}"
-        turn = now["turn"]
-        running = turn is not None and turn["task"] == task_id and now["status"] in (State.WORKING, State.BLOCKED)
-        tasks.note_step(task, Step.CANCELLED, "cancelled by the user")
-        if now["delivering"] == task_id:
-            status.note(agent.directory, now, delivering=None)
-    if running and look is not None and now["pane_id"]:
-        tmux = agent.tmux(now)
-        if look.in_mode:
-            tmux.leave_mode(now["pane_id"])
-        tmux.press(now["pane_id"], "Escape")
-        return "the agent was interrupted"
-    return "it will not be delivered"

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 ENTER_AGAIN_S = 0.8
 ENTER_LIMIT = 4
 RECEIPT_S = 45.0
+# How often the window is looked at while Enter waits for the text to be there; and for the receipt.
+LOOK_FOR_TEXT_S = 0.01
+RECEIPT_AGAIN_S = 0.25
 # An idle box that shows nothing of ours, and no receipt: this long until we say that we do not know.
 LOST_S = 5.0
 
@@ -41,6 +44,11 @@ class Delivery:
         self._pressed = 0
         self._pressed_at_s = 0.0
         self._pasted_at_s = 0.0
+
+    @property
+    def again_s(self) -> float:
+        """Return how soon to look again: at once while the first Enter waits for the text to be seen in the box."""
+        return LOOK_FOR_TEXT_S if self._pasted_at_s and self._pressed == 0 else RECEIPT_AGAIN_S
 
     def step(self, now: Status, look: Look) -> None:
         """Do what the window allows now; sets `waits_for` where a person comes first."""
@@ -71,7 +79,7 @@ class Delivery:
             if self._undisturbed(f"view {look.screen}", "somebody looks at something else in its window"):
                 tmux.press(pane, *screen["keys"])
             return False
-        if screen["kind"] != "box" or screen["busy"]:
+        if screen["kind"] != "box" or screen["busy"] or self.agent.session_says(now) in ("busy", "waiting"):
             return False
         if screen["ours"]:
             self._clear(tmux, pane, screen["ours"])
@@ -99,7 +107,11 @@ class Delivery:
         """Empty the box of our own text that was never submitted, and give its task back."""
         with status.lock(self.agent.directory):
             left = tasks.find(task_id)
-            if left and left["agent_id"] == self.agent.agent_id and left["status"] in (Step.TYPED, Step.PASTED, Step.UNKNOWN):
+            if (
+                left
+                and left["agent_id"] == self.agent.agent_id
+                and left["status"] in (Step.TYPED, Step.PASTED, Step.UNKNOWN)
+            ):
                 tasks.note_step(left, Step.CREATED, "found unsent in the box, and taken out of it")
         tmux.press(pane, *self.provider.CLEAR)
 
@@ -121,16 +133,14 @@ class Delivery:
         tmux.load(buffers)
         at_once = self.provider.enter_at_once(now["release"])
         taken = tmux.paste(pane, list(buffers), enter=at_once)
-        if taken and not at_once:
-            tmux.press(pane, "Enter")
         with status.lock(agent.directory):
             mine = tasks.read(self.task_id)
             if taken:
-                tasks.note_step(mine, Step.PASTED, "all its keys are out")
+                tasks.note_step(mine, Step.PASTED, "its text is in the box")
             else:
                 tasks.note_step(mine, Step.CREATED, "the window takes no input")
-        self._pressed, self._pressed_at_s = 1, steady_s()
-        self._pasted_at_s = self._pressed_at_s
+        self._pasted_at_s = steady_s()
+        self._pressed, self._pressed_at_s = (1, self._pasted_at_s) if at_once else (0, self._pasted_at_s)
 
     def _await_receipt(self, task: Task, now: Status, look: Look, screen: Screen) -> None:
         """Look why no receipt has come; press Enter again only where our text stands in the box."""
@@ -138,7 +148,8 @@ class Delivery:
         if not self._pasted_at_s:
             # Somebody before us was killed over it: what does the window show?
             self._pasted_at_s = self._pressed_at_s = at_s
-        if at_s - self._pressed_at_s < ENTER_AGAIN_S:
+        first = self._pressed == 0 and task["status"] is Step.PASTED and screen["whole"]
+        if at_s - self._pressed_at_s < ENTER_AGAIN_S and not first:
             return
         tmux, pane = self.agent.tmux(now), now["pane_id"] or ""
         if look.in_mode:

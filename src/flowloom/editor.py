@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 
-from flowloom import bugs, coordinator, git, launch, paths, prompt_file, roles, settings, tasks, wait_screen
+from flowloom import asking, bugs, coordinator, git, launch, paths, prompt_file, roles, settings, tasks, wait_screen
 from flowloom.agents import Agent, named
 from flowloom.clock import Deadline
 from flowloom.errors import Blocked, FlowLoomError, Stopped, TimedOut, UsageError
@@ -46,7 +46,7 @@ def main() -> None:
     sys.exit(code)
 
 
-def _hang_up(number: int, frame: FrameType | None) -> None:
+def _hang_up(number: int, _frame: FrameType | None) -> None:
     raise Hangup(f"stopped by signal {number}; the task goes on")
 
 
@@ -99,7 +99,7 @@ def _deliver(path: str, agent: Agent, prompt: str, root: str, chosen: Settings, 
     launch.prepare(agent, chosen, root=paths.project_root(agent.slug) or root)
     task = _former(agent, prompt, screen)
     if task is None:
-        task = coordinator.ask(agent, prompt, asker="chief", asker_kind="chief")
+        task = asking.ask(agent, prompt, asker="chief", asker_kind="chief")
     while True:
         again = _wait(path, agent, prompt, task, chosen, screen)
         if again is None:
@@ -109,7 +109,7 @@ def _deliver(path: str, agent: Agent, prompt: str, root: str, chosen: Settings, 
 
 def _former(agent: Agent, prompt: str, screen: wait_screen.WaitScreen) -> Task | None:
     """Return the unfinished or unread task that this draft was sent as before, if that is what the person wants."""
-    known = coordinator.former(agent, prompt) if prompt.strip() else None
+    known = asking.former(agent, prompt) if prompt.strip() else None
     if known is None:
         return None
     choice = screen.choose_former(known)
@@ -132,9 +132,9 @@ def _wait(
         while view is not None and view.task["status"] is Step.INTERRUPTED:
             choice = screen.choose_interrupted(view)
             if choice == "again":
-                return coordinator.ask(agent, prompt, asker="chief", asker_kind="chief")
+                return asking.ask(agent, prompt, asker="chief", asker_kind="chief")
             if choice != "wait":
-                raise coordinator.failure(view.task)
+                raise asking.failure(view.task)
             carrier.wait_on()
             view = coordinator.await_end(carrier, Deadline(None), screen.show, fds=screen.fds)
         if view is None:
@@ -156,7 +156,7 @@ def _write(path: str, agent: Agent, prompt: str, view: View, carrier: coordinato
     if provisional:
         reply = tasks.provisional_of(task_id)
     if reply is None:
-        raise coordinator.failure(tasks.read(task_id))
+        raise asking.failure(tasks.read(task_id))
     plain = chosen.reply == "plain"
     prompt_file.write(
         path, prompt_file.with_reply(agent.name, task_id, prompt, reply, plain=plain, provisional=provisional)
@@ -164,7 +164,7 @@ def _write(path: str, agent: Agent, prompt: str, view: View, carrier: coordinato
     if provisional:
         coordinator.leave(carrier, left=True)
     else:
-        coordinator.mark_read(task_id)
+        asking.mark_read(task_id)
 
 
 def _stopped(path: str, carrier: coordinator.Carrier, screen: wait_screen.WaitScreen) -> None:
@@ -175,7 +175,7 @@ def _stopped(path: str, carrier: coordinator.Carrier, screen: wait_screen.WaitSc
     """
     task_id, name = carrier.task_id, carrier.agent.name
     if screen.chosen == "interrupt":
-        done = coordinator.cancel(task_id, carrier.settings)
+        done = asking.cancel(task_id)
         raise Stopped(f"task {task_id} was cancelled: {done}", hint="the draft is as it was")
     if screen.chosen == "provisional":
         coordinator.leave(carrier, left=True)
@@ -183,9 +183,7 @@ def _stopped(path: str, carrier: coordinator.Carrier, screen: wait_screen.WaitSc
         if reply is not None:
             prompt = tasks.prompt_of(tasks.read(task_id))
             plain = carrier.settings.reply == "plain"
-            prompt_file.write(
-                path, prompt_file.with_reply(name, task_id, prompt, reply, plain=plain, provisional=True)
-            )
+            prompt_file.write(path, prompt_file.with_reply(name, task_id, prompt, reply, plain=plain, provisional=True))
             return
     coordinator.leave(carrier, left=True)
     goes_on = f"it goes on; its reply: flowloom reply {task_id}"
@@ -196,5 +194,7 @@ def _stopped(path: str, carrier: coordinator.Carrier, screen: wait_screen.WaitSc
         raise Stopped(f"stopped waiting for task {task_id}", hint=goes_on)
     now = carrier.agent.status()
     if now["status"] is State.BLOCKED and now["question"]:
-        raise Blocked(f"{carrier.agent.agent_id} is blocked on {now['question']['text']}", hint=f"flowloom attach {name}")
+        raise Blocked(
+            f"{carrier.agent.agent_id} is blocked on {now['question']['text']}", hint=f"flowloom attach {name}"
+        )
     raise TimedOut(f"no reply from {carrier.agent.agent_id} within {carrier.settings.timeout_s} s", hint=goes_on)

@@ -63,7 +63,7 @@ def prepare(
     name = str(provider or was.get("provider") or table.get("provider") or settings.provider)
     providers.find(name)
     base = agent.name.rstrip("0123456789-_")
-    spec = {
+    spec: dict[str, Any] = {
         "name": agent.name,
         "role": table.get("role") or (base if base in roles.ROLES else agent.name),
         "provider": name,
@@ -75,12 +75,12 @@ def prepare(
     if not os.path.isdir(spec["dir"]):
         raise UsageError(f"{spec['dir']} is not a directory", hint="name an existing one with --dir")
     split_settings(spec["args"], spec["dir"])
-    if was and was != spec and agent.reconcile()[0]["status"] is not State.OFFLINE:
-        if any(was.get(key) != spec[key] for key in ("provider", "dir", "args")):
-            raise UsageError(
-                f"{agent.agent_id} runs already, with another provider, directory or arguments",
-                hint=f"stop it first: flowloom stop {agent.name}",
-            )
+    changed = any(was.get(key) != spec[key] for key in ("provider", "dir", "args"))
+    if was and changed and agent.reconcile()[0]["status"] is not State.OFFLINE:
+        raise UsageError(
+            f"{agent.agent_id} runs already, with another provider, directory or arguments",
+            hint=f"stop it first: flowloom stop {agent.name}",
+        )
     paths.ensure_home()
     paths.ensure_project(agent.slug, root)
     files.ensure_dir(agent.directory)
@@ -130,7 +130,9 @@ def spawn(agent: Agent, settings: Settings) -> None:
         status.apply(agent.directory, now, Event.SPAWN, why=why, source="spawn", **facts)
 
 
-def _launch(agent: Agent, settings: Settings, provider: Provider, spec: dict[str, Any], session_id: str | None) -> Launch:
+def _launch(
+    agent: Agent, settings: Settings, provider: Provider, spec: dict[str, Any], session_id: str | None
+) -> Launch:
     wanted = provider.binary(settings.claude)
     binary = shutil.which(wanted)
     if binary is None:
@@ -194,7 +196,9 @@ def _hook(provider: Provider) -> str:
     return f"sh {shlex.quote(stub)} {provider.NAME}"
 
 
-def _script(agent: Agent, settings: Settings, tmux: Tmux, provider: Provider, launch: Launch, spec: dict[str, Any]) -> str:
+def _script(
+    agent: Agent, settings: Settings, tmux: Tmux, provider: Provider, launch: Launch, spec: dict[str, Any]
+) -> str:
     """Write the script that gives the program the environment of whoever starts it, not that of an old tmux server.
 
     It may hold secrets, so it deletes itself before anything else.
@@ -275,7 +279,11 @@ def _user_mode(directory: str) -> str:
     """Return the permission mode that the user's settings make the default; empty where they say nothing."""
     base = os.environ.get("CLAUDE_CONFIG_DIR") or os.path.expanduser("~/.claude")
     mode = ""
-    for path in (f"{base}/settings.json", f"{directory}/.claude/settings.json", f"{directory}/.claude/settings.local.json"):
+    for path in (
+        f"{base}/settings.json",
+        f"{directory}/.claude/settings.json",
+        f"{directory}/.claude/settings.local.json",
+    ):
         try:
             document = files.read_json(path) or {}
         except FlowLoomError:

@@ -6,36 +6,41 @@ import os
 import subprocess
 import sys
 
+from flowloom.clock import Deadline
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
 def alive(pid: int | None) -> bool:
-    """Tell whether a process exists and is more than a zombie that nobody has collected."""
-    if not pid:
-        return False
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
-def await_end(pid: int | None, *, timeout_s: float) -> bool:
-    """Block until a process has ended, at most `timeout_s`; tell whether it has."""
+    """Tell whether a process runs; one that has ended and that nobody has collected does not."""
     import psutil  # noqa: PLC0415 - 20 ms, and only needed to stop
 
     if not pid:
-        return True
-    try:
-        psutil.Process(pid).wait(timeout=timeout_s)
-    except psutil.NoSuchProcess:
-        return True
-    except psutil.TimeoutExpired:
         return False
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
+def await_end(pid: int | None, *, timeout_s: float) -> bool:
+    """Block until a process has ended, at most `timeout_s`; tell whether it has.
+
+    tmux leaves the program of a pane that remains as a zombie, on which
+    psutil's own wait would wait for ever.
+    """
+    import psutil  # noqa: PLC0415 - as above
+
+    deadline = Deadline(timeout_s)
+    while alive(pid):
+        if deadline.over():
+            return False
+        try:
+            psutil.Process(pid).wait(timeout=0.05)
+        except (psutil.TimeoutExpired, psutil.NoSuchProcess):
+            continue
     return True
 
 
@@ -50,11 +55,10 @@ def end(pid: int, *, grace_s: float) -> bool:
         return True
     for process in family:
         _signal(process, "terminate")
-    _, left = psutil.wait_procs(family, timeout=grace_s)
+    left = [process for process in family if not await_end(process.pid, timeout_s=grace_s)]
     for process in left:
         _signal(process, "kill")
-    _, left = psutil.wait_procs(left, timeout=grace_s)
-    return not left
+    return all(await_end(process.pid, timeout_s=grace_s) for process in left)
 
 
 def _signal(process: object, verb: str) -> None:
@@ -74,7 +78,9 @@ def detach(module: str, arguments: Sequence[str], *, keep: Sequence[int] = ()) -
     for descriptor in keep:
         os.set_inheritable(descriptor, True)
     root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    run = "import sys, runpy; sys.path.insert(0, sys.argv.pop(1)); runpy.run_module(sys.argv.pop(1), run_name='__main__')"
+    run = (
+        "import sys, runpy; sys.path.insert(0, sys.argv.pop(1)); runpy.run_module(sys.argv.pop(1), run_name='__main__')"
+    )
     process = subprocess.Popen(
         [sys.executable, "-I", "-c", run, root, module, *arguments],
         stdin=subprocess.DEVNULL,

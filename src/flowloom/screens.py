@@ -10,7 +10,7 @@ def cells(screen: str) -> list[list[tuple[str, bool, bool]]]:
     dim = inverse = False
     rows = []
     for line in screen.split("\n"):
-        row = []
+        row: list[tuple[str, bool, bool]] = []
         for part in re.split(r"(\x1b\[[0-9;:]*m|\x1b[^\[].?|\x1b\[[0-9;?]*[a-ln-zA-Z])", line):
             if part.startswith("\x1b[") and part.endswith("m"):
                 dim, inverse = _attributes(part[2:-1], dim, inverse)

@@ -6,6 +6,7 @@ import json
 import os
 
 from flowloom import files, paths
+from flowloom.errors import DamagedFile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def _from_files(stamps: list[list[Any]]) -> dict[str, Any]:
     cache = f"{paths.home()}/cache/settings.json"
     try:
         known = files.read_json(cache) or {}
-    except files.DamagedFile:
+    except DamagedFile:
         known = {}
     if known.get("stamps") == stamps:
         chosen: dict[str, Any] = known["chosen"]  # type: ignore[assignment]

@@ -42,7 +42,9 @@ def drain(agent_dir: str, provider: str) -> int:
     folder = f"{agent_dir}/{SPOOL}"
     try:
         with os.scandir(folder) as entries:
-            waiting = sorted((entry.stat().st_mtime_ns, entry.name) for entry in entries if entry.name.endswith(".json"))
+            waiting = sorted(
+                (entry.stat().st_mtime_ns, entry.name) for entry in entries if entry.name.endswith(".json")
+            )
     except FileNotFoundError:
         return 0
     for _, name in waiting:

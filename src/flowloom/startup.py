@@ -21,7 +21,7 @@ class Startup:
     def __init__(self, agent: Agent) -> None:
         self.agent = agent
         self._began_s = steady_s()
-        self._trusted = False
+        self._answered = ""
 
     def step(self, now: Status, look: Look) -> tuple[Question | None, str]:
         """Take one look; return the question that stands on the screen, and what to say when it takes too long.
@@ -40,8 +40,13 @@ class Startup:
         elif question is not None:
             with status.lock(directory):
                 turns.dialog(directory, self.agent.status(), question)
-            if question["kind"] == "trust" and not self._trusted and (self.agent.spec() or {}).get("trust"):
-                self._trusted = True
-                self.agent.tmux(now).press(now["pane_id"] or "", *self.agent.provider().TRUST)
+            if question["kind"] == "trust" and (self.agent.spec() or {}).get("trust"):
+                self._trust(now, look, screen["keys"])
         late = steady_s() - self._began_s > LIMIT_S and question is None
         return question, f"it has not come up for {LIMIT_S:.0f} s; look at its window" if late else ""
+
+    def _trust(self, now: Status, look: Look, keys: list[str]) -> None:
+        """Press one key towards yes for each new look of the dialog, so that no key acts on what we have not seen."""
+        if look.screen != self._answered:
+            self._answered = look.screen
+            self.agent.tmux(now).press(now["pane_id"] or "", *keys)

@@ -52,11 +52,11 @@ def apply(agent_dir: str, status: Status, event: Event, *, why: str, source: str
     after = move(before, event)
     now = round(wall_s(), 3)
     status.update(facts)  # type: ignore[typeddict-item]
-    status.update(seq=status["seq"] + 1, last_active=now)
+    status.update({"seq": status["seq"] + 1, "last_active": now})
     if after is not before:
-        status.update(status=after, since=now, why=why, source=source)
+        status.update({"status": after, "since": now, "why": why, "source": source})
     elif event in (Event.DIALOG, Event.ASK):
-        status.update(why=why, source=source)
+        status.update({"why": why, "source": source})
     if after is not State.BLOCKED:
         status["question"] = None
     turn = status["turn"]

@@ -32,12 +32,14 @@ def open_task(agent_id: str, agent_dir: str, prompt: str, *, asker: str, asker_k
     files.write(f"{folder}/prompt.md", data)
     task = empty_task(task_id, agent_id, agent_dir)
     task.update(
-        asker=asker,
-        asker_kind=asker_kind,
-        created=round(wall_s(), 3),
-        prompt_sha256=sha256(data),
-        prompt_bytes=len(data),
-        exact=arrives_exactly(prompt),
+        {
+            "asker": asker,
+            "asker_kind": asker_kind,
+            "created": round(wall_s(), 3),
+            "prompt_sha256": sha256(data),
+            "prompt_bytes": len(data),
+            "exact": arrives_exactly(prompt),
+        }
     )
     note_step(task, Step.CREATED, f"asked by {asker}")
     return task

@@ -63,7 +63,7 @@ class Terminal:
             return 80, 24
         return found.columns or 80, found.lines or 24
 
-    def keys(self) -> list[str]:
+    def read_keys(self) -> list[str]:
         """Return the keys pressed since, without waiting: characters, `^C` for control keys, `esc`, `enter`.
 
         Pastes, focus reports, mouse reports and unknown sequences are dropped.
@@ -107,7 +107,7 @@ def cut(line: str, columns: int) -> str:
             kept.append(part)
             continue
         for character in part:
-            wide = 2 if "\u1100" <= character and _is_wide(character) else 1
+            wide = 2 if character >= "\u1100" and _is_wide(character) else 1
             if width + wide > columns:
                 return "".join(kept)
             width += wide

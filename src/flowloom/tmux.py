@@ -54,7 +54,9 @@ class Window:
 
 
 LIST = (
-    "#{session_name}|#{window_id}|#{pane_id}|#{pane_dead}|#{pane_pid}|#{pane_dead_status}|#{" + MARK + "}|#{window_name}"
+    "#{session_name}|#{window_id}|#{pane_id}|#{pane_dead}|#{pane_pid}|#{pane_dead_status}|#{"
+    + MARK
+    + "}|#{window_name}"
 )
 
 
@@ -103,7 +105,9 @@ class Tmux:
     def look(self, pane_id: str) -> Look | None:
         """Return what stands in a pane, None when there is no such pane."""
         try:
-            answer = self.run("display-message", "-p", "-t", pane_id, LOOK, ";", "capture-pane", "-p", "-e", "-t", pane_id)
+            answer = self.run(
+                "display-message", "-p", "-t", pane_id, LOOK, ";", "capture-pane", "-p", "-e", "-t", pane_id
+            )
         except TmuxFailed as error:
             if gone(error):
                 return None
@@ -173,14 +177,18 @@ class Tmux:
         try:
             answer = self.server().cmd(*command)
         except LibTmuxException as error:
-            raise TmuxFailed(f"tmux {command[0]}: {error or 'tmux is not installed'}", hint=HINT.format(socket=self.socket)) from error
+            raise TmuxFailed(
+                f"tmux {command[0]}: {str(error) or 'tmux is not installed'}", hint=HINT.format(socket=self.socket)
+            ) from error
         finally:
             os.environ.update(with_outer)
         if answer.returncode:
             raise TmuxFailed(f"tmux {command[0]}: {' '.join(answer.stderr)}", hint=HINT.format(socket=self.socket))
         return list(answer.stdout)
 
-    def open_window(self, session: str, name: str, agent_id: str, directory: str, command: list[str]) -> tuple[str, str]:
+    def open_window(
+        self, session: str, name: str, agent_id: str, directory: str, command: list[str]
+    ) -> tuple[str, str]:
         """Open a window that runs `command`, making the session if need be; return window and pane id.
 
         The window keeps its name, stays when the command fails (so that its
@@ -281,5 +289,13 @@ def gone(error: TmuxFailed) -> bool:
     said = str(error)
     return any(
         words in said
-        for words in ("no server running", "can't find", "No such file or directory", "no current", "lost server", "server exited", "error connecting")
+        for words in (
+            "no server running",
+            "can't find",
+            "No such file or directory",
+            "no current",
+            "lost server",
+            "server exited",
+            "error connecting",
+        )
     )

@@ -13,6 +13,7 @@ from flowloom.states import Event, State, Step
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from flowloom.records import Question, Report, Status, Task, Turn
 
@@ -86,11 +87,11 @@ def _accept(agent_dir: str, now: Status, report: Report) -> None:
     turn: Turn = {"prompt_id": prompt_id, "whose": "person", "task": None, "at": wall_s(), "before": now["background"]}
     why = "a person gave it something to do"
     if task is not None and _receive(task, prompt, prompt_id, "the agent confirmed it"):
-        turn.update(whose="task", task=task["task_id"])
+        turn.update({"whose": "task", "task": task["task_id"]})
         why = f"works on task {task['task_id']}"
     elif report.get("source") == "own":
         parked = now["parked"]
-        turn.update(whose="own", task=parked["task"] if parked else None)
+        turn.update({"whose": "own", "task": parked["task"] if parked else None})
         if parked:
             turn["before"] = parked["before"]
         why = "goes on by itself"
@@ -233,10 +234,14 @@ def _unannounced(now: Status, prompt_id: str | None) -> Turn:
     running, task = now["turn"], tasks.find(now["delivering"])
     if running and running["task"] and running["whose"] == "task":
         _end_task(running["task"], Step.INTERRUPTED, "its turn ended without a reply, and another one followed")
+    if now["queued"]:
+        # Esc in the running turn starts what was queued behind it at once.
+        turn.update({"whose": "task", "task": now["queued"].pop(0)})
+        return turn
     if task is not None and in_transcript(now["transcript"], task["task_id"]):
         task["prompt_id"] = prompt_id
         if tasks.note_step(task, Step.ACCEPTED, "seen in the transcript; its receipt was lost"):
-            turn.update(whose="task", task=task["task_id"])
+            turn.update({"whose": "task", "task": task["task_id"]})
     return turn
 
 
@@ -287,21 +292,25 @@ HEARD: dict[str, Callable[[str, Status, Report], None]] = {
 def leave(agent_dir: str, now: Status, event: Event, why: str) -> None:
     """Take an agent for gone: what it worked on has failed, what only stood in its box is given back."""
     _let_go(now, Step.FAILED, f"the agent is gone: {why}")
-    facts = {"turn": None, "queued": [], "up": False, "parked": None, "pid": None}
+    facts: dict[str, Any] = {"turn": None, "queued": [], "up": False, "parked": None, "pid": None}
     status.apply(agent_dir, now, event, why=why, source="hook" if event is Event.END else "tmux", **facts)
 
 
-def quiet(agent_dir: str, now: Status, why: str) -> None:
-    """Take an agent whose session is idle, although no hook said so, for idle: somebody pressed Esc."""
+def quiet(agent_dir: str, now: Status, why: str, *, step: Step = Step.INTERRUPTED, in_box: str | None = None) -> None:
+    """Take an agent whose session is idle, although no hook said so, for idle: somebody pressed Esc.
+
+    `in_box` is the task whose text stands in the input box again; `step` is
+    what becomes of the task of the running turn.
+    """
     turn = now["turn"]
     task = tasks.find(turn["task"]) if turn else None
-    if turn and task and turn["prompt_id"] is None and turn["whose"] == "task":
+    if turn and task and turn["prompt_id"] is None and turn["whose"] == "task" and turn["task"] != in_box:
         # Queued, and no turn of its own followed: it was answered in the turn before.
         shared = tasks.provisional_of(task["task_id"]) or b""
         task["shared"] = True
         tasks.complete(task, shared.decode("utf-8", "replace"), "answered within the turn that was running")
     else:
-        _let_go(now, Step.INTERRUPTED, why)
+        _let_go(now, step, why)
     last = turn or now["last_turn"]
     status.apply(agent_dir, now, Event.QUIET, why=why, source="session", turn=None, queued=[], last_turn=last)
 
@@ -337,13 +346,19 @@ def found_accepted(agent_dir: str, now: Status, task: Task) -> None:
         "before": now["background"],
     }
     why = f"works on task {task['task_id']}"
-    status.apply(agent_dir, now, Event.ACCEPT, why=why, source="transcript", turn=turn, delivering=None, conversation=True)
+    status.apply(
+        agent_dir, now, Event.ACCEPT, why=why, source="transcript", turn=turn, delivering=None, conversation=True
+    )
 
 
 def _let_go(now: Status, step: Step, why: str) -> None:
     """End every task that the agent had taken: of its turn, queued, or parked."""
     turn, parked = now["turn"], now["parked"]
-    for task_id in [turn["task"] if turn else None, *now["queued"], parked["task"] if parked and step is Step.FAILED else None]:
+    for task_id in [
+        turn["task"] if turn else None,
+        *now["queued"],
+        parked["task"] if parked and step is Step.FAILED else None,
+    ]:
         if task_id:
             _end_task(task_id, step, why)
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import select
 import subprocess
-import sys
 
 from flowloom import tmux
 from flowloom.clock import steady_s, wall_s
@@ -79,7 +78,7 @@ class OnTerminal(WaitScreen):
         """Draw the wait and take its keys."""
         self.view = view
         view.again_s = min(view.again_s, 1.0)  # the clock on it ticks
-        for key in self.terminal.keys():
+        for key in self.terminal.read_keys():
             if not self._press(key, view):
                 return False
         self.terminal.draw(self._lines(view))
@@ -147,7 +146,7 @@ class OnTerminal(WaitScreen):
         if task["status"] is Step.PARKED:
             keys = "p take the message so far   " + keys
         if self.asking:
-            keys = f"{BOLD}Stop?{RESET}  s stop waiting (the task goes on)   i interrupt the agent too   other keys: wait on"
+            keys = f"{BOLD}Stop?{RESET}  s stop waiting (it goes on)   i interrupt the agent too   other keys: wait on"
         return [*lines, "", f"  {keys}"]
 
     def choose_former(self, task: Task) -> str:
@@ -186,7 +185,7 @@ class OnTerminal(WaitScreen):
             if left_s <= 0:
                 return None
             ready, _, _ = select.select([0], [], [], left_s)
-            pressed = self.terminal.keys()
+            pressed = self.terminal.read_keys()
             if ready and not pressed and not os.isatty(0):
                 return None
             for key in pressed:
@@ -220,5 +219,3 @@ def age(seconds: int) -> str:
     if seconds < 3600:
         return f"{seconds // 60} min {seconds % 60} s"
     return f"{seconds // 3600} h {seconds % 3600 // 60} min"
-
-

@@ -29,7 +29,7 @@ def carry(task_id: str, inherited: int) -> None:
     settings.park_s = float("inf")
     carrier = coordinator.Carrier(task_id, settings, inherited=inherited)
     try:
-        coordinator.await_end(carrier, Deadline(None), lambda view: True)
+        coordinator.await_end(carrier, Deadline(None), lambda _: True)
     finally:
         carrier.close()
         files.wake(agent.directory)

@@ -271,5 +271,9 @@ def stream(step: Say | Call, model: str) -> Iterator[bytes]:
             delta = {"type": "input_json_delta", "partial_json": json.dumps(block["input"])}
             yield event("content_block_delta", index=index, delta=delta)
         yield event("content_block_stop", index=index)
-    yield event("message_delta", delta={"stop_reason": message["stop_reason"], "stop_sequence": None}, usage={"output_tokens": 10})
+    yield event(
+        "message_delta",
+        delta={"stop_reason": message["stop_reason"], "stop_sequence": None},
+        usage={"output_tokens": 10},
+    )
     yield event("message_stop")

@@ -31,9 +31,11 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def options(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Say the version.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say the version.")
+    ] = False,
 ) -> None:
-    """A staff of long-lived Claude Code agents in tmux: start them, ask them, watch them."""
+    """Start long-lived Claude Code agents in tmux, ask them, watch them."""
 
 
 def main() -> None:

@@ -11,8 +11,7 @@ import typer
 
 from flowloom import files, git, launch, paths, settings, tmux
 from flowloom.agents import Agent, known, named, survey
-from flowloom.cli import app
-from flowloom.cli import published
+from flowloom.cli import app, published
 from flowloom.clock import Deadline, wall_s
 from flowloom.errors import AgentFailed, Blocked, NoSuchAgent, TimedOut, UsageError
 from flowloom.startup import Startup
@@ -51,7 +50,7 @@ def start(
 
 
 def _await_ready(agent: Agent, deadline: Deadline) -> Status:
-    """Wait until an agent that was spawned is ready; a question on its screen is told and ends the wait at the deadline."""
+    """Wait until an agent that was spawned is ready; a question on its screen is told at once."""
     startup = Startup(agent)
     told = ""
     wake_fd, wake_path = files.open_wake(agent.directory)
@@ -59,16 +58,21 @@ def _await_ready(agent: Agent, deadline: Deadline) -> Status:
         while True:
             now, look = agent.reconcile()
             if now["status"] is State.OFFLINE:
-                raise AgentFailed(f"{agent.agent_id} did not come up: {now['why']}", hint=f"see: flowloom attach {agent.name}")
+                raise AgentFailed(
+                    f"{agent.agent_id} did not come up: {now['why']}", hint=f"see: flowloom attach {agent.name}"
+                )
             if now["up"] and now["status"] not in (State.STARTING, State.BLOCKED):
                 return now
             question = startup.step(now, look)[0] if look else None
             if question and question["text"] != told:
                 told = question["text"]
-                sys.stderr.write(f"{agent.agent_id} is blocked on {question['kind']}: {told}\n  {question['how']}: flowloom attach {agent.name}\n")
+                sys.stderr.write(f"{agent.agent_id} is blocked on {question['kind']}: {told}\n")
+                sys.stderr.write(f"  {question['how']}: flowloom attach {agent.name}\n")
             if deadline.over():
                 if question:
-                    raise Blocked(f"{agent.agent_id} is blocked on {question['kind']}", hint=f"flowloom attach {agent.name}")
+                    raise Blocked(
+                        f"{agent.agent_id} is blocked on {question['kind']}", hint=f"flowloom attach {agent.name}"
+                    )
                 raise TimedOut(f"{agent.agent_id} is not ready yet", hint=f"flowloom attach {agent.name}")
             select.select([wake_fd], [], [], deadline.within_s(0.25 if question else 0.03))
             _read_all(wake_fd)
@@ -110,7 +114,9 @@ def list_agents(
     found = survey()
     for agent, status in found:
         if status is None:
-            sys.stderr.write(f"flowloom: {agent.directory}/status.json is damaged; move it away and start the agent again\n")
+            sys.stderr.write(
+                f"flowloom: {agent.directory}/status.json is damaged; move it away and start the agent again\n"
+            )
     rows = [status for _, status in found if status is not None]
     if as_json:
         typer.echo(published.Agents(agents=[published.agent(row) for row in rows]).model_dump_json(indent=1))
@@ -125,7 +131,14 @@ def _table(rows: list[Status]) -> None:
     from rich.console import Console  # noqa: PLC0415 - 50 ms, for this table only
     from rich.table import Table  # noqa: PLC0415
 
-    colours = {"idle": "green", "working": "cyan", "blocked": "bold yellow", "failed": "red", "offline": "dim", "parked": "blue"}
+    colours = {
+        "idle": "green",
+        "working": "cyan",
+        "blocked": "bold yellow",
+        "failed": "red",
+        "offline": "dim",
+        "parked": "blue",
+    }
     table = Table(box=None, pad_edge=False, header_style="dim")
     for title in ("AGENT", "STATUS", "SINCE", "TASK", "WINDOW", "WHY"):
         table.add_column(title, no_wrap=title != "WHY")
@@ -150,7 +163,9 @@ def attach(name: Name) -> int:
     port = agent.tmux(now)
     window = next((window for window in port.windows() if window.pane_id == now["pane_id"]), None)
     if window is None or window.agent_id != agent.agent_id:
-        raise NoSuchAgent(f"{agent.agent_id} has no window; it is {now['status']}", hint=f"start it: flowloom start {name}")
+        raise NoSuchAgent(
+            f"{agent.agent_id} has no window; it is {now['status']}", hint=f"start it: flowloom start {name}"
+        )
     command = port.attach_command(window.session, window.window_id, os.environ.get("TMUX"))
     environment = dict(os.environ) if "switch-client" in command else tmux.outside()
     sys.stdout.flush()

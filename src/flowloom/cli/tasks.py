@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flowloom import coordinator, files, git, launch, paths, settings, tasks
+from flowloom import asking, coordinator, files, git, launch, paths, settings, tasks
 from flowloom.agents import Agent, named
 from flowloom.cli import app
 from flowloom.clock import Deadline, wall_s
@@ -32,10 +32,12 @@ class Notices:
         self.told = ""
 
     def __call__(self, view: View) -> bool:
+        """Tell what is new in this view; the wait goes on."""
         said = view.says
         if view.question and view.agent and view.agent["status"] is State.BLOCKED:
             agent = view.agent
-            said = f"{agent['agent_id']} is blocked on {view.question['kind']}: {view.question['text']}; answer with: flowloom attach {agent['name']}"
+            what = f"{view.question['kind']}: {view.question['text']}"
+            said = f"{agent['agent_id']} is blocked on {what}; answer with: flowloom attach {agent['name']}"
         elif view.phase == "in line":
             said = f"in line, {view.ahead} before it"
         if said and said != self.told:
@@ -60,8 +62,8 @@ def ask(
     chosen = settings.load(root)
     text = _stdin() if prompt == "-" else prompt
     launch.prepare(agent, chosen, root=paths.project_root(agent.slug) or root)
-    asker, kind = coordinator.asked_by()
-    task = coordinator.ask(agent, text, asker=asker, asker_kind=kind)
+    asker, kind = asking.asked_by()
+    task = asking.ask(agent, text, asker=asker, asker_kind=kind)
     carrier = coordinator.Carrier(task["task_id"], chosen)
     try:
         if no_wait:
@@ -125,9 +127,9 @@ def _print(task_id: str, *, as_json: bool, now: bool = False) -> int:
         shown = published.task(task, paths.task_dir(task_id))
         typer.echo(published.Answer(task=shown, text=text, provisional=provisional).model_dump_json(indent=1))
         if reply is None:
-            return coordinator.failure(task).exit_code
+            return asking.failure(task).exit_code
     elif reply is None:
-        raise coordinator.failure(task)
+        raise asking.failure(task)
     else:
         sys.stdout.buffer.write(reply)
         if reply and not reply.endswith(b"\n") and sys.stdout.isatty():
@@ -136,7 +138,7 @@ def _print(task_id: str, *, as_json: bool, now: bool = False) -> int:
     if provisional:
         sys.stderr.write(f"flowloom: provisional: background work of task {task_id} goes on\n")
     else:
-        coordinator.mark_read(task_id)
+        asking.mark_read(task_id)
     _remarks(tasks.read(task_id))
     return 0
 
@@ -274,7 +276,8 @@ def list_tasks(
     for task in shown:
         words = " ".join(tasks.prompt_of(task).split())
         mark = "unread" if task["status"] is Step.DONE and task["read"] is None else ""
-        line = f"{task['task_id']}  {task['agent_id']:<20} {task['status']:<11} {age(int(wall_s() - task['created'])):>12}  {mark:<6}  {words}"
+        waited = age(int(wall_s() - task["created"]))
+        line = f"{task['task_id']}  {task['agent_id']:<20} {task['status']:<11} {waited:>12}  {mark:<6}  {words}"
         typer.echo(line[: _columns()])
     return 0
 
@@ -289,7 +292,5 @@ def cancel(task_id: TaskId) -> int:
     task = tasks.read(task_id)
     if tasks.ended(task):
         raise UsageError(f"task {task_id} has ended already: it is {task['status']}", hint=f"flowloom reply {task_id}")
-    agent = Agent(task["agent_dir"])
-    chosen = settings.load(paths.project_root(agent.slug) or os.getcwd())
-    sys.stderr.write(f"task {task_id}: {coordinator.cancel(task_id, chosen)}\n")
+    sys.stderr.write(f"task {task_id}: {asking.cancel(task_id)}\n")
     return 0

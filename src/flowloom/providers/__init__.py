@@ -41,7 +41,9 @@ if TYPE_CHECKING:
         question stands there), `view` (a list, a menu or the transcript hides
         the box) or `none`. `draft` is the text in the box, `ours` the id of a
         task whose frame stands in it. `keys` lead back to the box from a
-        `view`. `stashed` says that a draft is put aside already, and there is room for one.
+        `view`, and towards yes in the dialog about trust. `stashed`
+        says that a draft is put aside already, and there is room for one; `whole`
+        that the text of `ours` stands there to its end.
         """
 
         kind: str
@@ -51,29 +53,71 @@ if TYPE_CHECKING:
         question: Question | None
         keys: list[str]
         stashed: bool
+        whole: bool
 
     class Provider(Protocol):
         """What an agent program must answer."""
 
         NAME: str
         LEAVE: str  # typed to end it
-        TRUST: list[str]  # keys that answer the trust dialog with yes
         STASH: list[str]  # keys that put a person's draft aside until the next submission
         CLEAR: list[str]  # keys that empty the box of our own text
 
-        def binary(self, claude: str) -> str: ...
-        def release_command(self, binary: str) -> list[str]: ...
-        def environment(self, launch: Launch) -> dict[str, str]: ...
-        def scrub(self, name: str) -> bool: ...
-        def command(self, launch: Launch) -> list[str]: ...
-        def settings(self, hook: str, extra: list[dict[str, Any]]) -> dict[str, Any]: ...
-        def report(self, payload: dict[str, Any]) -> Report | None: ...
-        def read_screen(self, screen: str) -> Screen: ...
-        def enter_at_once(self, release: str) -> bool: ...
-        def session_file(self, environment: dict[str, str], pid: int) -> str: ...
-        def sessions_command(self, binary: str) -> list[str]: ...
-        def read_sessions(self, text: str, pid: int) -> str: ...
-        def reply_in_transcript(self, transcript: bytes, task_id: str) -> str | None: ...
+        def binary(self, claude: str) -> str:
+            """Return the program to run; `claude` is the user's choice of Claude Code."""
+            ...
+
+        def release_command(self, binary: str) -> list[str]:
+            """Return the command whose first word of output is the release; empty for none."""
+            ...
+
+        def environment(self, launch: Launch) -> dict[str, str]:
+            """Return the variables that its windows get."""
+            ...
+
+        def scrub(self, name: str) -> bool:
+            """Tell whether a variable would mislead the program and is taken out."""
+            ...
+
+        def command(self, launch: Launch) -> list[str]:
+            """Return the command line of an interactive agent."""
+            ...
+
+        def settings(self, hook: str, extra: list[dict[str, Any]]) -> dict[str, Any]:
+            """Return the settings document whose hooks run `hook`, with the user's own merged in."""
+            ...
+
+        def report(self, payload: dict[str, Any]) -> Report | None:
+            """Return what a hook's payload says in our words, None where it says nothing to us."""
+            ...
+
+        def read_screen(self, screen: str) -> Screen:
+            """Return what a `capture-pane -e` shows."""
+            ...
+
+        def refusal(self, screen: str) -> str:
+            """Return why the last prompt never became a turn, where the screen says so."""
+            ...
+
+        def enter_at_once(self, release: str) -> bool:
+            """Tell whether Enter may be sent together with the paste."""
+            ...
+
+        def session_file(self, environment: dict[str, str], pid: int) -> str:
+            """Return the file in which the program keeps the status of the session with this pid."""
+            ...
+
+        def sessions_command(self, binary: str) -> list[str]:
+            """Return the documented command that says the same, slowly; empty for none."""
+            ...
+
+        def read_sessions(self, text: str, pid: int) -> str:
+            """Return `busy`, `waiting` or `idle` out of either; empty where it is not said."""
+            ...
+
+        def reply_in_transcript(self, transcript: bytes, task_id: str) -> str | None:
+            """Return the last message of the turn that a task began, for when a hook was lost."""
+            ...
 
 
 def names() -> list[str]:
@@ -91,7 +135,7 @@ def find(name: str) -> Provider:
     """
     here = os.path.dirname(os.path.abspath(__file__))
     if name.isidentifier() and os.path.exists(f"{here}/{name}.py"):
-        return importlib.import_module(f"flowloom.providers.{name}")  # type: ignore[return-value]
+        return importlib.import_module(f"flowloom.providers.{name}")
     found = _entry_points().get(name)
     if found is None:
         raise UsageError(f"there is no provider {name!r}", hint=f"there are: {', '.join(names())}")

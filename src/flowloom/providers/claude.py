@@ -31,7 +31,6 @@ _ENVIRONMENT = {
     "CLAUDE_CODE_RESUME_INTERRUPTED_TURN": "0",
 }
 LEAVE = "/exit"
-TRUST = ["Enter"]  # takes the preselected answer, which is yes
 STASH = ["C-s"]
 # Ctrl-C empties the box whatever is in it, in vim mode too; a second one within
 # 2.5 s, or one on an empty box, begins to leave the program.
@@ -87,7 +86,11 @@ def scrub(name: str) -> bool:
 def command(launch: Launch) -> list[str]:
     """Return the command line of an interactive agent."""
     conversation = ["--resume" if launch["resume"] else "--session-id", launch["session_id"]]
-    mode = [] if launch["user_mode"] != "plan" or "--permission-mode" in launch["args"] else ["--permission-mode", "default"]
+    mode = (
+        []
+        if launch["user_mode"] != "plan" or "--permission-mode" in launch["args"]
+        else ["--permission-mode", "default"]
+    )
     return [
         *(launch["binary"], *conversation, "--settings", launch["settings_path"], "-n", launch["agent_id"]),
         *("--append-system-prompt", launch["system_prompt"], *mode, *launch["args"]),
@@ -158,7 +161,7 @@ def report(payload: dict[str, Any]) -> Report | None:
 
 def _call(payload: dict[str, Any]) -> str:
     """Return what tells one tool call from another; a PermissionRequest has no id of its own."""
-    return payload.get("tool_name", "") + json.dumps(payload.get("tool_input"), sort_keys=True)[:2000]
+    return str(payload.get("tool_name", "")) + json.dumps(payload.get("tool_input"), sort_keys=True)[:2000]
 
 
 def _background(task: object) -> str:
@@ -185,11 +188,19 @@ def _question(payload: dict[str, Any]) -> Question:
 
 # Words of a dialog, its kind, and what to do about it. The first match counts.
 _DIALOGS = [
-    (r"(?i)do you trust|is this a project you (created|trust)|trust this folder", "trust", "start it with --trust, or answer it in its window"),
+    (
+        r"(?i)do you trust|is this a project you (created|trust)|trust this folder",
+        "trust",
+        "start it with --trust, or answer it in its window",
+    ),
     (r"(?i)bypass permissions mode", "bypass warning", "answer it in its window"),
     (r"(?i)custom api key|use this api key", "API key", "answer it in its window"),
     (r"(?i)select login method|paste code here|browser didn't open", "login", "log in once in its window"),
-    (r"(?i)choose the text style|let's get started", "first start", "go through it once in its window"),
+    (
+        r"(?i)choose the text style|let's get started|auto \(match terminal\)",
+        "first start",
+        "go through it once in its window",
+    ),
     (r"(?i)fullscreen renderer", "renderer", "answer it in its window"),
     (r"(?i)mcp server", "MCP server", "answer it in its window"),
     (r"(?i)external imports|external claude\.md", "external imports", "answer it in its window"),
@@ -212,21 +223,33 @@ def read_screen(screen: str) -> Screen:
 
     rows = screens.cells(screen)
     lines = [screens.plain(row) for row in rows]
-    seen: Screen = {"kind": "none", "busy": False, "draft": "", "ours": None, "question": None, "keys": [], "stashed": False}
-    box = _box(lines)
+    seen: Screen = {
+        "kind": "none",
+        "busy": False,
+        "draft": "",
+        "ours": None,
+        "question": None,
+        "keys": [],
+        "stashed": False,
+        "whole": False,
+    }
+    box = None if any("describe a task for a new session" in line for line in lines) else _box(lines)
     if box is None:
         return _without_box(lines, seen)
     top, bottom = box
-    text = [screens.undimmed(rows[top + 1])[2:], *(screens.undimmed(row)[2:] for row in rows[top + 2 : bottom])]
-    draft = "\n".join(text).strip()
+    draft = "\n".join(screens.undimmed(row[2:]) for row in rows[top + 1 : bottom]).strip()
     if lines[top + 1].startswith("!"):
         draft = f"!{draft}"
     ours = re.search(r"\[(?:flowloom task|end of task) ([a-z2-9]{4,8})\b", draft)
     below = "\n".join(lines[bottom + 1 :])
-    seen.update(kind="box", draft=draft, ours=ours.group(1) if ours else None)
+    seen.update({"kind": "box", "draft": draft, "ours": ours.group(1) if ours else None})
+    # Both of our pastes have been taken, and an Enter would submit all of it.
+    seen["whole"] = bool(re.search(r"\[flowloom task .*(\[Pasted text #\d+|\[end of task )", draft, re.DOTALL))
     if re.search(r"search prompts:|no matching prompt", below):
-        seen.update(kind="view", keys=["Escape"])
-    seen["busy"] = "esc to interrupt" in below or bool(re.search(r"(?m)^\S .*…\s*\(.*\d+s\b", "\n".join(lines[max(0, top - 8) : top])))
+        seen.update({"kind": "view", "keys": ["Escape"]})
+    seen["busy"] = "esc to interrupt" in below or bool(
+        re.search(r"(?m)^\S .*…\s*\(.*\d+s\b", "\n".join(lines[max(0, top - 8) : top]))
+    )
     seen["stashed"] = "stashed" in below
     return seen
 
@@ -234,36 +257,79 @@ def read_screen(screen: str) -> Screen:
 def _box(lines: list[str]) -> tuple[int, int] | None:
     """Return the rows of the rules above and below the input box, the lowest one on the screen."""
     rules = [number for number, line in enumerate(lines) if re.match(r"─{8}", line)]
-    for top, bottom in reversed(list(zip(rules, rules[1:], strict=False))):
+    for top, bottom in zip(rules[-2::-1], rules[:0:-1], strict=True):
         if bottom > top + 1 and re.match(r"[❯>!]\xa0|[❯>!]$", lines[top + 1]):
             return top, bottom
     return None
 
 
+# An option that the cursor stands on; from 2.1.329 on, start-up dialogs have no numbers.
+_OPTION = re.compile(r"\s*[│┃]?\s*❯\s*(?:\d+\.\s+)?(?P<text>\S.*)")
+
+
 def _without_box(lines: list[str], seen: Screen) -> Screen:
+    option = next((number for number in range(len(lines) - 1, -1, -1) if _OPTION.match(lines[number])), None)
     text = "\n".join(lines)
-    # An option that the cursor stands on: every question has one, a list in a reply has none.
-    if re.search(r"(?m)^\s*[│┃]?\s*❯\s*\d+\.\s", text) or re.search(r"(?i)paste code here|press enter to continue", text):
-        seen.update(kind="dialog", question=_dialog(lines))
-        return seen
+    if option is not None:
+        question = _dialog(lines, option)
+        if question is not None:
+            seen.update({"kind": "dialog", "question": question})
+            if question["kind"] == "trust":
+                seen["keys"] = _towards_yes(lines, option)
+            return seen
     for words, keys in _VIEWS:
         if re.search(words, text):
-            seen.update(kind="view", keys=keys)
+            seen.update({"kind": "view", "keys": keys})
             return seen
+    if re.search(r"(?i)paste code here|press enter to continue", text):
+        question = {
+            "kind": "first start",
+            "text": "Claude Code's first start",
+            "how": "go through it in its window",
+            "call": "",
+        }
+        seen.update({"kind": "dialog", "question": question})
     return seen
 
 
-def _dialog(lines: list[str]) -> Question:
-    option = next((number for number, line in enumerate(lines) if re.match(r"\s*[│┃]?\s*❯\s*\d+\.\s", line)), len(lines))
-    shown = [line.strip(" │┃╭╮╰╯─▔▁") for line in lines[:option]]
-    said = [line for line in shown if line]
-    text = "\n".join(said)
+def _dialog(lines: list[str], option: int) -> Question | None:
+    """Return the question above the option that the cursor stands on, None for a list that asks nothing."""
+    rules = [number for number in range(option) if re.match(r"─{20}", lines[number])]
+    region = lines[rules[-1] if rules else 0 :]
+    said = [line.strip(" │┃╭╮╰╯─▔▁❯") for line in region[: option - (rules[-1] if rules else 0)]]
+    said = [line for line in said if line]
     for words, kind, how in _DIALOGS:
-        found = re.search(words, text) or re.search(words, "\n".join(lines))
-        if found:
+        if re.search(words, "\n".join(region)) or (
+            len(rules) > 1 and re.search(words, "\n".join(lines[rules[-2] : option]))
+        ):
             line = next((line for line in said if re.search(words, line)), said[-1] if said else kind)
             return {"kind": kind, "text": line[:200], "how": how, "call": ""}
-    return {"kind": "question", "text": (said[-1] if said else "a question")[:200], "how": "answer it in its window", "call": ""}
+    if not re.search(r"❯\s*\d+\.\s", lines[option]):
+        return None
+    return {
+        "kind": "question",
+        "text": (said[-1] if said else "a question")[:200],
+        "how": "answer it in its window",
+        "call": "",
+    }
+
+
+def _towards_yes(lines: list[str], option: int) -> list[str]:
+    """Return the next key on the way to the option `Yes`: no release preselects what another does."""
+    found = _OPTION.match(lines[option])
+    if found and found.group("text").startswith("Yes"):
+        return ["Enter"]
+    below = any(re.match(r"\s*(\d+\.\s+)?Yes", line) for line in lines[option + 1 :])
+    return ["Down"] if below else ["Up"]
+
+
+def refusal(screen: str) -> str:
+    """Return why the last prompt never became a turn, where the screen says so; empty otherwise."""
+    from flowloom import screens  # noqa: PLC0415 - as above
+
+    text = "\n".join(screens.plain(row) for row in screens.cells(screen))
+    found = list(re.finditer(r"UserPromptSubmit operation blocked by hook:?\s*\n?\s*(.*)", text))
+    return f"a UserPromptSubmit hook of yours refused it: {found[-1].group(1).strip()}" if found else ""
 
 
 def enter_at_once(release: str) -> bool:
@@ -297,7 +363,8 @@ def read_sessions(text: str, pid: int) -> str:
         return ""
     for entry in document if isinstance(document, list) else [document]:
         if isinstance(entry, dict) and entry.get("pid") == pid:
-            status = entry.get("status")
+            # `shell`: idle, with a shell in the background.
+            status = {"shell": "idle"}.get(str(entry.get("status")), entry.get("status"))
             return status if status in ("busy", "waiting", "idle") else ""
     return ""
 

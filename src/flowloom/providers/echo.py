@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
 NAME = "echo"
 LEAVE = "/exit"
-TRUST = ["Enter"]  # takes the preselected answer, which is yes
 STASH = ["C-s"]
 CLEAR = ["C-c"]
 
@@ -23,6 +22,7 @@ settings = claude.settings
 report = claude.report
 scrub = claude.scrub
 read_sessions = claude.read_sessions
+refusal = claude.refusal
 
 
 def binary(claude: str) -> str:

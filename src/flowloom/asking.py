@@ -1,0 +1,114 @@
+"""Tasks as who asks sees them: open one, find a former one, take one back, say why there is no reply."""
+
+from __future__ import annotations
+
+import os
+
+from flowloom import files, paths, status, tasks
+from flowloom.agents import Agent
+from flowloom.clock import wall_s
+from flowloom.errors import AgentFailed, UsageError
+from flowloom.states import State, Step
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from flowloom.records import Task
+
+
+def ask(agent: Agent, prompt: str, *, asker: str, asker_kind: str) -> Task:
+    """Open a task for an agent that is prepared; the prompt is on disk when this returns.
+
+    Raises:
+        UsageError: there is nothing to ask, or the agent would wait for itself.
+    """
+    if not prompt.strip():
+        raise UsageError("the prompt is empty", hint=f"say what {agent.name} is to do")
+    if asker_kind == "agent":
+        _refuse_circle(agent, asker)
+    task = tasks.open_task(agent.agent_id, agent.directory, prompt, asker=asker, asker_kind=asker_kind)
+    files.ensure_dir(f"{agent.directory}/drafts")
+    files.write(f"{agent.directory}/drafts/{task['prompt_sha256']}", task["task_id"].encode(), durable=False)
+    return task
+
+
+def _refuse_circle(agent: Agent, asker: str) -> None:
+    """Refuse a task whose agent already waits, directly or through others, for who asks."""
+    seen = asker
+    for _ in range(20):
+        if seen == agent.agent_id:
+            raise UsageError(
+                f"{asker} cannot ask {agent.agent_id}: it would wait for itself",
+                hint="answer from what you know, or ask another agent",
+            )
+        directory = next((folder for folder in paths.agent_dirs() if Agent(folder).agent_id == seen), None)
+        now = status.read(directory) if directory else None
+        task = tasks.find(now["current_task"]) if now else None
+        if task is None or task["asker_kind"] != "agent":
+            return
+        seen = task["asker"]
+
+
+def former(agent: Agent, prompt: str) -> Task | None:
+    """Return the last task with the same prompt for this agent if it is unfinished or its reply was not read."""
+    digest = tasks.sha256(prompt.encode("utf-8", "surrogateescape"))
+    named = files.read(f"{agent.directory}/drafts/{digest}")
+    task = tasks.find(named.decode(errors="replace")) if named else None
+    if task is None or task["agent_id"] != agent.agent_id:
+        return None
+    unread = task["status"] is Step.DONE and task["read"] is None
+    return task if unread or not tasks.ended(task) else None
+
+
+def asked_by() -> tuple[str, str]:
+    """Return who asks, by the environment: an agent, the Chief's Bash tool, or a shell."""
+    agent = os.environ.get("FLOWLOOM_AGENT")
+    if agent:
+        return agent, "agent"
+    return ("chief", "chief") if os.environ.get("CLAUDECODE") else ("shell", "shell")
+
+
+def mark_read(task_id: str) -> None:
+    """Note that a task's reply has reached whoever asked."""
+    with status.lock(tasks.read(task_id)["agent_dir"]):
+        task = tasks.read(task_id)
+        if task["read"] is None:
+            task["read"] = round(wall_s(), 3)
+            tasks.write(task)
+
+
+def failure(task: Task) -> AgentFailed:
+    """Return the error for a task that ended without a reply, with what to do next."""
+    task_id, agent_id, name = task["task_id"], task["agent_id"], task["agent_id"].split("@")[0]
+    why = task["error"] or f"it is {task['status']}"
+    hint = {
+        Step.UNKNOWN: f"look at its window: flowloom attach {name}; then flowloom wait {task_id}, or send it again",
+        Step.INTERRUPTED: f"send it again, or go on with the agent in its window: flowloom attach {name}",
+        Step.CANCELLED: "send it again if it is still wanted",
+    }.get(task["status"], f"look at its window: flowloom attach {name}; the prompt is kept: flowloom tasks")
+    return AgentFailed(f"task {task_id} for {agent_id}: {why}", hint=hint)
+
+
+def cancel(task_id: str) -> str:
+    """Take a task back: out of the line, or by Esc out of the agent's running turn; return what was done.
+
+    An agent that is interrupted stays ready, with its conversation.
+    """
+    task = tasks.read(task_id)
+    agent = Agent(task["agent_dir"])
+    now, look = agent.reconcile()
+    with status.lock(agent.directory):
+        task, now = tasks.read(task_id), agent.status()
+        if tasks.ended(task):
+            return f"it had ended: {task['status']}"
+        turn = now["turn"]
+        running = turn is not None and turn["task"] == task_id and now["status"] in (State.WORKING, State.BLOCKED)
+        tasks.note_step(task, Step.CANCELLED, "cancelled by the user")
+        if now["delivering"] == task_id:
+            status.note(agent.directory, now, delivering=None)
+    if running and look is not None and now["pane_id"]:
+        tmux = agent.tmux(now)
+        if look.in_mode:
+            tmux.leave_mode(now["pane_id"])
+        tmux.press(now["pane_id"], "Escape")
+        return "the agent was interrupted"
+    return "it will not be delivered"

@@ -1,0 +1,215 @@
+"""A world for one test: everything that FlowLoom touches, in one folder, on a tmux server of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+ROOT = Path(__file__).resolve().parents[2]
+EDITOR = ROOT / "hooks" / "editor"
+AGENT_EVENT = ROOT / "hooks" / "agent-event"
+
+# A wait in a test is for a condition, never for a time; this is when it has failed.
+LIMIT_S = 30.0
+
+QUIET = {
+    "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+    "DISABLE_AUTOUPDATER": "1",
+    "DISABLE_TELEMETRY": "1",
+    "CLAUDE_CODE_MAX_RETRIES": "1",
+}
+
+
+class World:
+    """A home, a state folder, a project folder, a tmux socket, and the commands that run in them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.home = folder / "home"
+        self.state = folder / "state"
+        self.project = folder / "site"
+        for path in (self.home, self.project):
+            path.mkdir(parents=True)
+        self.socket = f"fl-{uuid.uuid4().hex[:8]}"
+        self.environment = {
+            "HOME": str(self.home),
+            "FLOWLOOM_HOME": str(self.state),
+            "FLOWLOOM_TMUX_SOCKET": self.socket,
+            "FLOWLOOM_PROVIDER": "echo",
+            "TERM": "xterm-256color",
+            "LANG": "C.UTF-8",
+            "FLOWLOOM_EDITOR": "false",
+        }
+
+    def use_claude(self, binary: str, url: str) -> None:
+        """Make the agents real ones, which know the project and talk to the model at `url`."""
+        trusted = {str(self.project): {"hasTrustDialogAccepted": True}}
+        self.seed(hasCompletedOnboarding=True, theme="dark", projects=trusted)
+        self.environment |= {
+            "FLOWLOOM_PROVIDER": "claude",
+            "FLOWLOOM_CLAUDE": binary,
+            "ANTHROPIC_BASE_URL": url,
+            "ANTHROPIC_AUTH_TOKEN": "anything",
+            **QUIET,
+        }
+
+    def seed(self, **document: Any) -> None:
+        """Write `~/.claude.json`."""
+        (self.home / ".claude.json").write_text(json.dumps(document))
+
+    def user_settings(self, **document: Any) -> None:
+        """Write `~/.claude/settings.json`."""
+        (self.home / ".claude").mkdir(exist_ok=True)
+        (self.home / ".claude" / "settings.json").write_text(json.dumps(document))
+
+    # Commands.
+
+    def popen(self, *words: str, **more: Any) -> subprocess.Popen[bytes]:
+        """Start a program in the project folder and return it."""
+        environment = {**os.environ, **self.environment, **more.pop("env", {})}
+        environment = {name: value for name, value in environment.items() if value is not None}
+        options = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "cwd": self.project}
+        return subprocess.Popen(words, env=environment, **(options | more))
+
+    def run(self, *words: str, stdin: bytes = b"", limit_s: float = LIMIT_S, **more: Any) -> subprocess.CompletedProcess[bytes]:
+        """Run a program to its end."""
+        process = self.popen(*words, **{"stdin": subprocess.PIPE, **more})
+        try:
+            out, err = process.communicate(stdin, timeout=limit_s)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            out, err = process.communicate()
+            raise AssertionError(f"{words} still ran after {limit_s} s\n{out!r}\n{err!r}\n{self.screen()}") from None
+        return subprocess.CompletedProcess(words, process.returncode, out, err)
+
+    def flowloom(self, *words: str, **more: Any) -> subprocess.CompletedProcess[bytes]:
+        """Run `flowloom`."""
+        return self.run(sys.executable, "-m", "flowloom", *words, **more)
+
+    def begin(self, *words: str, **more: Any) -> subprocess.Popen[bytes]:
+        """Start `flowloom` and return it."""
+        return self.popen(sys.executable, "-m", "flowloom", *words, **more)
+
+    def ask(self, name: str, prompt: str, *words: str, **more: Any) -> str:
+        """Ask and return the reply; an exit other than 0 is a failure."""
+        done = self.flowloom("ask", name, "-", *words, stdin=prompt.encode("utf-8", "surrogateescape"), **more)
+        assert done.returncode == 0, (done.returncode, done.stdout[-2000:], done.stderr.decode()[-2000:], self.screen(name))
+        return done.stdout.decode("utf-8", "surrogateescape")
+
+    def start(self, name: str = "planning", *words: str) -> None:
+        """Start an agent; an exit other than 0 is a failure."""
+        done = self.flowloom("start", name, *words)
+        assert done.returncode == 0, (done.stderr.decode(), self.screen(name))
+
+    def prompt_file(self, text: str | bytes) -> Path:
+        """Write a prompt file as Claude Code does, and return its path."""
+        path = self.folder / "claude-prompts" / f"claude-prompt-{uuid.uuid4()}.md"
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return path
+
+    def ctrl_g(self, path: Path, **more: Any) -> subprocess.CompletedProcess[bytes]:
+        """Run what Ctrl-G runs, on a prompt file, without a terminal."""
+        return self.run(str(EDITOR), str(path), **more)
+
+    # tmux.
+
+    def tmux(self, *words: str) -> str:
+        """Run a tmux command on this world's server; an error is an empty answer."""
+        environment = {**os.environ, **self.environment}
+        done = subprocess.run(["tmux", "-L", self.socket, *words], env=environment, capture_output=True, text=True, check=False)
+        return done.stdout
+
+    def pane(self, name: str = "planning") -> str:
+        """Return the pane id of an agent."""
+        return str(self.status(name)["pane_id"])
+
+    def keys(self, *keys: str, name: str = "planning") -> None:
+        """Press keys in an agent's window, as a person does; a word that is no key name is typed."""
+        self.tmux("send-keys", "-t", self.pane(name), *keys)
+
+    def screen(self, name: str = "planning") -> str:
+        """Return what an agent's window shows."""
+        try:
+            return self.tmux("capture-pane", "-p", "-t", self.pane(name)).rstrip()
+        except (OSError, KeyError, TypeError, ValueError):
+            return "(no screen)"
+
+    # State.
+
+    def agent_dir(self, name: str = "planning") -> Path:
+        """Return the folder of an agent of this project."""
+        return self.state / "agents" / "site" / name
+
+    def status(self, name: str = "planning") -> dict[str, Any]:
+        """Return an agent's status as it stands on disk."""
+        return dict(json.loads((self.agent_dir(name) / "status.json").read_text()))
+
+    def tasks(self) -> list[dict[str, Any]]:
+        """Return all tasks in the order in which they were asked."""
+        found = [json.loads(path.read_text()) for path in (self.state / "tasks").glob("*/task.json")]
+        return sorted(found, key=lambda task: task["created"])
+
+    def task(self, number: int = -1) -> dict[str, Any]:
+        """Return one task, the last one by default."""
+        return self.tasks()[number]
+
+    def steps(self, number: int = -1) -> list[str]:
+        """Return the steps of one task's journal."""
+        return [entry["step"] for entry in self.task(number)["journal"]]
+
+    def log(self) -> str:
+        """Return the log."""
+        path = self.state / "log" / "flowloom.jsonl"
+        return path.read_text() if path.exists() else ""
+
+    def until(self, condition: Callable[[], Any], what: str = "", limit_s: float = LIMIT_S) -> Any:
+        """Wait until a condition holds and return its value; fail with what the world looks like."""
+        end = time.monotonic() + limit_s
+        while True:
+            try:
+                value = condition()
+            except (OSError, ValueError, KeyError, IndexError):
+                value = None
+            if value:
+                return value
+            if time.monotonic() > end:
+                raise AssertionError(f"not within {limit_s} s: {what}\n{self.describe()}")
+            os.sched_yield()
+            time.sleep(0.01)
+
+    def until_status(self, status: str, name: str = "planning") -> None:
+        """Wait until an agent's status on disk is this one."""
+        self.until(lambda: self.status(name)["status"] == status, f"{name} is {status}")
+
+    def until_step(self, step: str, number: int = -1) -> None:
+        """Wait until a task's journal has a step."""
+        self.until(lambda: step in self.steps(number), f"task is {step}")
+
+    def describe(self) -> str:
+        """Return what a person debugging would look at."""
+        parts = []
+        for path in sorted((self.state / "agents").glob("*/*/status.json")):
+            parts += [path.read_text(), (path.parent / "events.jsonl").read_text() if (path.parent / "events.jsonl").exists() else ""]
+            parts.append(self.screen(path.parent.name))
+        parts += [json.dumps(task["journal"], indent=1) for task in self.tasks()] if (self.state / "tasks").exists() else []
+        return "\n".join([*parts, self.log()])
+
+    def end(self) -> None:
+        """End this world's tmux server and every process that lives in it."""
+        self.tmux("kill-server")
+        for process in psutil.process_iter():
+            try:
+                if process.pid != os.getpid() and process.environ().get("FLOWLOOM_HOME") == str(self.state):
+                    process.kill()
+            except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
+                continue

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 
-from flowloom import files, paths, status, tasks
-from flowloom.agents import Agent
+from flowloom import files, paths, roles, status, tasks
+from flowloom.agents import Agent, known
 from flowloom.clock import wall_s
-from flowloom.errors import AgentFailed, UsageError
+from flowloom.errors import AgentFailed, NoSuchAgent, UsageError
 from flowloom.states import State, Step
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from flowloom.records import Task
+    from flowloom.settings import Settings
 
 
 def ask(agent: Agent, prompt: str, *, asker: str, asker_kind: str) -> Task:
@@ -29,6 +30,25 @@ def ask(agent: Agent, prompt: str, *, asker: str, asker_kind: str) -> Task:
     files.ensure_dir(f"{agent.directory}/drafts")
     files.write(f"{agent.directory}/drafts/{task['prompt_sha256']}", task["task_id"].encode(), durable=False)
     return task
+
+
+def refuse_unknown(agent: Agent, chosen: Settings) -> None:
+    """Refuse a name that means no agent and no role: a misspelt one must not become a new agent.
+
+    Raises:
+        NoSuchAgent: with the nearest known name.
+    """
+    base = agent.name.rstrip("0123456789-_")
+    if agent.spec() is not None or {agent.name, base} & {*roles.ROLES, *chosen.agents}:
+        return
+    from difflib import get_close_matches  # noqa: PLC0415 - for this sentence only
+
+    here = [other.name for other in known() if other.slug == agent.slug]
+    near = get_close_matches(agent.name, [*here, *roles.ROLES, *chosen.agents], n=1)
+    meant = f"did you mean {near[0]}? " if near else ""
+    raise NoSuchAgent(
+        f"there is no agent and no role {agent.name!r}", hint=f"{meant}a new one: flowloom start {agent.name}"
+    )
 
 
 def _refuse_circle(agent: Agent, asker: str) -> None:
@@ -105,10 +125,11 @@ def cancel(task_id: str) -> str:
         tasks.note_step(task, Step.CANCELLED, "cancelled by the user")
         if now["delivering"] == task_id:
             status.note(agent.directory, now, delivering=None)
-    if running and look is not None and now["pane_id"]:
-        tmux = agent.tmux(now)
-        if look.in_mode:
-            tmux.leave_mode(now["pane_id"])
-        tmux.press(now["pane_id"], "Escape")
-        return "the agent was interrupted"
+        if running and look is not None and now["pane_id"]:
+            # Under the lock: no Stop is heard meanwhile, so the key cannot reach the next task's turn.
+            tmux = agent.tmux(now)
+            if look.in_mode:
+                tmux.leave_mode(now["pane_id"])
+            tmux.press(now["pane_id"], "Escape")
+            return "the agent was interrupted"
     return "it will not be delivered"

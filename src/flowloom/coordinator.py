@@ -94,8 +94,12 @@ class Carrier:
         """Do what can be done now and return what there is to see."""
         self._drain_wake()
         task = tasks.read(self.task_id)
-        if task["status"] is Step.DONE and self._settled():
-            return self._end(task)
+        if task["status"] is Step.DONE:
+            if self._settled():
+                return self._end(task)
+            view = View(task, self.agent.status())
+            view.phase, view.again_s = "settling", SETTLE_AGAIN_S
+            return view
         if (task["status"] in ENDED - {Step.DONE} or task["status"] is Step.UNKNOWN) and not self.waits_on:
             return self._end(task)
         if self.place is None:
@@ -130,7 +134,7 @@ class Carrier:
             view.again_s = 0.0
             return view
         if task["status"] is Step.DONE:
-            view.phase, view.again_s = "settling", SETTLE_AGAIN_S
+            view.again_s = 0.0
             return view
         if now["status"] in (State.OFFLINE, State.BACKOFF, State.FAILED):
             self._start(task, now, view)

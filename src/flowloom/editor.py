@@ -31,26 +31,45 @@ class Hangup(Stopped):
     """Claude Code or its terminal is gone."""
 
 
+class Signals:
+    """SIGTERM and SIGHUP as something to wait for, so that they never break into a step."""
+
+    def __init__(self) -> None:
+        self.number = 0
+        self.fd, wake = os.pipe()
+        os.set_blocking(wake, False)
+        signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, self._note)
+        # The terminal's own signals are off, but somebody may still send these to our group.
+        for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGTSTP):
+            signal.signal(number, signal.SIG_IGN)
+
+    def _note(self, number: int, _frame: FrameType | None) -> None:
+        self.number = number
+
+    def refuse(self) -> None:
+        """Go no further once a signal came.
+
+        Raises:
+            Hangup: one did.
+        """
+        if self.number:
+            raise Hangup(f"stopped by signal {self.number}; what was sent goes on")
+
+
 def main() -> None:
     """Run on the prompt file named by the first argument and exit with the outcome."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _hang_up)
-    # The tty's signals are off, but somebody may still send these to our group.
-    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGTSTP):
-        signal.signal(number, signal.SIG_IGN)
+    signals = Signals()
     try:
-        code = bugs.reported(lambda: edit(sys.argv[1]), "editor")
+        code = bugs.reported(lambda: edit(sys.argv[1], signals), "editor")
     except FlowLoomError as error:
         code = error.exit_code
         sys.stderr.write(f"flowloom: {error}{f'; {error.hint}' if error.hint else ''}\n")
     sys.exit(code)
 
 
-def _hang_up(number: int, _frame: FrameType | None) -> None:
-    raise Hangup(f"stopped by signal {number}; the task goes on")
-
-
-def edit(path: str) -> int:
+def edit(path: str, signals: Signals) -> int:
     """Carry one prompt file through; return the exit code.
 
     Raises:
@@ -63,25 +82,25 @@ def edit(path: str) -> int:
         return NO_ROUTE
     root = git.project_root(here)
     chosen = settings.load(root)
-    if not _known(found[0], here, chosen):
-        return NO_ROUTE
     name, prompt = found
+    if not _known(name, here, chosen):
+        return NO_ROUTE
     agent = named(name, here)
-    screen = wait_screen.open_screen(agent.agent_id)
+    screen = wait_screen.open_screen(agent.agent_id, signals.fd)
     try:
-        return _deliver(path, agent, prompt, root, chosen, screen)
+        Errand(path, agent, prompt, chosen, screen, signals).run(root)
     except FlowLoomError as error:
         if not isinstance(error, Hangup):
             screen.tell(error)
         raise
     finally:
         screen.close()
+    return 0
 
 
 def _known(name: str, here: str, chosen: Settings) -> bool:
     """Tell whether a name means an agent or a role: `@README.md` is a file mention and is left alone."""
-    short = name.partition("@")[0]
-    if "@" not in name and (short in roles.ROLES or short in chosen.agents):
+    if "@" not in name and (name in roles.ROLES or name in chosen.agents):
         return True
     try:
         return named(name, here).spec() is not None
@@ -89,112 +108,124 @@ def _known(name: str, here: str, chosen: Settings) -> bool:
         return False
 
 
-def _deliver(path: str, agent: Agent, prompt: str, root: str, chosen: Settings, screen: wait_screen.WaitScreen) -> int:
-    mark = prompt_file.placeholder(prompt)
-    if mark:
-        raise UsageError(
-            f"the prompt holds {mark}, which stands for pasted text that Claude Code did not hand over",
-            hint="paste it again so that it shows in full, or put it into a file and name the file",
-        )
-    launch.prepare(agent, chosen, root=paths.project_root(agent.slug) or root)
-    task = _former(agent, prompt, screen)
-    if task is None:
-        task = asking.ask(agent, prompt, asker="chief", asker_kind="chief")
-    while True:
-        again = _wait(path, agent, prompt, task, chosen, screen)
-        if again is None:
-            return 0
-        task = again
+class Errand:
+    """One prompt file on its way to one agent and back."""
 
+    def __init__(
+        self,
+        path: str,
+        agent: Agent,
+        prompt: str,
+        chosen: Settings,
+        screen: wait_screen.WaitScreen,
+        signals: Signals,
+    ) -> None:
+        self.path = path
+        self.agent = agent
+        self.prompt = prompt
+        self.chosen = chosen
+        self.screen = screen
+        self.signals = signals
 
-def _former(agent: Agent, prompt: str, screen: wait_screen.WaitScreen) -> Task | None:
-    """Return the unfinished or unread task that this draft was sent as before, if that is what the person wants."""
-    known = asking.former(agent, prompt) if prompt.strip() else None
-    if known is None:
-        return None
-    choice = screen.choose_former(known)
-    if choice == "back":
-        raise Stopped("went back; nothing was sent", hint=f"its former task is {known['task_id']}")
-    return known if choice == "rejoin" else None
+    def run(self, root: str) -> None:
+        """Send the prompt and wait until the file is written.
 
+        Raises:
+            FlowLoomError: the outcome is neither *replied* nor *left*.
+        """
+        mark = prompt_file.placeholder(self.prompt)
+        if mark:
+            raise UsageError(
+                f"the prompt holds {mark}, which stands for pasted text that Claude Code did not hand over",
+                hint="paste it again so that it shows in full, or put it into a file and name the file",
+            )
+        launch.prepare(self.agent, self.chosen, root=paths.project_root(self.agent.slug) or root)
+        task: Task | None = self._former()
+        self.signals.refuse()
+        task = task or self._ask()
+        while task is not None:
+            task = self._carry(task)
 
-def _wait(
-    path: str, agent: Agent, prompt: str, task: Task, chosen: Settings, screen: wait_screen.WaitScreen
-) -> Task | None:
-    """Wait for one task; return None when the file is written, or the task that is sent in its place.
+    def _ask(self) -> Task:
+        return asking.ask(self.agent, self.prompt, asker="chief", asker_kind="chief")
 
-    Raises:
-        FlowLoomError: the outcome is neither replied nor left.
-    """
-    carrier = coordinator.Carrier(task["task_id"], chosen)
-    try:
-        view = coordinator.await_end(carrier, Deadline(chosen.timeout_s), screen.show, fds=screen.fds)
-        while view is not None and view.task["status"] is Step.INTERRUPTED:
-            choice = screen.choose_interrupted(view)
-            if choice == "again":
-                return asking.ask(agent, prompt, asker="chief", asker_kind="chief")
-            if choice != "wait":
-                raise asking.failure(view.task)
-            carrier.wait_on()
-            view = coordinator.await_end(carrier, Deadline(None), screen.show, fds=screen.fds)
-        if view is None:
-            _stopped(path, carrier, screen)
+    def _former(self) -> Task | None:
+        """Return the unfinished or unread task that this draft was sent as before, if that is what the person wants."""
+        known = asking.former(self.agent, self.prompt) if self.prompt.strip() else None
+        if known is None:
             return None
-        _write(path, agent, prompt, view, carrier, chosen)
-        return None
-    except Hangup:
-        coordinator.leave(carrier, left=True)
-        raise
-    finally:
-        carrier.close()
+        choice = self.screen.choose_former(known)
+        if choice == "back":
+            raise Stopped("went back; nothing was sent", hint=f"its former task is {known['task_id']}")
+        return known if choice == "rejoin" else None
 
+    def _show(self, view: View) -> bool:
+        return not self.signals.number and self.screen.show(view)
 
-def _write(path: str, agent: Agent, prompt: str, view: View, carrier: coordinator.Carrier, chosen: Settings) -> None:
-    task_id = carrier.task_id
-    reply = tasks.reply_of(task_id)
-    provisional = reply is None and view.provisional
-    if provisional:
-        reply = tasks.provisional_of(task_id)
-    if reply is None:
-        raise asking.failure(tasks.read(task_id))
-    plain = chosen.reply == "plain"
-    prompt_file.write(
-        path, prompt_file.with_reply(agent.name, task_id, prompt, reply, plain=plain, provisional=provisional)
-    )
-    if provisional:
-        coordinator.leave(carrier, left=True)
-    else:
-        asking.mark_read(task_id)
+    def _carry(self, task: Task) -> Task | None:
+        """Wait for one task; return None when the file is written, or the task that is sent in its place."""
+        carrier = coordinator.Carrier(task["task_id"], self.chosen)
+        fds = (*self.screen.fds, self.signals.fd)
+        try:
+            view = coordinator.await_end(carrier, Deadline(self.chosen.timeout_s), self._show, fds=fds)
+            while view is not None and view.task["status"] is Step.INTERRUPTED:
+                choice = self.screen.choose_interrupted(view)
+                if choice == "again":
+                    return self._ask()
+                if choice != "wait":
+                    raise asking.failure(view.task)
+                carrier.wait_on()
+                view = coordinator.await_end(carrier, Deadline(None), self._show, fds=fds)
+            if self.signals.number:
+                coordinator.leave(carrier, left=True)
+                self.signals.refuse()
+            if view is None:
+                self._stopped(carrier)
+            else:
+                self._write(carrier, provisional=view.provisional)
+            return None
+        finally:
+            carrier.close()
 
+    def _write(self, carrier: coordinator.Carrier, *, provisional: bool) -> None:
+        """Write the reply, or else the provisional one, into the prompt file."""
+        task_id = carrier.task_id
+        reply = tasks.reply_of(task_id)
+        provisional = provisional and reply is None
+        if provisional:
+            reply = tasks.provisional_of(task_id)
+            coordinator.leave(carrier, left=True)
+        if reply is None:
+            raise asking.failure(tasks.read(task_id))
+        plain = self.chosen.reply == "plain"
+        prompt = tasks.prompt_of(tasks.read(task_id))
+        text = prompt_file.with_reply(self.agent.name, task_id, prompt, reply, plain=plain, provisional=provisional)
+        prompt_file.write(self.path, text)
+        if not provisional:
+            asking.mark_read(task_id)
 
-def _stopped(path: str, carrier: coordinator.Carrier, screen: wait_screen.WaitScreen) -> None:
-    """Do what the person chose instead of waiting on, or say that the time is over.
+    def _stopped(self, carrier: coordinator.Carrier) -> None:
+        """Do what the person chose instead of waiting on, or say that the time is over.
 
-    Raises:
-        Stopped, TimedOut, Blocked: the file is untouched.
-    """
-    task_id, name = carrier.task_id, carrier.agent.name
-    if screen.chosen == "interrupt":
-        done = asking.cancel(task_id)
-        raise Stopped(f"task {task_id} was cancelled: {done}", hint="the draft is as it was")
-    if screen.chosen == "provisional":
-        coordinator.leave(carrier, left=True)
-        reply = tasks.provisional_of(task_id)
-        if reply is not None:
-            prompt = tasks.prompt_of(tasks.read(task_id))
-            plain = carrier.settings.reply == "plain"
-            prompt_file.write(path, prompt_file.with_reply(name, task_id, prompt, reply, plain=plain, provisional=True))
+        Raises:
+            Stopped, TimedOut, Blocked: the file is untouched.
+        """
+        task_id, chosen = carrier.task_id, self.screen.chosen
+        if chosen == "interrupt":
+            done = asking.cancel(task_id)
+            raise Stopped(f"task {task_id} was cancelled: {done}", hint="the draft is as it was")
+        if chosen == "provisional":
+            self._write(carrier, provisional=True)
             return
-    coordinator.leave(carrier, left=True)
-    goes_on = f"it goes on; its reply: flowloom reply {task_id}"
-    if screen.chosen == "leave":
-        prompt_file.write(path, b"")
-        return
-    if screen.chosen == "stop":
-        raise Stopped(f"stopped waiting for task {task_id}", hint=goes_on)
-    now = carrier.agent.status()
-    if now["status"] is State.BLOCKED and now["question"]:
-        raise Blocked(
-            f"{carrier.agent.agent_id} is blocked on {now['question']['text']}", hint=f"flowloom attach {name}"
-        )
-    raise TimedOut(f"no reply from {carrier.agent.agent_id} within {carrier.settings.timeout_s} s", hint=goes_on)
+        coordinator.leave(carrier, left=True)
+        goes_on = f"it goes on; its reply: flowloom reply {task_id}"
+        if chosen == "leave":
+            prompt_file.write(self.path, b"")
+            return
+        if chosen == "stop":
+            raise Stopped(f"stopped waiting for task {task_id}", hint=goes_on)
+        now = carrier.agent.status()
+        if now["status"] is State.BLOCKED and now["question"]:
+            what = f"{now['question']['kind']}: {now['question']['text']}"
+            raise Blocked(f"{self.agent.agent_id} is blocked on {what}", hint=f"flowloom attach {self.agent.name}")
+        raise TimedOut(f"no reply from {self.agent.agent_id} within {self.chosen.timeout_s} s", hint=goes_on)

@@ -115,7 +115,7 @@ def spawn(agent: Agent, settings: Settings) -> None:
         script = _script(agent, settings, tmux, provider, launch, spec)
         window_id, pane_id = _window(agent, settings, tmux, now, str(spec["dir"]), ["sh", script])
         look = tmux.look(pane_id)
-        facts = {
+        facts: dict[str, Any] = {
             "socket": settings.tmux_socket,
             "session_id": launch["session_id"],
             "provider": provider.NAME,
@@ -124,6 +124,7 @@ def spawn(agent: Agent, settings: Settings) -> None:
             "pid": look.pid if look else None,
             "up": False,
             "turn": None,
+            "foreign": [],
             "release": release(provider, launch["binary"]),
         }
         why = "started again, with its conversation" if resume else "started"

@@ -109,6 +109,11 @@ def agent_dirs() -> list[str]:
     return found
 
 
+def is_task_id(text: str) -> bool:
+    """Tell whether a text can be the id of a task, and so a part of a path."""
+    return re.fullmatch(TASK_ID, text) is not None
+
+
 def task_dir(task_id: str) -> str:
     """Return the folder of one task."""
     return f"{home()}/tasks/{task_id}"

@@ -67,6 +67,7 @@ if TYPE_CHECKING:
         queued: list[str]
         delivering: str | None
         adopt: str | None
+        foreign: list[str]
         question: Question | None
         background: list[str]
         conversation: bool
@@ -153,6 +154,7 @@ def empty_status(agent_id: str, name: str, role: str, project: str, provider: st
         "queued": [],
         "delivering": None,
         "adopt": None,
+        "foreign": [],
         "question": None,
         "background": [],
         "conversation": False,

@@ -74,7 +74,7 @@ def read(task_id: str) -> Task:
         DamagedFile: its record cannot be believed.
     """
     path = f"{paths.task_dir(task_id)}/task.json"
-    document = files.read_json(path)
+    document = files.read_json(path) if paths.is_task_id(task_id) else None
     if document is None:
         raise NoSuchTask(f"there is no task {task_id}")
     return task_from(document, path)

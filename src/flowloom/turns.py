@@ -35,6 +35,8 @@ def hear(agent_dir: str, report: Report) -> bool:
             return False
         if report.get("subagent") and report["event"] != Event.ASK:
             return True
+        if report.get("session_id") in now["foreign"]:
+            return True
         HEARD[report["event"]](agent_dir, now, report)
         return True
 
@@ -46,6 +48,10 @@ def _late(now: Status, report: Report) -> bool:
 def _up(agent_dir: str, now: Status, report: Report) -> None:
     source = report.get("source", "startup")
     facts = {"session_id": report.get("session_id"), "transcript": report.get("transcript")}
+    if source == "fork":
+        # Another process with our hooks and our environment: not this agent.
+        status.note(agent_dir, now, foreign=[*now["foreign"], report.get("session_id", "")])
+        return
     if _late(now, report):
         return
     seen = {**facts, "seen_ns": report["at_ns"]}

@@ -25,10 +25,13 @@ BOLD, DIM, YELLOW, RESET = "\x1b[1m", "\x1b[2m", "\x1b[33m", "\x1b[0m"
 TELL_S = 20.0
 
 
-def open_screen(agent_id: str) -> WaitScreen:
-    """Return a screen on the terminal at stdin and stdout, or one that shows nothing where there is none."""
+def open_screen(agent_id: str, hangup_fd: int) -> WaitScreen:
+    """Return a screen on the terminal at stdin and stdout, or one that shows nothing where there is none.
+
+    A question on it is given up when `hangup_fd` can be read.
+    """
     if os.isatty(0) and os.isatty(1):
-        return OnTerminal(agent_id)
+        return OnTerminal(agent_id, hangup_fd)
     return WaitScreen(agent_id)
 
 
@@ -65,8 +68,9 @@ class OnTerminal(WaitScreen):
 
     fds = (0,)
 
-    def __init__(self, agent_id: str) -> None:
+    def __init__(self, agent_id: str, hangup_fd: int) -> None:
         super().__init__(agent_id)
+        self.hangup_fd = hangup_fd
         self.started_s = steady_s()
         self.asking = False
         self.note = ""
@@ -184,7 +188,9 @@ class OnTerminal(WaitScreen):
             left_s = 1.0 if end_s is None else min(1.0, end_s - steady_s())
             if left_s <= 0:
                 return None
-            ready, _, _ = select.select([0], [], [], left_s)
+            ready, _, _ = select.select([0, self.hangup_fd], [], [], left_s)
+            if self.hangup_fd in ready:
+                return None
             pressed = self.terminal.read_keys()
             if ready and not pressed and not os.isatty(0):
                 return None

@@ -60,6 +60,7 @@ def ask(
     root = git.project_root(here)
     agent = named(name, here)
     chosen = settings.load(root)
+    asking.refuse_unknown(agent, chosen)
     text = _stdin() if prompt == "-" else prompt
     launch.prepare(agent, chosen, root=paths.project_root(agent.slug) or root)
     asker, kind = asking.asked_by()

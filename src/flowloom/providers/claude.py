@@ -86,11 +86,8 @@ def scrub(name: str) -> bool:
 def command(launch: Launch) -> list[str]:
     """Return the command line of an interactive agent."""
     conversation = ["--resume" if launch["resume"] else "--session-id", launch["session_id"]]
-    mode = (
-        []
-        if launch["user_mode"] != "plan" or "--permission-mode" in launch["args"]
-        else ["--permission-mode", "default"]
-    )
+    planning = launch["user_mode"] == "plan" and "--permission-mode" not in launch["args"]
+    mode = ["--permission-mode", "default"] if planning else []
     return [
         *(launch["binary"], *conversation, "--settings", launch["settings_path"], "-n", launch["agent_id"]),
         *("--append-system-prompt", launch["system_prompt"], *mode, *launch["args"]),
@@ -196,11 +193,7 @@ _DIALOGS = [
     (r"(?i)bypass permissions mode", "bypass warning", "answer it in its window"),
     (r"(?i)custom api key|use this api key", "API key", "answer it in its window"),
     (r"(?i)select login method|paste code here|browser didn't open", "login", "log in once in its window"),
-    (
-        r"(?i)choose the text style|let's get started|auto \(match terminal\)",
-        "first start",
-        "go through it once in its window",
-    ),
+    (r"(?i)choose the text style|let's get started|auto \(match terminal\)", "first start", "do it once in its window"),
     (r"(?i)fullscreen renderer", "renderer", "answer it in its window"),
     (r"(?i)mcp server", "MCP server", "answer it in its window"),
     (r"(?i)external imports|external claude\.md", "external imports", "answer it in its window"),
@@ -208,13 +201,17 @@ _DIALOGS = [
     (r"(?i)ready to code|would you like to proceed", "plan", "answer it in its window"),
     (r"(?i)do you want to", "permission", "answer it in its window"),
 ]
+_NEW_SESSION = "describe a task for a new session"
 _VIEWS = [
     (r"Showing detailed transcript", ["C-o"]),
     # On 2.1.197 an Escape there ends the process.
-    (r"describe a task for a new session", []),
+    (_NEW_SESSION, []),
     (r"(?m)^\s*Rewind$", ["Escape"]),
-    (r"(?i)esc to (cancel|close|exit|go back|dismiss)", ["Escape"]),
+    (r"(?i)\besc(/\w+)* to (cancel|clear|close|exit|go back|dismiss)", ["Escape"]),
 ]
+_LISTS = re.compile(r"(?m)^\s*Select model$")  # numbered, but it asks nothing of anybody
+# The colour of the box's sign while a turn runs. The words in the footer give way to other words.
+_RUNNING = re.compile(r"\x1b\[38;(5;246|2;153;153;153)m❯\xa0")
 
 
 def read_screen(screen: str) -> Screen:
@@ -233,7 +230,7 @@ def read_screen(screen: str) -> Screen:
         "stashed": False,
         "whole": False,
     }
-    box = None if any("describe a task for a new session" in line for line in lines) else _box(lines)
+    box = _box(lines)
     if box is None:
         return _without_box(lines, seen)
     top, bottom = box
@@ -247,19 +244,26 @@ def read_screen(screen: str) -> Screen:
     seen["whole"] = bool(re.search(r"\[flowloom task .*(\[Pasted text #\d+|\[end of task )", draft, re.DOTALL))
     if re.search(r"search prompts:|no matching prompt", below):
         seen.update({"kind": "view", "keys": ["Escape"]})
-    seen["busy"] = "esc to interrupt" in below or bool(
-        re.search(r"(?m)^\S .*…\s*\(.*\d+s\b", "\n".join(lines[max(0, top - 8) : top]))
+    seen["busy"] = (
+        "esc to interrupt" in below
+        or bool(_RUNNING.search(screen.split("\n")[top + 1]))
+        or bool(re.search(r"(?m)^\S .*…\s*\(.*\d+s\b", "\n".join(lines[max(0, top - 8) : top])))
     )
-    seen["stashed"] = "stashed" in below
+    # The fullscreen renderer has this note above the box.
+    seen["stashed"] = "stashed" in below or bool(top and re.search(r"· draft stashed$", lines[top - 1]))
     return seen
 
 
 def _box(lines: list[str]) -> tuple[int, int] | None:
     """Return the rows of the rules above and below the input box, the lowest one on the screen."""
     rules = [number for number, line in enumerate(lines) if re.match(r"─{8}", line)]
+    if any(_NEW_SESSION in line for line in lines[rules[-2] if rules[1:] else 0 :]):
+        return None
     for top, bottom in zip(rules[-2::-1], rules[:0:-1], strict=True):
         if bottom > top + 1 and re.match(r"[❯>!]\xa0|[❯>!]$", lines[top + 1]):
-            return top, bottom
+            # Where a dialog stands below it, it is a box that some program printed.
+            asks = any(re.match(r"\s*❯ \d+\. ", line) for line in lines[bottom + 1 :])
+            return None if asks else (top, bottom)
     return None
 
 
@@ -282,12 +286,8 @@ def _without_box(lines: list[str], seen: Screen) -> Screen:
             seen.update({"kind": "view", "keys": keys})
             return seen
     if re.search(r"(?i)paste code here|press enter to continue", text):
-        question = {
-            "kind": "first start",
-            "text": "Claude Code's first start",
-            "how": "go through it in its window",
-            "call": "",
-        }
+        how = "do it once in its window"
+        question = {"kind": "first start", "text": "Claude Code's first start", "how": how, "call": ""}
         seen.update({"kind": "dialog", "question": question})
     return seen
 
@@ -304,7 +304,7 @@ def _dialog(lines: list[str], option: int) -> Question | None:
         ):
             line = next((line for line in said if re.search(words, line)), said[-1] if said else kind)
             return {"kind": kind, "text": line[:200], "how": how, "call": ""}
-    if not re.search(r"❯\s*\d+\.\s", lines[option]):
+    if not re.search(r"❯\s*\d+\.\s", lines[option]) or _LISTS.search("\n".join(region)):
         return None
     return {
         "kind": "question",
@@ -329,7 +329,9 @@ def refusal(screen: str) -> str:
 
     text = "\n".join(screens.plain(row) for row in screens.cells(screen))
     found = list(re.finditer(r"UserPromptSubmit operation blocked by hook:?\s*\n?\s*(.*)", text))
-    return f"a UserPromptSubmit hook of yours refused it: {found[-1].group(1).strip()}" if found else ""
+    # A prompt below it was taken, so it speaks of an earlier one.
+    last = found[-1] if found and not re.search(r"(?m)^❯ ", text[found[-1].end() :]) else None
+    return f"a UserPromptSubmit hook of yours refused it: {last.group(1).strip()}" if last else ""
 
 
 def enter_at_once(release: str) -> bool:

@@ -119,5 +119,7 @@ _make_venv() {
     printf '%s\n' "$root" >"$_file.new" || die "cannot write to $_venv"
     "$_venv/bin/python" -m pip install -qq --disable-pip-version-check --no-input \
         -e "$root${1:+[$1]}" </dev/null >&2 || die "pip could not install flowloom${1:+[$1]}; see above"
+    # Whoever needs no extra needs no second install.
+    [ -z "$1" ] || cp -p "$_file.new" "$_venv/.flowloom"
     mv "$_file.new" "$_file"
 }

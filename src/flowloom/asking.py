@@ -70,7 +70,7 @@ def _refuse_circle(agent: Agent, asker: str) -> None:
 
 def former(agent: Agent, prompt: str) -> Task | None:
     """Return the last task with the same prompt for this agent if it is unfinished or its reply was not read."""
-    digest = tasks.sha256(prompt.encode("utf-8", "surrogateescape"))
+    digest = files.sha256(prompt.encode("utf-8", "surrogateescape"))
     named = files.read(f"{agent.directory}/drafts/{digest}")
     task = tasks.find(named.decode(errors="replace")) if named else None
     if task is None or task["agent_id"] != agent.agent_id:

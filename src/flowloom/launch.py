@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 # An agent that died this often within DEATHS_WITHIN_S is not started again by itself.
 DEATHS_LIMIT = 3
 DEATHS_WITHIN_S = 120.0
+SCRIPT = "launch"
 # What tmux and the window itself set.
 WINDOW_OWN = {"TERM", "TMUX", "TMUX_PANE", "PWD", "OLDPWD", "SHLVL", "_", "COLUMNS", "LINES"}
 # Kept beside the agent: they say where its program keeps what it says of itself.
@@ -112,7 +113,11 @@ def spawn(agent: Agent, settings: Settings) -> None:
         resume = bool(now["session_id"] and now["conversation"])
         launch = _launch(agent, settings, provider, spec, now["session_id"] if resume else None)
         tmux = Tmux(settings.tmux_socket)
+        opening = f"{agent.directory}/opening"
+        if os.path.exists(opening):
+            _close_lost(agent, tmux, now)
         script = _script(agent, settings, tmux, provider, launch, spec)
+        files.write(opening, b"", durable=False)
         window_id, pane_id = _window(agent, settings, tmux, now, str(spec["dir"]), ["sh", script])
         look = tmux.look(pane_id)
         facts: dict[str, Any] = {
@@ -129,6 +134,15 @@ def spawn(agent: Agent, settings: Settings) -> None:
         }
         why = "started again, with its conversation" if resume else "started"
         status.apply(agent.directory, now, Event.SPAWN, why=why, source="spawn", **facts)
+        os.unlink(opening)
+
+
+def _close_lost(agent: Agent, tmux: Tmux, now: Status) -> None:
+    """Close the window of a start that was killed before it could note it; nobody has worked in it yet."""
+    for window_id, pane_id, pid in tmux.running(f"{agent.directory}/{SCRIPT}"):
+        if pane_id != now["pane_id"]:
+            tmux.close_window(window_id)
+            procs.await_end(pid, timeout_s=2.0)
 
 
 def _launch(
@@ -224,7 +238,7 @@ def _script(
     lines += [f"unset {name}" for name in stale if name.startswith(("ANTHROPIC_", "CLAUDE", "FLOWLOOM_"))]
     lines += [f"export {name}={shlex.quote(value)}" for name, value in wanted.items()]
     lines += [f"cd {shlex.quote(str(spec['dir']))} || exit 1", f"exec {shlex.join(provider.command(launch))}", ""]
-    path = f"{agent.directory}/launch"
+    path = f"{agent.directory}/{SCRIPT}"
     files.write(path, "\n".join(lines).encode("utf-8", "surrogateescape"), durable=False)
     return path
 

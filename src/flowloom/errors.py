@@ -4,6 +4,7 @@
     ├─ UsageError            2   what was asked cannot be done as asked
     │  ├─ BadName            2   not a name for an agent
     │  ├─ BadConfig          2   a configuration file with an unknown key or a bad value
+    │  ├─ BadOrder           2   a .delegate document that says something unknown
     │  ├─ NoSuchAgent        2
     │  └─ NoSuchTask         2
     ├─ TmuxFailed            1   tmux is missing, too old, or refused a command
@@ -45,6 +46,12 @@ class BadName(UsageError):
 
 class BadConfig(UsageError):
     """A configuration file that says something unknown."""
+
+
+class BadOrder(UsageError):
+    """A .delegate document that cannot be carried out."""
+
+    hint = "mend it and call again; an empty file means the default agent"
 
 
 class NoSuchAgent(UsageError):

@@ -1,0 +1,14 @@
+"""Durations as people read them."""
+
+from __future__ import annotations
+
+
+def age(seconds: int) -> str:
+    """Return a duration in one or two units."""
+    if seconds < 60:
+        return f"{seconds} s"
+    if seconds < 3600:
+        return f"{seconds // 60} min {seconds % 60} s"
+    if seconds < 86400:
+        return f"{seconds // 3600} h {seconds % 3600 // 60} min"
+    return f"{seconds // 86400} d {seconds % 86400 // 3600} h"

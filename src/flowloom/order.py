@@ -1,0 +1,65 @@
+"""`FILE.delegate`: an explicit order beside a prompt file, from a program that calls `hooks/editor`."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from flowloom import files
+from flowloom.errors import BadOrder
+
+SUFFIX = ".delegate"
+
+
+class Order(BaseModel):
+    """What a `.delegate` document may say; every key may be left out."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    to: str | list[str] | None = Field(None, description="the agent, or several that all get the same prompt")
+    timeout: float | int | None = Field(None, gt=0, description="seconds; the task goes on afterwards")
+    reply: Literal["headed", "plain"] | None = Field(None, description="with the line above the reply, or without")
+
+    def names(self, default: str) -> list[str]:
+        """Return the names of the agents to ask."""
+        if self.to is None:
+            return [default]
+        return [self.to] if isinstance(self.to, str) else self.to
+
+
+def read(prompt_path: str) -> Order | None:
+    """Return the order beside a prompt file, None where there is none. It stays until `consume`.
+
+    Raises:
+        BadOrder: naming the file, the line and the key.
+    """
+    path = prompt_path + SUFFIX
+    raw = files.read(path)
+    if raw is None:
+        return None
+    if not raw.strip():
+        return Order.model_validate({})
+    try:
+        document = json.loads(raw)
+    except ValueError as error:
+        where = f"line {error.lineno}: " if isinstance(error, json.JSONDecodeError) else ""
+        raise BadOrder(f"{path}: {where}no JSON document: {error}") from error
+    try:
+        return Order.model_validate(document)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = str(first["loc"][0]) if first["loc"] else ""
+        line = next((n for n, text in enumerate(raw.decode(errors="replace").split("\n"), 1) if f'"{key}"' in text), 1)
+        known = f"; known are {', '.join(Order.model_fields)}" if first["type"] == "extra_forbidden" else ""
+        raise BadOrder(f"{path}: line {line}: {key or 'the document'}: {first['msg']}{known}") from error
+
+
+def consume(prompt_path: str) -> None:
+    """Take an order away once its tasks are on disk; doing it twice changes nothing."""
+    try:
+        os.unlink(prompt_path + SUFFIX)
+    except FileNotFoundError:
+        return

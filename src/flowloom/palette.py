@@ -1,0 +1,212 @@
+"""The palette: what Ctrl-G shows for a prompt without a route.
+
+`Palette` is values in, values out: keys change it, `lines` draws it, `outcome`
+says what was chosen. `choose` runs it on a terminal.
+"""
+
+from __future__ import annotations
+
+import select
+
+from flowloom.ages import age
+from flowloom.clock import wall_s
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from flowloom.terminal import Terminal
+
+BOLD, DIM, REVERSE, YELLOW, GREEN, CYAN, RED, RESET = (
+    "\x1b[1m",
+    "\x1b[2m",
+    "\x1b[7m",
+    "\x1b[33m",
+    "\x1b[32m",
+    "\x1b[36m",
+    "\x1b[31m",
+    "\x1b[0m",
+)
+COLOURS = {"idle": GREEN, "working": CYAN, "blocked": YELLOW, "parked": CYAN, "failed": RED}
+# What comes first: what needs the person, then what is ready, then the rest.
+ORDER = {"blocked": 0, "idle": 2, "parked": 3, "working": 4, "starting": 5, "failed": 6, "backoff": 6, "offline": 7}
+COMMANDS = {
+    "e": ("edit", "edit"),
+    "n": ("new", "new agent"),
+    "r": ("replies", "replies"),
+    "a": ("attach", "attach"),
+    "p": ("parallel", "parallel Claude"),
+    "t": ("terminal", "terminal"),
+    "f": ("files", "files"),
+}
+
+
+class Row:
+    """One line that can be chosen: an agent, or a role that none has yet."""
+
+    def __init__(self, name: str, status: str, since: float, said: str, *, unread: int = 0, why: str = "") -> None:
+        self.name = name
+        self.status = status
+        self.since = since
+        self.said = said
+        self.unread = unread
+        self.why = why
+
+    def rank(self) -> tuple[int, str]:
+        """Return what orders the rows: questions, waiting replies, then readiness."""
+        return (1 if self.unread and self.status != "blocked" else ORDER.get(self.status, 8), self.name)
+
+
+class Palette:
+    """The state of the palette between two keys."""
+
+    def __init__(self, project: str, rows: list[Row], draft: str, *, last: str = "", hint: str = "") -> None:
+        self.project = project
+        self.rows = sorted(rows, key=Row.rank)
+        self.draft = draft
+        self.hint = hint
+        self.filter = ""
+        self.filtering = False
+        self.outcome: tuple[str, str] | None = None
+        names = [row.name for row in self.rows]
+        self.at = names.index(last) if last in names else 0
+
+    def shown(self) -> list[Row]:
+        """Return the rows that the filter leaves."""
+        return [row for row in self.rows if self.filter.lower() in row.name.lower()]
+
+    def selected(self) -> Row | None:
+        """Return the row that Enter takes."""
+        rows = self.shown()
+        return rows[min(self.at, len(rows) - 1)] if rows else None
+
+    def press(self, key: str) -> None:
+        """Take one key: `outcome` is (what, agent's name) once something was chosen."""
+        row = self.selected()
+        name = row.name if row else ""
+        if key in ("up", "^P"):
+            self.at = max(0, min(self.at, len(self.shown()) - 1) - 1)
+        elif key in ("down", "^N", "^I"):
+            self.at = min(len(self.shown()) - 1, self.at + 1)
+        elif key == "enter":
+            self.outcome = ("send", name) if name else None
+        elif key in ("esc", "^C"):
+            self._escape(key)
+        elif key in ("backspace", "^?", "^H"):
+            self.filter = self.filter[:-1]
+            self.filtering = bool(self.filter)
+        elif key == "/" and not self.filtering:
+            self.filtering = True
+        elif not self.filtering and key in COMMANDS:
+            self.outcome = (COMMANDS[key][0], name)
+        elif len(key) == 1 and key.isprintable():
+            self.filtering = True
+            self.filter += key
+            self.at = 0
+
+    def _escape(self, key: str) -> None:
+        if self.filtering and key == "esc":
+            self.filter, self.filtering = "", False
+        else:
+            self.outcome = ("back", "")
+
+    def lines(self, columns: int, rows: int, live: list[str], now_s: float) -> list[str]:
+        """Return the screen: the draft's beginning, the agents, the end of the chosen one's window, the keys."""
+        words = " ".join(self.draft.split())
+        head = [
+            f"{BOLD}FlowLoom{RESET}  {self.project}   {DIM}to whom?{RESET}",
+            f"{DIM}{words or '(the draft is empty)'}{RESET}",
+        ]
+        head += [f"{YELLOW}{self.hint}{RESET}"] if self.hint else []
+        head.append(f"filter: {self.filter}▏" if self.filtering else "")
+        foot = ["", self._keys(columns)]
+        shown = self.shown()
+        room = max(1, rows - len(head) - len(foot))
+        listed = min(len(shown), max(3, room // 2) if live else room)
+        at = min(self.at, len(shown) - 1)
+        first = max(0, min(at - listed // 2, len(shown) - listed))
+        body = [self._row(row, columns, now_s, chosen=row is self.selected()) for row in shown[first : first + listed]]
+        if not shown:
+            body = [f"  {DIM}no agent or role is called so{RESET}"]
+        left = room - len(body) - 1
+        if live and left >= 3:
+            body += [f"{DIM}{'─' * columns}{RESET}", *live[-left:]]
+        return [*head, *body, *foot]
+
+    def _row(self, row: Row, columns: int, now_s: float, *, chosen: bool) -> str:
+        since = age(int(now_s - row.since)) if row.since else ""
+        said = f"{row.unread} unread" if row.unread else row.why if row.status == "blocked" else row.said
+        mark = f"{REVERSE}▸" if chosen else " "
+        colour = COLOURS.get(row.status, DIM)
+        return f"{mark} {row.name:<18}{RESET} {colour}{row.status:<9}{RESET} {DIM}{since:>12}{RESET}  {said}"
+
+    def _keys(self, columns: int) -> str:
+        keys = "   ".join(f"{BOLD}{key}{RESET} {words}" for key, (_, words) in COMMANDS.items())
+        line = f"{BOLD}enter{RESET} send   {keys}   {BOLD}esc{RESET} back"
+        if columns < 100:
+            line = "enter send  e edit  n new  r replies  a attach  p parallel  t term  f files  esc back"
+        return line
+
+
+def choose(terminal: Terminal, palette: Palette, live: Callable[[str, int, int], list[str]], hangup_fd: int) -> tuple[str, str]:
+    """Run the palette until something is chosen; `live` gives the end of an agent's window."""
+    while palette.outcome is None:
+        columns, rows = terminal.size()
+        row = palette.selected()
+        seen = live(row.name, columns, rows) if row and row.status != "offline" else []
+        terminal.draw(palette.lines(columns, rows, seen, wall_s()))
+        ready, _, _ = select.select([terminal.fd, hangup_fd], [], [], 1.0)
+        if hangup_fd in ready:
+            return ("back", "")
+        for key in terminal.read_keys():
+            palette.press(key)
+    return palette.outcome
+
+
+def pick(
+    terminal: Terminal, title: str, entries: list[str], hangup_fd: int, *, preview: Callable[[int], str] | None = None
+) -> int | None:
+    """Let the person pick one of several lines, with a preview below; None when they go back."""
+    at = 0
+    while True:
+        columns, rows = terminal.size()
+        listed = min(len(entries), max(3, rows // 3) if preview else rows - 4)
+        first = max(0, min(at - listed // 2, len(entries) - listed))
+        lines = [f"{BOLD}{title}{RESET}", ""]
+        for number in range(first, first + listed):
+            lines.append(f"{REVERSE}▸{RESET} {entries[number]}" if number == at else f"  {entries[number]}")
+        if preview and entries:
+            text = preview(at).split("\n")
+            lines += [f"{DIM}{'─' * columns}{RESET}", *text[: max(0, rows - len(lines) - 3)]]
+        lines += ["", f"{BOLD}enter{RESET} take   {BOLD}↑↓{RESET} choose   {BOLD}esc{RESET} back"]
+        terminal.draw(lines)
+        ready, _, _ = select.select([terminal.fd, hangup_fd], [], [], 1.0)
+        if hangup_fd in ready:
+            return None
+        for key in terminal.read_keys():
+            if key == "up":
+                at = max(0, at - 1)
+            elif key == "down":
+                at = min(len(entries) - 1, at + 1)
+            elif key == "enter" and entries:
+                return at
+            elif key in ("esc", "^C"):
+                return None
+
+
+def ask_line(terminal: Terminal, title: str, text: str, hangup_fd: int) -> str | None:
+    """Let the person type one line, beginning with `text`; None when they go back."""
+    while True:
+        terminal.draw([f"{BOLD}{title}{RESET}", "", f"  {text}▏", "", f"{BOLD}enter{RESET} take   {BOLD}esc{RESET} back"])
+        ready, _, _ = select.select([terminal.fd, hangup_fd], [], [], 1.0)
+        if hangup_fd in ready:
+            return None
+        for key in terminal.read_keys():
+            if key == "enter":
+                return text
+            if key in ("esc", "^C"):
+                return None
+            if key in ("backspace", "^?", "^H"):
+                text = text[:-1]
+            elif len(key) == 1 and key.isprintable():
+                text += key

@@ -1,0 +1,46 @@
+"""Several `@agent` parts in one prompt: taken apart, and their replies put together."""
+
+from __future__ import annotations
+
+import re
+
+from flowloom import prompt_file
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def split(draft: str, known: Callable[[str], bool]) -> list[tuple[str, str]]:
+    """Return the parts of a draft as (name, prompt), in their order; empty when its first word is no route.
+
+    Once the first word is a route, every further line that begins with a known
+    `@name` begins another part, unless it stands in a fenced block of code.
+    """
+    first = prompt_file.route(draft)
+    if first is None or not known(first[0]):
+        return []
+    parts: list[tuple[str, list[str]]] = []
+    fence = ""
+    for line in draft.strip("\n").split("\n"):
+        mark = re.match(r" {0,3}(`{3,}|~{3,})", line)
+        if mark and not fence:
+            fence = mark.group(1)
+        elif mark and line.strip().startswith(fence) and not line.strip().strip(fence[0]):
+            fence = ""
+        found = None if fence else prompt_file.route(line)
+        if found is not None and (not parts or (line.startswith("@") and known(found[0]))):
+            parts.append((found[0], [found[1]]))
+        elif parts:
+            parts[-1][1].append(line)
+    return [(name, "\n".join(lines).strip("\n")) for name, lines in parts]
+
+
+def joined(answers: list[bytes]) -> bytes:
+    """Return the replies of all parts as one text, an empty line between two."""
+    return b"\n\n".join(answer.rstrip(b"\n") if len(answers) > 1 else answer for answer in answers)
+
+
+def unanswered(name: str, prompt: str, why: str) -> bytes:
+    """Return what stands for a part that has no reply: the reason, and its own prompt to send again."""
+    return f"No reply from {name}: {why}\n\n@{name} {prompt}".encode("utf-8", "surrogateescape")

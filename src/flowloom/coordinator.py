@@ -261,28 +261,45 @@ class Carrier:
             return
 
 
-def await_end(
-    carrier: Carrier,
+def await_ends(
+    carriers: Sequence[Carrier],
     deadline: Deadline,
-    on_view: Callable[[View], bool],
+    on_views: Callable[[list[View]], bool],
     *,
     fds: Sequence[int] = (),
-) -> View | None:
-    """Step until the task has ended, the deadline is over (None), or `on_view` returns False (None).
+    any_of: bool = False,
+) -> list[View] | None:
+    """Step until all tasks have ended (one of them with `any_of`) and return the last views.
 
-    `on_view` sees every view, and is called at once when one of `fds` can be read.
+    Returns None when the deadline is over or `on_views` returns False. It sees
+    every round of views, and is called at once when one of `fds` can be read.
     """
+    views: list[View | None] = [None] * len(carriers)
     while True:
-        view = carrier.step()
-        if not on_view(view):
+        for number, carrier in enumerate(carriers):
+            seen = views[number]
+            if seen is None or not seen.ended:
+                views[number] = carrier.step()
+        shown = [view for view in views if view is not None]
+        if not on_views(shown):
             return None
-        if view.ended:
-            return view
+        if (any if any_of else all)(view.ended for view in shown):
+            return shown
         if deadline.over():
             return None
-        ready, _, _ = select.select([carrier.wake_fd, *fds], [], [], deadline.within_s(view.again_s))
-        if any(fd in ready for fd in fds) and not on_view(view):
+        again_s = min(view.again_s for view in shown if not view.ended)
+        pipes = [carrier.wake_fd for carrier in carriers]
+        ready, _, _ = select.select([*pipes, *fds], [], [], deadline.within_s(again_s))
+        if any(fd in ready for fd in fds) and not on_views(shown):
             return None
+
+
+def await_end(
+    carrier: Carrier, deadline: Deadline, on_view: Callable[[View], bool], *, fds: Sequence[int] = ()
+) -> View | None:
+    """Do what `await_ends` does, for one task."""
+    views = await_ends([carrier], deadline, lambda seen: on_view(seen[0]), fds=fds)
+    return views[0] if views else None
 
 
 def leave(carrier: Carrier, *, left: bool) -> None:

@@ -148,7 +148,9 @@ class Palette:
         return line
 
 
-def choose(terminal: Terminal, palette: Palette, live: Callable[[str, int, int], list[str]], hangup_fd: int) -> tuple[str, str]:
+def choose(
+    terminal: Terminal, palette: Palette, live: Callable[[str, int, int], list[str]], hangup_fd: int
+) -> tuple[str, str]:
     """Run the palette until something is chosen; `live` gives the end of an agent's window."""
     while palette.outcome is None:
         columns, rows = terminal.size()
@@ -197,7 +199,9 @@ def pick(
 def ask_line(terminal: Terminal, title: str, text: str, hangup_fd: int) -> str | None:
     """Let the person type one line, beginning with `text`; None when they go back."""
     while True:
-        terminal.draw([f"{BOLD}{title}{RESET}", "", f"  {text}▏", "", f"{BOLD}enter{RESET} take   {BOLD}esc{RESET} back"])
+        terminal.draw(
+            [f"{BOLD}{title}{RESET}", "", f"  {text}▏", "", f"{BOLD}enter{RESET} take   {BOLD}esc{RESET} back"]
+        )
         ready, _, _ = select.select([terminal.fd, hangup_fd], [], [], 1.0)
         if hangup_fd in ready:
             return None

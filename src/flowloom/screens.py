@@ -55,3 +55,21 @@ def undimmed(row: list[tuple[str, bool, bool]]) -> str:
     if len(bright) == 1 and bright[0][2] and len(said) > 1 and bright[0] is said[0]:
         return ""
     return "".join(character for character, dim, _ in row if not dim).rstrip()
+
+
+SGR = r"\x1b\[[0-9;:]*m"
+
+
+def coloured_lines(screen: str) -> list[str]:
+    """Return the lines of a `capture-pane -e`, each with the colours that it inherits from the lines above."""
+    active, found = "", []
+    for line in screen.split("\n"):
+        found.append(active + line)
+        for code in re.findall(SGR, line):
+            active = "" if code in ("\x1b[m", "\x1b[0m") else code if code.startswith("\x1b[0;") else active + code
+    return found
+
+
+def plain_text(line: str) -> str:
+    """Return a line without its colours."""
+    return re.sub(SGR, "", line)

@@ -115,6 +115,18 @@ def cut(line: str, columns: int) -> str:
     return "".join(kept)
 
 
+def padded(line: str, columns: int) -> str:
+    """Return a line cut or filled to exactly `columns`, its colours ended."""
+    shown = cut(line, columns)
+    return f"{shown}\x1b[0m{' ' * (columns - width(shown))}"
+
+
+def width(line: str) -> int:
+    """Return the columns that a line takes, counting no escape sequences."""
+    text = re.sub(r"\x1b\[[0-9;]*m", "", line)
+    return sum(2 if character >= "\u1100" and _is_wide(character) else 1 for character in text)
+
+
 def _is_wide(character: str) -> bool:
     from unicodedata import east_asian_width  # noqa: PLC0415 - a table of 1 MB, for few lines
 

@@ -73,7 +73,7 @@ def ask(
             return 0
         if sys.stderr.isatty():
             sys.stderr.write(f"flowloom: task {task['task_id']} for {agent.agent_id}\n")
-        _wait_for(carrier, Deadline(timeout if timeout is not None else chosen.timeout_s))
+        _wait_for([carrier], Deadline(timeout if timeout is not None else chosen.timeout_s))
         return _print(task["task_id"], as_json=as_json)
     finally:
         carrier.close()
@@ -85,30 +85,47 @@ def _stdin() -> str:
     return sys.stdin.buffer.read().decode("utf-8", "surrogateescape")
 
 
-def _wait_for(carrier: Carrier, deadline: Deadline) -> None:
-    """Wait for one task's end; whatever ends the wait, the task goes on.
+def _wait_for(carriers: list[Carrier], deadline: Deadline, *, any_of: bool = False) -> list[Carrier]:
+    """Wait until tasks have ended, all or one of them, and return those; whatever ends the wait, the others go on.
 
     Raises:
-        Stopped, TimedOut, Blocked: the wait ended before the task did.
+        Stopped, TimedOut, Blocked: the wait ended before the tasks did.
     """
-    goes_on = f"it goes on; wait again: flowloom wait {carrier.task_id}"
+    ids = " ".join(carrier.task_id for carrier in carriers)
+    goes_on = f"it goes on; wait again: flowloom wait {ids}"
+    notices = [Notices() for _ in carriers]
+
+    def tell(views: list[View]) -> bool:
+        for notice, view in zip(notices, views, strict=True):
+            notice(view)
+        return True
+
     try:
-        view = coordinator.await_end(carrier, deadline, Notices())
+        views = coordinator.await_ends(carriers, deadline, tell, any_of=any_of)
     except KeyboardInterrupt as error:
-        coordinator.leave(carrier, left=True)
-        raise Stopped(f"stopped waiting for task {carrier.task_id}", hint=goes_on) from error
-    if view is not None and not view.provisional:
-        return
-    coordinator.leave(carrier, left=True)
-    if view is not None:
-        return
-    now = carrier.agent.status()
-    if now["status"] is State.BLOCKED and now["question"]:
-        raise Blocked(
-            f"{carrier.agent.agent_id} is blocked on {now['question']['kind']}: {now['question']['text']}",
-            hint=f"answer it: flowloom attach {carrier.agent.name}; {goes_on}",
-        )
-    raise TimedOut(f"no reply from {carrier.agent.agent_id} in time (it is {now['status']})", hint=goes_on)
+        views = None
+        raise Stopped(f"stopped waiting for {ids}", hint=goes_on) from error
+    finally:
+        ended = [carrier for carrier, view in zip(carriers, views or [], strict=False) if view.ended]
+        over = {
+            id(carrier)
+            for carrier, view in zip(carriers, views or [], strict=False)
+            if view.ended and not view.provisional
+        }
+        for carrier in carriers:
+            if id(carrier) not in over:
+                coordinator.leave(carrier, left=True)
+    if views is not None:
+        return ended
+    blocked = [now for carrier in carriers if (now := carrier.agent.status())["status"] is State.BLOCKED]
+    for now in blocked:
+        if now["question"]:
+            raise Blocked(
+                f"{now['agent_id']} is blocked on {now['question']['kind']}: {now['question']['text']}",
+                hint=f"answer it: flowloom attach {now['name']}; {goes_on}",
+            )
+    names = ", ".join(f"{carrier.agent.agent_id} (it is {carrier.agent.status()['status']})" for carrier in carriers)
+    raise TimedOut(f"no reply in time from {names}", hint=goes_on)
 
 
 def _print(task_id: str, *, as_json: bool, now: bool = False) -> int:
@@ -162,18 +179,12 @@ def wait(
     as_json: Json = False,
 ) -> int:
     """Wait for tasks and print their replies; a task that nobody waits for any more is carried on."""
-    deadline = Deadline(timeout)
     for task_id in task_ids:
         tasks.read(task_id)
     carriers = [_carrier(task_id) for task_id in task_ids]
     try:
-        ended = _wait_any(carriers, deadline) if any_of else None
-        if ended is not None:
-            carriers, rest = [ended], [carrier for carrier in carriers if carrier is not ended]
-            for carrier in rest:
-                coordinator.leave(carrier, left=True)
-                carrier.close()
-        return _wait_each(carriers, deadline, as_json=as_json, headed=len(task_ids) > 1)
+        ended = _wait_for(carriers, Deadline(timeout), any_of=any_of)
+        return _print_each([carrier.task_id for carrier in ended], as_json=as_json, headed=len(task_ids) > 1)
     finally:
         for carrier in carriers:
             carrier.close()
@@ -184,53 +195,23 @@ def _carrier(task_id: str) -> Carrier:
     return coordinator.Carrier(task_id, settings.load(paths.project_root(agent.slug) or os.getcwd()))
 
 
-def _wait_each(carriers: list[Carrier], deadline: Deadline, *, as_json: bool, headed: bool) -> int:
+def _print_each(task_ids: list[str], *, as_json: bool, headed: bool) -> int:
+    """Print the replies of several tasks; one without a reply is told on stderr, and its exit code kept."""
     code = 0
-    for carrier in carriers:
+    for task_id in task_ids:
         try:
-            _wait_for(carrier, deadline)
             if headed and not as_json:
-                typer.echo(f"== {carrier.agent.agent_id} (task {carrier.task_id})")
-            code = max(code, _print(carrier.task_id, as_json=as_json))
+                typer.echo(f"== {tasks.read(task_id)['agent_id']} (task {task_id})")
+                sys.stdout.flush()
+            code = max(code, _print(task_id, as_json=as_json))
             if headed and not as_json:
                 typer.echo()
-        except Stopped:
-            for other in carriers:
-                coordinator.leave(other, left=True)
-            raise
         except FlowLoomError as error:
             if not headed:
                 raise
             sys.stderr.write(f"flowloom: {error}\n  {error.hint}\n")
             code = max(code, error.exit_code)
     return code
-
-
-def _wait_any(carriers: list[Carrier], deadline: Deadline) -> Carrier:
-    """Return the first of several that ends.
-
-    Raises:
-        TimedOut, Stopped: none did.
-    """
-    import select  # noqa: PLC0415 - only here
-
-    notices = [Notices() for _ in carriers]
-    try:
-        while not deadline.over():
-            views = [carrier.step() for carrier in carriers]
-            for carrier, view, notice in zip(carriers, views, notices, strict=True):
-                notice(view)
-                if view.ended:
-                    return carrier
-            limit_s = min(view.again_s for view in views)
-            select.select([carrier.wake_fd for carrier in carriers], [], [], deadline.within_s(limit_s))
-    except KeyboardInterrupt as error:
-        for carrier in carriers:
-            coordinator.leave(carrier, left=True)
-        raise Stopped("stopped waiting", hint="the tasks go on") from error
-    for carrier in carriers:
-        coordinator.leave(carrier, left=True)
-    raise TimedOut("none of the tasks has ended in time", hint="they go on; see: flowloom tasks")
 
 
 @app.command()

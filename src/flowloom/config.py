@@ -34,6 +34,8 @@ class ConfigFile(BaseModel):
     claude: str | None = None
     editor: str | None = None
     reply: Literal["headed", "plain"] | None = None
+    default_agent: str | None = None
+    no_route: Literal["palette", "editor"] | None = None
     timeout_s: float | None = Field(None, gt=0)
     park_s: float | None = Field(None, ge=0)
     typing_pause_s: float | None = Field(None, ge=0)

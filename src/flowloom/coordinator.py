@@ -47,6 +47,7 @@ class View:
         self.ahead = 0
         self.question: Question | None = now["question"] if now else None
         self.says = ""
+        self.live = ""
         self.ended = False
         self.provisional = False
         self.again_s = LOOK_AGAIN_S
@@ -127,6 +128,7 @@ class Carrier:
         now, look = self._look(task)
         task = tasks.read(self.task_id)
         view = View(task, now)
+        view.live = look.screen if look else ""
         if self.waits_on and task["status"] is not Step.DONE:
             self._await_person(now, view)
             return view

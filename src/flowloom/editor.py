@@ -10,8 +10,22 @@ import os
 import signal
 import sys
 
-from flowloom import asking, bugs, coordinator, git, launch, paths, prompt_file, roles, settings, tasks, wait_screen
-from flowloom.agents import Agent, named
+from flowloom import (
+    asking,
+    bugs,
+    coordinator,
+    git,
+    launch,
+    no_route,
+    parts,
+    paths,
+    prompt_file,
+    roles,
+    settings,
+    tasks,
+    wait_screen,
+)
+from flowloom.agents import named
 from flowloom.clock import Deadline
 from flowloom.errors import Blocked, FlowLoomError, Stopped, TimedOut, UsageError
 from flowloom.states import State, Step
@@ -20,6 +34,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
 
+    from flowloom.agents import Agent
     from flowloom.coordinator import View
     from flowloom.records import Task
     from flowloom.settings import Settings
@@ -77,18 +92,19 @@ def edit(path: str, signals: Signals) -> int:
     """
     draft = prompt_file.read(path)
     here = os.getcwd()
-    found = prompt_file.route(draft)
-    if found is None:
-        return NO_ROUTE
     root = git.project_root(here)
     chosen = settings.load(root)
-    name, prompt = found
-    if not _known(name, here, chosen):
-        return NO_ROUTE
-    agent = named(name, here)
-    screen = wait_screen.open_screen(agent.agent_id, signals.fd)
+    wanted = _ordered(path, draft, chosen) or parts.split(draft, lambda name: _known(name, here, chosen))
+    screen = wait_screen.open_screen(signals.fd)
     try:
-        Errand(path, agent, prompt, chosen, screen, signals).run(root)
+        if not wanted:
+            if not screen.fds or chosen.no_route == "editor":
+                return NO_ROUTE
+            outcome = no_route.choose(path, draft, root, chosen, screen)
+            if isinstance(outcome, int):
+                return outcome
+            wanted = [outcome]
+        Errand(path, wanted, here, chosen, screen, signals).run(root)
     except FlowLoomError as error:
         if not isinstance(error, Hangup):
             screen.tell(error)
@@ -96,6 +112,20 @@ def edit(path: str, signals: Signals) -> int:
     finally:
         screen.close()
     return 0
+
+
+def _ordered(path: str, draft: str, chosen: Settings) -> list[tuple[str, str]]:
+    """Return the parts that a `.delegate` document beside the prompt file orders, none where there is no such."""
+    if not os.path.lexists(f"{path}.delegate"):
+        return []
+    from flowloom import order  # noqa: PLC0415 - pydantic, 60 ms, and only programs write one
+
+    given = order.read(path)
+    if given is None:
+        return []
+    chosen.timeout_s = given.timeout or chosen.timeout_s
+    chosen.reply = given.reply or chosen.reply
+    return [(name, draft.rstrip("\n")) for name in given.names(chosen.default_agent)]
 
 
 def _known(name: str, here: str, chosen: Settings) -> bool:
@@ -109,49 +139,53 @@ def _known(name: str, here: str, chosen: Settings) -> bool:
 
 
 class Errand:
-    """One prompt file on its way to one agent and back."""
+    """One prompt file on its way to one agent, or to several, and back."""
 
     def __init__(
         self,
         path: str,
-        agent: Agent,
-        prompt: str,
+        wanted: list[tuple[str, str]],
+        here: str,
         chosen: Settings,
         screen: wait_screen.WaitScreen,
         signals: Signals,
     ) -> None:
         self.path = path
-        self.agent = agent
-        self.prompt = prompt
+        self.parts = [(named(name, here), prompt) for name, prompt in wanted]
         self.chosen = chosen
         self.screen = screen
         self.signals = signals
 
     def run(self, root: str) -> None:
-        """Send the prompt and wait until the file is written.
+        """Send every part and wait until the file is written.
 
         Raises:
             FlowLoomError: the outcome is neither *replied* nor *left*.
         """
-        mark = prompt_file.placeholder(self.prompt)
-        if mark:
-            raise UsageError(
-                f"the prompt holds {mark}, which stands for pasted text that Claude Code did not hand over",
-                hint="paste it again so that it shows in full, or put it into a file and name the file",
-            )
-        launch.prepare(self.agent, self.chosen, root=paths.project_root(self.agent.slug) or root)
-        task: Task | None = self._former()
+        for agent, prompt in self.parts:
+            mark = prompt_file.placeholder(prompt)
+            if mark:
+                raise UsageError(
+                    f"the prompt holds {mark}, which stands for pasted text that Claude Code did not hand over",
+                    hint="paste it again so that it shows in full, or put it into a file and name the file",
+                )
+            if not prompt.strip():
+                raise UsageError(f"there is nothing after @{agent.name}", hint=f"say what {agent.name} is to do")
+            asking.refuse_unknown(agent, self.chosen)
+            launch.prepare(agent, self.chosen, root=paths.project_root(agent.slug) or root)
+        first = self._former() if len(self.parts) == 1 else None
         self.signals.refuse()
-        task = task or self._ask()
-        while task is not None:
-            task = self._carry(task)
+        sent = [first] if first else [self._ask(agent, prompt) for agent, prompt in self.parts]
+        prompt_file.consume_order(self.path)
+        while sent:
+            sent = self._carry(sent)
 
-    def _ask(self) -> Task:
-        return asking.ask(self.agent, self.prompt, asker="chief", asker_kind="chief")
+    def _ask(self, agent: Agent, prompt: str) -> Task:
+        return asking.ask(agent, prompt, asker="chief", asker_kind="chief")
 
     def _former(self) -> Task | None:
         """Return the unfinished or unread task that this draft was sent as before, if that is what the person wants."""
-        known = asking.former(self.agent, self.prompt) if self.prompt.strip() else None
+        known = asking.former(*self.parts[0])
         if known is None:
             return None
         choice = self.screen.choose_former(known)
@@ -159,73 +193,99 @@ class Errand:
             raise Stopped("went back; nothing was sent", hint=f"its former task is {known['task_id']}")
         return known if choice == "rejoin" else None
 
-    def _show(self, view: View) -> bool:
-        return not self.signals.number and self.screen.show(view)
+    def _show(self, views: list[View]) -> bool:
+        return not self.signals.number and self.screen.show(views)
 
-    def _carry(self, task: Task) -> Task | None:
-        """Wait for one task; return None when the file is written, or the task that is sent in its place."""
-        carrier = coordinator.Carrier(task["task_id"], self.chosen)
+    def _carry(self, sent: list[Task]) -> list[Task]:
+        """Wait for the tasks; return none when the file is written, or what is sent in their place."""
+        carriers = [coordinator.Carrier(task["task_id"], self.chosen) for task in sent]
         fds = (*self.screen.fds, self.signals.fd)
         try:
-            view = coordinator.await_end(carrier, Deadline(self.chosen.timeout_s), self._show, fds=fds)
-            while view is not None and view.task["status"] is Step.INTERRUPTED:
-                choice = self.screen.choose_interrupted(view)
+            views = coordinator.await_ends(carriers, Deadline(self.chosen.timeout_s), self._show, fds=fds)
+            while views is not None and len(views) == 1 and views[0].task["status"] is Step.INTERRUPTED:
+                choice = self.screen.choose_interrupted(views[0])
                 if choice == "again":
-                    return self._ask()
+                    return [self._ask(*self.parts[0])]
                 if choice != "wait":
-                    raise asking.failure(view.task)
-                carrier.wait_on()
-                view = coordinator.await_end(carrier, Deadline(None), self._show, fds=fds)
+                    raise asking.failure(views[0].task)
+                carriers[0].wait_on()
+                views = coordinator.await_ends(carriers, Deadline(None), self._show, fds=fds)
             if self.signals.number:
-                coordinator.leave(carrier, left=True)
+                self._leave(carriers)
                 self.signals.refuse()
-            if view is None:
-                self._stopped(carrier)
+            if views is None:
+                self._stopped(carriers)
             else:
-                self._write(carrier, provisional=view.provisional)
-            return None
+                self._write(carriers)
+            return []
         finally:
-            carrier.close()
+            for carrier in carriers:
+                carrier.close()
 
-    def _write(self, carrier: coordinator.Carrier, *, provisional: bool) -> None:
-        """Write the reply, or else the provisional one, into the prompt file."""
-        task_id = carrier.task_id
-        reply = tasks.reply_of(task_id)
-        provisional = provisional and reply is None
-        if provisional:
-            reply = tasks.provisional_of(task_id)
-            coordinator.leave(carrier, left=True)
-        if reply is None:
-            raise asking.failure(tasks.read(task_id))
-        plain = self.chosen.reply == "plain"
-        prompt = tasks.prompt_of(tasks.read(task_id))
-        text = prompt_file.with_reply(self.agent.name, task_id, prompt, reply, plain=plain, provisional=provisional)
-        prompt_file.write(self.path, text)
-        if not provisional:
+    def _leave(self, carriers: list[coordinator.Carrier]) -> None:
+        for carrier in carriers:
+            if not tasks.ended(tasks.read(carrier.task_id)):
+                coordinator.leave(carrier, left=True)
+
+    def _write(self, carriers: list[coordinator.Carrier]) -> None:
+        """Write the replies into the prompt file, and for a part without one the reason and its prompt.
+
+        Raises:
+            AgentFailed: no part has a reply.
+        """
+        texts, read = [], []
+        failures: list[FlowLoomError] = []
+        for carrier in carriers:
+            task = tasks.read(carrier.task_id)
+            reply, provisional = tasks.reply_of(carrier.task_id), False
+            if reply is None:
+                reply = tasks.provisional_of(carrier.task_id) if task["status"] is Step.PARKED else None
+                provisional = reply is not None
+            if reply is None:
+                failures.append(asking.failure(task))
+                texts.append(parts.unanswered(carrier.agent.name, tasks.prompt_of(task), task["error"] or "no reply"))
+                continue
+            plain = self.chosen.reply == "plain"
+            name, prompt = carrier.agent.name, tasks.prompt_of(task)
+            texts.append(
+                prompt_file.with_reply(name, carrier.task_id, prompt, reply, plain=plain, provisional=provisional)
+            )
+            if not provisional:
+                read.append(carrier.task_id)
+        if len(failures) == len(carriers):
+            raise failures[0]
+        self._leave(carriers)
+        prompt_file.write(self.path, parts.joined(texts))
+        for task_id in read:
             asking.mark_read(task_id)
 
-    def _stopped(self, carrier: coordinator.Carrier) -> None:
+    def _stopped(self, carriers: list[coordinator.Carrier]) -> None:
         """Do what the person chose instead of waiting on, or say that the time is over.
 
         Raises:
             Stopped, TimedOut, Blocked: the file is untouched.
         """
-        task_id, chosen = carrier.task_id, self.screen.chosen
+        ids = " ".join(carrier.task_id for carrier in carriers)
+        chosen = self.screen.chosen
         if chosen == "interrupt":
-            done = asking.cancel(task_id)
-            raise Stopped(f"task {task_id} was cancelled: {done}", hint="the draft is as it was")
+            done = [f"{carrier.task_id}: {asking.cancel(carrier.task_id)}" for carrier in carriers]
+            raise Stopped(f"cancelled {'; '.join(done)}", hint="the draft is as it was")
         if chosen == "provisional":
-            self._write(carrier, provisional=True)
+            self._write(carriers)
             return
-        coordinator.leave(carrier, left=True)
-        goes_on = f"it goes on; its reply: flowloom reply {task_id}"
+        self._leave(carriers)
+        goes_on = f"it goes on; its reply: flowloom wait {ids}"
         if chosen == "leave":
             prompt_file.write(self.path, b"")
             return
         if chosen == "stop":
-            raise Stopped(f"stopped waiting for task {task_id}", hint=goes_on)
-        now = carrier.agent.status()
-        if now["status"] is State.BLOCKED and now["question"]:
-            what = f"{now['question']['kind']}: {now['question']['text']}"
-            raise Blocked(f"{self.agent.agent_id} is blocked on {what}", hint=f"flowloom attach {self.agent.name}")
-        raise TimedOut(f"no reply from {self.agent.agent_id} within {self.chosen.timeout_s} s", hint=goes_on)
+            raise Stopped(f"stopped waiting for {ids}", hint=goes_on)
+        for carrier in carriers:
+            now = carrier.agent.status()
+            if now["status"] is State.BLOCKED and now["question"]:
+                what = f"{now['question']['kind']}: {now['question']['text']}"
+                raise Blocked(
+                    f"{now['agent_id']} is blocked on {what}", hint=f"flowloom attach {now['name']}; {goes_on}"
+                )
+        names = ", ".join(carrier.agent.agent_id for carrier in carriers)
+        raise TimedOut(f"no reply from {names} within {self.chosen.timeout_s} s", hint=goes_on)

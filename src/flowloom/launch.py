@@ -8,7 +8,7 @@ import shlex
 import shutil
 import uuid
 
-from flowloom import files, paths, procs, providers, roles, status
+from flowloom import files, paths, procs, providers, roles, status, windows
 from flowloom.clock import wall_s
 from flowloom.errors import AgentFailed, FlowLoomError, UsageError
 from flowloom.records import empty_status
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 DEATHS_LIMIT = 3
 DEATHS_WITHIN_S = 120.0
 SCRIPT = "launch"
-# What tmux and the window itself set.
-WINDOW_OWN = {"TERM", "TMUX", "TMUX_PANE", "PWD", "OLDPWD", "SHLVL", "_", "COLUMNS", "LINES"}
 # Kept beside the agent: they say where its program keeps what it says of itself.
 REMEMBERED = ("HOME", "CLAUDE_CONFIG_DIR")
 
@@ -214,10 +212,7 @@ def _hook(provider: Provider) -> str:
 def _script(
     agent: Agent, settings: Settings, tmux: Tmux, provider: Provider, launch: Launch, spec: dict[str, Any]
 ) -> str:
-    """Write the script that gives the program the environment of whoever starts it, not that of an old tmux server.
-
-    It may hold secrets, so it deletes itself before anything else.
-    """
+    """Write what the window runs, and remember where the program keeps what it says of itself."""
     ours = {
         "FLOWLOOM_HOME": paths.home(),
         "FLOWLOOM_AGENT": agent.agent_id,
@@ -225,21 +220,11 @@ def _script(
         "FLOWLOOM_SESSION": settings.session,
         "FLOWLOOM_TMUX_SOCKET": settings.tmux_socket,
     }
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if name.isidentifier() and name not in WINDOW_OWN and not provider.scrub(name)
-    }
-    wanted = {**kept, **provider.environment(launch), **ours}
+    wanted = {**windows.inherited(provider), **provider.environment(launch), **ours}
     remembered = {**{name: wanted[name] for name in REMEMBERED if name in wanted}, **provider.environment(launch)}
     files.write_json(f"{agent.directory}/environment.json", remembered)
-    stale = [name for name in tmux.global_names() if name.isidentifier() and name not in wanted]
-    lines = ["#!/bin/sh", 'rm -f -- "$0"']
-    lines += [f"unset {name}" for name in stale if name.startswith(("ANTHROPIC_", "CLAUDE", "FLOWLOOM_"))]
-    lines += [f"export {name}={shlex.quote(value)}" for name, value in wanted.items()]
-    lines += [f"cd {shlex.quote(str(spec['dir']))} || exit 1", f"exec {shlex.join(provider.command(launch))}", ""]
     path = f"{agent.directory}/{SCRIPT}"
-    files.write(path, "\n".join(lines).encode("utf-8", "surrogateescape"), durable=False)
+    windows.write_script(path, tmux, wanted, str(spec["dir"]), provider.command(launch))
     return path
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -31,7 +30,7 @@ class Order(BaseModel):
 
 
 def read(prompt_path: str) -> Order | None:
-    """Return the order beside a prompt file, None where there is none. It stays until `consume`.
+    """Return the order beside a prompt file, None where there is none.
 
     Raises:
         BadOrder: naming the file, the line and the key.
@@ -55,11 +54,3 @@ def read(prompt_path: str) -> Order | None:
         line = next((n for n, text in enumerate(raw.decode(errors="replace").split("\n"), 1) if f'"{key}"' in text), 1)
         known = f"; known are {', '.join(Order.model_fields)}" if first["type"] == "extra_forbidden" else ""
         raise BadOrder(f"{path}: line {line}: {key or 'the document'}: {first['msg']}{known}") from error
-
-
-def consume(prompt_path: str) -> None:
-    """Take an order away once its tasks are on disk; doing it twice changes nothing."""
-    try:
-        os.unlink(prompt_path + SUFFIX)
-    except FileNotFoundError:
-        return

@@ -125,7 +125,7 @@ class Palette:
         listed = min(len(shown), max(3, room // 2) if live else room)
         at = min(self.at, len(shown) - 1)
         first = max(0, min(at - listed // 2, len(shown) - listed))
-        body = [self._row(row, columns, now_s, chosen=row is self.selected()) for row in shown[first : first + listed]]
+        body = [self._row(row, now_s, chosen=row is self.selected()) for row in shown[first : first + listed]]
         if not shown:
             body = [f"  {DIM}no agent or role is called so{RESET}"]
         left = room - len(body) - 1
@@ -133,7 +133,7 @@ class Palette:
             body += [f"{DIM}{'─' * columns}{RESET}", *live[-left:]]
         return [*head, *body, *foot]
 
-    def _row(self, row: Row, columns: int, now_s: float, *, chosen: bool) -> str:
+    def _row(self, row: Row, now_s: float, *, chosen: bool) -> str:
         since = age(int(now_s - row.since)) if row.since else ""
         said = f"{row.unread} unread" if row.unread else row.why if row.status == "blocked" else row.said
         mark = f"{REVERSE}▸" if chosen else " "

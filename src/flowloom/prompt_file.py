@@ -49,6 +49,14 @@ def route(draft: str) -> tuple[str, str] | None:
     return found.group(1), draft[found.end() :].rstrip("\n")
 
 
+def consume_order(path: str) -> None:
+    """Take the `.delegate` document beside a prompt file away, once its tasks are on disk."""
+    try:
+        os.unlink(f"{path}.delegate")
+    except FileNotFoundError:
+        return
+
+
 def placeholder(prompt: str) -> str | None:
     """Return the first mark in a prompt that stands for text which is not there."""
     found = re.search(PLACEHOLDER, prompt)

@@ -24,6 +24,8 @@ class Settings:
     claude: str = "claude"
     editor: str = ""
     reply: str = "headed"
+    default_agent: str = "planning"
+    no_route: str = "palette"
     timeout_s: float | None = None
     park_s: float = 120.0
     typing_pause_s: float = 2.0
@@ -46,6 +48,7 @@ ENVIRONMENT = {
     "provider": "FLOWLOOM_PROVIDER",
     "claude": "FLOWLOOM_CLAUDE",
     "editor": "FLOWLOOM_EDITOR",
+    "no_route": "FLOWLOOM_NO_ROUTE",
 }
 
 

@@ -15,6 +15,11 @@ if TYPE_CHECKING:
 CSI_U = r"\x1b\[(\d+);5u|\x1b\[27;5;(\d+)~"
 
 
+# Private characters stand for the arrow keys while a read is taken apart.
+ARROWS = {"A": "\ue000", "B": "\ue001"}
+NAMES = {"\ue000": "up", "\ue001": "down", "\x7f": "backspace", "\x1b": "esc", "\r": "enter", "\n": "enter"}
+
+
 class Terminal:
     """The alternate screen of the terminal on stdin and stdout, with signals and echo off."""
 
@@ -26,6 +31,8 @@ class Terminal:
 
     def open(self) -> None:
         """Take the terminal over: no signals, no echo, one key at a time, the alternate screen."""
+        if self._open:
+            return
         mode = termios.tcgetattr(self.fd)
         mode[3] &= ~(termios.ISIG | termios.ICANON | termios.ECHO)
         mode[0] &= ~(termios.IXON | termios.ICRNL)
@@ -76,6 +83,8 @@ class Terminal:
         text = raw.decode(errors="replace")
         text = re.sub(r"\x1b\[200~.*?(\x1b\[201~|$)", "", text, flags=re.DOTALL)
         text = re.sub(CSI_U, lambda found: chr(int(found.group(1) or found.group(2)) & 0x1F), text)
+        for code, name in ARROWS.items():
+            text = text.replace(f"\x1b[{code}", name).replace(f"\x1bO{code}", name)
         text = re.sub(r"\x1b\[M...|\x1b\[<[0-9;]*[mM]|\x1b\[[0-9;?]*[ -/]*[@-~]|\x1bO.|\x1b[^\x1b]", "", text)
         return [key_name(character) for character in text]
 
@@ -92,10 +101,8 @@ class Terminal:
 
 def key_name(character: str) -> str:
     """Return the name of one key."""
-    if character == "\x1b":
-        return "esc"
-    if character in "\r\n":
-        return "enter"
+    if character in NAMES:
+        return NAMES[character]
     return f"^{chr(ord(character) + 64)}" if character < " " else character
 
 

@@ -209,6 +209,21 @@ class Tmux:
         self._dress(window_id, pane_id, name, agent_id)
         return window_id, pane_id
 
+    def open_beside(self, session: str, name: str, directory: str, command: list[str]) -> str:
+        """Open a window that is no agent's, and return its id; it closes with its command."""
+        if not self.has_session(session):
+            made = self._command(
+                *("new-session", "-d", "-P", "-F", "#{window_id}", "-s", session, "-x", SIZE[0], "-y", SIZE[1]),
+                *("-n", name, "-c", directory, *command),
+                *(";", "set-option", "-t", f"={session}:", "destroy-unattached", "off"),
+            )
+        else:
+            made = self._command(
+                *("new-window", "-d", "-P", "-F", "#{window_id}", "-t", f"={session}:", "-n", name),
+                *("-c", directory, *command),
+            )
+        return made[0]
+
     def _dress(self, window_id: str, pane_id: str, name: str, agent_id: str) -> None:
         self._command(
             *("set-option", "-p", "-t", pane_id, MARK, agent_id),
@@ -254,6 +269,15 @@ class Tmux:
             raise
         split = [line.split("|", 4) for line in lines]
         return [(line[1], line[2], int(line[3])) for line in split if line[0] == "0" and script in line[4]]
+
+    def session_of(self, window_id: str) -> str:
+        """Return the name of the session that holds a window, ours or not; empty when it is gone."""
+        try:
+            return self.run("display-message", "-p", "-t", window_id, "#{session_name}").strip()
+        except TmuxFailed as error:
+            if gone(error):
+                return ""
+            raise
 
     def window_names(self, session: str) -> list[str]:
         """Return the names of all windows of a session, ours or not; empty when there is no session."""

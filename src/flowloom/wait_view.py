@@ -56,7 +56,9 @@ def part(view: View, columns: int, rows: int, *, now_s: float, waited_s: int, ma
     status = now["status"] if now else State.OFFLINE
     name = f"{BOLD}{'▸ ' if mark else ''}{task['agent_id']}{RESET}"
     head = [f"{name}  {DIM}task {task['task_id']} · {age(waited_s)}{RESET}"]
-    source = f" {DIM}({now['source']}, {age(max(0, int(now_s - now['since'])))} ago){RESET}" if now and now["since"] else ""
+    source = (
+        f" {DIM}({now['source']}, {age(max(0, int(now_s - now['since'])))} ago){RESET}" if now and now["since"] else ""
+    )
     if view.ended:
         head.append(ending(view))
     else:
@@ -92,7 +94,9 @@ def journal(view: View) -> str:
     """Return the task's steps, each with its second since the first."""
     steps = view.task["journal"]
     began = steps[0]["at"] if steps else 0.0
-    return " → ".join(f"{entry['step']} {entry['at'] - began:.1f}" if entry["at"] > began else entry["step"] for entry in steps)
+    return " → ".join(
+        f"{entry['step']} {entry['at'] - began:.1f}" if entry["at"] > began else entry["step"] for entry in steps
+    )
 
 
 def live_end(screen: str, columns: int, rows: int) -> list[str]:
@@ -107,5 +111,3 @@ def fitted(lines: list[str], keys: str, rows: int) -> list[str]:
     """Return the lines with the keys in the last row but never over it."""
     body = lines[: max(1, rows - 2)]
     return [*body, *[""] * (rows - 1 - len(body)), keys]
-
-

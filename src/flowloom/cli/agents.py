@@ -11,12 +11,12 @@ import typer
 
 from flowloom import files, git, launch, paths, settings, tmux
 from flowloom.agents import Agent, known, named, survey
+from flowloom.ages import age
 from flowloom.cli import app, published
 from flowloom.clock import Deadline, wall_s
 from flowloom.errors import AgentFailed, Blocked, NoSuchAgent, TimedOut, UsageError
 from flowloom.startup import Startup
 from flowloom.states import State
-from flowloom.wait_screen import age
 
 if TYPE_CHECKING:
     from flowloom.records import Status

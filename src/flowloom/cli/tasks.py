@@ -10,11 +10,11 @@ import typer
 
 from flowloom import asking, coordinator, files, git, launch, paths, settings, tasks
 from flowloom.agents import Agent, named
+from flowloom.ages import age
 from flowloom.cli import app
 from flowloom.clock import Deadline, wall_s
 from flowloom.errors import Blocked, DamagedFile, FlowLoomError, NoSuchTask, Stopped, TimedOut, UsageError
 from flowloom.states import State, Step
-from flowloom.wait_screen import age
 
 if TYPE_CHECKING:
     from flowloom.coordinator import Carrier, View

@@ -398,3 +398,34 @@ def reply_in_transcript(transcript: bytes, task_id: str) -> str | None:
         elif entry.get("type") == "user" and any("[Request interrupted by user" in text for text in texts):
             return None
     return said[-1] if said else None
+
+
+def transcript_of_session(environment: dict[str, str], session: str) -> str:
+    """Return the path of the transcript of the session that a session file describes; empty if it says too little."""
+    try:
+        document = json.loads(session)
+    except ValueError:
+        return ""
+    session_id, cwd = document.get("sessionId"), document.get("cwd")
+    if not session_id or not cwd:
+        return ""
+    base = environment.get("CLAUDE_CONFIG_DIR") or f"{environment.get('HOME', '')}/.claude"
+    return f"{base}/projects/{re.sub(r'[^A-Za-z0-9]', '-', cwd)}/{session_id}.jsonl"
+
+
+def touched_files(transcript: bytes) -> list[str]:
+    """Return the files that tool calls in a transcript name, the last first."""
+    found: list[str] = []
+    for line in reversed(transcript.splitlines()):
+        if b'"tool_use"' not in line:
+            continue
+        try:
+            content = json.loads(line)["message"]["content"]
+        except (ValueError, KeyError, TypeError):
+            continue  # the first line of a tail is cut
+        for block in reversed(content if isinstance(content, list) else []):
+            given = block.get("input") if isinstance(block, dict) and block.get("type") == "tool_use" else None
+            name = (given or {}).get("file_path") or (given or {}).get("notebook_path")
+            if isinstance(name, str) and name not in found:
+                found.append(name)
+    return found

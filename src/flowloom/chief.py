@@ -1,0 +1,24 @@
+"""What can be known of the Chief, the Claude Code that called us: the files it touched."""
+
+from __future__ import annotations
+
+import os
+
+from flowloom import files
+from flowloom.providers import claude
+
+TRANSCRIPT_TAIL_BYTES = 8_000_000
+
+
+def touched_files(pid: str) -> list[str]:
+    """Return the files that the Chief with this pid read or changed, the last first; empty where it is not known.
+
+    From its session file and its transcript, both undocumented: a convenience,
+    on which nothing else may be built.
+    """
+    if not pid.isdigit():
+        return []
+    environment = dict(os.environ)
+    raw = files.read(claude.session_file(environment, int(pid)))
+    transcript = claude.transcript_of_session(environment, raw.decode(errors="replace")) if raw else ""
+    return claude.touched_files(files.tail(transcript, TRANSCRIPT_TAIL_BYTES)) if transcript else []

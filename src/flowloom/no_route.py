@@ -1,0 +1,219 @@
+"""Ctrl-G on a prompt without a route: the palette, and what each of its choices does."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import time
+
+from flowloom import asking, chief, files, launch, palette, paths, prompt_file, roles, tasks, tmux, wait_view, windows
+from flowloom.agents import named, survey
+from flowloom.ages import age
+from flowloom.clock import wall_s
+from flowloom.errors import FlowLoomError
+from flowloom.palette import Row
+from flowloom.states import State, Step
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from flowloom.records import Status, Task
+    from flowloom.settings import Settings
+    from flowloom.wait_screen import WaitScreen
+
+# The exit codes of `hooks/editor` for what the palette decides.
+REAL_EDITOR = 112
+WENT_BACK = 130
+DONE = 0
+
+
+def choose(path: str, draft: str, root: str, chosen: Settings, screen: WaitScreen) -> tuple[str, str] | int:
+    """Let the person choose; return (agent, prompt) to send, or the exit code that ends it."""
+    return Lobby(path, draft, root, chosen, screen).run()
+
+
+class Lobby:
+    """The palette on a terminal, until something is chosen that ends it."""
+
+    def __init__(self, path: str, draft: str, root: str, chosen: Settings, screen: WaitScreen) -> None:
+        self.path = path
+        self.draft = draft
+        self.root = root
+        self.chosen = chosen
+        self.screen = screen
+        self.terminal = screen.opened()
+        self.slug = paths.project_slug(root)
+        self.note = ""
+        self.statuses: dict[str, Status] = {}
+
+    def run(self) -> tuple[str, str] | int:
+        """Show the palette again and again until a choice ends it."""
+        prompt, meant = self._misspelt()
+        while True:
+            shown = palette.Palette(
+                os.path.basename(self.root), self._rows(), self.draft, last=meant or self._last(), hint=self.note
+            )
+            what, name = palette.choose(self.terminal, shown, self._live, self.screen.hangup_fd)
+            self.note = ""
+            try:
+                ended = self._do(what, name, prompt)
+            except FlowLoomError as error:
+                self.note = f"{error}{f' - {error.hint}' if error.hint else ''}"
+                continue
+            if ended is not None:
+                return ended
+
+    def _do(self, what: str, name: str, prompt: str) -> tuple[str, str] | int | None:
+        """Carry one choice out; None shows the palette again."""
+        if what == "send":
+            if not self.draft.strip():
+                self.note = "the draft is empty: there is nothing to send"
+                return None
+            self._remember(name)
+            return name, prompt
+        if what in ("edit", "back"):
+            return REAL_EDITOR if what == "edit" else WENT_BACK
+        if what == "attach":
+            self.note = self.screen.attach(self.statuses.get(name))
+            return None
+        done = {
+            "new": self._start,
+            "replies": self._take_reply,
+            "parallel": self._parallel,
+            "terminal": self._shell,
+            "files": self._mention,
+        }
+        return done[what]()
+
+    def _misspelt(self) -> tuple[str, str]:
+        """Return the prompt to send and, where the first word is nearly a route, the name that was meant."""
+        found = prompt_file.route(self.draft)
+        whole = self.draft.rstrip("\n")
+        if found is None or os.path.lexists(os.path.join(self.root, found[0])):
+            return whole, ""
+        names = [*roles.ROLES, *self.chosen.agents, *(agent.name for agent, _ in survey() if agent.slug == self.slug)]
+        near = difflib.get_close_matches(found[0], names, n=1, cutoff=0.7)
+        if not near:
+            return whole, ""
+        self.note = f"there is no @{found[0]}; did you mean @{near[0]}? Enter sends it what follows"
+        return found[1], near[0]
+
+    def _rows(self) -> list[Row]:
+        """Return this project's agents and the roles that have none yet."""
+        unread = self._unread()
+        rows, self.statuses = [], {}
+        for agent, now in survey():
+            if agent.slug != self.slug or now is None:
+                continue
+            self.statuses[agent.name] = now
+            waiting = sum(1 for task in unread if task["agent_id"] == agent.agent_id)
+            rows.append(
+                Row(agent.name, now["status"], now["since"], now["context_summary"], unread=waiting, why=now["why"])
+            )
+        fresh = [name for name in [*roles.ROLES, *self.chosen.agents] if name not in self.statuses]
+        return [*rows, *(Row(name, State.OFFLINE, 0.0, "not started yet; Enter starts it") for name in fresh)]
+
+    def _unread(self) -> list[Task]:
+        """Return the tasks of this project whose replies nobody has read, the newest first."""
+        found = [task for task_id in tasks.all_ids() if (task := tasks.find(task_id))]
+        mine = [task for task in found if task["agent_id"].endswith(f"@{self.slug}")]
+        ready = [task for task in mine if task["status"] is Step.DONE and task["read"] is None]
+        return sorted(ready, key=lambda task: -task["created"])
+
+    def _live(self, name: str, columns: int, rows: int) -> list[str]:
+        now = self.statuses.get(name)
+        if now is None or not now["pane_id"]:
+            return []
+        look = tmux.Tmux(now["socket"]).look(now["pane_id"])
+        return wait_view.live_end(look.screen, columns, rows) if look else []
+
+    def _last(self) -> str:
+        return (files.read(f"{paths.home()}/agents/{self.slug}/last") or b"").decode(errors="replace")
+
+    def _remember(self, name: str) -> None:
+        folder = paths.ensure_home() + f"/agents/{self.slug}"
+        files.ensure_dir(folder)
+        files.write(f"{folder}/last", name.encode(), durable=False)
+
+    def _start(self) -> None:
+        """Start an agent: its name (a role's, or an own one), then its directory."""
+        free = [name for name in roles.ROLES if name not in self.statuses]
+        name = palette.ask_line(self.terminal, "Start an agent called", free[0] if free else "", self.screen.hangup_fd)
+        if not name:
+            return
+        agent = named(name, self.root)
+        directory = palette.ask_line(self.terminal, f"{name} works in", self.root, self.screen.hangup_fd)
+        if directory is None:
+            return
+        launch.prepare(agent, self.chosen, root=self.root, directory=directory)
+        launch.spawn(agent, self.chosen)
+        self.note = f"{agent.agent_id} is starting"
+
+    def _take_reply(self) -> int | None:
+        """Let the person read the waiting replies and take one into the draft, above what stands there."""
+        unread = self._unread()
+        if not unread:
+            self.note = "no replies wait"
+            return None
+        entries = [
+            f"{task['agent_id']:<20} {age(int(wall_s() - task['created'])):>12}  {words(task)}" for task in unread
+        ]
+        at = palette.pick(
+            self.terminal,
+            "Replies nobody has read",
+            entries,
+            self.screen.hangup_fd,
+            preview=lambda number: (tasks.reply_of(unread[number]["task_id"]) or b"").decode("utf-8", "replace"),
+        )
+        if at is None:
+            return None
+        task = unread[at]
+        reply = tasks.reply_of(task["task_id"])
+        if reply is None:
+            raise asking.failure(task)
+        name, plain = task["agent_id"].split("@")[0], self.chosen.reply == "plain"
+        text = prompt_file.with_reply(
+            name, task["task_id"], tasks.prompt_of(task), reply, plain=plain, provisional=False
+        )
+        below = self.draft.encode("utf-8", "surrogateescape")
+        prompt_file.write(self.path, text + (b"\n\n" + below if below.strip() else b""))
+        asking.mark_read(task["task_id"])
+        return DONE
+
+    def _parallel(self) -> int | None:
+        """Open a fresh Claude Code with this draft in a window of its own; the draft is kept on disk."""
+        if not self.draft.strip():
+            self.note = "the draft is empty: there is nothing to send"
+            return None
+        folder = files.ensure_dir(paths.ensure_home() + "/parallel")
+        kept = f"{folder}/{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.md"
+        files.write(kept, self.draft.encode("utf-8", "surrogateescape"))
+        command = ["sh", "-c", 'exec "$1" -- "$(cat "$2")"', "sh", self.chosen.claude, kept]
+        windows.open_beside(self.chosen, "parallel", self.root, command, {})
+        prompt_file.write(self.path, b"")
+        return DONE
+
+    def _shell(self) -> None:
+        """Open a terminal in the session, with the draft in $PROMPT, and show it."""
+        shell = os.environ.get("SHELL") or "/bin/sh"
+        where = windows.open_beside(self.chosen, "terminal", self.root, [shell], {"PROMPT": self.draft})
+        self.note = self.screen.show_window(self.chosen.tmux_socket, where)
+
+    def _mention(self) -> int | None:
+        """Add a file that the Chief touched to the end of the draft."""
+        touched = chief.touched_files(os.environ.get("FLOWLOOM_CHIEF_PID", ""))
+        if not touched:
+            self.note = "the Chief has touched no files yet"
+            return None
+        shown = [os.path.relpath(name, self.root) if name.startswith(f"{self.root}/") else name for name in touched]
+        at = palette.pick(self.terminal, "Files the Chief touched, the last first", shown, self.screen.hangup_fd)
+        if at is None:
+            return None
+        gap = "" if not self.draft or re.search(r"\s$", self.draft) else " "
+        prompt_file.write(self.path, f"{self.draft}{gap}@{shown[at]} ".encode("utf-8", "surrogateescape"))
+        return DONE
+
+
+def words(task: Task) -> str:
+    """Return a task's prompt on one line."""
+    return " ".join(tasks.prompt_of(task).split())

@@ -1,0 +1,50 @@
+"""What a new window runs, and with which environment: that of whoever opens it, not that of an old tmux server."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import uuid
+
+from flowloom import files, paths, providers
+from flowloom.tmux import Tmux
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from flowloom.providers import Provider
+    from flowloom.settings import Settings
+
+# What tmux and the window itself set.
+WINDOW_OWN = {"TERM", "TMUX", "TMUX_PANE", "PWD", "OLDPWD", "SHLVL", "_", "COLUMNS", "LINES"}
+
+
+def inherited(provider: Provider) -> dict[str, str]:
+    """Return our own variables but those of the window and those that would mislead the program."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name.isidentifier() and name not in WINDOW_OWN and not provider.scrub(name)
+    }
+
+
+def write_script(path: str, tmux: Tmux, wanted: dict[str, str], directory: str, command: list[str]) -> None:
+    """Write a script that runs `command` in `directory` with the variables `wanted`.
+
+    It may hold secrets, so it deletes itself before anything else.
+    """
+    stale = [name for name in tmux.global_names() if name.isidentifier() and name not in wanted]
+    lines = ["#!/bin/sh", 'rm -f -- "$0"']
+    lines += [f"unset {name}" for name in stale if name.startswith(("ANTHROPIC_", "CLAUDE", "FLOWLOOM_"))]
+    lines += [f"export {name}={shlex.quote(value)}" for name, value in wanted.items()]
+    lines += [f"cd {shlex.quote(directory)} || exit 1", f"exec {shlex.join(command)}", ""]
+    files.write(path, "\n".join(lines).encode("utf-8", "surrogateescape"), durable=False)
+
+
+def open_beside(settings: Settings, name: str, directory: str, command: list[str], more: dict[str, str]) -> str:
+    """Open a window that is no agent's, with our environment and `more`; return its id."""
+    tmux = Tmux(settings.tmux_socket)
+    folder = files.ensure_dir(f"{paths.ensure_home()}/windows")
+    script = f"{folder}/{uuid.uuid4().hex}"
+    wanted = {**inherited(providers.find("claude")), **more}
+    write_script(script, tmux, wanted, directory, command)
+    return tmux.open_beside(settings.session, name, directory, ["sh", script])

@@ -213,3 +213,25 @@ def test_flowloom_says_what_it_needs_where_there_is_no_python(place: Path) -> No
     done = run(clone / "bin" / "flowloom", "--version", PATH=str(tools))
     assert (done.returncode, done.stdout) == (1, "")
     assert "flowloom: needs Python 3.11 or newer and found none" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["nosuch"], "flowloom: No such command 'nosuch'."),
+        (["ask"], "flowloom: Missing argument 'name'."),
+        (["agents", "--nosuch"], "flowloom: No such option: --nosuch"),
+        (["tasks", "-n", "0"], "flowloom: Invalid value for '--limit' / '-n'"),
+    ],
+)
+def test_a_mistyped_command_is_told_in_one_line(place: Path, words: list[str], says: str) -> None:
+    done = run(FLOWLOOM, *words)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(says)
+    assert done.stderr.endswith("\n  see: flowloom --help\n")
+
+
+def test_flowloom_alone_says_what_it_can_do(place: Path) -> None:
+    done = run(FLOWLOOM)
+    assert (done.returncode, done.stderr) == (2, "")
+    assert "Usage: flowloom [OPTIONS] COMMAND [ARGS]..." in done.stdout

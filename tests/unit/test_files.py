@@ -241,9 +241,7 @@ def test_the_pipe_of_a_dead_reader_is_taken_away(tmp_path: Path) -> None:
 
 def test_a_pipe_that_nobody_empties_blocks_no_one(tmp_path: Path) -> None:
     reader, _ = files.open_wake(str(tmp_path))
-    with pytest.raises(BlockingIOError):
-        while True:
-            os.write(reader, b"\n" * 4096)
+    assert os.write(reader, b"\n" * 5_000_000) < 5_000_000
     files.wake(str(tmp_path))
     assert readable(reader)
     os.close(reader)

@@ -69,6 +69,11 @@ def soon_nothing(folder: Path) -> list[str]:
 
 
 def test_the_demo_shows_reply_and_memory_and_leaves_nothing(place: Path) -> None:
+    # Whoever read these would fail or leave a trace.
+    (place / "home" / ".config" / "flowloom").mkdir(parents=True)
+    (place / "home" / ".config" / "flowloom" / "config.toml").write_text("nosuch = 1")
+    (place / "home" / ".tmux.conf").write_text("run-shell 'touch ~/touched'")
+    before = sorted((place / "home").rglob("*"))
     began = time.monotonic()
     done = run(DEMO)
     took_s = time.monotonic() - began
@@ -81,7 +86,7 @@ def test_the_demo_shows_reply_and_memory_and_leaves_nothing(place: Path) -> None
     assert "│   echo · ready" in done.stdout
     assert "\x1b" not in done.stdout
     assert soon_nothing(place / "tmp") == []
-    assert list((place / "home").iterdir()) == []
+    assert sorted((place / "home").rglob("*")) == before
     assert took_s < 15  # 2 s on a machine that has nothing else to do
 
 
@@ -95,6 +100,7 @@ UNUSUAL = {
 @pytest.mark.parametrize("case", UNUSUAL)
 def test_the_demo_runs_in_an_unusual_tmpdir(place: Path, case: str) -> None:
     (place / "repo" / ".git").mkdir(parents=True)
+    (place / "repo" / "flowloom.toml").write_text("nosuch = 1")
     folder = place / UNUSUAL[case]
     folder.mkdir(parents=True)
     done = run(DEMO, TMPDIR=str(folder))

@@ -171,7 +171,8 @@ class Agent:
             look = self.tmux(now).look(now["pane_id"] or "")
             refused = provider.refusal(look.screen) if look else ""
             step = Step.FAILED if refused else Step.INTERRUPTED
-            why = refused or "its turn was interrupted in its window (Esc)"
+            over = task is not None and task["status"] is Step.DONE
+            why = "its turn ended" if over else refused or "its turn was interrupted in its window (Esc)"
             in_box = self.read_screen(look)["ours"] if look else None
             turns.quiet(self.directory, now, why, step=step, in_box=in_box)
 

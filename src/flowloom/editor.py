@@ -76,15 +76,18 @@ class Signals:
 def main() -> None:
     """Run on the prompt file named by the first argument and exit with the outcome."""
     signals = Signals()
+    screen = wait_screen.open_screen(signals.fd)
     try:
-        code = bugs.reported(lambda: edit(sys.argv[1], signals), "editor")
+        code = bugs.reported(lambda: edit(sys.argv[1], signals, screen), "editor", screen.tell)
     except FlowLoomError as error:
         code = error.exit_code
-        sys.stderr.write(f"flowloom: {error}{f'; {error.hint}' if error.hint else ''}\n")
+        screen.tell(f"flowloom: {error}{f'; {error.hint}' if error.hint else ''}\n")
+    finally:
+        screen.close()
     sys.exit(code)
 
 
-def edit(path: str, signals: Signals) -> int:
+def edit(path: str, signals: Signals, screen: wait_screen.WaitScreen) -> int:
     """Carry one prompt file through; return the exit code.
 
     Raises:
@@ -95,22 +98,16 @@ def edit(path: str, signals: Signals) -> int:
     root = git.project_root(here)
     chosen = settings.load(root)
     wanted = _ordered(path, draft, chosen) or parts.split(draft, lambda name: _known(name, here, chosen))
-    screen = wait_screen.open_screen(signals.fd)
-    try:
-        if not wanted:
-            if not screen.fds or chosen.no_route == "editor":
-                return NO_ROUTE
-            outcome = no_route.choose(path, draft, root, chosen, screen)
-            if isinstance(outcome, int):
-                return outcome
-            wanted = [outcome]
-        Errand(path, wanted, here, chosen, screen, signals).run(root)
-    except FlowLoomError as error:
-        if not isinstance(error, Hangup):
-            screen.tell(error)
-        raise
-    finally:
-        screen.close()
+    if not wanted:
+        terminal = None if chosen.no_route == "editor" else screen.opened()
+        if terminal is None:
+            return NO_ROUTE
+        outcome = no_route.choose(path, draft, root, chosen, screen, terminal)
+        if isinstance(outcome, int):
+            return outcome
+        wanted = [outcome]
+    screen.agent_id = ", ".join(named(name, here).agent_id for name, _ in wanted)
+    Errand(path, wanted, here, chosen, screen, signals).run(root)
     return 0
 
 
@@ -199,7 +196,7 @@ class Errand:
     def _carry(self, sent: list[Task]) -> list[Task]:
         """Wait for the tasks; return none when the file is written, or what is sent in their place."""
         carriers = [coordinator.Carrier(task["task_id"], self.chosen) for task in sent]
-        fds = (*self.screen.fds, self.signals.fd)
+        fds = self.screen.fds
         try:
             views = coordinator.await_ends(carriers, Deadline(self.chosen.timeout_s), self._show, fds=fds)
             while views is not None and len(views) == 1 and views[0].task["status"] is Step.INTERRUPTED:

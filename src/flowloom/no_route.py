@@ -19,6 +19,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from flowloom.records import Status, Task
     from flowloom.settings import Settings
+    from flowloom.terminal import Terminal
     from flowloom.wait_screen import WaitScreen
 
 # The exit codes of `hooks/editor` for what the palette decides.
@@ -27,21 +28,25 @@ WENT_BACK = 130
 DONE = 0
 
 
-def choose(path: str, draft: str, root: str, chosen: Settings, screen: WaitScreen) -> tuple[str, str] | int:
+def choose(
+    path: str, draft: str, root: str, chosen: Settings, screen: WaitScreen, terminal: Terminal
+) -> tuple[str, str] | int:
     """Let the person choose; return (agent, prompt) to send, or the exit code that ends it."""
-    return Lobby(path, draft, root, chosen, screen).run()
+    return Lobby(path, draft, root, chosen, screen, terminal).run()
 
 
 class Lobby:
     """The palette on a terminal, until something is chosen that ends it."""
 
-    def __init__(self, path: str, draft: str, root: str, chosen: Settings, screen: WaitScreen) -> None:
+    def __init__(
+        self, path: str, draft: str, root: str, chosen: Settings, screen: WaitScreen, terminal: Terminal
+    ) -> None:
         self.path = path
         self.draft = draft
         self.root = root
         self.chosen = chosen
         self.screen = screen
-        self.terminal = screen.opened()
+        self.terminal = terminal
         self.slug = paths.project_slug(root)
         self.note = ""
         self.statuses: dict[str, Status] = {}
@@ -74,7 +79,9 @@ class Lobby:
         if what in ("edit", "back"):
             return REAL_EDITOR if what == "edit" else WENT_BACK
         if what == "attach":
-            self.note = self.screen.attach(self.statuses.get(name))
+            now = self.statuses.get(name)
+            window = now["window_id"] if now else None
+            self.note = self.screen.show_window(now["socket"], window) if now and window else "it has no window yet"
             return None
         done = {
             "new": self._start,

@@ -70,7 +70,7 @@ def part(view: View, columns: int, rows: int, *, now_s: float, waited_s: int, ma
     head += [f"{YELLOW}{view.says}{RESET}"] if view.says else []
     head = [cut(line, columns) for line in head]
     room = rows - len(head) - 1
-    seen = live_end(view.live, columns, room) if room >= 2 else []
+    seen = live_end(view.screen, columns, room) if room >= 2 else []
     return [*head, *([f"{DIM}{'─' * columns}{RESET}", *seen] if seen else [])]
 
 

@@ -69,6 +69,11 @@ def soon_nothing(folder: Path) -> list[str]:
 
 
 def test_the_demo_shows_reply_and_memory_and_leaves_nothing(place: Path) -> None:
+    # Whoever read these would fail or leave a trace.
+    (place / "home" / ".config" / "flowloom").mkdir(parents=True)
+    (place / "home" / ".config" / "flowloom" / "config.toml").write_text("nosuch = 1")
+    (place / "home" / ".tmux.conf").write_text("run-shell 'touch ~/touched'")
+    before = sorted((place / "home").rglob("*"))
     began = time.monotonic()
     done = run(DEMO)
     took_s = time.monotonic() - began
@@ -81,7 +86,7 @@ def test_the_demo_shows_reply_and_memory_and_leaves_nothing(place: Path) -> None
     assert "│   echo · ready" in done.stdout
     assert "\x1b" not in done.stdout
     assert soon_nothing(place / "tmp") == []
-    assert list((place / "home").iterdir()) == []
+    assert sorted((place / "home").rglob("*")) == before
     assert took_s < 15  # 2 s on a machine that has nothing else to do
 
 
@@ -95,6 +100,7 @@ UNUSUAL = {
 @pytest.mark.parametrize("case", UNUSUAL)
 def test_the_demo_runs_in_an_unusual_tmpdir(place: Path, case: str) -> None:
     (place / "repo" / ".git").mkdir(parents=True)
+    (place / "repo" / "flowloom.toml").write_text("nosuch = 1")
     folder = place / UNUSUAL[case]
     folder.mkdir(parents=True)
     done = run(DEMO, TMPDIR=str(folder))
@@ -213,3 +219,25 @@ def test_flowloom_says_what_it_needs_where_there_is_no_python(place: Path) -> No
     done = run(clone / "bin" / "flowloom", "--version", PATH=str(tools))
     assert (done.returncode, done.stdout) == (1, "")
     assert "flowloom: needs Python 3.11 or newer and found none" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["nosuch"], "flowloom: No such command 'nosuch'."),
+        (["ask"], "flowloom: Missing argument 'name'."),
+        (["agents", "--nosuch"], "flowloom: No such option: --nosuch"),
+        (["tasks", "-n", "0"], "flowloom: Invalid value for '--limit' / '-n'"),
+    ],
+)
+def test_a_mistyped_command_is_told_in_one_line(place: Path, words: list[str], says: str) -> None:
+    done = run(FLOWLOOM, *words)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(says)
+    assert done.stderr.endswith("\n  see: flowloom --help\n")
+
+
+def test_flowloom_alone_says_what_it_can_do(place: Path) -> None:
+    done = run(FLOWLOOM)
+    assert (done.returncode, done.stderr) == (2, "")
+    assert "Usage: flowloom [OPTIONS] COMMAND [ARGS]..." in done.stdout

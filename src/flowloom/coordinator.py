@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import select
 
-from flowloom import files, launch, line, procs, status, tasks, turns
+from flowloom import announce, files, launch, line, procs, status, tasks, turns
 from flowloom.agents import Agent
 from flowloom.clock import steady_s, wall_s
 from flowloom.delivery import Delivery
@@ -321,7 +321,9 @@ def leave(carrier: Carrier, *, left: bool) -> None:
     """Hand a task over to a process of its own that outlives us, with its place in line."""
     with status.lock(carrier.agent.directory):
         task = tasks.read(carrier.task_id)
-        task["left"] = left or task["left"]
+        if left:
+            task["left"] = True
+            task["left_tty"], task["left_tmux"] = announce.origin()
         tasks.write(task)
     place = carrier.place
     if place is None:

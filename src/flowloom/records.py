@@ -103,6 +103,8 @@ if TYPE_CHECKING:
         error: str
         read: float | None
         left: bool
+        left_tty: str
+        left_tmux: str
         prompt: NotRequired[str]
 
     class Report(TypedDict, total=False):
@@ -122,6 +124,9 @@ if TYPE_CHECKING:
         reason: str
         subagent: bool
         at_ns: int
+
+
+ESSENTIAL = ("agent_id", "status", "task_id", "agent_dir", "journal")
 
 
 def empty_status(agent_id: str, name: str, role: str, project: str, provider: str) -> Status:
@@ -164,12 +169,17 @@ def empty_status(agent_id: str, name: str, role: str, project: str, provider: st
 
 
 def check(document: dict[str, Any], like: dict[str, Any], path: str) -> None:
-    """Refuse a document that lacks a key of `like` or has a value of another type there.
+    """Refuse a document that lacks one of ESSENTIAL or has a value of another type than `like` has.
+
+    What an older release did not write yet is taken from `like`: agents and
+    tasks live on over an upgrade.
 
     Raises:
         DamagedFile: naming the file and the key.
     """
     for key, example in like.items():
+        if key not in document and key not in ESSENTIAL:
+            document[key] = example
         if key not in document:
             raise damaged(path, f"no {key!r}")
         value = document[key]
@@ -216,6 +226,8 @@ def empty_task(task_id: str, agent_id: str, agent_dir: str) -> Task:
         "error": "",
         "read": None,
         "left": False,
+        "left_tty": "",
+        "left_tmux": "",
     }
 
 

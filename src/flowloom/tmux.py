@@ -270,6 +270,14 @@ class Tmux:
         split = [line.split("|", 4) for line in lines]
         return [(line[1], line[2], int(line[3])) for line in split if line[0] == "0" and script in line[4]]
 
+    def tell(self, text: str, shown_ms: int) -> list[str]:
+        """Show a line in the status line of every client of this server; return their terminals."""
+        told = []
+        for client in self.run("list-clients", "-F", "#{client_name}").splitlines():
+            self.run("display-message", "-c", client, "-d", str(shown_ms), text.replace("#", "##"))
+            told.append(client)
+        return told
+
     def session_of(self, window_id: str) -> str:
         """Return the name of the session that holds a window, ours or not; empty when it is gone."""
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from flowloom import coordinator, files, paths, tasks
+from flowloom import announce, coordinator, files, paths, tasks
 from flowloom.agents import Agent
 from flowloom.clock import Deadline
 from flowloom.errors import FlowLoomError
@@ -30,6 +30,9 @@ def carry(task_id: str, inherited: int) -> None:
     carrier = coordinator.Carrier(task_id, settings, inherited=inherited)
     try:
         coordinator.await_end(carrier, Deadline(None), lambda _: True)
+        task = tasks.read(task_id)
+        if task["left"] and task["read"] is None:
+            announce.announce(task, agent.status()["socket"])
     finally:
         carrier.close()
         files.wake(agent.directory)

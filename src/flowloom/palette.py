@@ -122,7 +122,7 @@ class Palette:
         foot = ["", self._keys(columns)]
         shown = self.shown()
         room = max(1, rows - len(head) - len(foot))
-        listed = min(len(shown), max(3, room // 2) if live else room)
+        listed = min(len(shown), max(3, room // 2) if live and room > 5 else room)
         at = min(self.at, len(shown) - 1)
         first = max(0, min(at - listed // 2, len(shown) - listed))
         body = [self._row(row, now_s, chosen=row is self.selected()) for row in shown[first : first + listed]]

@@ -39,6 +39,8 @@ class World:
         self.project = folder / "site"
         for path in (self.home, self.project):
             path.mkdir(parents=True)
+        self.editor = EDITOR
+        self.started: list[subprocess.Popen[bytes]] = []
         self.socket = f"fl-{uuid.uuid4().hex[:8]}"
         self.environment = {
             "HOME": str(self.home),
@@ -78,7 +80,9 @@ class World:
         environment = {**os.environ, **self.environment, **more.pop("env", {})}
         environment = {name: value for name, value in environment.items() if value is not None}
         options = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "cwd": self.project}
-        return subprocess.Popen(words, env=environment, **(options | more))
+        process = subprocess.Popen(words, env=environment, **(options | more))
+        self.started.append(process)
+        return process
 
     def run(self, *words: str, stdin: bytes = b"", limit_s: float = LIMIT_S, **more: Any) -> subprocess.CompletedProcess[bytes]:
         """Run a program to its end."""
@@ -207,6 +211,9 @@ class World:
     def end(self) -> None:
         """End this world's tmux server and every process that lives in it."""
         self.tmux("kill-server")
+        for started in self.started:
+            started.kill()
+            started.communicate()
         for process in psutil.process_iter():
             try:
                 if process.pid != os.getpid() and process.environ().get("FLOWLOOM_HOME") == str(self.state):

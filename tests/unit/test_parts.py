@@ -16,12 +16,27 @@ CASES = {
     "no route": ("please ask @planning", []),
     "first word unknown": ("@nobody do it\n@planning x", []),
     "two": ("@planning a\n@coding b", [("planning", "a"), ("coding", "b")]),
-    "lines belong to the part before": ("@planning a\nmore\n\n@coding: b\nb2\n", [("planning", "a\nmore"), ("coding", "b\nb2")]),
-    "unknown names stay text": ("@planning a\n@README.md is a file\n@someone too", [("planning", "a\n@README.md is a file\n@someone too")]),
+    "lines belong to the part before": (
+        "@planning a\nmore\n\n@coding: b\nb2\n",
+        [("planning", "a\nmore"), ("coding", "b\nb2")],
+    ),
+    "unknown names stay text": (
+        "@planning a\n@README.md is a file\n@someone too",
+        [("planning", "a\n@README.md is a file\n@someone too")],
+    ),
     "not at the beginning of the line": ("@planning a\n  @coding b", [("planning", "a\n  @coding b")]),
-    "in a fence": ("@planning a\n```\n@coding b\n```\n@review c", [("planning", "a\n```\n@coding b\n```"), ("review", "c")]),
-    "a longer fence holds a shorter one": ("@planning\n````\n```\n@coding b\n````\n@coding c", [("planning", "````\n```\n@coding b\n````"), ("coding", "c")]),
-    "a tilde fence": ("@planning\n~~~ py\n@coding b\n~~~\n@coding c", [("planning", "~~~ py\n@coding b\n~~~"), ("coding", "c")]),
+    "in a fence": (
+        "@planning a\n```\n@coding b\n```\n@review c",
+        [("planning", "a\n```\n@coding b\n```"), ("review", "c")],
+    ),
+    "a longer fence holds a shorter one": (
+        "@planning\n````\n```\n@coding b\n````\n@coding c",
+        [("planning", "````\n```\n@coding b\n````"), ("coding", "c")],
+    ),
+    "a tilde fence": (
+        "@planning\n~~~ py\n@coding b\n~~~\n@coding c",
+        [("planning", "~~~ py\n@coding b\n~~~"), ("coding", "c")],
+    ),
     "an open fence holds all": ("@planning\n```\n@coding b", [("planning", "```\n@coding b")]),
     "the same agent twice": ("@planning a\n@planning b", [("planning", "a"), ("planning", "b")]),
     "text on the next line": ("@planning\nline\n@coding\nother", [("planning", "line"), ("coding", "other")]),

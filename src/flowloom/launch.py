@@ -9,7 +9,7 @@ import shutil
 import uuid
 
 from flowloom import files, paths, procs, providers, roles, status
-from flowloom.clock import wall_s
+from flowloom.clock import steady_s, wall_s
 from flowloom.errors import AgentFailed, FlowLoomError, UsageError
 from flowloom.records import empty_status
 from flowloom.states import Event, State
@@ -37,9 +37,10 @@ HOOK_STUB = """#!/bin/sh
 # Leads an agent's hook events to where FlowLoom is installed now. Written by FlowLoom.
 hook={hook}
 [ -x "$hook" ] && exec "$hook" "$@"
+[ -d "$FLOWLOOM_AGENT_DIR" ] || exit 0
 umask 077
-mkdir -p "$FLOWLOOM_AGENT_DIR/spool" && cat >"$FLOWLOOM_AGENT_DIR/spool/late-$$" &&
-    mv "$FLOWLOOM_AGENT_DIR/spool/late-$$" "$FLOWLOOM_AGENT_DIR/spool/late-$$.json"
+kept=$FLOWLOOM_AGENT_DIR/spool/late-$(date +%s)-$$
+{{ mkdir -p "$FLOWLOOM_AGENT_DIR/spool" && cat >"$kept" && mv "$kept" "$kept.json"; }} 2>/dev/null
 exit 0
 """
 
@@ -118,6 +119,8 @@ def spawn(agent: Agent, settings: Settings) -> None:
             _close_lost(agent, tmux, now)
         script = _script(agent, settings, tmux, provider, launch, spec)
         files.write(opening, b"", durable=False)
+        # What is heard from now on is the new program's; and this clock began anew if the machine did.
+        seen_ns = int(steady_s() * 1e9)
         window_id, pane_id = _window(agent, settings, tmux, now, str(spec["dir"]), ["sh", script])
         look = tmux.look(pane_id)
         facts: dict[str, Any] = {
@@ -130,6 +133,7 @@ def spawn(agent: Agent, settings: Settings) -> None:
             "up": False,
             "turn": None,
             "foreign": [],
+            "seen_ns": seen_ns,
             "release": release(provider, launch["binary"]),
         }
         why = "started again, with its conversation" if resume else "started"

@@ -8,7 +8,6 @@ import subprocess
 import sys
 
 import pytest
-
 from tests.support import leftovers
 from tests.support.world import ROOT, World
 
@@ -64,7 +63,7 @@ def test_a_task_whose_coordinator_was_killed_is_carried_on_by_wait(world: World,
 
 @pytest.mark.parametrize("name", PLACES)
 def test_the_same_draft_again_takes_the_reply_of_a_task_whose_coordinator_was_killed(world: World, name: str) -> None:
-    place, steps = PLACES[name]
+    place, _ = PLACES[name]
     world.start()
     prompt = "remember the word heron" + ("\necho:background 1" if name == "parked" else "")
     killed(world, place, "ask", "planning", prompt)

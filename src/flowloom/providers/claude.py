@@ -274,6 +274,11 @@ _OPTION = r"\s*[│┃]?\s*❯\s*(?:\d+\.\s+)?(?P<text>\S.*)"
 def _without_box(lines: list[str], seen: Screen) -> Screen:
     option = next((number for number in range(len(lines) - 1, -1, -1) if re.match(_OPTION, lines[number])), None)
     text = "\n".join(lines)
+    if "Enter to stay in auto mode" in text:
+        said = "Auto mode can't check actions in this session"
+        asked: Question = {"kind": "auto mode", "text": said, "how": "answer it in its window", "call": ""}
+        seen.update({"kind": "dialog", "question": asked})
+        return seen
     if option is not None:
         question = _dialog(lines, option)
         if question is not None:

@@ -283,10 +283,10 @@ def split_settings(args: list[str], directory: str) -> tuple[list[str], list[dic
             rest.append(word)
             continue
         value = word.partition("=")[2] if "=" in word else next(words, "")
-        raw = value if value.lstrip().startswith("{") else (files.read(os.path.join(directory, value)) or b"").decode()
         try:
-            document = json.loads(raw)
-        except ValueError as error:
+            inline = value.lstrip().startswith("{")
+            document = json.loads(value if inline else files.read(os.path.join(directory, value)) or b"")
+        except (OSError, ValueError) as error:
             raise UsageError(f"--settings {value}: no JSON document: {error}", hint="name a readable file") from error
         if not isinstance(document, dict):
             raise UsageError(f"--settings {value}: not a JSON object", hint="name a settings file")

@@ -275,7 +275,6 @@ class Agent:
         path = f"{self.directory}/leave"
         files.write(path, self.provider().LEAVE.encode(), durable=False)
         buffer = f"flowloom-{self.agent_id}"
-        tmux.load({buffer: path})
-        tmux.paste(pane, [buffer], enter=False)
+        tmux.paste(pane, {buffer: path}, enter=False)
         tmux.press(pane, "Enter")
         procs.await_end(now["pid"], timeout_s=LEAVE_S)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shlex
-import shutil
-import uuid
 
 from flowloom import files, paths, procs, providers, roles, status
 from flowloom.clock import steady_s, wall_s
@@ -86,7 +84,8 @@ def prepare(
     paths.ensure_home()
     paths.ensure_project(agent.slug, root)
     files.ensure_dir(agent.directory)
-    files.write_json(f"{agent.directory}/agent.json", spec)
+    if was != spec:
+        files.write_json(f"{agent.directory}/agent.json", spec)
     with status.lock(agent.directory):
         if status.read(agent.directory) is None:
             status.write(agent.directory, empty_status(agent.agent_id, agent.name, spec["role"], agent.slug, name))
@@ -152,6 +151,9 @@ def _close_lost(agent: Agent, tmux: Tmux, now: Status) -> None:
 def _launch(
     agent: Agent, settings: Settings, provider: Provider, spec: dict[str, Any], session_id: str | None
 ) -> Launch:
+    import shutil  # noqa: PLC0415 - 5 ms with uuid, and most tasks find their agent running
+    import uuid  # noqa: PLC0415
+
     wanted = provider.binary(settings.claude)
     binary = shutil.which(wanted)
     if binary is None:

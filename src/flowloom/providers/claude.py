@@ -244,6 +244,9 @@ def read_screen(screen: str) -> Screen:
     seen["whole"] = bool(re.search(r"\[flowloom task .*(\[Pasted text #\d+|\[end of task )", draft, re.DOTALL))
     if re.search(r"search prompts:|no matching prompt", below):
         seen.update({"kind": "view", "keys": ["Escape"]})
+    elif draft == "!" and lines[top + 1].startswith("!"):
+        # Shell mode with nothing typed. Stashing does not end it: 2.1.197 stays in it with a stashed draft.
+        seen.update({"kind": "view", "draft": "", "keys": ["BSpace"]})
     seen["busy"] = (
         "esc to interrupt" in below
         or bool(re.search(_RUNNING, screen.split("\n")[top + 1]))

@@ -59,6 +59,7 @@ class Carrier:
     def __init__(self, task_id: str, settings: Settings, *, inherited: int | None = None) -> None:
         self.settings = settings
         self.task_id = task_id
+        self._is_waiter = inherited is not None
         task = tasks.read(task_id)
         self.agent = Agent(task["agent_dir"])
         self.wake_fd, self._wake_path = files.open_wake(task["agent_dir"])
@@ -82,15 +83,27 @@ class Carrier:
             status.note(self.agent.directory, self.agent.status(), adopt=self.task_id)
 
     def close(self) -> None:
-        """Give up the place in line and the wake-up pipe."""
-        if self.place is not None:
-            self.place.leave()
-            self.place = None
+        """Give up the place in line and the wake-up pipe; an unfinished task gets a waiter of its own."""
+        self._entrust()
+        self._give_up_place()
         os.close(self.wake_fd)
         try:
             os.unlink(self._wake_path)
         except FileNotFoundError:
             pass
+
+    def _give_up_place(self) -> None:
+        if self.place is not None:
+            self.place.leave()
+            self.place = None
+
+    def _entrust(self) -> None:
+        """Leave a task that has not ended to a waiter, whatever ended the wait: a bug of ours, a Ctrl-C, tmux."""
+        task = tasks.find(self.task_id)
+        if self.place is None or self._is_waiter or task is None:
+            return
+        if not tasks.ended(task) and task["status"] is not Step.UNKNOWN:
+            leave(self, left=True)
 
     def step(self) -> View:
         """Do what can be done now and return what there is to see."""
@@ -125,6 +138,8 @@ class Carrier:
         return self._carry(task)
 
     def _end(self, task: Task) -> View:
+        # Whoever waits for several tasks may wait on: those behind this one must not.
+        self._give_up_place()
         view = View(task, self.agent.status())
         view.phase, view.ended = "ended", True
         return view

@@ -104,6 +104,8 @@ _make_venv() {
     _python=$(flowloom_python) || exit 1
     _venv=$root/.venv
     _file=$(_stamp "$1")
+    # A link leads to another clone's, which is not ours to clear or to install into.
+    [ ! -L "$_venv" ] || rm -f -- "$_venv"
     if ! "$_venv/bin/python" -c 'import pip, sys; sys.version_info >= (3, 11) or sys.exit(1)' 2>/dev/null ||
         { [ -f "$_file" ] && [ "$(cat "$_file")" != "$root" ]; }; then
         if ! "$_python" -c 'import ensurepip, venv' 2>/dev/null; then

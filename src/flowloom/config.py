@@ -32,7 +32,6 @@ class ConfigFile(BaseModel):
     session: str | None = None
     tmux_socket: str | None = None
     claude: str | None = None
-    editor: str | None = None
     reply: Literal["headed", "plain"] | None = None
     default_agent: str | None = None
     no_route: Literal["palette", "editor"] | None = None

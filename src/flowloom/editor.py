@@ -19,6 +19,7 @@ from flowloom import (
     no_route,
     parts,
     paths,
+    procs,
     prompt_file,
     roles,
     settings,
@@ -51,6 +52,8 @@ class Signals:
 
     def __init__(self) -> None:
         self.number = 0
+        self._caller = os.getppid()
+        self._chief = int(os.environ.get("FLOWLOOM_CHIEF") or 0)
         self.fd, wake = os.pipe()
         os.set_blocking(wake, False)
         signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
@@ -63,13 +66,19 @@ class Signals:
     def _note(self, number: int, _frame: FrameType | None) -> None:
         self.number = number
 
+    def came(self) -> bool:
+        """Tell whether one came, or whoever called us was killed and could not send any: nobody reads the file then."""
+        if not self.number and (os.getppid() != self._caller or (self._chief and procs.ended(self._chief))):
+            self.number = signal.SIGHUP
+        return self.number != 0
+
     def refuse(self) -> None:
         """Go no further once a signal came.
 
         Raises:
             Hangup: one did.
         """
-        if self.number:
+        if self.came():
             raise Hangup(f"stopped by signal {self.number}; what was sent goes on")
 
 
@@ -191,7 +200,7 @@ class Errand:
         return known if choice == "rejoin" else None
 
     def _show(self, views: list[View]) -> bool:
-        return not self.signals.number and self.screen.show(views)
+        return not self.signals.came() and self.screen.show(views)
 
     def _carry(self, sent: list[Task]) -> list[Task]:
         """Wait for the tasks; return none when the file is written, or what is sent in their place."""
@@ -207,7 +216,7 @@ class Errand:
                     raise asking.failure(views[0].task)
                 carriers[0].wait_on()
                 views = coordinator.await_ends(carriers, Deadline(None), self._show, fds=fds)
-            if self.signals.number:
+            if self.signals.came():
                 self._leave(carriers)
                 self.signals.refuse()
             if views is None:

@@ -208,7 +208,7 @@ class Lobby:
 
     def _mention(self) -> int | None:
         """Add a file that the Chief touched to the end of the draft."""
-        touched = chief.touched_files(os.environ.get("FLOWLOOM_CHIEF_PID", ""))
+        touched = chief.touched_files(os.environ.get("FLOWLOOM_CHIEF", ""))
         if not touched:
             self.note = "the Chief has touched no files yet"
             return None

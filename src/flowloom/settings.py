@@ -22,7 +22,6 @@ class Settings:
     session: str = "Claude"
     tmux_socket: str = "default"
     claude: str = "claude"
-    editor: str = ""
     reply: str = "headed"
     default_agent: str = "planning"
     no_route: str = "palette"
@@ -47,7 +46,6 @@ ENVIRONMENT = {
     "tmux_socket": "FLOWLOOM_TMUX_SOCKET",
     "provider": "FLOWLOOM_PROVIDER",
     "claude": "FLOWLOOM_CLAUDE",
-    "editor": "FLOWLOOM_EDITOR",
     "no_route": "FLOWLOOM_NO_ROUTE",
 }
 

@@ -244,6 +244,9 @@ def read_screen(screen: str) -> Screen:
     seen["whole"] = bool(re.search(r"\[flowloom task .*(\[Pasted text #\d+|\[end of task )", draft, re.DOTALL))
     if re.search(r"search prompts:|no matching prompt", below):
         seen.update({"kind": "view", "keys": ["Escape"]})
+    elif draft == "!" and lines[top + 1].startswith("!"):
+        # Shell mode with nothing typed. Stashing does not end it: 2.1.197 stays in it with a stashed draft.
+        seen.update({"kind": "view", "draft": "", "keys": ["BSpace"]})
     seen["busy"] = (
         "esc to interrupt" in below
         or bool(re.search(_RUNNING, screen.split("\n")[top + 1]))
@@ -274,6 +277,11 @@ _OPTION = r"\s*[│┃]?\s*❯\s*(?:\d+\.\s+)?(?P<text>\S.*)"
 def _without_box(lines: list[str], seen: Screen) -> Screen:
     option = next((number for number in range(len(lines) - 1, -1, -1) if re.match(_OPTION, lines[number])), None)
     text = "\n".join(lines)
+    if "Enter to stay in auto mode" in text:
+        said = "Auto mode can't check actions in this session"
+        asked: Question = {"kind": "auto mode", "text": said, "how": "answer it in its window", "call": ""}
+        seen.update({"kind": "dialog", "question": asked})
+        return seen
     if option is not None:
         question = _dialog(lines, option)
         if question is not None:

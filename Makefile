@@ -3,7 +3,7 @@ BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
 COVERAGE := build/coverage
 
-.PHONY: check lint types floors unit contract tmux claude faults test bench cover docs demo setup format clean
+.PHONY: picture check lint types floors unit contract tmux claude faults test bench cover docs demo setup format clean
 
 check: lint types floors unit  ## before every commit; seconds
 
@@ -57,3 +57,6 @@ setup:
 
 clean:  ## .venv and the tests' Claude Code stay
 	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+
+picture: ## the README's picture, played for real: make picture CLAUDE=/path/to/claude
+	PYTHONPATH=. $(BIN)/python docs/picture.py $(CLAUDE)

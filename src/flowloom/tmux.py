@@ -195,17 +195,27 @@ class Tmux:
         fmt = ["-P", "-F", "#{window_id}|#{pane_id}"]
         # Several words: tmux runs them itself, without the user's default-shell or default-command.
         tail = ["-n", name, "-c", directory, *command]
-        if self.has_session(session):
-            made = self._command("new-window", "-d", *fmt, "-t", f"={session}:", *tail)
-        else:
-            # In one sequence, or `destroy-unattached on` would end the session before we could turn it off.
-            made = self._command(
-                *("new-session", "-d", *fmt, "-s", session, "-x", SIZE[0], "-y", SIZE[1], *tail),
-                *(";", "set-option", "-t", f"={session}:", "destroy-unattached", "off"),
-            )
+        made = self._make_window(session, fmt, tail)
         window_id, _, pane_id = made[0].partition("|")
         self._dress(window_id, pane_id, name, agent_id)
         return window_id, pane_id
+
+    def _make_window(self, session: str, fmt: list[str], tail: list[str]) -> list[str]:
+        for _ in range(5):
+            try:
+                if self.has_session(session):
+                    return self._command("new-window", "-d", *fmt, "-t", f"={session}:", *tail)
+                # In one sequence, or `destroy-unattached on` would end the session before we could turn it off.
+                return self._command(
+                    *("new-session", "-d", *fmt, "-s", session, "-x", SIZE[0], "-y", SIZE[1], *tail),
+                    *(";", "set-option", "-t", f"={session}:", "destroy-unattached", "off"),
+                )
+            except TmuxFailed as error:
+                # Somebody made the session, or ended it, since we asked: ask again.
+                if not gone(error) and "duplicate session" not in str(error):
+                    raise
+                last = error
+        raise last
 
     def _dress(self, window_id: str, pane_id: str, name: str, agent_id: str) -> None:
         self._command(

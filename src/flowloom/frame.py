@@ -75,6 +75,23 @@ def received(prompt: str, first: str, task_id: str, sent: str) -> str:
     return "altered" if 0 <= start < end else "cut"
 
 
+def answers(said: list[tuple[str, str]], task_id: str) -> list[str]:
+    """Return what the agent said in the turn that a task's text began; `said` is (who, text) in order.
+
+    Who is `user`, `assistant`, or anybody else, which means that the turn was
+    interrupted. The next prompt ends the turn, whoever's it is.
+    """
+    found: list[str] = []
+    ours = False
+    for who, text in said:
+        if who == "assistant":
+            found += [text] if ours else []
+            continue
+        ours = who == "user" and task_ids(text)[:1] == [task_id]
+        found = [] if ours or who != "user" else found
+    return found
+
+
 def heading(name: str, task_id: str, prompt: str) -> str:
     """Return the line that stands above a reply in the prompt file."""
     words = " ".join(normalise(prompt).split())

@@ -239,7 +239,9 @@ def _script(
     wanted = {**kept, **provider.environment(launch), **ours}
     remembered = {**{name: wanted[name] for name in REMEMBERED if name in wanted}, **provider.environment(launch)}
     files.write_json(f"{agent.directory}/environment.json", remembered)
-    stale = [name for name in tmux.global_names() if name.isidentifier() and name not in wanted]
+    # A server that this start opens has our own environment.
+    inherited = {*tmux.global_names(), *os.environ}
+    stale = [name for name in sorted(inherited) if name.isidentifier() and name not in wanted]
     lines = ["#!/bin/sh", 'rm -f -- "$0"']
     lines += [f"unset {name}" for name in stale if name.startswith(("ANTHROPIC_", "CLAUDE", "FLOWLOOM_"))]
     lines += [f"export {name}={shlex.quote(value)}" for name, value in wanted.items()]

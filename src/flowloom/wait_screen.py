@@ -14,6 +14,7 @@ import sys
 from flowloom import tasks, tmux, wait_view
 from flowloom.ages import age
 from flowloom.clock import steady_s, wall_s
+from flowloom.errors import TmuxFailed
 from flowloom.states import State, Step
 from flowloom.terminal import ESC_S, Terminal, cut, width, wrap
 
@@ -193,7 +194,10 @@ class OnTerminal(WaitScreen):
         command = port.attach_command(session, window_id, os.environ.get("TMUX"))
         if "switch-client" not in command:
             return command
-        self._switch(command, session)
+        try:
+            self._switch(port, command, session)
+        except TmuxFailed as error:
+            self.note = str(error)
         return []
 
     def show_window(self, socket: str, window_id: str) -> str:
@@ -207,20 +211,21 @@ class OnTerminal(WaitScreen):
             self.terminal.open()
         return self.note
 
-    def _switch(self, command: list[str], session: str) -> None:
+    def _switch(self, port: tmux.Tmux, command: list[str], session: str) -> None:
         """Switch the client that shows us over to the agent's window."""
-        ours = subprocess.run(
-            [*command[:3], "display-message", "-p", "-t", os.environ.get("TMUX_PANE", ""), "#{session_name}|#{prefix}"],
-            capture_output=True,
-            check=False,
-        )
-        here, _, prefix = ours.stdout.decode(errors="replace").strip().partition("|")
-        back = f"{prefix or 'prefix'} {'l' if here == session else 'L'}"
-        hint = [";", "display-message", "-d", "5000", f"FlowLoom: back to your prompt with {back}"]
-        # With TMUX and TMUX_PANE in its environment, tmux takes the client that looks at our pane.
-        done = subprocess.run([*command, *hint], stderr=subprocess.PIPE, check=False)
-        said = done.stderr.decode(errors="replace").strip()
-        self.note = said or f"its window was shown; come back with {back}"
+        here, prefix = port.run(
+            "display-message", "-p", "-t", os.environ.get("TMUX_PANE", ""), "#{session_name}|#{prefix}"
+        ).split("|")
+        # Without a name tmux takes the client that was used last, whatever it shows.
+        listed = port.run("list-clients", "-t", f"={here}:", "-F", "#{client_activity} #{client_name}").splitlines()
+        if not listed:
+            self.note = "nobody is attached here"
+            return
+        client = max(listed).partition(" ")[2]
+        back = f"{prefix.strip()} {'l' if here == session else 'L'}"
+        port.run(*command[3:], "-c", client)
+        port.run("display-message", "-c", client, "-d", "5000", f"FlowLoom: back to your prompt with {back}")
+        self.note = f"its window was shown; come back with {back}"
 
     def _detached(self, views: list[View]) -> bool:
         """Tell whether the client has given the terminal back; wait for it when the tasks have ended."""

@@ -32,7 +32,9 @@ def write_script(path: str, tmux: Tmux, wanted: dict[str, str], directory: str, 
 
     It may hold secrets, so it deletes itself before anything else.
     """
-    stale = [name for name in tmux.global_names() if name.isidentifier() and name not in wanted]
+    # A server that this opens has our own environment.
+    inherits = {*tmux.global_names(), *os.environ}
+    stale = [name for name in sorted(inherits) if name.isidentifier() and name not in wanted]
     lines = ["#!/bin/sh", 'rm -f -- "$0"']
     lines += [f"unset {name}" for name in stale if name.startswith(("ANTHROPIC_", "CLAUDE", "FLOWLOOM_"))]
     lines += [f"export {name}={shlex.quote(value)}" for name, value in wanted.items()]

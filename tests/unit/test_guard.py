@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import pwd
 import subprocess
@@ -53,6 +54,6 @@ def test_what_a_users_shell_has_set_reaches_no_test(tmp_path: Path, monkeypatch:
     }
     for name, value in of_the_user.items():
         monkeypatch.setenv(name, value)
-    conftest._nothing_of_the_user.__wrapped__(tmp_path, monkeypatch)
+    inspect.unwrap(conftest._nothing_of_the_user)(tmp_path, monkeypatch)
     assert {name: os.environ[name] for name, value in of_the_user.items() if os.environ.get(name) == value} == {}
     test_no_variable_of_the_user_is_left()

@@ -335,9 +335,12 @@ def quiet(agent_dir: str, now: Status, why: str, *, step: Step = Step.INTERRUPTE
     """
     turn = now["turn"]
     task = tasks.find(turn["task"]) if turn else None
+    shared = None
     if turn and task and turn["prompt_id"] is None and turn["whose"] == "task" and turn["task"] != in_box:
+        # None: it was not queued, its receipt was lost.
+        shared = None if tasks.ended(task) else tasks.provisional_of(task["task_id"])
+    if task and shared is not None:
         # Queued, and no turn of its own followed: it was answered in the turn before.
-        shared = tasks.provisional_of(task["task_id"]) or b""
         task["shared"] = True
         tasks.complete(task, shared.decode("utf-8", "replace"), "answered within the turn that was running")
     else:

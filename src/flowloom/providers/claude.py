@@ -391,6 +391,8 @@ def reply_in_transcript(transcript: bytes, task_id: str) -> str | None:
         message = entry.get("message") if isinstance(entry, dict) else None
         if not isinstance(message, dict) or entry.get("isSidechain") or entry.get("isMeta"):
             continue
+        if entry.get("type") not in ("user", "assistant"):
+            continue  # a copy of what went to the API, for one
         content = message.get("content")
         blocks = [{"text": content}] if isinstance(content, str) else content or []
         text = "\n".join(block["text"] for block in blocks if isinstance(block, dict) and block.get("text"))

@@ -6,6 +6,7 @@ import json
 import signal
 import sys
 import time
+from collections.abc import Callable
 
 import pytest
 from tests.support import leftovers
@@ -190,7 +191,7 @@ def test_a_bug_is_exit_70_with_a_report(world: World) -> None:
     assert b"Traceback" not in done.stderr
 
 
-DAMAGES = {
+DAMAGES: dict[str, Callable[[str], str]] = {
     "cut": lambda text: text[: len(text) // 2],
     "empty": lambda _: "",
     "no object": lambda _: "[]",

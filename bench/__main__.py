@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import platform
+import signal
 import sys
 from pathlib import Path
 
@@ -39,6 +40,8 @@ def main() -> int:
     for name in given.names:
         if name not in BENCHES:
             parser.error(f"there is no bench {name!r}; there are: {', '.join(BENCHES)}")
+    # However it is ended, its worlds end with it.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     claude = ground.newest_claude(given.claude)
     ground.forget_the_user()
     rows: list[Row] = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -43,7 +44,10 @@ def echo_world() -> Iterator[World]:
         yield world
     finally:
         world.end()
-        shutil.rmtree(folder, ignore_errors=True)
+        limit = time.monotonic() + 5.0
+        # What was killed may write a last file while its folder goes.
+        while folder.exists() and time.monotonic() < limit:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager

@@ -69,7 +69,7 @@ def compare(rows: list[Row]) -> list[Row]:
     """Fill in ratios and differences between the rows of one bench."""
     by_name = {row.what: row for row in rows}
     for row in rows:
-        if row.against:
+        if row.against and row.against != row.what:
             other = by_name[row.against].median
             row.ratio, row.over = row.median / other if other else None, row.median - other
     return rows

@@ -113,12 +113,12 @@ def watched(_ground: Ground) -> list[Row]:
     with echo_world() as world:
         _start_many(world, 50)
         alone = _cpu_percent(world)
-        held = world.folder / "held"
-        waiting = world.begin("ask", "a0", f"echo: hold {held}")
-        world.until_status("working", "a0")
+        # One that asks back and waits for a person: an agent at work draws, and that is not what watching costs.
+        waiting = world.begin("ask", "a0", "echo: ask Bash ls")
+        world.until_status("blocked", "a0")
         with_one = _cpu_percent(world)
-        held.touch()
-        waiting.communicate(timeout=30)
+        waiting.kill()
+        waiting.communicate()
     return [
         Row("watched", "50 idle agents, nobody waits", "% of a core", [alone], bar={"value": 1.0}),
         Row("watched", "50 idle agents, one ask waits", "% of a core", [with_one], bar={"value": 1.0}),
@@ -136,7 +136,7 @@ def _start_many(world: World, count: int) -> None:
 
 
 def _cpu_percent(world: World) -> float:
-    """Return how much of a core everything in this world takes, tmux and waiters included."""
+    """Return how much of a core everything in this world takes: agents, tmux, waiters and all that they run."""
     family = [process for process in psutil.process_iter() if _belongs(process, world.state)]
     before, began = sum(map(_cpu_s, family)), time.monotonic()
     time.sleep(WATCHED_S)  # noqa: TID251 - the time that passes is what is measured
@@ -155,4 +155,4 @@ def _cpu_s(process: psutil.Process) -> float:
         times = process.cpu_times()
     except psutil.Error:
         return 0.0
-    return float(times.user + times.system)
+    return float(times.user + times.system + times.children_user + times.children_system)

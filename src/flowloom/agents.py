@@ -34,9 +34,9 @@ def named(name: str, directory: str) -> Agent:
         BadName: it is no name.
         NoSuchAgent: the project after the `@` is unknown.
     """
-    short, _, slug = name.partition("@")
+    short, at, slug = name.partition("@")
     paths.check_name(short)
-    if not slug:
+    if not at:
         return Agent(paths.agent_dir(paths.project_slug(git.project_root(directory)), short))
     if not re.fullmatch(r"[a-z0-9_-]{1,40}", slug) or paths.project_root(slug) is None:
         raise NoSuchAgent(f"there is no project {slug!r} with agents")

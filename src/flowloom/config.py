@@ -57,7 +57,7 @@ def read_files(files: list[str]) -> dict[str, Any]:
             raise BadConfig(
                 f"{path} cannot be read: {error.strerror}", hint="mend its rights, or move it away"
             ) from error
-        except tomllib.TOMLDecodeError as error:
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise BadConfig(f"{path} is not TOML: {error}", hint="mend that line") from error
         except ValidationError as error:
             raise BadConfig(*_explain(path, error)) from error

@@ -68,9 +68,11 @@ class Terminal:
             return
         self._open = False
         self._write("\x1b[0m\x1b[?25h\x1b[?1049l")
-        # With the keys that came meanwhile: an Enter must not submit the reply in Claude Code.
         try:
-            termios.tcsetattr(self.fd, termios.TCSAFLUSH, self._found)
+            termios.tcsetattr(self.fd, termios.TCSADRAIN, self._found)
+            # An Enter typed while waiting must not submit the reply in Claude Code. TCSAFLUSH would
+            # leave what Linux has not handed to the line discipline yet.
+            termios.tcflush(self.fd, termios.TCIFLUSH)
         except termios.error:
             return  # the terminal is gone
 

@@ -330,14 +330,14 @@ def leave(agent_dir: str, now: Status, event: Event, why: str) -> None:
 def quiet(agent_dir: str, now: Status, why: str, *, step: Step = Step.INTERRUPTED, in_box: str | None = None) -> None:
     """Take an agent whose session is idle, although no hook said so, for idle: somebody pressed Esc.
 
-    `in_box` is the task whose text stands in the input box again; `step` is
-    what becomes of the task of the running turn.
+    `in_box` is the task whose text stands in the box again; `step` is what becomes of that of the running turn.
     """
     turn = now["turn"]
     task = tasks.find(turn["task"]) if turn else None
-    if turn and task and turn["prompt_id"] is None and turn["whose"] == "task" and turn["task"] != in_box:
-        # Queued, and no turn of its own followed: it was answered in the turn before.
-        shared = tasks.provisional_of(task["task_id"]) or b""
+    # No turn of its own: it was queued (and has a message of the turn before), or its receipt was lost.
+    own = turn is None or turn["prompt_id"] or turn["whose"] != "task" or turn["task"] == in_box
+    shared = tasks.provisional_of(task["task_id"]) if task and not own and not tasks.ended(task) else None
+    if task and shared is not None:
         task["shared"] = True
         tasks.complete(task, shared.decode("utf-8", "replace"), "answered within the turn that was running")
     else:

@@ -281,12 +281,13 @@ def test_a_hook_that_hangs_is_ended_and_the_reply_arrives(world: World, install:
     settings = world.agent_dir() / "settings.json"
     assert json.loads(settings.read_text())["hooks"]["Stop"][0]["hooks"][0]["timeout"] <= 30
     slow = install.folder / "slow"
-    install.behave(f'case "$*" in *agent_event*) [ -e {slow} ] && {{ rm {slow}; exec sleep 1000; }};; esac')
+    number = 100_000 + os.getpid()  # so that it is known again among all processes
+    install.behave(f'case "$*" in *agent_event*) [ -e {slow} ] && {{ rm {slow}; exec sleep {number}; }};; esac')
     slow.touch()
     asked = world.begin("ask", "planning", "slowly", env=install.environment)
     world.until(lambda: not slow.exists())
     lines = subprocess.getoutput("ps -eo pid,args").splitlines()
-    for pid in [line.split()[0] for line in lines if line.endswith("sleep 1000")]:
+    for pid in [line.split()[0] for line in lines if line.endswith(f"sleep {number}")]:
         os.kill(int(pid), 9)
     out, err = asked.communicate(timeout=30)
     assert (asked.returncode, out) == (0, b"echo heard: slowly"), err

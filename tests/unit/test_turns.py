@@ -449,6 +449,12 @@ HISTORIES: list[tuple[str, list[str | tuple[Any, ...]], str, dict[str, str]]] = 
         {"a": "accepted"},
     ),
     (
+        "nor one that waits for a person",
+        ["pasted a", "accept a 1", "ask ls", "up compact"],
+        "blocked",
+        {"a": "accepted"},
+    ),
+    (
         "and its Stop comes",
         ["pasted a", "accept a 1", "up compact", "stop 1 hello"],
         "idle",

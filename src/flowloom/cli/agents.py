@@ -99,7 +99,7 @@ def stop(
     """Ask an agent to leave, wait, then end it; its conversation is kept."""
     if (name is None) == (not all_agents):
         raise UsageError("name one agent, or say --all", hint="flowloom agents lists them")
-    chosen = [named(name, os.getcwd())] if name else known()
+    chosen = [named(name, os.getcwd())] if name is not None else known()
     for agent in chosen:
         if agent.spec() is None:
             raise NoSuchAgent(f"there is no agent {agent.agent_id}")

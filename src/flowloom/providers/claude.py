@@ -378,20 +378,19 @@ def read_sessions(text: str, pid: int) -> str:
 
 
 def reply_in_transcript(transcript: bytes, task_id: str) -> str | None:
-    """Return the last message of the turn that a task began, None where it has none or was interrupted.
-
-    Its format is internal: this is for when a hook was lost, never for the ordinary way.
-    """
+    """Return the last message of the turn that a task began, None where it has none or was interrupted."""
+    # The format is internal: this is for when a hook was lost.
     said: list[tuple[str, str]] = []
     for line in transcript.splitlines():
         try:
             entry = json.loads(line)
         except ValueError:
             continue  # the first line of a tail is cut, the last may be half written
-        message = entry.get("message") if isinstance(entry, dict) else None
-        if not isinstance(message, dict) or entry.get("isSidechain") or entry.get("isMeta"):
+        # Entries of another type hold copies of what went to the API.
+        mine = isinstance(entry, dict) and entry.get("type") in ("user", "assistant")
+        if not mine or entry.get("isSidechain") or entry.get("isMeta") or not isinstance(entry.get("message"), dict):
             continue
-        content = message.get("content")
+        content = entry["message"].get("content")
         blocks = [{"text": content}] if isinstance(content, str) else content or []
         text = "\n".join(block["text"] for block in blocks if isinstance(block, dict) and block.get("text"))
         who = "nobody" if "[Request interrupted by user" in text else str(entry.get("type"))

@@ -11,7 +11,8 @@ import os
 import sys
 import time
 
-from flowloom import paths, spool
+from flowloom import paths, providers, spool
+from flowloom.errors import UsageError
 from flowloom.logs import log
 
 
@@ -24,8 +25,19 @@ def main() -> None:
         return
     provider = sys.argv[1] if len(sys.argv) > 1 else "claude"
     try:
+        _reach(provider)
         spool.drain(agent_dir, provider)
         spool.hear(agent_dir, provider, raw, at_ns)
     except Exception as error:  # noqa: BLE001 - nothing may reach Claude Code; see the module
         log(paths.home(), "error", "agent-event", f"{type(error).__name__}: {error}", agent_dir=agent_dir)
         spool.keep(agent_dir, raw, at_ns)
+
+
+def _reach(provider: str) -> None:
+    """Make what is installed beside us importable, which only a provider that is not built in needs (10 ms)."""
+    try:
+        providers.find(provider)
+    except UsageError:
+        import site  # noqa: PLC0415 - see above: we run without it
+
+        site.main()

@@ -214,6 +214,11 @@ class Agent:
                 task["recovered"] = True
                 tasks.complete(task, found, "recovered from the transcript; its Stop hook was lost")
 
+    def unpark(self, task_id: str) -> None:
+        """Complete a parked task whose background work is over, when no turn of its own tells of it any more."""
+        with status.lock(self.directory):
+            turns.unpark(self.directory, self.status(), task_id)
+
     def session_says(self, now: Status, *, thorough: bool = False, binary: str = "claude") -> str:
         """Return what the program itself says of its session: busy, waiting, idle, or nothing."""
         pid = now["pid"]

@@ -33,6 +33,8 @@ STARTING_AGAIN_S = 0.05
 # After a Stop the session is idle 30 ms later, unless a Stop hook of the user's sends it on.
 SETTLE_AGAIN_S = 0.004
 SETTLE_S = 0.3
+# Background work that is over starts a turn of its own 70 ms later; one that a person's turn took up never does.
+UNPARK_S = 5.0
 # Where the program's own file says nothing, the slow question is asked this often.
 THOROUGH_S = 2.0
 
@@ -254,6 +256,8 @@ class Carrier:
         view.phase = "blocked" if now["status"] is State.BLOCKED else "working"
         if task["status"] is Step.PARKED:
             view.phase, view.provisional = "parked", True
+            if now["status"] is State.PARKED and wall_s() - now["last_active"] > UNPARK_S:
+                self.agent.unpark(self.task_id)
             parked_s = wall_s() - task["journal"][-1]["at"]
             if parked_s >= self.settings.park_s:
                 view.ended = True

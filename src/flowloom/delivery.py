@@ -27,6 +27,8 @@ RECEIPT_S = 45.0
 # How often the window is looked at while Enter waits for the text to be there; and for the receipt.
 LOOK_FOR_TEXT_S = 0.01
 RECEIPT_AGAIN_S = 0.25
+# Claude Code takes a second Ctrl-C within 2.5 s for the wish to leave.
+CLEAR_AGAIN_S = 3.0
 # An idle box that shows nothing of ours, and no receipt: this long until we say that we do not know.
 LOST_S = 5.0
 
@@ -45,6 +47,7 @@ class Delivery:
         self._pressed = 0
         self._pressed_at_s = 0.0
         self._pasted_at_s = 0.0
+        self._cleared_at_s = -CLEAR_AGAIN_S
 
     @property
     def again_s(self) -> float:
@@ -127,7 +130,10 @@ class Delivery:
                 and left["status"] in (Step.TYPED, Step.PASTED, Step.UNKNOWN)
             ):
                 tasks.note_step(left, Step.CREATED, "found unsent in the box, and taken out of it")
-        tmux.press(pane, *self.provider.CLEAR)
+        # A second key on the box that is empty by now would begin to end the program.
+        if steady_s() - self._cleared_at_s >= CLEAR_AGAIN_S:
+            self._cleared_at_s = steady_s()
+            tmux.press(pane, *self.provider.CLEAR)
 
     def _paste(self, task: Task, now: Status) -> None:
         agent, pane = self.agent, now["pane_id"] or ""

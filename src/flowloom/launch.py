@@ -51,30 +51,37 @@ def prepare(
     args: list[str] | None = None,
     trust: bool = False,
 ) -> None:
-    """Write down how an agent is to be started; what is not given stays as it was, or as configured.
+    """Write down how an agent is to be started: as given now or before, else as configured, else as it was.
+
+    What the configuration says by now holds from the next start on.
 
     Raises:
         UsageError: the provider or the directory does not exist, or the agent runs already, differently.
     """
     was = agent.spec() or {}
     table = settings.of_agent(agent.name)
-    name = str(provider or was.get("provider") or table.get("provider") or settings.provider)
+    now_given = {"provider": provider, "dir": directory and os.path.abspath(directory), "args": args}
+    given = {**was.get("given", {}), **{key: value for key, value in now_given.items() if value}}
+    name = str(given.get("provider") or table.get("provider") or was.get("provider") or settings.provider)
     providers.find(name)
     base = agent.name.rstrip("0123456789-_")
     spec: dict[str, Any] = {
         "name": agent.name,
         "role": table.get("role") or (base if base in roles.ROLES else agent.name),
         "provider": name,
-        "dir": os.path.abspath(directory or was.get("dir") or table.get("dir") or root),
-        "args": args or was.get("args") or list(table.get("args") or settings.args),
+        "dir": os.path.abspath(given.get("dir") or table.get("dir") or was.get("dir") or root),
+        "args": list(given.get("args") or table.get("args") or settings.args),
         "prompt": table.get("prompt") or "",
         "trust": trust or bool(was.get("trust")),
+        "given": given,
     }
     if not os.path.isdir(spec["dir"]):
         raise UsageError(f"{spec['dir']} is not a directory", hint="name an existing one with --dir")
     split_settings(spec["args"], spec["dir"])
     changed = any(was.get(key) != spec[key] for key in ("provider", "dir", "args"))
     if was and changed and agent.reconcile()[0]["status"] is not State.OFFLINE:
+        if given == was.get("given", {}):
+            return  # only the configuration has changed
         raise UsageError(
             f"{agent.agent_id} runs already, with another provider, directory or arguments",
             hint=f"stop it first: flowloom stop {agent.name}",
@@ -108,7 +115,7 @@ def spawn(agent: Agent, settings: Settings) -> None:
         if now["status"] not in (State.OFFLINE, State.BACKOFF, State.FAILED):
             return
         spec, provider = agent.spec() or {}, agent.provider()
-        resume = bool(now["session_id"] and now["conversation"])
+        resume = bool(now["session_id"] and now["conversation"] and now["provider"] == provider.NAME)
         launch = _launch(agent, settings, provider, spec, now["session_id"] if resume else None)
         tmux = Tmux(settings.tmux_socket)
         opening = f"{agent.directory}/opening"

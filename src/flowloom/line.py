@@ -56,9 +56,13 @@ def enter(agent_dir: str, task_id: str) -> Place | None:
         return Place(agent_dir, task_id, files.hold(f"{folder}/{name}"), name)
 
 
-def adopt(agent_dir: str, task_id: str, descriptor: int) -> Place:
+def adopt(agent_dir: str, task_id: str, descriptor: int) -> Place | None:
     """Return the place whose lock this process inherited as `descriptor`."""
-    name = next(name for name in _names(agent_dir) if name.endswith(f"-{task_id}"))
+    name = next((name for name in _names(agent_dir) if name.endswith(f"-{task_id}")), None)
+    if name is None:
+        # Somebody cleared the folder; the place is gone, the task is not.
+        os.close(descriptor)
+        return enter(agent_dir, task_id)
     return Place(agent_dir, task_id, descriptor, name)
 
 

@@ -156,6 +156,9 @@ def reply_of(task_id: str) -> bytes | None:
         if reply is not None and files.sha256(reply) == marker.decode(errors="replace").strip():
             return reply
         os.sched_yield()
+    if reply is not None and os.stat(f"{folder}/reply.md").st_mtime_ns > os.stat(f"{folder}/.done").st_mtime_ns:
+        # Whoever renewed it was killed between the two. A reply is replaced whole, so this one is.
+        return reply
     raise DamagedFile(f"{folder}/reply.md is not the reply that {folder}/.done was written for", hint="read it there")
 
 

@@ -382,6 +382,16 @@ def found_accepted(agent_dir: str, now: Status, task: Task) -> None:
     )
 
 
+def unpark(agent_dir: str, now: Status, task_id: str) -> None:
+    """Take a parked task's message for its reply, if none of what it began runs: another turn heard of its end."""
+    parked, task = now["parked"], tasks.find(task_id)
+    if task is None or not parked or parked["task"] != task_id or set(now["background"]) - set(parked["before"]):
+        return
+    message = (tasks.provisional_of(task_id) or b"").decode("utf-8", "replace")
+    tasks.complete(task, message, "its background work ended within another turn")
+    status.apply(agent_dir, now, Event.STOP, why="its background work is over", source="session", parked=None)
+
+
 def _let_go(now: Status, step: Step, why: str) -> None:
     """End every task that the agent had taken: of its turn, queued, or parked."""
     turn, parked = now["turn"], now["parked"]

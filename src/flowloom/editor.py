@@ -154,8 +154,8 @@ class Errand:
         mark = prompt_file.placeholder(self.prompt)
         if mark:
             raise UsageError(
-                f"the prompt holds {mark}, which stands for pasted text that Claude Code did not hand over",
-                hint="paste it again so that it shows in full, or put it into a file and name the file",
+                f"the prompt holds {mark}, which stands for something that Claude Code did not hand over",
+                hint="put it into a file and name the file",
             )
         launch.prepare(self.agent, self.chosen, root=paths.project_root(self.agent.slug) or root)
         task: Task | None = self._former()

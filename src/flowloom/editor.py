@@ -173,8 +173,8 @@ class Errand:
             mark = prompt_file.placeholder(prompt)
             if mark:
                 raise UsageError(
-                    f"the prompt holds {mark}, which stands for pasted text that Claude Code did not hand over",
-                    hint="paste it again so that it shows in full, or put it into a file and name the file",
+                    f"the prompt holds {mark}, which stands for something that Claude Code did not hand over",
+                    hint="put it into a file and name the file",
                 )
             if not prompt.strip():
                 raise UsageError(f"there is nothing after @{agent.name}", hint=f"say what {agent.name} is to do")

@@ -15,8 +15,9 @@ REFERENCE_START = "# ─── Claude's last response"
 REFERENCE_END = "# ─── Write your reply below this line"
 # A reply above this stands in the draft with its beginning and its path.
 LIMIT_BYTES = 100_000
-# What Claude Code shows for a long paste, and may write into the file in its place.
-PLACEHOLDER = r"\[Pasted text #\d+(?: \+\d+ lines)?\]|\[\.\.\.Truncated text #\d+[^\]]*\]"
+# What Claude Code shows for a long paste or an image. It writes the paste itself into the
+# file (2.1.197 to 2.1.329), and nothing but this for an image; users saw it for pastes too.
+PLACEHOLDER = r"\[Pasted text #\d+(?: \+\d+ lines)?\]|\[\.\.\.Truncated text #\d+[^\]]*\]|\[Image #\d+\]"
 
 
 def read(path: str) -> str:

@@ -309,14 +309,18 @@ class OnTerminal(WaitScreen):
         text = f"You sent the same text {age(int(wall_s() - task['created']))} ago. Task {task['task_id']} {said}."
         keys = [("r", "take that reply" if ended else "wait for it"), ("n", "send it anew"), ("esc", "back")]
         meant = {"r": "rejoin", "enter": "rejoin", "n": "new", "esc": "back", "^C": "back"}
-        return self._choose("", text, keys, meant, None) or "back"
+        choice = self._choose("", text, keys, meant, None) or "back"
+        self.chosen = choice if choice == "back" else ""
+        return choice
 
     def choose_interrupted(self, view: View) -> str:
         """Ask what to do after an interruption."""
         text = f"Task {view.task['task_id']}: {view.task['error']}."
         keys = [("w", "wait on, what it says next is the reply"), ("s", "send it again"), ("g", "give up")]
         meant = {"w": "wait", "s": "again", "g": "give up", "esc": "give up", "^C": "give up"}
-        return self._choose(YELLOW, text, keys, meant, None) or "give up"
+        choice = self._choose(YELLOW, text, keys, meant, None) or "give up"
+        self.chosen = choice if choice == "give up" else ""
+        return choice
 
     def tell(self, text: str) -> None:
         """Show a bad end until a key is pressed, at most TELL_S; what the person chose is no news."""

@@ -262,11 +262,12 @@ def read_screen(screen: str) -> Screen:
 
 def _box(lines: list[str]) -> tuple[int, int] | None:
     """Return the rows of the rules above and below the input box, the lowest one on the screen."""
-    rules = [number for number, line in enumerate(lines) if re.match(r"─{8}", line)]
+    # `─── ↑ 7 more ───`: a draft longer than the box, which then begins in its middle.
+    rules = [number for number, line in enumerate(lines) if re.match(r"─{8}|─── [↑↓] \d+ more ─", line)]
     if any(_NEW_SESSION in line for line in lines[rules[-2] if rules[1:] else 0 :]):
         return None
     for top, bottom in zip(rules[-2::-1], rules[:0:-1], strict=True):
-        if bottom > top + 1 and re.match(r"[❯>!]\xa0|[❯>!]$", lines[top + 1]):
+        if bottom > top + 1 and (re.match(r"[❯>!]\xa0|[❯>!]$", lines[top + 1]) or "─ ↑ " in lines[top]):
             # Where a dialog stands below it, it is a box that some program printed.
             asks = any(re.match(r"\s*❯ \d+\. ", line) for line in lines[bottom + 1 :])
             return None if asks else (top, bottom)

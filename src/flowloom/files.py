@@ -21,7 +21,7 @@ def ensure_dir(path: str) -> str:
     return path
 
 
-def write(path: str, data: bytes, *, durable: bool = True) -> None:
+def write(path: str, data: bytes, *, durable: bool = True, mode: int = 0o600) -> None:
     """Replace a file by `data` so that a reader sees the old or the new one, never a part.
 
     With `durable` the bytes are on the disk before the name is; without, a
@@ -34,6 +34,8 @@ def write(path: str, data: bytes, *, durable: bool = True) -> None:
             view = memoryview(data)
             while view:
                 view = view[stream.write(view) :]
+            if mode != 0o600:
+                os.fchmod(descriptor, mode)
             if durable:
                 os.fsync(descriptor)
         os.rename(temporary, path)

@@ -104,6 +104,8 @@ _make_venv() {
     _python=$(flowloom_python) || exit 1
     _venv=$root/.venv
     _file=$(_stamp "$1")
+    # A link leads to another clone's, which is not ours to clear or to install into.
+    [ ! -L "$_venv" ] || rm -f -- "$_venv"
     if ! "$_venv/bin/python" -c 'import pip, sys; sys.version_info >= (3, 11) or sys.exit(1)' 2>/dev/null ||
         { [ -f "$_file" ] && [ "$(cat "$_file")" != "$root" ]; }; then
         if ! "$_python" -c 'import ensurepip, venv' 2>/dev/null; then
@@ -119,5 +121,7 @@ _make_venv() {
     printf '%s\n' "$root" >"$_file.new" || die "cannot write to $_venv"
     "$_venv/bin/python" -m pip install -qq --disable-pip-version-check --no-input \
         -e "$root${1:+[$1]}" </dev/null >&2 || die "pip could not install flowloom${1:+[$1]}; see above"
+    # Whoever needs no extra needs no second install.
+    [ -z "$1" ] || cp -p "$_file.new" "$_venv/.flowloom"
     mv "$_file.new" "$_file"
 }

@@ -70,7 +70,7 @@ def _refuse_circle(agent: Agent, asker: str) -> None:
 
 def former(agent: Agent, prompt: str) -> Task | None:
     """Return the last task with the same prompt for this agent if it is unfinished or its reply was not read."""
-    digest = tasks.sha256(prompt.encode("utf-8", "surrogateescape"))
+    digest = files.sha256(prompt.encode("utf-8", "surrogateescape"))
     named = files.read(f"{agent.directory}/drafts/{digest}")
     task = tasks.find(named.decode(errors="replace")) if named else None
     if task is None or task["agent_id"] != agent.agent_id:
@@ -105,6 +105,8 @@ def failure(task: Task) -> AgentFailed:
         Step.INTERRUPTED: f"send it again, or go on with the agent in its window: flowloom attach {name}",
         Step.CANCELLED: "send it again if it is still wanted",
     }.get(task["status"], f"look at its window: flowloom attach {name}; the prompt is kept: flowloom tasks")
+    if tasks.provisional_of(task_id) is not None:
+        hint += f"; what it had said so far: flowloom reply {task_id} --now"
     return AgentFailed(f"task {task_id} for {agent_id}: {why}", hint=hint)
 
 

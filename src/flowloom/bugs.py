@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 EXIT_CODE = 70
 
 
-def reported(run: Callable[[], int], where: str) -> int:
-    """Return what `run` returns; for a bug of ours write a report, say where it lies, and return 70.
+def reported(run: Callable[[], int], where: str, tell: Callable[[str], object] = sys.stderr.write) -> int:
+    """Return what `run` returns; for a bug of ours write a report, `tell` where it lies, and return 70.
 
     Raises:
         FlowLoomError: an expected outcome, for the face to tell.
@@ -33,7 +33,7 @@ def reported(run: Callable[[], int], where: str) -> int:
             f"in {where}: {' '.join(sys.argv[1:])}\n\n{traceback.format_exc()}"
         )
         path = _write(text)
-        sys.stderr.write(f"flowloom: a bug of FlowLoom's ({type(error).__name__}: {error}); the report is in {path}\n")
+        tell(f"flowloom: a bug of FlowLoom's ({type(error).__name__}: {error}); the report is in {path}\n")
         return EXIT_CODE
 
 

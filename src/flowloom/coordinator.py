@@ -47,6 +47,7 @@ class View:
         self.ahead = 0
         self.question: Question | None = now["question"] if now else None
         self.says = ""
+        self.screen = ""
         self.ended = False
         self.provisional = False
         self.again_s = LOOK_AGAIN_S
@@ -97,8 +98,13 @@ class Carrier:
         if task["status"] is Step.DONE:
             if self._settled():
                 return self._end(task)
-            view = View(task, self.agent.status())
-            view.phase, view.again_s = "settling", SETTLE_AGAIN_S
+            now = self.agent.status()
+            if now["status"] is State.IDLE:
+                view, again_s = View(task, now), SETTLE_AGAIN_S
+            else:
+                # A Stop hook sent its turn on, which can take minutes, and its agent can die.
+                view, again_s = self._carry(task), LOOK_AGAIN_S
+            view.phase, view.again_s = "settling", again_s
             return view
         if (task["status"] in ENDED - {Step.DONE} or task["status"] is Step.UNKNOWN) and not self.waits_on:
             return self._end(task)
@@ -110,7 +116,7 @@ class Carrier:
             view.says = "another process carries this task; watching"
             return view
         if task["status"] in (Step.CREATED, Step.TYPED, Step.PASTED):
-            ahead = self.place.ahead()
+            ahead = len([task_id for task_id in self.place.ahead() if not _stands_aside(task_id)])
             if ahead:
                 view = View(task, self.agent.status())
                 view.phase, view.ahead, view.again_s = "in line", ahead, 0.5
@@ -127,6 +133,7 @@ class Carrier:
         now, look = self._look(task)
         task = tasks.read(self.task_id)
         view = View(task, now)
+        view.screen = look.screen if look else ""
         if self.waits_on and task["status"] is not Step.DONE:
             self._await_person(now, view)
             return view
@@ -245,9 +252,11 @@ class Carrier:
         turn = now["turn"]
         if turn is not None and turn["task"] != self.task_id:
             return True  # busy with something else already
-        if self._settle_since_s is None:
+        if now["status"] is not State.IDLE:
+            self._settle_since_s = None  # its next Stop begins anew
+        elif self._settle_since_s is None:
             self._settle_since_s = steady_s()
-        elif steady_s() - self._settle_since_s > SETTLE_S and now["status"] is State.IDLE:
+        elif steady_s() - self._settle_since_s > SETTLE_S:
             with status.lock(self.agent.directory):
                 fresh = self.agent.status()
                 if fresh["seq"] == now["seq"]:
@@ -259,6 +268,12 @@ class Carrier:
             os.read(self.wake_fd, 4096)
         except BlockingIOError:
             return
+
+
+def _stands_aside(task_id: str) -> bool:
+    """Tell whether a task lets those behind it go first: its agent is free, and its background work may never end."""
+    task = tasks.find(task_id)
+    return task is not None and task["status"] is Step.PARKED
 
 
 def await_end(

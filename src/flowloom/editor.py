@@ -61,15 +61,18 @@ class Signals:
 def main() -> None:
     """Run on the prompt file named by the first argument and exit with the outcome."""
     signals = Signals()
+    screen = wait_screen.open_screen(signals.fd)
     try:
-        code = bugs.reported(lambda: edit(sys.argv[1], signals), "editor")
+        code = bugs.reported(lambda: edit(sys.argv[1], signals, screen), "editor", screen.tell)
     except FlowLoomError as error:
         code = error.exit_code
-        sys.stderr.write(f"flowloom: {error}{f'; {error.hint}' if error.hint else ''}\n")
+        screen.tell(f"flowloom: {error}{f'; {error.hint}' if error.hint else ''}\n")
+    finally:
+        screen.close()
     sys.exit(code)
 
 
-def edit(path: str, signals: Signals) -> int:
+def edit(path: str, signals: Signals, screen: wait_screen.WaitScreen) -> int:
     """Carry one prompt file through; return the exit code.
 
     Raises:
@@ -86,15 +89,8 @@ def edit(path: str, signals: Signals) -> int:
     if not _known(name, here, chosen):
         return NO_ROUTE
     agent = named(name, here)
-    screen = wait_screen.open_screen(agent.agent_id, signals.fd)
-    try:
-        Errand(path, agent, prompt, chosen, screen, signals).run(root)
-    except FlowLoomError as error:
-        if not isinstance(error, Hangup):
-            screen.tell(error)
-        raise
-    finally:
-        screen.close()
+    screen.agent_id = agent.agent_id
+    Errand(path, agent, prompt, chosen, screen, signals).run(root)
     return 0
 
 
@@ -165,9 +161,8 @@ class Errand:
     def _carry(self, task: Task) -> Task | None:
         """Wait for one task; return None when the file is written, or the task that is sent in its place."""
         carrier = coordinator.Carrier(task["task_id"], self.chosen)
-        fds = (*self.screen.fds, self.signals.fd)
         try:
-            view = coordinator.await_end(carrier, Deadline(self.chosen.timeout_s), self._show, fds=fds)
+            view = coordinator.await_end(carrier, Deadline(self.chosen.timeout_s), self._show, fds=self.screen.fds)
             while view is not None and view.task["status"] is Step.INTERRUPTED:
                 choice = self.screen.choose_interrupted(view)
                 if choice == "again":
@@ -175,7 +170,7 @@ class Errand:
                 if choice != "wait":
                     raise asking.failure(view.task)
                 carrier.wait_on()
-                view = coordinator.await_end(carrier, Deadline(None), self._show, fds=fds)
+                view = coordinator.await_end(carrier, Deadline(None), self._show, fds=self.screen.fds)
             if self.signals.number:
                 coordinator.leave(carrier, left=True)
                 self.signals.refuse()

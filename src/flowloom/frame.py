@@ -58,8 +58,8 @@ def task_ids(prompt: str) -> list[str]:
 
 def comparable(text: str) -> str:
     """Return `text` without what may change on the way: tags around pastes, white space, invisible characters."""
-    visible = re.sub(INVISIBLE, "", re.sub(PASTE_TAG, " ", normalise(text)))
-    return re.sub(r"\s+", " ", visible).strip()
+    visible = re.sub(INVISIBLE, "", normalise(text))
+    return re.sub(r"\s+", " ", re.sub(PASTE_TAG, " ", visible)).strip()
 
 
 def received(prompt: str, first: str, task_id: str, sent: str) -> str:

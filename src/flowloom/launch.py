@@ -10,7 +10,7 @@ import sys
 import uuid
 
 from flowloom import files, paths, procs, providers, roles, status
-from flowloom.clock import wall_s
+from flowloom.clock import steady_s, wall_s
 from flowloom.errors import AgentFailed, FlowLoomError, UsageError
 from flowloom.records import empty_status
 from flowloom.states import Event, State
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 # An agent that died this often within DEATHS_WITHIN_S is not started again by itself.
 DEATHS_LIMIT = 3
 DEATHS_WITHIN_S = 120.0
+SCRIPT = "launch"
 # What tmux and the window itself set.
 WINDOW_OWN = {"TERM", "TMUX", "TMUX_PANE", "PWD", "OLDPWD", "SHLVL", "_", "COLUMNS", "LINES"}
 # Kept beside the agent: they say where its program keeps what it says of itself.
@@ -37,9 +38,10 @@ HOOK_STUB = """#!/bin/sh
 # Leads an agent's hook events to where FlowLoom is installed now. Written by FlowLoom.
 hook={hook}
 [ -x "$hook" ] && exec "$hook" "$@"
+[ -d "$FLOWLOOM_AGENT_DIR" ] || exit 0
 umask 077
-mkdir -p "$FLOWLOOM_AGENT_DIR/spool" && cat >"$FLOWLOOM_AGENT_DIR/spool/late-$$" &&
-    mv "$FLOWLOOM_AGENT_DIR/spool/late-$$" "$FLOWLOOM_AGENT_DIR/spool/late-$$.json"
+kept=$FLOWLOOM_AGENT_DIR/spool/late-$(date +%s)-$$
+{{ mkdir -p "$FLOWLOOM_AGENT_DIR/spool" && cat >"$kept" && mv "$kept" "$kept.json"; }} 2>/dev/null
 exit 0
 """
 
@@ -134,7 +136,13 @@ def spawn(agent: Agent, settings: Settings) -> None:
         resume = bool(now["session_id"] and now["conversation"])
         launch = _launch(agent, settings, provider, spec, now["session_id"] if resume else None)
         tmux = Tmux(settings.tmux_socket)
+        opening = f"{agent.directory}/opening"
+        if os.path.exists(opening):
+            _close_lost(agent, tmux, now)
         script = _script(agent, settings, tmux, provider, launch, spec)
+        files.write(opening, b"", durable=False)
+        # What is heard from now on is the new program's; and this clock began anew if the machine did.
+        seen_ns = int(steady_s() * 1e9)
         window_id, pane_id = _window(agent, settings, tmux, now, str(spec["dir"]), ["sh", script])
         look = tmux.look(pane_id)
         facts: dict[str, Any] = {
@@ -147,10 +155,20 @@ def spawn(agent: Agent, settings: Settings) -> None:
             "up": False,
             "turn": None,
             "foreign": [],
+            "seen_ns": seen_ns,
             "release": release(provider, launch["binary"]),
         }
         why = "started again, with its conversation" if resume else "started"
         status.apply(agent.directory, now, Event.SPAWN, why=why, source="spawn", **facts)
+        os.unlink(opening)
+
+
+def _close_lost(agent: Agent, tmux: Tmux, now: Status) -> None:
+    """Close the window of a start that was killed before it could note it; nobody has worked in it yet."""
+    for window_id, pane_id, pid in tmux.running(f"{agent.directory}/{SCRIPT}"):
+        if pane_id != now["pane_id"]:
+            tmux.close_window(window_id)
+            procs.await_end(pid, timeout_s=2.0)
 
 
 def _launch(
@@ -263,7 +281,7 @@ def _script(
     lines += [f"unset {name}" for name in stale if name.startswith(("ANTHROPIC_", "CLAUDE", "FLOWLOOM_"))]
     lines += [f"export {name}={shlex.quote(value)}" for name, value in wanted.items()]
     lines += [f"cd {shlex.quote(str(spec['dir']))} || exit 1", f"exec {shlex.join(provider.command(launch))}", ""]
-    path = f"{agent.directory}/launch"
+    path = f"{agent.directory}/{SCRIPT}"
     files.write(path, "\n".join(lines).encode("utf-8", "surrogateescape"), durable=False)
     return path
 

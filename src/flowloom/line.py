@@ -23,9 +23,10 @@ class Place:
         self.descriptor = descriptor
         self.name = name
 
-    def ahead(self) -> int:
-        """Return how many living places are before this one."""
-        return sum(1 for name in _names(self.agent_dir) if name < self.name and _alive(self.agent_dir, name))
+    def ahead(self) -> list[str]:
+        """Return the tasks whose living places are before this one, the first in line first."""
+        before = [name for name in _names(self.agent_dir) if name < self.name and _alive(self.agent_dir, name)]
+        return [name.split("-", 1)[1] for name in before]
 
     def leave(self) -> None:
         """Give the place up and wake those behind."""

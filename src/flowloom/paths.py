@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 
@@ -70,7 +69,7 @@ def project_slug(root: str) -> str:
     `agents/<slug>/project.json`.
     """
     base = re.sub(r"[^a-z0-9_-]+", "-", os.path.basename(root).lower()).strip("-")[:30] or "root"
-    for slug in (base, f"{base}-{hashlib.sha256(root.encode('utf-8', 'surrogateescape')).hexdigest()[:4]}"):
+    for slug in (base, f"{base}-{files.sha256(root.encode('utf-8', 'surrogateescape'))[:4]}"):
         path = f"{home()}/agents/{slug}/project.json"
         known = files.read_json(path)
         if known is None or known.get("root") == root:

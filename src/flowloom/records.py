@@ -173,7 +173,7 @@ def check(document: dict[str, Any], like: dict[str, Any], path: str) -> None:
         if key not in document:
             raise damaged(path, f"no {key!r}")
         value = document[key]
-        if example is None or value is None:
+        if example is None:
             continue
         kinds = (int, float) if isinstance(example, float) else (str,) if isinstance(example, str) else type(example)
         if not isinstance(value, kinds):

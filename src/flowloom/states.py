@@ -37,7 +37,7 @@ class Event(StrEnum):
     BOX = "box"  # its input box stands there, after it said that it is up
     DIALOG = "dialog"  # a question stands on its screen
     QUIET = "quiet"  # its session is idle although no hook said so: Esc, or a denied permission
-    RESUME = "resume"  # its session is busy although we held it blocked: a person answered
+    RESUME = "resume"  # its session is busy although we held it blocked or idle: a person answered, a Stop hook went on
     GONE = "gone"  # its process or window is gone
     GIVE_UP = "give_up"  # it died too often
 
@@ -54,7 +54,7 @@ TABLE: dict[tuple[State, Event], State] = {
     **{(s, E.ACCEPT): S.WORKING for s in (S.OFFLINE, S.STARTING, S.IDLE, S.WORKING, S.BLOCKED, S.PARKED)},
     **{(s, E.ASK): S.BLOCKED for s in (S.IDLE, S.WORKING, S.PARKED, S.BLOCKED)},
     (S.BLOCKED, E.SIGN): S.WORKING,
-    (S.BLOCKED, E.RESUME): S.WORKING,
+    **{(s, E.RESUME): S.WORKING for s in (S.IDLE, S.BLOCKED)},
     **{(s, E.STOP): S.IDLE for s in (S.STARTING, S.IDLE, S.WORKING, S.BLOCKED, S.PARKED)},
     **{(s, E.PARK): S.PARKED for s in (S.STARTING, S.IDLE, S.WORKING, S.BLOCKED, S.PARKED)},
     **{(s, E.FAIL): S.IDLE for s in (S.STARTING, S.IDLE, S.WORKING, S.BLOCKED, S.PARKED)},

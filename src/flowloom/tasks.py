@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 
 from flowloom import files, paths
-from flowloom.clock import wall_s
+from flowloom.clock import Deadline, wall_s
 from flowloom.errors import DamagedFile, NoSuchTask
 from flowloom.frame import arrives_exactly
 from flowloom.records import empty_task, task_from
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 # No letters that look like a digit.
 ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
+# A reply that is renewed is on disk before its marker, by as long as a disk takes to flush.
+RENEWAL_S = 2.0
 
 
 def open_task(agent_id: str, agent_dir: str, prompt: str, *, asker: str, asker_kind: str) -> Task:
@@ -36,7 +38,7 @@ def open_task(agent_id: str, agent_dir: str, prompt: str, *, asker: str, asker_k
             "asker": asker,
             "asker_kind": asker_kind,
             "created": round(wall_s(), 3),
-            "prompt_sha256": sha256(data),
+            "prompt_sha256": files.sha256(data),
             "prompt_bytes": len(data),
             "exact": arrives_exactly(prompt),
         }
@@ -57,13 +59,6 @@ def _new_folder() -> str:
                 continue
             return task_id
         length += 1
-
-
-def sha256(data: bytes) -> str:
-    """Return the hex digest of `data`."""
-    from hashlib import sha256 as digest  # noqa: PLC0415 - 3 ms, and most hook calls need no digest
-
-    return digest(data).hexdigest()
 
 
 def read(task_id: str) -> Task:
@@ -124,7 +119,7 @@ def complete(task: Task, message: str, why: str) -> None:
     """Write the reply, then its marker; the same message twice changes nothing."""
     folder = paths.task_dir(task["task_id"])
     data = message.encode("utf-8", "surrogatepass")
-    digest = sha256(data)
+    digest = files.sha256(data)
     marker = files.read(f"{folder}/.done")
     if task["status"] is Step.DONE and marker is not None and marker.decode().strip() == digest:
         return
@@ -153,15 +148,14 @@ def reply_of(task_id: str) -> bytes | None:
         DamagedFile: marker and reply do not belong together.
     """
     folder = paths.task_dir(task_id)
-    for _ in range(20):
+    deadline = Deadline(RENEWAL_S)
+    while not deadline.over():
         marker, reply = files.read(f"{folder}/.done"), files.read(f"{folder}/reply.md")
         if marker is None:
             return None
-        if reply is not None and sha256(reply) == marker.decode(errors="replace").strip():
+        if reply is not None and files.sha256(reply) == marker.decode(errors="replace").strip():
             return reply
-        # It is being renewed: the reply is replaced just before its marker.
-        if files.read(f"{folder}/.done") == marker and reply == files.read(f"{folder}/reply.md"):
-            os.sched_yield()
+        os.sched_yield()
     raise DamagedFile(f"{folder}/reply.md is not the reply that {folder}/.done was written for", hint="read it there")
 
 

@@ -7,31 +7,54 @@ import re
 import sys
 import termios
 
+from flowloom.clock import steady_s
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-# Keys that terminals send as CSI-u or xterm's modifyOtherKeys instead of a control character.
-CSI_U = r"\x1b\[(\d+);5u|\x1b\[27;5;(\d+)~"
+# An ESC with nothing behind it for this long is the key; a sequence that ends here is noise.
+ESC_S = 0.05
+# A person does not press more keys than this between two looks; a paste without brackets does.
+BURST = 4
+BURST_S = 0.1
+SEQUENCE = re.compile(
+    r"\x1b\[M(?s:...)"  # a mouse report of the oldest kind
+    r"|\x1b\[(?P<params>[0-?]*)[ -/]*(?P<final>[@-~])"
+    r"|\x1bO."
+    r"|\x1b[\]P_^][^\x07\x1b]*(?:\x07|\x1b\\)"  # what a terminal answers when it was asked about itself
+    r"|\x1b[^\x1b\[O\]P_^]"  # with Alt
+    r"|[^\x1b]"
+)
+CONTROL, RELEASED = 4, "3"
 
 
 class Terminal:
-    """The alternate screen of the terminal on stdin and stdout, with signals and echo off."""
+    """The alternate screen of the terminal on stdin and stdout, with signals and echo off.
+
+    No mode of the terminal is turned on or off but the cursor and that screen:
+    Claude Code has its own set before and after, and the two must not mix.
+    """
 
     def __init__(self) -> None:
         self.fd = sys.stdin.fileno()
+        self.keys = Keys()
         self._found: list[Any] = termios.tcgetattr(self.fd)
         self._drawn: list[str] = []
         self._open = False
+        self._parent = os.getppid()
+        self._foreground = self._in_front()
 
     def open(self) -> None:
-        """Take the terminal over: no signals, no echo, one key at a time, the alternate screen."""
+        """Take the terminal over: no signals, no echo, one key at a time, the alternate screen. Idempotent."""
+        if self._open:
+            return
         mode = termios.tcgetattr(self.fd)
         mode[3] &= ~(termios.ISIG | termios.ICANON | termios.ECHO)
         mode[0] &= ~(termios.IXON | termios.ICRNL)
         mode[6][termios.VMIN], mode[6][termios.VTIME] = 0, 0
         termios.tcsetattr(self.fd, termios.TCSANOW, mode)
-        self._write("\x1b[?1049h\x1b[?25l\x1b[?2004l\x1b[2J")
+        self._write("\x1b[?1049h\x1b[?25l\x1b[0m\x1b[2J")
         self._open = True
         self._drawn = []
 
@@ -40,20 +63,25 @@ class Terminal:
         if not self._open:
             return
         self._open = False
-        # An Enter typed while waiting must not submit the reply in Claude Code.
-        termios.tcflush(self.fd, termios.TCIFLUSH)
         self._write("\x1b[0m\x1b[?25h\x1b[?1049l")
-        termios.tcsetattr(self.fd, termios.TCSADRAIN, self._found)
+        # With the keys that came meanwhile: an Enter must not submit the reply in Claude Code.
+        try:
+            termios.tcsetattr(self.fd, termios.TCSAFLUSH, self._found)
+        except termios.error:
+            return  # the terminal is gone
 
     def draw(self, lines: list[str]) -> None:
         """Show these lines from the top, cut to the window; draws only when something changed."""
+        self.open()
         columns, rows = self.size()
         shown = [cut(line, columns) for line in lines[:rows]]
         key = [*shown, f"{columns}x{rows}"]
         if key == self._drawn:
             return
         self._drawn = key
-        self._write("\x1b[H" + "\r\n".join(f"{line}\x1b[0m\x1b[K" for line in shown) + "\x1b[J")
+        # Each line is erased before it is written: behind a full one an erase would take its last character.
+        below = "\r\n\x1b[J" if len(shown) < rows else ""
+        self._write("\x1b[H" + "\r\n".join(f"\x1b[2K{line}\x1b[0m" for line in shown) + below)
 
     def size(self) -> tuple[int, int]:
         """Return columns and rows; 80 by 24 where the terminal does not say."""
@@ -64,58 +92,153 @@ class Terminal:
         return found.columns or 80, found.lines or 24
 
     def read_keys(self) -> list[str]:
-        """Return the keys pressed since, without waiting: characters, `^C` for control keys, `esc`, `enter`.
-
-        Pastes, focus reports, mouse reports and unknown sequences are dropped.
-        An empty list also when the terminal is gone.
-        """
+        """Return the keys pressed since, without waiting; none also when the terminal is gone."""
         try:
             raw = os.read(self.fd, 65536)
-        except (BlockingIOError, OSError):
-            return []
-        text = raw.decode(errors="replace")
-        text = re.sub(r"\x1b\[200~.*?(\x1b\[201~|$)", "", text, flags=re.DOTALL)
-        text = re.sub(CSI_U, lambda found: chr(int(found.group(1) or found.group(2)) & 0x1F), text)
-        text = re.sub(r"\x1b\[M...|\x1b\[<[0-9;]*[mM]|\x1b\[[0-9;?]*[ -/]*[@-~]|\x1bO.|\x1b[^\x1b]", "", text)
-        return [key_name(character) for character in text]
+        except OSError:
+            raw = b""
+        return self.keys.feed(raw, steady_s())
+
+    def gone(self) -> bool:
+        """Tell whether the terminal is not ours any more: hung up, or whoever lent it to us has died."""
+        return os.getppid() != self._parent or (self._foreground and not self._in_front())
+
+    def _in_front(self) -> bool:
+        try:
+            return os.tcgetpgrp(self.fd) == os.getpgrp()
+        except OSError:
+            return False
 
     def _write(self, text: str) -> None:
-        data = text.encode()
+        data = text.encode(errors="replace")
         while data:
             try:
                 data = data[os.write(sys.stdout.fileno(), data) :]
             except BlockingIOError:
                 continue
             except OSError:
-                return  # the terminal is gone; SIGHUP says so too
+                return  # the terminal is gone
 
 
-def key_name(character: str) -> str:
-    """Return the name of one key."""
-    if character == "\x1b":
+class Keys:
+    """Turn a terminal's bytes into keys: characters, `^C` for control keys, `esc`, `enter`.
+
+    Pastes, focus and mouse reports, a terminal's answers and unknown sequences
+    are dropped, also where they come in pieces; so is text that comes faster
+    than a person presses keys, which is a paste without brackets.
+    """
+
+    def __init__(self) -> None:
+        self._held = ""
+        self._held_at_s = 0.0
+        self._pasting = False
+        self._burst_at_s = -BURST_S
+
+    @property
+    def held(self) -> bool:
+        """Tell whether a sequence has begun and not ended; feed again after ESC_S to know what it was."""
+        return bool(self._held)
+
+    def feed(self, raw: bytes, now_s: float) -> list[str]:
+        """Return the keys that these bytes complete; with none, an ESC held back long enough."""
+        if not raw:
+            if not self._held or now_s - self._held_at_s < ESC_S:
+                return []
+            held, self._held = self._held, ""
+            return ["esc"] if held == "\x1b" and not self._pasting else []
+        text, self._held = self._held + raw.decode(errors="replace"), ""
+        found = []
+        while text:
+            if self._pasting:
+                _, end, text = text.partition("\x1b[201~")
+                self._pasting = not end
+                continue
+            match = SEQUENCE.match(text)
+            if match is None and text.startswith("\x1b\x1b"):
+                found.append("esc")
+                text = text[1:]
+                continue
+            if match is None:
+                self._held, self._held_at_s = text, now_s
+                break
+            text = text[match.end() :]
+            if match.group(0) == "\x1b[200~":
+                self._pasting = True
+            else:
+                found.append(key(match))
+        pressed = [name for name in found if name]
+        if sum(len(name) == 1 for name in pressed) > BURST:
+            self._burst_at_s = now_s
+        return pressed if now_s - self._burst_at_s >= BURST_S else []
+
+
+def key(match: re.Match[str]) -> str:
+    """Return the name of one key, nothing for what is none."""
+    if not match.group("final"):
+        text = match.group(0)
+        return name_of(ord(text)) if len(text) == 1 else ""
+    params = [part.split(":") for part in match.group("params").split(";")]
+    if match.group("final") == "u" and params[0][0].isdigit():
+        code, modifiers = params[0][0], params[1] if len(params) > 1 else ["1"]
+    elif match.group("final") == "~" and params[0][0] == "27" and len(params) == 3:
+        code, modifiers = params[2][0], params[1]
+    else:
+        return ""
+    if modifiers[1:] == [RELEASED] or not code.isdigit() or int(code) > 0x10FFFF:
+        return ""
+    pressed = int(modifiers[0] or 1) - 1 if modifiers[0].isdigit() else 0
+    return name_of(int(code) & 0x1F if pressed & CONTROL and int(code) > 32 else int(code))
+
+
+def name_of(code: int) -> str:
+    """Return the name of the key that sends one character."""
+    if code == 27:
         return "esc"
-    if character in "\r\n":
+    if code in (10, 13):
         return "enter"
-    return f"^{chr(ord(character) + 64)}" if character < " " else character
+    if code < 32:
+        return f"^{chr(code + 64)}"
+    return chr(code) if code != 0xFFFD and not 0xD800 <= code < 0xE000 else ""
 
 
 def cut(line: str, columns: int) -> str:
-    """Return a line that fits, counting no escape sequences; wide characters count as two."""
-    width, kept = 0, []
+    """Return a line that fits, without control characters; colours take no room, wide characters two columns."""
+    used, kept = 0, []
     for part in re.split(r"(\x1b\[[0-9;]*m)", line):
         if part.startswith("\x1b["):
             kept.append(part)
             continue
         for character in part:
-            wide = 2 if character >= "\u1100" and _is_wide(character) else 1
-            if width + wide > columns:
+            wide = width(character)
+            if used + wide > columns:
                 return "".join(kept)
-            width += wide
-            kept.append(character)
+            if character.isprintable() or wide == 2:
+                used += wide
+                kept.append(character)
     return "".join(kept)
 
 
-def _is_wide(character: str) -> bool:
-    from unicodedata import east_asian_width  # noqa: PLC0415 - a table of 1 MB, for few lines
+def width(character: str) -> int:
+    """Return how many columns a character takes."""
+    if character < "\u0300":
+        return 1
+    from unicodedata import combining, east_asian_width  # noqa: PLC0415 - a table of 1 MB, for few lines
 
-    return east_asian_width(character) in "WF"
+    return 0 if combining(character) else 1 + (east_asian_width(character) in "WF")
+
+
+def wrap(text: str, columns: int) -> list[str]:
+    """Break a text without colours into lines that fit, at spaces where there are any."""
+    lines = [""]
+    for word in "".join(character if character.isprintable() else " " for character in text).split():
+        joined = f"{lines[-1]} {word}" if lines[-1] else word
+        if cut(joined, columns) == joined:
+            lines[-1] = joined
+            continue
+        if lines[-1]:
+            lines.append("")
+        while (head := cut(word, max(2, columns))) and len(head) < len(word):
+            lines[-1], word = head, word[len(head) :]
+            lines.append("")
+        lines[-1] = word
+    return lines

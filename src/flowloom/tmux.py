@@ -243,6 +243,18 @@ class Tmux:
             raise
         return [window for window in map(Window, lines) if window.agent_id]
 
+    def running(self, script: str) -> list[tuple[str, str, int]]:
+        """Return window, pane and process of every living pane that was opened with this script."""
+        fmt = "#{pane_dead}|#{window_id}|#{pane_id}|#{pane_pid}|#{pane_start_command}"
+        try:
+            lines = self.run("list-panes", "-a", "-F", fmt).splitlines()
+        except TmuxFailed as error:
+            if gone(error):
+                return []
+            raise
+        split = [line.split("|", 4) for line in lines]
+        return [(line[1], line[2], int(line[3])) for line in split if line[0] == "0" and script in line[4]]
+
     def window_names(self, session: str) -> list[str]:
         """Return the names of all windows of a session, ours or not; empty when there is no session."""
         if not self.has_session(session):

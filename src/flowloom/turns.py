@@ -277,6 +277,8 @@ def _fail(agent_dir: str, now: Status, report: Report) -> None:
 def _end(agent_dir: str, now: Status, report: Report) -> None:
     if _late(now, report) or report.get("reason") in ("clear", "resume"):
         return  # a SessionStart follows at once
+    if report.get("session_id") and now["session_id"] and report["session_id"] != now["session_id"]:
+        return  # of a former session, in a window that is closed by now
     reason = report.get("reason") or "no reason given"
     leave(agent_dir, now, Event.END, f"its session ended ({reason})")
 

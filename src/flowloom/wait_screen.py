@@ -6,43 +6,65 @@ Without a terminal there is no screen, and every question has its safe answer.
 from __future__ import annotations
 
 import os
+import re
 import select
+import signal
 import subprocess
+import sys
 
-from flowloom import tmux
+from flowloom import tasks, tmux
 from flowloom.clock import steady_s, wall_s
 from flowloom.states import State, Step
-from flowloom.terminal import Terminal
+from flowloom.terminal import ESC_S, Terminal, cut, width, wrap
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from flowloom.coordinator import View
-    from flowloom.errors import FlowLoomError
     from flowloom.records import Task
 
 BOLD, DIM, YELLOW, RESET = "\x1b[1m", "\x1b[2m", "\x1b[33m", "\x1b[0m"
 # How long a bad end stays on the screen when nobody presses a key.
 TELL_S = 20.0
+# A second Ctrl-C counts as an answer only when the question can have been seen.
+SEEN_S = 0.3
+# The clock on it ticks; a client that was detached is noticed.
+TICK_S, ATTACHED_TICK_S = 1.0, 0.1
+# What the agent's window shows is worth its rows only where there are this many.
+TAIL_FROM_ROWS = 16
+UNFINISHED = {
+    Step.CREATED: "waits in line",
+    Step.TYPED: "was being handed over",
+    Step.PASTED: "was being handed over",
+    Step.ACCEPTED: "is being worked on",
+    Step.PARKED: "waits for its background work",
+    Step.UNKNOWN: "was typed, and never confirmed",
+}
+# On a wide terminal a line is no longer than an eye can follow.
+WIDEST = 110
 
 
-def open_screen(agent_id: str, hangup_fd: int) -> WaitScreen:
+def open_screen(hangup_fd: int) -> WaitScreen:
     """Return a screen on the terminal at stdin and stdout, or one that shows nothing where there is none.
 
-    A question on it is given up when `hangup_fd` can be read.
+    Nothing is drawn yet. A question on it is given up when `hangup_fd` can be read.
     """
     if os.isatty(0) and os.isatty(1):
-        return OnTerminal(agent_id, hangup_fd)
-    return WaitScreen(agent_id)
+        return OnTerminal(hangup_fd)
+    return WaitScreen(hangup_fd)
 
 
 class WaitScreen:
-    """No terminal: nothing is shown and nothing can be pressed."""
+    """No terminal: nothing is shown and nothing can be pressed.
 
-    fds: tuple[int, ...] = ()
+    `fds` are what to wait for besides the task: `show` is due when one can be
+    read. The list changes in place.
+    """
 
-    def __init__(self, agent_id: str) -> None:
-        self.agent_id = agent_id
+    def __init__(self, hangup_fd: int) -> None:
+        self.agent_id = ""
         self.chosen = ""
+        self.hangup_fd = hangup_fd
+        self.fds = [hangup_fd]
 
     def show(self, view: View) -> bool:
         """Show what there is to see; False when the person does not want to wait on (then `chosen` says what)."""
@@ -56,8 +78,9 @@ class WaitScreen:
         """Ask what to do after an interruption: wait, again, give up."""
         return "give up"
 
-    def tell(self, error: FlowLoomError) -> None:
-        """Show a bad end until it was read."""
+    def tell(self, text: str) -> None:
+        """Say a bad end; block until it was read."""
+        sys.stderr.write(text)
 
     def close(self) -> None:
         """Give the terminal back."""
@@ -66,38 +89,44 @@ class WaitScreen:
 class OnTerminal(WaitScreen):
     """The wait on a terminal."""
 
-    fds = (0,)
-
-    def __init__(self, agent_id: str, hangup_fd: int) -> None:
-        super().__init__(agent_id)
-        self.hangup_fd = hangup_fd
+    def __init__(self, hangup_fd: int) -> None:
+        super().__init__(hangup_fd)
+        self.fds = [0, hangup_fd]
         self.started_s = steady_s()
-        self.asking = False
+        self.asking_since_s: float | None = None
         self.note = ""
-        self.view: View | None = None
+        self.question = ""
+        self.client: subprocess.Popen[bytes] | None = None
         self.terminal = Terminal()
-        self.terminal.open()
 
     def show(self, view: View) -> bool:
-        """Draw the wait and take its keys."""
-        self.view = view
-        view.again_s = min(view.again_s, 1.0)  # the clock on it ticks
+        """Draw the wait and take its keys; while a tmux client has the terminal, only look whether it still has."""
+        if self.client is not None and not self._detached(view):
+            return True
+        if self.terminal.gone():
+            # Nobody would ever press a key here: the same end as that of the terminal itself.
+            os.kill(os.getpid(), signal.SIGHUP)
+            return False
+        self.terminal.open()
         for key in self.terminal.read_keys():
             if not self._press(key, view):
                 return False
-        self.terminal.draw(self._lines(view))
+        if self.client is None:
+            self.terminal.draw(self._lines(view))
+            view.again_s = min(view.again_s, ESC_S if self.terminal.keys.held else TICK_S)
         return True
 
     def _press(self, key: str, view: View) -> bool:
         """Take one key; False when it ends the wait."""
-        if self.asking:
-            self.asking = False
-            if key in "si":
-                self.chosen = {"s": "stop", "i": "interrupt"}[key]
+        if self.asking_since_s is not None:
+            again = key == "^C" and steady_s() - self.asking_since_s >= SEEN_S
+            if key in ("s", "i") or again:
+                self.chosen = "interrupt" if key == "i" else "stop"
                 return False
-            return True
-        if key in ("^C", "esc", "c"):
-            self.asking = True
+            if key == "esc" or not key.startswith("^"):
+                self.asking_since_s = None
+        elif key in ("^C", "esc", "c"):
+            self.asking_since_s = steady_s()
         elif key == "l":
             self.chosen = "leave"
             return False
@@ -107,6 +136,8 @@ class OnTerminal(WaitScreen):
         elif key == "a":
             self._attach(view)
         return True
+
+    # The agent's own window.
 
     def _attach(self, view: View) -> None:
         """Show the agent's window: a client on this terminal, or this client switched over."""
@@ -119,103 +150,212 @@ class OnTerminal(WaitScreen):
         if not session:
             self.note = "its window is gone"
             return
-        inside = os.environ.get("TMUX")
-        command = port.attach_command(session, now["window_id"], inside)
+        command = port.attach_command(session, now["window_id"], os.environ.get("TMUX"))
+        if "switch-client" in command:
+            self._switch(command, session)
+            return
         self.terminal.close()
-        try:
-            done = subprocess.run(command, env=tmux.outside(), stderr=subprocess.PIPE, check=False, text=True)
-        finally:
-            self.terminal.open()
-        switched = "switch-client" in command
-        self.note = done.stderr.strip() or ("come back with: prefix L" if switched else "")
+        # The message goes to the client's status line: how to come back must stand where the person looks.
+        hint = [";", "display-message", "-d", "5000", "FlowLoom: back to your prompt with #{prefix} d"]
+        self.client = subprocess.Popen([*command, *hint], env=tmux.outside(), stderr=subprocess.PIPE)
+        self.fds.remove(0)
+        view.again_s = ATTACHED_TICK_S
+
+    def _switch(self, command: list[str], session: str) -> None:
+        """Switch the client that shows us over to the agent's window."""
+        ours = subprocess.run(
+            [*command[:3], "display-message", "-p", "-t", os.environ.get("TMUX_PANE", ""), "#{session_name}|#{prefix}"],
+            capture_output=True,
+            check=False,
+        )
+        here, _, prefix = ours.stdout.decode(errors="replace").strip().partition("|")
+        back = f"{prefix or 'prefix'} {'l' if here == session else 'L'}"
+        hint = [";", "display-message", "-d", "5000", f"FlowLoom: back to your prompt with {back}"]
+        # With TMUX and TMUX_PANE in its environment, tmux takes the client that looks at our pane.
+        done = subprocess.run([*command, *hint], stderr=subprocess.PIPE, check=False)
+        said = done.stderr.decode(errors="replace").strip()
+        self.note = said or f"its window was shown; come back with {back}"
+
+    def _detached(self, view: View) -> bool:
+        """Tell whether the client has given the terminal back; wait for it when the task has ended."""
+        assert self.client is not None
+        if not view.ended and self.client.poll() is None:
+            view.again_s = min(view.again_s, ATTACHED_TICK_S)
+            return False
+        _, said = self.client.communicate()
+        self.note = said.decode(errors="replace").strip()
+        self.client = None
+        self.fds.insert(0, 0)
+        return True
+
+    # What is drawn.
+
+    def _size(self) -> tuple[int, int]:
+        columns, rows = self.terminal.size()
+        return min(columns, WIDEST), rows
 
     def _lines(self, view: View) -> list[str]:
-        now, task = view.agent, view.task
-        waited_s = int(steady_s() - self.started_s)
-        status = now["status"] if now else State.OFFLINE
-        age_s = int(wall_s() - now["since"]) if now and now["since"] else 0
-        source = f" ({now['source']}, {age(age_s)} ago)" if now else ""
-        lines = [
-            f"{BOLD}FlowLoom{RESET}  {self.agent_id}  {DIM}task {task['task_id']}{RESET}",
-            "",
-            f"  {status:<9} {DIM}{now['why'] if now else ''}{source}{RESET}",
-            f"  {phase(view):<9} {DIM}{age(waited_s)} waited{RESET}",
-        ]
-        if view.question and status is State.BLOCKED:
+        columns, rows = self._size()
+        head = [self._title(view.task, columns), "", *self._state(view, columns)]
+        keys = self._keys(view, columns)
+        room = rows - len(keys) - 1
+        tail = tail_of(view.screen, columns, min(room - len(head) - 2, 12)) if rows >= TAIL_FROM_ROWS else []
+        return [*head[:room], *tail, *([""] if len(head) < room + 1 else []), *keys]
+
+    def _title(self, task: Task, columns: int) -> str:
+        if not self.question:
+            self.question = " ".join(tasks.prompt_of(task)[:400].split())
+        waited = age(int(steady_s() - self.started_s))
+        left = f"{self.agent_id} · task {task['task_id']}"
+        gap = columns - 13 - len(left) - len(waited)
+        if gap < 1:
+            return f" {BOLD}{self.agent_id}{RESET}  {waited}"
+        return f" {BOLD}FlowLoom{RESET}  {left}{' ' * gap}{waited}"
+
+    def _state(self, view: View, columns: int) -> list[str]:
+        """Return what is going on, the question that somebody must answer, and what else is to be said."""
+        now, room = view.agent, max(10, columns - 4)
+        lines = [f"  {DIM}{shorten(self.question, room)}{RESET}", "", f"  {BOLD}{doing(view)}{RESET}"]
+        if now:
+            since = f" for {age(int(wall_s() - now['since']))}" if now["since"] else ""
+            # What it is blocked on stands below, in full.
+            why = "" if now["status"] is State.BLOCKED else f" · {now['why']}"
+            said = wrap(f"{now['status']}{since}{why} ({now['source']})", room)
+            lines += [f"  {DIM}{line}{RESET}" for line in said[:2]]
+        if view.question and now and now["status"] is State.BLOCKED:
             how = view.question["how"] or "press a and answer in its window"
-            lines += ["", f"  {YELLOW}{view.question['kind']}: {view.question['text']}{RESET}", f"  {how}"]
-        if view.says or self.note:
-            lines += ["", *(f"  {YELLOW}{text}{RESET}" for text in (view.says, self.note) if text)]
-        keys = "a attach   l leave it running   c cancel"
-        if task["status"] is Step.PARKED:
-            keys = "p take the message so far   " + keys
-        if self.asking:
-            keys = f"{BOLD}Stop?{RESET}  s stop waiting (it goes on)   i interrupt the agent too   other keys: wait on"
-        return [*lines, "", f"  {keys}"]
+            asked = wrap(f"{view.question['kind']}: {view.question['text']}", room)[:6]
+            lines += ["", *(f"  {YELLOW}{line}{RESET}" for line in asked), *(f"  {line}" for line in wrap(how, room))]
+        for text in (view.says, self.note):
+            if text:
+                lines += ["", *(f"  {YELLOW}{line}{RESET}" for line in wrap(text, room))]
+        return lines
+
+    def _keys(self, view: View, columns: int) -> list[str]:
+        keys = [("a", "look into its window"), ("l", "leave it running"), ("c", "cancel")]
+        if view.task["status"] is Step.PARKED:
+            keys.insert(0, ("p", "take the message so far"))
+        if self.asking_since_s is None:
+            return choices("", keys, columns)
+        name = self.agent_id.partition("@")[0]
+        keys = [("s", "stop waiting, it goes on"), ("i", f"interrupt {name} too"), ("esc", "wait on")]
+        return choices("Cancel?", keys, columns)
+
+    # Questions.
 
     def choose_former(self, task: Task) -> str:
         """Ask what to do with the former task."""
         ended = task["status"] is Step.DONE
-        said = "has a reply that you have not read" if ended else f"is not finished ({task['status']})"
-        first = "r take that reply" if ended else "r wait for it again"
-        lines = [
-            f"{BOLD}FlowLoom{RESET}  {self.agent_id}",
-            "",
-            f"  You sent the same text {age(int(wall_s() - task['created']))} ago: task {task['task_id']} {said}.",
-            "",
-            f"  {first}   n send it anew   esc back to the draft",
-        ]
-        keys = {"r": "rejoin", "enter": "rejoin", "n": "new", "esc": "back", "^C": "back"}
-        return self._choose(lines, keys, None) or "back"
+        said = "has a reply that you have not read" if ended else UNFINISHED.get(task["status"], f"is {task['status']}")
+        text = f"You sent the same text {age(int(wall_s() - task['created']))} ago. Task {task['task_id']} {said}."
+        keys = [("r", "take that reply" if ended else "wait for it"), ("n", "send it anew"), ("esc", "back")]
+        meant = {"r": "rejoin", "enter": "rejoin", "n": "new", "esc": "back", "^C": "back"}
+        return self._choose("", text, keys, meant, None) or "back"
 
     def choose_interrupted(self, view: View) -> str:
         """Ask what to do after an interruption."""
-        lines = [
-            f"{BOLD}FlowLoom{RESET}  {self.agent_id}  {DIM}task {view.task['task_id']}{RESET}",
-            "",
-            f"  {YELLOW}{view.task['error']}{RESET}",
-            "",
-            "  w wait on (what it says next is the reply)   s send it again   g give up, back to the draft",
-        ]
-        keys = {"w": "wait", "s": "again", "g": "give up", "esc": "give up", "^C": "give up"}
-        return self._choose(lines, keys, None) or "give up"
+        text = f"Task {view.task['task_id']}: {view.task['error']}."
+        keys = [("w", "wait on, what it says next is the reply"), ("s", "send it again"), ("g", "give up")]
+        meant = {"w": "wait", "s": "again", "g": "give up", "esc": "give up", "^C": "give up"}
+        return self._choose(YELLOW, text, keys, meant, None) or "give up"
 
-    def _choose(self, lines: list[str], keys: dict[str, str], limit_s: float | None) -> str | None:
-        """Show lines until one of the keys is pressed; None when the time is over or the terminal is gone."""
+    def tell(self, text: str) -> None:
+        """Show a bad end until a key is pressed, at most TELL_S; what the person chose is no news."""
+        if self.chosen:
+            return
+        said = text.strip().removeprefix("flowloom: ")
+        self._choose(YELLOW, f"{said}.\nYour draft is as it was.", [("any key", "back")], {"any": "back"}, TELL_S)
+
+    def _choose(
+        self, colour: str, text: str, keys: list[tuple[str, str]], meant: dict[str, str], limit_s: float | None
+    ) -> str | None:
+        """Ask until one of the keys is pressed; None when the time is over or the terminal is gone."""
         end_s = None if limit_s is None else steady_s() + limit_s
-        while True:
-            self.terminal.draw(lines)
-            left_s = 1.0 if end_s is None else min(1.0, end_s - steady_s())
+        # A key that was meant for the wait must not answer a question that nobody has seen.
+        self.terminal.open()
+        self.terminal.read_keys()
+        while not self.terminal.gone():
+            columns, rows = self._size()
+            said = [line for part in text.split("\n") for line in ["", *wrap(part, max(10, columns - 4))]]
+            below = choices("", keys, columns)
+            lines = [f" {BOLD}FlowLoom{RESET}  {self.agent_id}", *(f"  {colour}{line}{RESET}" for line in said)]
+            self.terminal.draw([*lines[: rows - len(below) - 1], "", *below])
+            left_s = TICK_S if end_s is None else min(TICK_S, end_s - steady_s())
             if left_s <= 0:
                 return None
+            if self.terminal.keys.held:
+                left_s = ESC_S
             ready, _, _ = select.select([0, self.hangup_fd], [], [], left_s)
             if self.hangup_fd in ready:
                 return None
-            pressed = self.terminal.read_keys()
-            if ready and not pressed and not os.isatty(0):
-                return None
-            for key in pressed:
-                if key in keys or "any" in keys:
-                    return keys.get(key) or keys["any"]
-
-    def tell(self, error: FlowLoomError) -> None:
-        """Show a bad end until a key is pressed, at most TELL_S."""
-        if self.chosen:
-            return  # the person knows: it was their choice
-        lines = [f"{BOLD}FlowLoom{RESET}  {self.agent_id}", "", f"  {YELLOW}{error}{RESET}", f"  {error.hint}"]
-        lines += ["", "  Your draft is as it was.", "", f"  {DIM}any key: back{RESET}"]
-        self._choose(lines, {"any": "back"}, TELL_S)
+            for key in self.terminal.read_keys():
+                if key in meant or "any" in meant:
+                    return meant.get(key) or meant["any"]
+        return None
 
     def close(self) -> None:
         """Give the terminal back as it was found."""
+        if self.client is not None:
+            # Whoever looks at the agent is taken back: this terminal is not ours to hold any longer.
+            self.client.terminate()
+            self.client.communicate()
+            self.client = None
         self.terminal.close()
 
 
-def phase(view: View) -> str:
-    """Return where the task is, in few words."""
-    if view.phase == "in line":
-        return f"in line, {view.ahead} before it"
-    return view.phase
+def doing(view: View) -> str:
+    """Return in a sentence where the task is."""
+    name = view.agent["name"] if view.agent else "the agent"
+    return {
+        "in line": f"in line, {view.ahead} before it",
+        "starting": f"{name} is starting",
+        "delivering": f"handing it over to {name}",
+        "working": f"{name} works on it",
+        "blocked": f"{name} waits for you",
+        "parked": f"{name} waits for its background work",
+        "settling": f"{name} is about to end",
+        "with a person": f"{name} is with a person",
+    }.get(view.phase, view.phase)
+
+
+def tail_of(screen: str, columns: int, limit: int) -> list[str]:
+    """Return the last lines above an agent's input box, dim, under a rule; nothing where there is no room."""
+    if not screen.strip() or limit < 3:
+        return []
+    lines = [re.sub(r"\x1b(\[[0-?]*[ -/]*[@-~]|[^\[])", "", line).rstrip() for line in screen.split("\n")]
+    rules = [number for number, line in enumerate(lines) if re.match("─{8}", line)]
+    if len(rules) > 1:
+        lines = lines[: rules[-2]]
+    while lines and not lines[-1]:
+        lines.pop()
+    said = [line for line in lines if line][-(limit - 2) :]
+    if not said:
+        return []
+    return [
+        "",
+        f"  {DIM}{'─' * (columns - 4)}{RESET}",
+        *(f"  {DIM}{shorten(line, columns - 4)}{RESET}" for line in said),
+    ]
+
+
+def shorten(line: str, columns: int) -> str:
+    """Return a line that fits, with an ellipsis where it was cut."""
+    fits = cut(line, columns)
+    return fits if fits == line else f"{cut(line, columns - 1)}…"
+
+
+def choices(question: str, keys: list[tuple[str, str]], columns: int) -> list[str]:
+    """Return the keys that can be pressed, in as many lines as they need."""
+    lines, used = ["  "], 2
+    words = [(question, "")] if question else []
+    for key, says in [*words, *keys]:
+        room = sum(map(width, f"{key} {says}")) + 3
+        if used + room - 3 > columns and used > 2:
+            lines.append("  ")
+            used = 2
+        lines[-1] += f"{BOLD}{key}{RESET} {says}   " if says else f"{YELLOW}{key}{RESET}   "
+        used += room
+    return lines
 
 
 def age(seconds: int) -> str:

@@ -22,7 +22,7 @@ MAX_LINES = 400
 # The library, and the one module (or package) of ours that imports it.
 PORTS = {"libtmux": "tmux", "psutil": "procs", "watchfiles": "watch", "typer": "cli"}
 # The faces, which turn whatever happened into one sentence for a person.
-FACES = {"__main__", "cli", "editor", "agent_event"}
+FACES = {"__main__", "cli", "editor", "agent_event", "bugs"}
 VAGUE = {"manager", "service", "handler", "helper", "util", "common", "misc", "data", "info"}
 SHELLS = {"#!/bin/sh": "sh", "#!/usr/bin/env bash": "bash"}
 

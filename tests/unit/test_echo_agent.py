@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import importlib.util
 import json
 import os
 import pty
@@ -21,13 +20,10 @@ from typing import Any
 import pyte
 import pytest
 
-PROGRAM = Path(__file__).parents[2] / "src/flowloom/echo_agent.py"
-SPEC = importlib.util.spec_from_file_location("echo_agent", PROGRAM)
-assert SPEC
-assert SPEC.loader
-echo_agent = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(echo_agent)
+from flowloom.echo_agent.answers import big, compose, unframe
+from flowloom.echo_agent.keys import Keys
 
+PROGRAM = Path(__file__).parents[2] / "src/flowloom/echo_agent/__main__.py"
 SESSION = "11111111-2222-4333-8444-555555555555"
 EVENTS = (
     "SessionStart",
@@ -39,6 +35,7 @@ EVENTS = (
     "SessionEnd",
 )
 LIMIT_S = 10.0
+LEAVE_LIMIT_S = 0.3
 
 
 class Terminal:
@@ -46,8 +43,8 @@ class Terminal:
 
     def __init__(self, folder: Path, *flags: str, hooks: dict[str, str] | None = None) -> None:
         self.events_file = folder / "events.jsonl"
-        # The payload is one line; `stamp` tells when its hook ran.
-        note = f"""{{ cat; date +' %s.%N'; }} >> '{self.events_file}'"""
+        # The payload is one line, then when its hook ran; written at once, for two hooks may run beside each other.
+        note = f"""line=$(cat; date +' %s.%N'); printf '%s\\n' "$line" >> '{self.events_file}'"""
         commands = dict.fromkeys(EVENTS, note) | {k: f"{note}; {v}" for k, v in (hooks or {}).items()}
         settings = folder / "settings.json"
         groups = {event: [{"hooks": [{"type": "command", "command": c}]}] for event, c in commands.items()}
@@ -204,7 +201,7 @@ def framed(body: str, task: str = "7k2m") -> str:
     ],
 )
 def test_the_frame_is_taken_off_and_nothing_else(prompt: str, body: str) -> None:
-    assert echo_agent.unframe(prompt) == body
+    assert unframe(prompt) == body
 
 
 @pytest.mark.parametrize(
@@ -222,19 +219,19 @@ def test_the_frame_is_taken_off_and_nothing_else(prompt: str, body: str) -> None
     ],
 )
 def test_an_answer_depends_on_the_body_and_on_what_was_told(body: str, before: list[str], answer: str) -> None:
-    assert echo_agent.compose(body, before) == answer
+    assert compose(body, before) == answer
 
 
 @pytest.mark.parametrize("size", [0, 1, 30, 64, 65, 1000, 100_000])
 def test_a_big_answer_has_its_size_and_a_last_line(size: int) -> None:
-    text = echo_agent.big(size)
+    text = big(size)
     assert len(text.encode()) == size
     assert f"\n[echo: the last line of {size} bytes]".endswith(text.rpartition("\n")[2])
 
 
 def test_keys_are_the_same_wherever_the_bytes_are_cut() -> None:
     data = "aß€😀\x1b[A\r\x1b[200~p\r\x1b[31m\x1b[201\x03~€\x1b[201~\x7fz".encode()
-    whole = echo_agent.Keys().feed(data)
+    whole = Keys().feed(data)
     assert whole == [
         ("text", "aß€😀"),
         ("key", "\x1b[A"),
@@ -253,9 +250,9 @@ def test_keys_are_the_same_wherever_the_bytes_are_cut() -> None:
         return out
 
     for first in range(len(data)):
-        keys = echo_agent.Keys()
+        keys = Keys()
         assert joined(keys.feed(data[:first]) + keys.feed(data[first:])) == whole
-    keys = echo_agent.Keys()
+    keys = Keys()
     assert joined([key for byte in data for key in keys.feed(bytes([byte]))]) == whole
 
 
@@ -377,7 +374,7 @@ def test_directives_shape_the_end(start: Start, body: str, events: list[str], me
 def test_a_big_answer_arrives_whole_and_is_cut_on_the_screen_only(start: Start) -> None:
     terminal = start()
     message = terminal.ask("echo: big 1000000")["last_assistant_message"]
-    assert message == echo_agent.big(1_000_000)
+    assert message == big(1_000_000)
     assert "[echo: the last line of 1000000 bytes]" in terminal.text()
 
 
@@ -415,6 +412,17 @@ def test_a_permission_dialog_is_answered_by_a_key(start: Start, key: str, events
     assert shown in terminal.text()
     assert terminal.heard()[3:] == events
     assert terminal.box() == ["❯"]
+
+
+def test_a_second_dialog_waits_for_an_answer_of_its_own(start: Start) -> None:
+    terminal = start()
+    terminal.type("echo: ask Bash one\x1b\recho: ask Bash two\r")
+    for number, detail in enumerate(("one", "two"), 1):
+        terminal.until(lambda: f"  Bash\n    {detail}\n" in terminal.text())  # noqa: B023
+        terminal.until(lambda: len(terminal.names("PermissionRequest")) == number)  # noqa: B023
+        assert terminal.status()["status"] == "waiting"
+        terminal.type("1")
+    terminal.until(lambda: terminal.names("Stop"))
 
 
 def test_esc_before_an_answer_is_silent_and_gives_the_prompt_back(start: Start) -> None:
@@ -549,6 +557,47 @@ def test_it_exits_by_keys(start: Start, keys: str, reason: str, code: int) -> No
     assert termios.tcgetattr(terminal.tty) == terminal.modes
     assert terminal.raw.rstrip().endswith(b"\x1b[?2004l")
     assert list(terminal.sessions.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("hooks", "before"),
+    [
+        ({}, ""),
+        ({}, "echo: work 60\r"),
+        ({}, "echo: background 60\r"),
+        ({"SessionEnd": "sleep 3"}, ""),
+        ({"SessionEnd": "sleep 3 & exit 0"}, ""),
+        ({"UserPromptSubmit": "sleep 3"}, "hello\r"),
+        ({"Stop": "sleep 3"}, "hello\r"),
+    ],
+)
+def test_it_leaves_at_once_when_asked_to(start: Start, hooks: dict[str, str], before: str) -> None:
+    terminal = start(hooks=hooks)
+    terminal.type(before)
+    terminal.until(lambda: not before or terminal.names("UserPromptSubmit"))
+    began = time.monotonic()
+    terminal.type("/exit\r")
+    assert terminal.exit_code() == 0
+    assert time.monotonic() - began < LEAVE_LIMIT_S
+    terminal.until(lambda: terminal.names("SessionEnd"))
+
+
+def test_a_slow_last_hook_runs_on_when_it_has_left(start: Start, tmp_path: Path) -> None:
+    terminal = start(hooks={"SessionEnd": f"sleep 0.5; touch '{tmp_path}/done'"})
+    terminal.type("/exit\r")
+    assert terminal.exit_code() == 0
+    assert not (tmp_path / "done").exists()
+    terminal.until((tmp_path / "done").exists)
+
+
+def test_an_enter_typed_before_the_box_is_up_counts(tmp_path: Path) -> None:
+    terminal = Terminal(tmp_path)
+    try:
+        terminal.type("/exit\r")
+        assert terminal.exit_code() == 0
+        terminal.until(lambda: sorted(terminal.heard()) == ["SessionEnd", "SessionStart"])
+    finally:
+        terminal.close()
 
 
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGHUP])

@@ -6,16 +6,16 @@ import signal
 import sys
 from typing import Annotated
 
-import click
 import typer
+from typer.exceptions import TyperException
 
 from flowloom import __version__, bugs
-from flowloom.errors import FlowLoomError
+from flowloom.errors import FlowLoomError, UsageError
 
 app = typer.Typer(
     name="flowloom",
     help="A staff of long-lived Claude Code agents in tmux: start them, ask them, watch them.",
-    no_args_is_help=True,
+    invoke_without_command=True,
     add_completion=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -31,11 +31,15 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def options(
-    version: Annotated[
+    context: typer.Context,
+    version: Annotated[  # noqa: ARG001 - its callback has read it
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Say the version.")
     ] = False,
 ) -> None:
     """Start long-lived Claude Code agents in tmux, ask them, watch them."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+        raise typer.Exit(2)
 
 
 def main() -> None:
@@ -54,13 +58,9 @@ def main() -> None:
 def _run() -> int:
     try:
         result = app(standalone_mode=False)
-    except click.exceptions.NoArgsIsHelpError as error:
-        typer.echo(error.format_message())
-        return 2
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
-    except (click.Abort, KeyboardInterrupt):
+    except TyperException as error:
+        raise UsageError(error.format_message(), hint="see: flowloom --help") from error
+    except (typer.Abort, KeyboardInterrupt):
         return 130
     return result if isinstance(result, int) else 0
 

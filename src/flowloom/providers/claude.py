@@ -36,8 +36,8 @@ STASH = ["C-s"]
 # 2.5 s, or one on an empty box, begins to leave the program.
 CLEAR = ["C-c"]
 
-# Variables by which a Claude Code tells its children who they are.
-_IDENTITY = re.compile(
+# By these a Claude Code tells its children who they are. No re.compile here: hook calls need no pattern, 1 ms each.
+_IDENTITY = (
     r"CLAUDECODE$|CLAUDE_(PID|EFFORT|ENV_FILE|PROJECT_DIR|PLUGIN_ROOT|PLUGIN_DATA|JOB_DIR)$"
     r"|CLAUDE_CODE_(ENTRYPOINT|SSE_PORT|EXECPATH|CHILD|PARENT|AGENT|TEAM|TASK_LIST|REMOTE|SESSION|BRIDGE"
     r"|CURRENT|CONTAINER_ID|HOST_|SIMPLE|PLAN_MODE|FORCE_FULL|IS_|TMUX|WORKER|ENVIRONMENT_|TAGS|INVOKED|RESUME)"
@@ -80,7 +80,7 @@ def environment(launch: Launch) -> dict[str, str]:
 
 def scrub(name: str) -> bool:
     """Tell whether a variable belongs to another Claude Code and would mislead this one."""
-    return bool(_IDENTITY.match(name))
+    return bool(re.match(_IDENTITY, name))
 
 
 def command(launch: Launch) -> list[str]:
@@ -209,9 +209,9 @@ _VIEWS = [
     (r"(?m)^\s*Rewind$", ["Escape"]),
     (r"(?i)\besc(/\w+)* to (cancel|clear|close|exit|go back|dismiss)", ["Escape"]),
 ]
-_LISTS = re.compile(r"(?m)^\s*Select model$")  # numbered, but it asks nothing of anybody
+_LISTS = r"(?m)^\s*Select model$"  # numbered, but it asks nothing of anybody
 # The colour of the box's sign while a turn runs. The words in the footer give way to other words.
-_RUNNING = re.compile(r"\x1b\[38;(5;246|2;153;153;153)m❯\xa0")
+_RUNNING = r"\x1b\[38;(5;246|2;153;153;153)m❯\xa0"
 
 
 def read_screen(screen: str) -> Screen:
@@ -246,7 +246,7 @@ def read_screen(screen: str) -> Screen:
         seen.update({"kind": "view", "keys": ["Escape"]})
     seen["busy"] = (
         "esc to interrupt" in below
-        or bool(_RUNNING.search(screen.split("\n")[top + 1]))
+        or bool(re.search(_RUNNING, screen.split("\n")[top + 1]))
         or bool(re.search(r"(?m)^\S .*…\s*\(.*\d+s\b", "\n".join(lines[max(0, top - 8) : top])))
     )
     # The fullscreen renderer has this note above the box.
@@ -268,12 +268,17 @@ def _box(lines: list[str]) -> tuple[int, int] | None:
 
 
 # An option that the cursor stands on; from 2.1.329 on, start-up dialogs have no numbers.
-_OPTION = re.compile(r"\s*[│┃]?\s*❯\s*(?:\d+\.\s+)?(?P<text>\S.*)")
+_OPTION = r"\s*[│┃]?\s*❯\s*(?:\d+\.\s+)?(?P<text>\S.*)"
 
 
 def _without_box(lines: list[str], seen: Screen) -> Screen:
-    option = next((number for number in range(len(lines) - 1, -1, -1) if _OPTION.match(lines[number])), None)
+    option = next((number for number in range(len(lines) - 1, -1, -1) if re.match(_OPTION, lines[number])), None)
     text = "\n".join(lines)
+    if "Enter to stay in auto mode" in text:
+        said = "Auto mode can't check actions in this session"
+        asked: Question = {"kind": "auto mode", "text": said, "how": "answer it in its window", "call": ""}
+        seen.update({"kind": "dialog", "question": asked})
+        return seen
     if option is not None:
         question = _dialog(lines, option)
         if question is not None:
@@ -304,7 +309,7 @@ def _dialog(lines: list[str], option: int) -> Question | None:
         ):
             line = next((line for line in said if re.search(words, line)), said[-1] if said else kind)
             return {"kind": kind, "text": line[:200], "how": how, "call": ""}
-    if not re.search(r"❯\s*\d+\.\s", lines[option]) or _LISTS.search("\n".join(region)):
+    if not re.search(r"❯\s*\d+\.\s", lines[option]) or re.search(_LISTS, "\n".join(region)):
         return None
     return {
         "kind": "question",
@@ -316,7 +321,7 @@ def _dialog(lines: list[str], option: int) -> Question | None:
 
 def _towards_yes(lines: list[str], option: int) -> list[str]:
     """Return the next key on the way to the option `Yes`: no release preselects what another does."""
-    found = _OPTION.match(lines[option])
+    found = re.match(_OPTION, lines[option])
     if found and found.group("text").startswith("Yes"):
         return ["Enter"]
     below = any(re.match(r"\s*(\d+\.\s+)?Yes", line) for line in lines[option + 1 :])

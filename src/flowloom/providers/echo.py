@@ -44,7 +44,7 @@ def environment(launch: Launch) -> dict[str, str]:
 
 
 def _program() -> str:
-    return os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "echo_agent.py")
+    return os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "echo_agent", "__main__.py")
 
 
 def command(launch: Launch) -> list[str]:

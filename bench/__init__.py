@@ -1,0 +1,1 @@
+"""The benches: `python -m bench`. What they measure and how to read them: docs/reference/bench.md."""

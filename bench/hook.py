@@ -1,0 +1,88 @@
+"""One hook call, the whole process, against a Python that does nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.support.world import AGENT_EVENT, World
+
+from bench.ground import Ground, echo_world
+from bench.measure import Row, alternate, compare, timed_ms
+from flowloom import asking, frame, status, tasks
+from flowloom.agents import Agent
+from flowloom.states import Step
+
+BARE = "bare python3 -I -S"
+
+
+def run(ground: Ground) -> list[Row]:
+    with echo_world() as world, _environment(world):
+        world.start()
+        agent = Agent(str(world.agent_dir()))
+        environment = {**os.environ, "FLOWLOOM_AGENT": agent.agent_id, "FLOWLOOM_AGENT_DIR": agent.directory}
+        settings = json.loads((world.agent_dir() / "settings.json").read_text())
+        whole = settings["hooks"]["Stop"][-1]["hooks"][0]["command"]
+
+        def call(payload: dict[str, object], *command: str) -> float:
+            path = world.folder / "payload.json"
+            path.write_text(json.dumps({"session_id": "s", "transcript_path": "", "cwd": "/", **payload}))
+            with path.open("rb") as stdin:
+                words = command or (str(AGENT_EVENT), "claude")
+                return timed_ms(lambda: subprocess.run(words, stdin=stdin, env=environment, check=True))
+
+        state = {"number": 0}
+
+        def accept() -> float:
+            # The task is opened and pasted as a coordinator does it, outside of the measured time.
+            state["number"] += 1
+            task = asking.ask(agent, f"what is the port? {state['number']}", asker="chief", asker_kind="chief")
+            with status.lock(agent.directory):
+                tasks.note_step(task, Step.TYPED, "bench")
+                tasks.note_step(task, Step.PASTED, "bench")
+            text = frame.first_line(task["task_id"], "chief") + frame.body(task["task_id"], tasks.prompt_of(task))
+            return call({"hook_event_name": "UserPromptSubmit", "prompt": text, "prompt_id": f"p{state['number']}"})
+
+        def tool() -> float:
+            return call({"hook_event_name": "PostToolUse", "tool_name": "Bash", "tool_input": {"command": "ls"}})
+
+        def stop(*command: str) -> float:
+            said = {"last_assistant_message": f"8080 {state['number']}", "prompt_id": f"p{state['number']}"}
+            return call({"hook_event_name": "Stop", **said}, *command)
+
+        def stop_by_settings() -> float:
+            accept()
+            return stop("sh", "-c", whole)
+
+        def bare() -> float:
+            return timed_ms(lambda: subprocess.run([sys.executable, "-I", "-S", "-c", "pass"], check=True))
+
+        found = alternate(ground.rounds(40), bare, accept, tool, stop, stop_by_settings)
+        done = [task["status"] for task in world.tasks()]
+        assert set(done) == {"done"}, f"a measured call did nothing: {done}"
+    names = ["UserPromptSubmit", "PostToolUse", "Stop", "Stop, as the agent's settings call it"]
+    rows = [Row("hook", BARE, "ms", found[0])]
+    rows += [
+        Row("hook", name, "ms", runs, against=BARE, bar={"over": 15.0} if "settings" not in name else {})
+        for name, runs in zip(names, found[1:], strict=True)
+    ]
+    return compare(rows)
+
+
+@contextmanager
+def _environment(world: World) -> Iterator[None]:
+    """Let the functions of ours that run in this process find the world."""
+    before, here = dict(os.environ), Path.cwd()
+    os.environ.update(world.environment)
+    os.chdir(world.project)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+        os.chdir(here)

@@ -1,0 +1,56 @@
+"""What must not be left when everything has ended: processes, locks, pipes, temporary files."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import psutil
+from tests.support.world import World
+
+
+def processes(world: World) -> list[str]:
+    """Return the command lines of this world's processes that do not belong to its tmux server."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get("FLOWLOOM_HOME") != str(world.state):
+                continue
+            family = [process, *process.parents()]
+            if process.status() != psutil.STATUS_ZOMBIE and not any("tmux" in one.name() for one in family):
+                found.append(" ".join(process.cmdline()))
+        except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
+            continue
+    return found
+
+
+def files(world: World) -> list[str]:
+    """Return the files of this world that only a running command or a crash can have left."""
+    left = [*world.state.rglob("*.tmp"), *world.state.glob("agents/*/*/wake/*"), *world.state.glob("agents/*/*/line/*")]
+    left += [*world.state.glob("agents/*/*/spool/*"), *world.state.glob("agents/*/*/launch")]
+    return sorted(str(path.relative_to(world.state)) for path in left)
+
+
+def check(world: World) -> None:
+    """Wait until nothing is left; fail with what is."""
+    world.until(lambda: not processes(world), f"no process is left: {processes(world)}", 10)
+    world.until(lambda: not files(world), f"no file is left: {files(world)}", 5)
+
+
+def kill_waiter(world: World, task_id: str) -> None:
+    """Kill (-9) the detached process that waits for a task, which must be there."""
+
+    def waiter() -> list[int]:
+        found = []
+        for process in psutil.process_iter():
+            try:
+                words = process.cmdline()
+            except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
+                continue
+            if "flowloom.waiter" in words and task_id in words:
+                found.append(process.pid)
+        return found
+
+    for pid in world.until(waiter, "a waiter"):
+        os.kill(pid, signal.SIGKILL)
+    world.until(lambda: not waiter())

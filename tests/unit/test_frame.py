@@ -1,0 +1,178 @@
+"""The frame around a prompt: what is taken out of it, and how it is known again."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from flowloom import frame
+
+TASK = "7k2m"
+FIRST = frame.first_line(TASK, "chief")
+
+
+@pytest.mark.parametrize(
+    ("text", "normal"),
+    [
+        ("plain", "plain"),
+        ("", ""),
+        ("a\tb", "a    b"),
+        ("a\r\nb", "a\nb"),
+        ("a\rb", "a\nb"),
+        ("a\n\r\nb", "a\n\nb"),
+        ("a\x1b[201~b", "a[201~b"),
+        ("a\x1bb", "ab"),
+        ("a\x00b", "ab"),
+        ("a\x07\x08\x0b\x0c\x7f\x85\x9bb", "ab"),
+        ("a\udc80b", "ab"),
+        ("a\u200b\ufeffb", "a\u200b\ufeffb"),
+        ("ä€😀", "ä€😀"),
+        ("/clear", "/clear"),
+        ("!rm", "!rm"),
+        ("end\\", "end\\"),
+    ],
+)
+def test_a_text_is_normalised_to_what_a_terminal_carries(text: str, normal: str) -> None:
+    assert frame.normalise(text) == normal
+    assert frame.normalise(normal) == normal
+
+
+@pytest.mark.parametrize(
+    ("text", "exactly"),
+    [
+        ("plain\ntext\n", True),
+        ("ä€😀", True),
+        ("a\tb", False),
+        ("a\r\nb", False),
+        ("\x1b", False),
+        ("a\u200bb", False),
+        ("a\xadb", False),
+        ("\udc80", False),
+    ],
+)
+def test_it_is_known_whether_a_text_arrives_character_for_character(text: str, exactly: bool) -> None:
+    assert frame.arrives_exactly(text) is exactly
+
+
+def test_the_first_line_is_one_line_and_names_the_exact_bytes_where_they_differ() -> None:
+    line = frame.first_line(TASK, "planning@site", prompt_path="/state/tasks/7k2m/prompt.md")
+    assert "\n" not in line
+    assert line.startswith("[flowloom task 7k2m from planning@site] ")
+    assert line.endswith("Its exact bytes are in /state/tasks/7k2m/prompt.md (read it if something looks cut).")
+    assert "exact" not in FIRST
+
+
+def test_the_body_ends_with_the_task_so_that_no_two_pastes_are_the_same() -> None:
+    assert frame.body(TASK, "a\tb\r\n") == "\na    b\n\n[end of task 7k2m]"
+
+
+def arrived(sent: str) -> str:
+    """What an agent is given, where nothing happens on the way."""
+    return FIRST + "\n" + frame.body(TASK, sent)
+
+
+def tagged(sent: str) -> str:
+    """The same, as measured on releases that mark a paste: in tags, without invisible characters."""
+    visible = re.sub(frame.INVISIBLE, "", frame.body(TASK, sent))
+    return f'{FIRST}\n\n<pasted_content id="571e">\n{visible}\n</pasted_content id="571e">\n'
+
+
+OWN_FRAME = f"before\n{FIRST}\n[end of task {TASK}]\nafter"
+OTHER_FRAME = "[flowloom task abcd from shell] Please do it.\nsay x\n[end of task abcd]"
+TAGS = 'quote <pasted_content id="571e">\nthis\n</pasted_content id="571e"> and <pasted_content>'
+TEXTS = [
+    "say hello",
+    "a\tb",
+    "one\r\ntwo\r\n",
+    "\x1b[201~",
+    "a\x00b",
+    "a\u200bb",
+    "end\\",
+    "/clear",
+    OWN_FRAME,
+    OTHER_FRAME,
+    TAGS,
+]
+
+
+@pytest.mark.parametrize("sent", TEXTS)
+def test_a_text_that_arrived_as_sent_is_whole(sent: str) -> None:
+    assert frame.received(arrived(sent), FIRST, TASK, sent) == "whole"
+    assert frame.received(tagged(sent), FIRST, TASK, sent) == "whole"
+
+
+@pytest.mark.parametrize("sent", TEXTS)
+@pytest.mark.parametrize(
+    ("before", "after"), [("a draft ", ""), ("", " a draft"), ("a draft\n", "\nanother"), ("abc[", "]def")]
+)
+def test_a_text_with_a_draft_around_it_is_altered(sent: str, before: str, after: str) -> None:
+    assert frame.received(before + arrived(sent) + after, FIRST, TASK, sent) == "altered"
+
+
+def test_a_text_with_something_typed_between_the_first_line_and_the_body_is_altered() -> None:
+    got = FIRST + "typed in between" + frame.body(TASK, "say hello")
+    assert frame.received(got, FIRST, TASK, "say hello") == "altered"
+
+
+@pytest.mark.parametrize(
+    "got",
+    [
+        FIRST,
+        arrived("say hello")[:-4],
+        frame.body(TASK, "say hello"),
+        f"{FIRST}\n\nsay\n[end of task {TASK}]",
+        arrived("say hello").replace(TASK, "abcd"),
+        "",
+        f"say hello\n[end of task {TASK}]\n{FIRST}",
+    ],
+)
+def test_a_text_of_which_a_part_is_missing_is_cut(got: str) -> None:
+    assert frame.received(got, FIRST, TASK, "say hello") == "cut"
+
+
+@given(st.text())
+@example("<pasted_\u200bcontent>")
+@example("<pasted<pasted_content>_content>")
+@example('</pasted_content id="x">')
+@example("\u2028")
+@example(OWN_FRAME)
+def test_any_text_comes_back_whole(sent: str) -> None:
+    assert frame.received(arrived(sent), FIRST, TASK, sent) == "whole"
+    assert frame.received(tagged(sent), FIRST, TASK, sent) == "whole"
+
+
+@given(st.text())
+def test_any_text_is_found_by_its_first_line(sent: str) -> None:
+    assert TASK in frame.task_ids(arrived(sent))
+
+
+@pytest.mark.parametrize(
+    ("prompt", "ids"),
+    [
+        (FIRST, ["7k2m"]),
+        (f"draft {FIRST}", ["7k2m"]),
+        (f"{OTHER_FRAME}\n{FIRST}", ["abcd", "7k2m"]),
+        ("[flowloom task 7k2m] x", []),
+        ("[flowloom task ../x from chief] x", []),
+        ("[flowloom task 7k2m from a\nb] x", []),
+        ("[end of task 7k2m]", []),
+    ],
+)
+def test_the_ids_of_all_first_lines_are_found_in_their_order(prompt: str, ids: list[str]) -> None:
+    assert frame.task_ids(prompt) == ids
+
+
+@pytest.mark.parametrize(
+    ("prompt", "line"),
+    [
+        ("what is\nthe port?\n", "Reply from planning (task 7k2m): what is the port?"),
+        ("x" * 60, "Reply from planning (task 7k2m): " + "x" * 60),
+        ("x" * 61, "Reply from planning (task 7k2m): " + "x" * 59 + "…"),
+        ("a\x1b[31mb", "Reply from planning (task 7k2m): a[31mb"),
+    ],
+)
+def test_the_heading_is_one_line_with_the_first_words(prompt: str, line: str) -> None:
+    assert frame.heading("planning", TASK, prompt) == line

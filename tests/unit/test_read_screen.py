@@ -1,0 +1,279 @@
+"""Every golden screen of the real Claude Code, and what must be read from it.
+
+What a paste or an Enter would harm must never be read as a free box: a screen is
+free only where `box` has neither draft nor turn.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flowloom import screens
+from flowloom.providers import claude, echo
+
+GOLDEN = Path(__file__).parent / "screens"
+OLD, NEW = ("2.1.197",), ("2.1.329",)
+BOTH = OLD + NEW
+
+
+def seen(kind: str, **more: Any) -> dict[str, Any]:
+    empty = {"busy": False, "draft": "", "ours": None, "question": None, "keys": [], "stashed": False, "whole": False}
+    return {"kind": kind, **empty, **more}
+
+
+def none() -> dict[str, Any]:
+    return seen("none")
+
+
+def box(draft: str = "", **more: Any) -> dict[str, Any]:
+    return seen("box", draft=draft, **more)
+
+
+def view(keys: list[str], draft: str = "") -> dict[str, Any]:
+    return seen("view", keys=keys, draft=draft)
+
+
+def dialog(
+    kind: str, text: str, *, how: str = "answer it in its window", keys: list[str] | None = None
+) -> dict[str, Any]:
+    return seen("dialog", question={"kind": kind, "text": text, "how": how, "call": ""}, keys=keys or [])
+
+
+def trust(key: str) -> dict[str, Any]:
+    asks = "Quick safety check: Is this a project you created or one you trust?"
+    more = " (Like your own code, a well-known open source"
+    return dialog("trust", asks + more, how="start it with --trust, or answer it in its window", keys=[key])
+
+
+TABLE = [
+    ("after-compact", BOTH, box()),
+    ("agents-left", BOTH, view([])),
+    ("box-after-ctrl-c", BOTH, box()),
+    ("box-background-task", BOTH, box()),
+    ("box-bash-mode", BOTH, box("!")),
+    ("box-draft", BOTH, box("my own draft")),
+    ("box-draft-200x50", BOTH, box("my own draft that is a bit longer, so that it has to wrap in the narrow window")),
+    ("box-draft-60x15", BOTH, box("my own draft that is a bit longer, so that it has to\nwrap in the narrow window")),
+    ("box-draft-multiline", BOTH, box("first line\nsecond line\nthird")),
+    ("box-draft-restored", BOTH, box("my own draft")),
+    ("box-empty", BOTH, box()),
+    ("box-empty-200x50", BOTH, box()),
+    ("box-empty-60x15", BOTH, box()),
+    ("box-empty-plan", BOTH, box()),
+    ("box-esc-once", BOTH, box("first line\nsecond line\nthird")),
+    ("box-our-task-collapsed", OLD, box("[Pasted text #1 +4 lines]", stashed=True)),
+    (
+        "box-our-task-collapsed",
+        NEW,
+        box("[flowloom task 63ni] x[Pasted text #1 +4 lines]", ours="63ni", stashed=True, whole=True),
+    ),
+    ("box-pasted-collapsed", BOTH, box("[Pasted text #2 +200 lines]")),
+    ("box-stashed", BOTH, box(stashed=True)),
+    ("box-vim-insert", BOTH, box()),
+    ("box-vim-normal", BOTH, box()),
+    ("box-vim-normal-draft", BOTH, box("abc def")),
+    ("ctrl-c-once", BOTH, box()),
+    ("dialog-bypass", BOTH, dialog("bypass warning", "WARNING: Claude Code running in Bypass Permissions mode")),
+    ("dialog-config", BOTH, view(["Escape"])),
+    ("dialog-external-imports", BOTH, dialog("external imports", "Allow external CLAUDE.md file imports?")),
+    ("dialog-help", BOTH, view(["Escape"])),
+    ("dialog-key", BOTH, dialog("API key", "Detected a custom API key in your environment")),
+    ("dialog-key-and-token", BOTH, dialog("API key", "Detected a custom API key in your environment")),
+    ("dialog-login", BOTH, dialog("login", "Select login method:", how="log in once in its window")),
+    ("dialog-mcp", BOTH, dialog("MCP server", "New MCP server found in this project: demo")),
+    ("dialog-model", BOTH, view(["Escape"])),
+    ("dialog-onboarding", BOTH, dialog("first start", "Let's get started.", how="do it once in its window")),
+    ("dialog-permission-bash", BOTH, dialog("permission", "Do you want to proceed?")),
+    ("dialog-permission-draft", BOTH, dialog("permission", "Do you want to proceed?")),
+    ("dialog-permission-write", BOTH, dialog("permission", "Do you want to create new2.txt?")),
+    ("dialog-permissions", BOTH, view(["Escape"])),
+    (
+        "dialog-plan",
+        BOTH,
+        dialog("plan", "Claude has written up a plan and is ready to execute. Would you like to proceed?"),
+    ),
+    ("dialog-question", BOTH, dialog("question", "Which colour?")),
+    ("dialog-resume", BOTH, view(["Escape"])),
+    ("dialog-resume-command", BOTH, view(["Escape"])),
+    ("dialog-tasks", BOTH, view(["Escape"])),
+    ("dialog-tasks-one", BOTH, view(["Escape"])),
+    ("dialog-trust", OLD, trust("Enter")),
+    ("dialog-trust", NEW, trust("Down")),
+    ("dialog-trust-hooks", OLD, trust("Enter")),
+    ("dialog-trust-hooks", NEW, trust("Down")),
+    ("error-400", BOTH, box()),
+    ("error-401", BOTH, box()),
+    ("error-403", BOTH, box()),
+    ("error-429", BOTH, box()),
+    ("error-500", BOTH, box()),
+    ("error-529", BOTH, box()),
+    ("fullscreen-box-bash-mode", NEW, box("!")),
+    ("fullscreen-box-draft", NEW, box("my own draft")),
+    ("fullscreen-box-draft-multiline", NEW, box("one\ntwo\nthree")),
+    ("fullscreen-box-empty", NEW, box()),
+    (
+        "fullscreen-box-our-task-collapsed",
+        NEW,
+        box("[flowloom task ab12 from chief] do it.[Pasted text #1 +5 lines]", whole=True),
+    ),
+    ("fullscreen-box-stashed", NEW, box(stashed=True)),
+    ("fullscreen-dialog-permission-bash", NEW, dialog("permission", "Do you want to proceed?")),
+    ("fullscreen-dialog-question", NEW, dialog("question", "Which colour?")),
+    ("fullscreen-history-search", NEW, view(["Escape"])),
+    ("fullscreen-interrupted", NEW, box()),
+    ("fullscreen-menu-slash", NEW, box("/")),
+    ("fullscreen-rewind", NEW, view(["Escape"])),
+    ("fullscreen-scrolled", NEW, box()),
+    ("fullscreen-transcript", NEW, view(["C-o"])),
+    ("fullscreen-working", NEW, box(busy=True)),
+    ("fullscreen-working-queued", NEW, box(busy=True)),
+    ("history-search", BOTH, view(["Escape"], "my draft")),
+    ("interrupted", BOTH, box()),
+    ("interrupted-no-reply", OLD, box("first 4749 please")),
+    ("interrupted-no-reply", NEW, box("first xmzo please")),
+    (
+        "interrupted-our-task",
+        OLD,
+        box("[flowloom task xe562] do it.\nbody of xe562\n2\n3\n4\n[end of task xe562]", ours="xe562", whole=True),
+    ),
+    (
+        "interrupted-our-task",
+        NEW,
+        box("[flowloom task xqg6a] do it.[Pasted text #2 +5 lines]", ours="xqg6a", whole=True),
+    ),
+    ("interrupted-tool", BOTH, box()),
+    ("menu-at", BOTH, box("@")),
+    ("menu-slash", BOTH, box("/")),
+    ("menu-slash-filtered", BOTH, box("/comp")),
+    ("no-login-after-prompt", BOTH, box()),
+    ("no-login-box", BOTH, box()),
+    ("no-network-onboarding", BOTH, none()),
+    ("permission-held-back", BOTH, box("half a draft", busy=True)),
+    ("prompt-vetoed", OLD, box()),
+    ("prompt-vetoed", NEW, box("a forbidden thing")),
+    ("resumed", BOTH, box()),
+    ("retrying-429", BOTH, box(busy=True)),
+    ("retrying-529", BOTH, box(busy=True)),
+    ("rewind", BOTH, view(["Escape"])),
+    ("shortcuts", BOTH, box()),
+    ("transcript", BOTH, view(["C-o"])),
+    ("working", BOTH, box(busy=True)),
+    ("working-no-text", BOTH, box(busy=True)),
+    ("working-queued", BOTH, box(busy=True)),
+    ("working-queued-tool", BOTH, box(busy=True)),
+    ("working-tool", BOTH, box(busy=True)),
+]
+CASES = [(f"{version}/{name}", expected) for name, releases, expected in TABLE for version in releases]
+
+# Where a paste and an Enter make a turn of our text and do nothing else, as the README beside the screens tells.
+FREE = {
+    *("after-compact", "box-after-ctrl-c", "box-background-task", "box-empty", "box-empty-200x50", "box-empty-60x15"),
+    *("box-empty-plan", "box-stashed", "box-vim-insert", "box-vim-normal", "ctrl-c-once", "error-400", "error-401"),
+    *("error-403", "error-429", "error-500", "error-529", "interrupted", "interrupted-tool", "no-login-after-prompt"),
+    *("no-login-box", "resumed", "shortcuts", "fullscreen-box-empty", "fullscreen-box-stashed"),
+    *("fullscreen-interrupted", "fullscreen-scrolled"),
+}
+
+
+def golden(name: str) -> str:
+    return (GOLDEN / f"{name}.txt").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(("name", "expected"), CASES, ids=[name for name, _ in CASES])
+def test_a_golden_screen_is_read_as_what_it_shows(name: str, expected: dict[str, Any]) -> None:
+    assert claude.read_screen(golden(name)) == expected
+
+
+def test_every_golden_screen_stands_in_the_table_and_in_its_readme() -> None:
+    on_disk = {f"{path.parent.name}/{path.stem}" for path in GOLDEN.glob("*/*.txt")}
+    assert {name for name, _ in CASES} == on_disk
+    rows = [line.split("|")[1:3] for line in (GOLDEN / "README.md").read_text().splitlines() if line.startswith("| ")]
+    listed = {f"{one.strip()}/{name.strip()}" for name, releases in rows[2:] for one in releases.split(",")}
+    assert listed == on_disk
+
+
+def test_only_a_screen_that_takes_a_paste_and_an_enter_is_read_as_free() -> None:
+    free = set()
+    for path in GOLDEN.glob("*/*.txt"):
+        read = claude.read_screen(path.read_text(encoding="utf-8"))
+        if read["kind"] == "box" and not read["busy"] and not read["draft"]:
+            free.add(path.stem)
+    # 2.1.197 empties the box after a veto, 2.1.329 puts the text back.
+    assert free - {"prompt-vetoed"} == FREE
+
+
+@pytest.mark.parametrize("version", BOTH)
+@pytest.mark.parametrize("name", ["dialog-permission-bash", "dialog-question", "dialog-plan"])
+def test_a_box_that_was_printed_above_a_dialog_is_not_the_agents(version: str, name: str) -> None:
+    printed = golden(f"{version}/box-empty").rstrip("\n")
+    read = claude.read_screen(f"{printed}\n{golden(f'{version}/{name}')}")
+    assert (read["kind"], read["question"] is not None) == ("dialog", True)
+
+
+def test_a_reply_that_quotes_the_list_of_sessions_hides_no_box() -> None:
+    screen = golden("2.1.329/box-empty").split("\n")
+    screen[0] = "● it says: describe a task for a new session"
+    assert claude.read_screen("\n".join(screen)) == box()
+
+
+@pytest.mark.parametrize("version", BOTH)
+def test_a_refusal_by_a_hook_of_the_users_is_read_with_its_reason(version: str) -> None:
+    screen = golden(f"{version}/prompt-vetoed")
+    assert (
+        claude.refusal(screen)
+        == "a UserPromptSubmit hook of yours refused it: [/home/dev/ups.sh]: no such prompts here"
+    )
+
+
+@pytest.mark.parametrize("version", BOTH)
+def test_a_refusal_above_a_later_prompt_is_an_old_one(version: str) -> None:
+    later = golden(f"{version}/prompt-vetoed").split("Original prompt")[0] + "\n\n❯ a later prompt\n\n● its answer\n"
+    assert claude.refusal(later) == ""
+    assert claude.refusal(golden(f"{version}/working")) == ""
+
+
+def test_the_echo_agent_is_busy_by_its_own_footer() -> None:
+    rule = "─" * 40
+    idle = f"{rule}\n❯\xa0\n{rule}\n  echo · ? for shortcuts"
+    working = f"{rule}\n❯\xa0\n{rule}\n  echo · esc to interrupt"
+    assert [echo.read_screen(idle)["busy"], echo.read_screen(working)["busy"]] == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("line", "cells"),
+    [
+        ("ab", [("a", False, False), ("b", False, False)]),
+        ("\x1b[2ma\x1b[22mb", [("a", True, False), ("b", False, False)]),
+        ("\x1b[7ma\x1b[27mb", [("a", False, True), ("b", False, False)]),
+        ("\x1b[2;7ma\x1b[mb", [("a", True, True), ("b", False, False)]),
+        ("\x1b[0;2ma\x1b[0mb", [("a", True, False), ("b", False, False)]),
+        ("\x1b[38;5;2ma", [("a", False, False)]),
+        ("\x1b[38;2;2;7;2ma", [("a", False, False)]),
+        ("\x1b[48;5;7;2ma", [("a", True, False)]),
+        ("\x1b[Ka", [("a", False, False)]),
+    ],
+)
+def test_a_cell_knows_whether_it_is_dim_or_inverse(line: str, cells: list[tuple[str, bool, bool]]) -> None:
+    assert screens.cells(line) == [cells]
+
+
+def test_attributes_run_on_over_the_end_of_a_line() -> None:
+    assert screens.cells("\x1b[2ma\nb") == [[("a", True, False)], [("b", True, False)]]
+
+
+@pytest.mark.parametrize(
+    ("line", "text"),
+    [
+        ("typed", "typed"),
+        ("\x1b[7mP\x1b[0;2mress up to edit", ""),
+        ("\x1b[7mP\x1b[27mress up", "Press up"),
+        ("typed \x1b[2mand a hint", "typed"),
+        ("\x1b[7mx", "x"),
+        ("", ""),
+    ],
+)
+def test_a_hint_in_the_box_is_no_draft(line: str, text: str) -> None:
+    assert screens.undimmed(screens.cells(line)[0]) == text

@@ -30,8 +30,16 @@ BIG_BYTES = 1_000_000
 
 
 def ensure_dir(path: str) -> str:
-    """Make a directory that only its owner can enter, and its parents."""
-    os.makedirs(path, mode=0o700, exist_ok=True)
+    """Make a directory that only its owner can enter, and its parents, and return it."""
+    # Not os.makedirs: it gives the mode to the last one only.
+    try:
+        os.mkdir(path, 0o700)
+    except FileNotFoundError:
+        ensure_dir(os.path.dirname(path))
+        return ensure_dir(path)
+    except FileExistsError:
+        if not os.path.isdir(path):
+            raise
     return path
 
 

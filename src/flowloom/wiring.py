@@ -10,7 +10,6 @@ somebody has.
 from __future__ import annotations
 
 import copy
-import hashlib
 import json
 import os
 import shutil
@@ -116,12 +115,13 @@ def _plan_file(plan: Plan, path: str, data: bytes, *, mode: int = 0o644) -> None
     """Plan a whole file of ours; one that somebody else has written is left alone."""
     now = files.read(path)
     known = plan.record["files"].get(path)
-    ours = now is None or now == data or path.startswith(f"{paths.home()}/")
-    if not ours and (known is None or known["sha256"] != _sha256(now or b"")):
+    inside = path.startswith(f"{paths.home()}/")
+    ours = now is None or now == data or inside
+    if not ours and (known is None or known["sha256"] != files.sha256(now or b"")):
         plan.notes.append(f"{path} is not as FlowLoom writes it, and is left alone; move it away to have FlowLoom's")
         return
-    folders = known["folders"] if known else _missing_folders(path)
-    plan.record["files"][path] = {"sha256": _sha256(data), "folders": folders}
+    folders = known["folders"] if known else [] if inside else _missing_folders(path)
+    plan.record["files"][path] = {"sha256": files.sha256(data), "folders": folders}
     if now != data:
         plan.changes.append(Change(path, now, data, mode))
 
@@ -162,11 +162,11 @@ def _plan_settings(plan: Plan, stub: str) -> None:
         return
     if known is None:
         entry["edits"] = edits
-    elif known["edits"] is not None and raw is not None and _sha256(raw) == known["sha256"]:
+    elif known["edits"] is not None and raw is not None and files.sha256(raw) == known["sha256"]:
         entry["edits"] = [*known["edits"], *edits]
     else:
         entry["edits"] = None  # somebody else's changes lie between ours: only value by value from here on
-    entry["sha256"] = _sha256(text.encode())
+    entry["sha256"] = files.sha256(text.encode())
     plan.record["settings"][path] = entry
     plan.changes.append(Change(path, raw, text.encode(), mode))
 
@@ -280,7 +280,7 @@ def plan_undo() -> Plan:
         plan.folders += entry["folders"]
     for path, entry in reversed(record["files"].items()):
         now = files.read(path)
-        if now is not None and (_sha256(now) == entry["sha256"] or path.startswith(f"{paths.home()}/")):
+        if now is not None and (files.sha256(now) == entry["sha256"] or path.startswith(f"{paths.home()}/")):
             plan.changes.append(Change(path, now, None))
         elif now is not None:
             plan.notes.append(f"{path} was changed since, and is left alone")
@@ -293,7 +293,7 @@ def _undo_settings(plan: Plan, path: str, entry: dict[str, Any]) -> None:
     if raw is None:
         return
     mode = stat.S_IMODE(os.stat(path).st_mode)
-    if entry["edits"] is not None and _sha256(raw) == entry["sha256"]:
+    if entry["edits"] is not None and files.sha256(raw) == entry["sha256"]:
         text = raw.decode()
         for edit in reversed(entry["edits"]):
             text = json_text.revert(text, edit)
@@ -358,7 +358,7 @@ def apply(plan: Plan) -> None:
     for change in plan.changes:
         if files.read(change.path) != change.before:
             raise FlowLoomError(f"{change.path} was changed meanwhile; nothing was done", hint="run it again")
-    paths.ensure_home()
+    files.ensure_dir(f"{paths.ensure_home()}/hooks")
     if plan.record:
         files.write_json(record_path(), plan.record, durable=True)
     for change in plan.changes:
@@ -366,13 +366,14 @@ def apply(plan: Plan) -> None:
             if change.after is None:
                 os.unlink(change.path)
             else:
-                files.ensure_dir(os.path.dirname(change.path))
+                # With the user's own umask: they are the user's folders.
+                os.makedirs(os.path.dirname(change.path), exist_ok=True)
                 files.write(change.path, change.after, mode=change.mode)
         except OSError as error:
             raise FlowLoomError(
                 f"{change.path} cannot be written: {error.strerror}", hint="mend that, then run the same command again"
             ) from error
-    for folder in plan.folders:
+    for folder in [*plan.folders, f"{paths.home()}/hooks"]:
         if os.path.isdir(folder) and not os.listdir(folder):
             os.rmdir(folder)
     if not plan.record and os.path.exists(record_path()):
@@ -388,7 +389,3 @@ def left_behind() -> str:
         size += sum(os.lstat(f"{folder}/{name}").st_size for name in names)
     shown = f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{size / 1e3:.0f} kB"
     return f"{home} ({replies} replies, {shown}); when no agent runs, it may be deleted: rm -r {home}"
-
-
-def _sha256(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()

@@ -11,6 +11,7 @@ import errno
 import json
 import os
 import shlex
+import stat
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -110,8 +111,9 @@ def test_a_real_agent_is_asked_only_with_claude_and_answers(claude: World, monke
 
 
 @pytest.mark.claude
-def test_a_real_agent_whose_hooks_are_off_is_told(claude: World) -> None:
+def test_hooks_that_the_user_has_turned_off_keep_an_agent_from_coming_up_and_the_doctor_says_so(claude: World) -> None:
     claude.user_settings(disableAllHooks=True)
+    assert claude.flowloom("start", "planning", "--timeout", "6").returncode == 124
     finding = seen(claude_code.hooks_allowed)
     assert (finding.level, "disableAllHooks" in finding.saw) == ("fail", True)
 
@@ -314,6 +316,15 @@ def test_the_state_belongs_to_somebody_else(house: World) -> None:
     assert [finding.level for finding in doctor.examine(os.getcwd(), claude=False) if finding.name == "space"] == [
         "fail"
     ]
+
+
+def test_whatever_is_called_first_makes_the_state_for_its_owner_alone(
+    house: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / "new" / "state"
+    monkeypatch.setenv("FLOWLOOM_HOME", str(home))
+    seen(claude_code.program)  # keeps the release in a folder two levels below
+    assert (stat.S_IMODE(home.stat().st_mode), seen(state.folder).level) == (0o700, "ok")
 
 
 def test_the_state_is_a_file(house: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

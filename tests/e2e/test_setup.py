@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from tests.support.messages_api import Call, MessagesApi, Say
 from tests.support.seat import Seat
-from tests.support.world import World
+from tests.support.world import ROOT, World
 
 # Nothing that a release moves elsewhere by itself: 2.1.197 rewrites a file with "model": "opus".
 SETTINGS = '{\n    "cleanupPeriodDays": 90,\n    "env": {"LC_TIME": "C"}\n}'
@@ -82,6 +82,13 @@ def test_a_chief_knows_the_skill_and_may_call_flowloom_unasked(plain: World, cla
     sent = json.dumps(api.requests)
     assert "Hand work to the user's long-lived FlowLoom agents" in sent
     assert "no agents yet; start one" in sent
+
+
+@pytest.mark.claude
+def test_the_repository_is_a_plugin_with_the_skill_in_it(claude: World) -> None:
+    done = claude.run(claude.environment["FLOWLOOM_CLAUDE"], "plugin", "validate", str(ROOT))
+    assert (done.returncode, b"Validation passed" in done.stdout) == (0, True), done
+    assert (ROOT / "skills" / "flowloom" / "SKILL.md").read_text().startswith("---\nname: flowloom\n")
 
 
 def test_nothing_is_changed_by_a_dry_run_nor_where_nobody_can_be_asked(plain: World) -> None:

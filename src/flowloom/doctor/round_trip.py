@@ -60,7 +60,7 @@ def _go(
 ) -> Finding:
     repair = {
         "echo": "see the lines above; if none of them is broken, this is a bug: report it with these words",
-        "claude": f"start Claude Code by hand in a folder of its own and see what it asks: cd {site}",
+        "claude": "start Claude Code by hand in a new folder and see what it asks",
     }[provider]
     start = [sys.executable, "-m", "flowloom", "start", "doctor", "--provider", provider, "--timeout", str(limit_s)]
     began_s = steady_s()

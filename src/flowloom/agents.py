@@ -34,9 +34,9 @@ def named(name: str, directory: str) -> Agent:
         BadName: it is no name.
         NoSuchAgent: the project after the `@` is unknown.
     """
-    short, _, slug = name.partition("@")
+    short, at, slug = name.partition("@")
     paths.check_name(short)
-    if not slug:
+    if not at:
         return Agent(paths.agent_dir(paths.project_slug(git.project_root(directory)), short))
     if not re.fullmatch(r"[a-z0-9_-]{1,40}", slug) or paths.project_root(slug) is None:
         raise NoSuchAgent(f"there is no project {slug!r} with agents")
@@ -275,7 +275,6 @@ class Agent:
         path = f"{self.directory}/leave"
         files.write(path, self.provider().LEAVE.encode(), durable=False)
         buffer = f"flowloom-{self.agent_id}"
-        tmux.load({buffer: path})
-        tmux.paste(pane, [buffer], enter=False)
+        tmux.paste(pane, {buffer: path}, enter=False)
         tmux.press(pane, "Enter")
         procs.await_end(now["pid"], timeout_s=LEAVE_S)

@@ -32,7 +32,6 @@ class ConfigFile(BaseModel):
     session: str | None = None
     tmux_socket: str | None = None
     claude: str | None = None
-    editor: str | None = None
     reply: Literal["headed", "plain"] | None = None
     timeout_s: float | None = Field(None, gt=0)
     park_s: float | None = Field(None, ge=0)
@@ -56,7 +55,7 @@ def read_files(files: list[str]) -> dict[str, Any]:
             raise BadConfig(
                 f"{path} cannot be read: {error.strerror}", hint="mend its rights, or move it away"
             ) from error
-        except tomllib.TOMLDecodeError as error:
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise BadConfig(f"{path} is not TOML: {error}", hint="mend that line") from error
         except ValidationError as error:
             raise BadConfig(*_explain(path, error)) from error

@@ -9,6 +9,7 @@ from __future__ import annotations
 from flowloom import files, frame, paths, status, tasks, turns
 from flowloom.clock import steady_s
 from flowloom.logs import log
+from flowloom.screens import plain_lines
 from flowloom.states import State, Step
 
 TYPE_CHECKING = False
@@ -50,6 +51,11 @@ class Delivery:
         """Return how soon to look again: at once while the first Enter waits for the text to be seen in the box."""
         return LOOK_FOR_TEXT_S if self._pasted_at_s and self._pressed == 0 else RECEIPT_AGAIN_S
 
+    @property
+    def only_waits(self) -> bool:
+        """Tell whether there is nothing to look for yet: Enter is pressed, and it is too early to press it again."""
+        return self._pressed > 0 and steady_s() - self._pressed_at_s < ENTER_AGAIN_S
+
     def step(self, now: Status, look: Look) -> None:
         """Do what the window allows now; sets `waits_for` where a person comes first."""
         task = tasks.read(self.task_id)
@@ -69,17 +75,10 @@ class Delivery:
             if self._undisturbed(f"mode {look.screen}", "somebody scrolls in its window"):
                 tmux.leave_mode(pane)
             return False
-        if screen["kind"] == "dialog":
-            with status.lock(self.agent.directory):
-                fresh = self.agent.status()
-                if screen["question"]:
-                    turns.dialog(self.agent.directory, fresh, screen["question"])
+        if screen["kind"] != "box":
+            self._clear_the_way(tmux, pane, look, screen)
             return False
-        if screen["kind"] == "view":
-            if self._undisturbed(f"view {look.screen}", "somebody looks at something else in its window"):
-                tmux.press(pane, *screen["keys"])
-            return False
-        if screen["kind"] != "box" or screen["busy"] or self.agent.session_says(now) in ("busy", "waiting"):
+        if screen["busy"] or self.agent.session_says(now) in ("busy", "waiting"):
             return False
         if screen["ours"]:
             self._clear(tmux, pane, screen["ours"])
@@ -92,6 +91,21 @@ class Delivery:
                 tmux.press(pane, *self.provider.STASH)
             return False
         return True
+
+    def _clear_the_way(self, tmux: Tmux, pane: str, look: Look, screen: Screen) -> None:
+        """Leave a view that stands over the box; take the agent for blocked on a dialog, or on what nobody knows."""
+        question = screen["question"]
+        if screen["kind"] == "view" and self._undisturbed(
+            f"view {look.screen}", "somebody looks at something else in its window"
+        ):
+            tmux.press(pane, *screen["keys"])
+        if screen["kind"] == "none" and self._undisturbed(f"none {look.screen}", "its window shows no input box"):
+            lines = [line.strip(" ─╌│❯") for line in plain_lines(look.screen)]
+            text = " / ".join([line for line in lines if line][-4:])[:200] or "an empty screen"
+            question = {"kind": "something unknown", "text": text, "how": "look at its window", "call": ""}
+        if question is not None:
+            with status.lock(self.agent.directory):
+                turns.dialog(self.agent.directory, self.agent.status(), question)
 
     def _undisturbed(self, what: str, says: str) -> bool:
         """Tell whether the window has looked the same for the time that a person's pause may take."""
@@ -130,9 +144,8 @@ class Delivery:
             status.note(agent.directory, fresh, delivering=self.task_id)
         tmux = agent.tmux(now)
         buffers = {f"flowloom-{self.task_id}-1": f"{folder}/first", f"flowloom-{self.task_id}-2": f"{folder}/body"}
-        tmux.load(buffers)
         at_once = self.provider.enter_at_once(now["release"])
-        taken = tmux.paste(pane, list(buffers), enter=at_once)
+        taken = tmux.paste(pane, buffers, enter=at_once)
         with status.lock(agent.directory):
             mine = tasks.read(self.task_id)
             if taken:

@@ -61,7 +61,7 @@ def write(path: str, data: bytes, *, durable: bool = True, mode: int = 0o600) ->
             if durable:
                 os.fsync(descriptor)
         os.rename(temporary, path)
-    except OSError:
+    except BaseException:  # a Ctrl-C too leaves nothing behind
         try:
             os.unlink(temporary)
         except FileNotFoundError:
@@ -192,15 +192,21 @@ def open_wake(directory: str) -> tuple[int, str]:
     Non-blocking and never at end of file, so it can stand in a select().
     """
     ensure_dir(f"{directory}/{WAKE}")
+    folder = f"{directory}/{WAKE}"
     number = 0
     while True:
-        path = f"{directory}/{WAKE}/{os.getpid()}.{number}"
-        try:
-            os.mkfifo(path, 0o600)
-        except FileExistsError:
-            number += 1
+        path, fresh = f"{folder}/{os.getpid()}.{number}", f"{folder}/.{os.getpid()}.{number}"
+        number += 1
+        if os.path.exists(path):
             continue
-        return os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC), path
+        # Under its name only once it is open: `wake` takes a pipe without a reader away.
+        try:
+            os.mkfifo(fresh, 0o600)
+        except FileExistsError:
+            continue
+        descriptor = os.open(fresh, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+        os.rename(fresh, path)
+        return descriptor, path
 
 
 def wake(directory: str) -> None:
@@ -213,6 +219,8 @@ def wake(directory: str) -> None:
     except FileNotFoundError:
         return
     for name in names:
+        if name.startswith("."):
+            continue  # it is just being made
         path = f"{directory}/{WAKE}/{name}"
         try:
             descriptor = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -225,8 +233,15 @@ def wake(directory: str) -> None:
                     pass
             continue
         try:
+            # A reader of our own: should theirs go just now, the write must not end us by SIGPIPE.
+            reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        except FileNotFoundError:
+            os.close(descriptor)
+            continue
+        try:
             os.write(descriptor, b"\n")
         except BlockingIOError:
             pass  # the pipe is full of earlier wake-ups: the reader will look anyway
         finally:
+            os.close(reader)
             os.close(descriptor)

@@ -12,6 +12,8 @@ import re
 INVISIBLE = (
     "[\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\ufff0-\uffff\U000e0000-\U000e0fff]"
 )
+# Plain text needs no pattern: to compile those of this module takes 1 ms of a hook call.
+CONTROLS = dict.fromkeys([*range(0x0A), *range(0x0B, 0x20), 0x7F])
 PASTE_TAG = r"</?pasted_content(?: id=\"[^\"\n]*\")?>"
 
 
@@ -38,12 +40,14 @@ def normalise(text: str) -> str:
     make keystrokes of the rest), and so are bytes that were no UTF-8.
     """
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\t", "    ")
+    if text.isascii():
+        return text.translate(CONTROLS)
     return re.sub("[\x00-\x09\x0b-\x1f\x7f-\x9f\ud800-\udfff]", "", text)
 
 
 def arrives_exactly(text: str) -> bool:
     """Tell whether `text` reaches the agent character for character, also where invisible ones are dropped."""
-    return normalise(text) == text and not re.search(INVISIBLE, text)
+    return normalise(text) == text and (text.isascii() or not re.search(INVISIBLE, text))
 
 
 def body(task_id: str, prompt: str) -> str:
@@ -58,8 +62,10 @@ def task_ids(prompt: str) -> list[str]:
 
 def comparable(text: str) -> str:
     """Return `text` without what may change on the way: tags around pastes, white space, invisible characters."""
-    visible = re.sub(INVISIBLE, "", normalise(text))
-    return re.sub(r"\s+", " ", re.sub(PASTE_TAG, " ", visible)).strip()
+    visible = normalise(text)
+    if not visible.isascii():
+        visible = re.sub(INVISIBLE, "", visible)
+    return " ".join(re.sub(PASTE_TAG, " ", visible).split())
 
 
 def received(prompt: str, first: str, task_id: str, sent: str) -> str:
@@ -73,6 +79,23 @@ def received(prompt: str, first: str, task_id: str, sent: str) -> str:
         return "whole"
     start, end = got.find(f"[flowloom task {task_id} "), got.rfind(tail)
     return "altered" if 0 <= start < end else "cut"
+
+
+def answers(said: list[tuple[str, str]], task_id: str) -> list[str]:
+    """Return what the agent said in the turn that a task's text began; `said` is (who, text) in order.
+
+    Who is `user`, `assistant`, or anybody else, which means that the turn was
+    interrupted. The next prompt ends the turn, whoever's it is.
+    """
+    found: list[str] = []
+    ours = False
+    for who, text in said:
+        if who == "assistant":
+            found += [text] if ours else []
+            continue
+        ours = who == "user" and task_ids(text)[:1] == [task_id]
+        found = [] if ours or who != "user" else found
+    return found
 
 
 def heading(name: str, task_id: str, prompt: str) -> str:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
-import shutil
 import sys
-import uuid
 
 from flowloom import files, paths, procs, providers, roles, status
 from flowloom.clock import steady_s, wall_s
@@ -108,7 +106,8 @@ def prepare(
     paths.ensure_home()
     paths.ensure_project(agent.slug, root)
     files.ensure_dir(agent.directory)
-    files.write_json(f"{agent.directory}/agent.json", spec)
+    if was != spec:
+        files.write_json(f"{agent.directory}/agent.json", spec)
     with status.lock(agent.directory):
         if status.read(agent.directory) is None:
             status.write(agent.directory, empty_status(agent.agent_id, agent.name, spec["role"], agent.slug, name))
@@ -174,6 +173,9 @@ def _close_lost(agent: Agent, tmux: Tmux, now: Status) -> None:
 def _launch(
     agent: Agent, settings: Settings, provider: Provider, spec: dict[str, Any], session_id: str | None
 ) -> Launch:
+    import shutil  # noqa: PLC0415 - 5 ms with uuid, and most tasks find their agent running
+    import uuid  # noqa: PLC0415
+
     wanted = provider.binary(settings.claude)
     binary = shutil.which(wanted)
     if binary is None:
@@ -276,7 +278,9 @@ def _script(
     wanted = {**kept, **provider.environment(launch), **ours}
     remembered = {**{name: wanted[name] for name in REMEMBERED if name in wanted}, **provider.environment(launch)}
     files.write_json(f"{agent.directory}/environment.json", remembered)
-    stale = [name for name in tmux.global_names() if name.isidentifier() and name not in wanted]
+    # A server that this start opens has our own environment.
+    inherited = {*tmux.global_names(), *os.environ}
+    stale = [name for name in sorted(inherited) if name.isidentifier() and name not in wanted]
     lines = ["#!/bin/sh", 'rm -f -- "$0"']
     lines += [f"unset {name}" for name in stale if name.startswith(("ANTHROPIC_", "CLAUDE", "FLOWLOOM_"))]
     lines += [f"export {name}={shlex.quote(value)}" for name, value in wanted.items()]
@@ -322,10 +326,10 @@ def split_settings(args: list[str], directory: str) -> tuple[list[str], list[dic
             rest.append(word)
             continue
         value = word.partition("=")[2] if "=" in word else next(words, "")
-        raw = value if value.lstrip().startswith("{") else (files.read(os.path.join(directory, value)) or b"").decode()
         try:
-            document = json.loads(raw)
-        except ValueError as error:
+            inline = value.lstrip().startswith("{")
+            document = json.loads(value if inline else files.read(os.path.join(directory, value)) or b"")
+        except (OSError, ValueError) as error:
             raise UsageError(f"--settings {value}: no JSON document: {error}", hint="name a readable file") from error
         if not isinstance(document, dict):
             raise UsageError(f"--settings {value}: not a JSON object", hint="name a settings file")

@@ -45,6 +45,11 @@ def plain(row: list[tuple[str, bool, bool]]) -> str:
     return "".join(character for character, _, _ in row).rstrip()
 
 
+def plain_lines(screen: str) -> list[str]:
+    """Return the text of each line of a `capture-pane -e`."""
+    return [plain(row) for row in cells(screen)]
+
+
 def undimmed(row: list[tuple[str, bool, bool]]) -> str:
     """Return a line's text without its dim part, which is a program's hint and not what somebody typed.
 

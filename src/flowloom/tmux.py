@@ -47,16 +47,17 @@ class Window:
     __slots__ = ("agent_id", "dead", "exit_status", "name", "pane_id", "pid", "session", "window_id")
 
     def __init__(self, line: str) -> None:
-        self.session, self.window_id, self.pane_id, dead, pid, status, self.agent_id, self.name = line.split("|", 7)
+        # What a user can name stands last: it may hold the separator.
+        self.window_id, self.pane_id, dead, pid, status, self.agent_id, self.session, self.name = line.split("|", 7)
         self.dead = dead == "1"
         self.pid = int(pid or 0)
         self.exit_status = int(status) if status.isdigit() else None
 
 
 LIST = (
-    "#{session_name}|#{window_id}|#{pane_id}|#{pane_dead}|#{pane_pid}|#{pane_dead_status}|#{"
+    "#{window_id}|#{pane_id}|#{pane_dead}|#{pane_pid}|#{pane_dead_status}|#{"
     + MARK
-    + "}|#{window_name}"
+    + "}|#{session_name}|#{window_name}"
 )
 
 
@@ -127,26 +128,24 @@ class Tmux:
                 return ""
             raise
 
-    def load(self, buffers: dict[str, str]) -> None:
-        """Put files into named paste buffers, by name and path; the only way that has no limit of size."""
-        command: list[str] = []
-        for buffer, path in buffers.items():
-            command += ["load-buffer", "-b", buffer, path, ";"]
-        self.run(*command[:-1])
+    def paste(self, pane_id: str, buffers: dict[str, str], *, enter: bool) -> bool:
+        """Paste files one after the other, each bracketed, then press Enter; False if the pane cannot take it.
 
-    def paste(self, pane_id: str, buffers: list[str], *, enter: bool) -> bool:
-        """Paste named buffers one after the other, each bracketed, then press Enter; False if the pane cannot take it.
+        `buffers` are the names of paste buffers and the paths that fill them: the
+        only way that has no limit of size. To load and to paste is one process (4 ms).
 
         It is one sequence, and tmux runs a sequence without taking a viewer's
         keys in between, so nobody's typing can come into the middle of it. A dead
         pane is asked for in the same sequence: tmux 3.3a crashes, and all agents
         with it, when it is to paste into one. The buffers are gone afterwards.
         """
+        load = [word for buffer, path in buffers.items() for word in ("load-buffer", "-b", buffer, path, ";")]
         pasted = [f"paste-buffer -p -d -b {quoted(buffer)} -t {pane_id}" for buffer in buffers]
         pressed = [f"send-keys -t {pane_id} Enter"] if enter else []
         sequence = " ; ".join([*pasted, *pressed])
-        refused = "display-message -p REFUSED"
-        answer = self.run("if-shell", "-F", "-t", pane_id, "#{||:#{pane_dead},#{pane_input_off}}", refused, sequence)
+        refused = " ; ".join(["display-message -p REFUSED", *(f"delete-buffer -b {quoted(name)}" for name in buffers)])
+        choice = ("if-shell", "-F", "-t", pane_id, "#{||:#{pane_dead},#{pane_input_off}}", refused, sequence)
+        answer = self.run(*load, *choice)
         return "REFUSED" not in answer
 
     def press(self, pane_id: str, *keys: str) -> None:
@@ -197,27 +196,24 @@ class Tmux:
         fmt = ["-P", "-F", "#{window_id}|#{pane_id}"]
         # Several words: tmux runs them itself, without the user's default-shell or default-command.
         tail = ["-n", name, "-c", directory, *command]
-        if self.has_session(session):
-            made = self._command("new-window", "-d", *fmt, "-t", f"={session}:", *tail)
-        else:
-            # In one sequence, or `destroy-unattached on` would end the session before we could turn it off.
-            made = self._command(
-                *("new-session", "-d", *fmt, "-s", session, "-x", SIZE[0], "-y", SIZE[1], *tail),
-                *(";", "set-option", "-t", f"={session}:", "destroy-unattached", "off"),
-            )
+        made = self._make_window(session, fmt, [*tail, *_dress(f"={session}:{{end}}", name, agent_id)])
         window_id, _, pane_id = made[0].partition("|")
-        self._dress(window_id, pane_id, name, agent_id)
         return window_id, pane_id
 
-    def _dress(self, window_id: str, pane_id: str, name: str, agent_id: str) -> None:
-        self._command(
-            *("set-option", "-p", "-t", pane_id, MARK, agent_id),
-            *(";", "set-option", "-w", "-t", window_id, "automatic-rename", "off"),
-            *(";", "set-option", "-w", "-t", window_id, "allow-rename", "off"),
-            *(";", "set-option", "-w", "-t", window_id, "remain-on-exit", "on"),
-            *(";", "set-option", "-w", "-t", window_id, "synchronize-panes", "off"),
-            *(";", "rename-window", "-t", window_id, name),
-        )
+    def _make_window(self, session: str, fmt: list[str], tail: list[str]) -> list[str]:
+        for _ in range(5):
+            try:
+                # In one sequence, or a program that ends at once takes its window along, `destroy-unattached on`
+                # the session, and `exit-unattached on` the server, before we could keep them.
+                if self.has_session(session):
+                    return self._command("new-window", "-d", "-a", *fmt, "-t", f"={session}:{{end}}", *tail)
+                return self._command("new-session", "-d", *fmt, "-s", session, "-x", SIZE[0], "-y", SIZE[1], *tail)
+            except TmuxFailed as error:
+                # Somebody made the session, or ended it, since we asked: ask again.
+                if not gone(error) and "duplicate session" not in str(error):
+                    raise
+                last = error
+        raise last
 
     def reopen(self, pane_id: str, directory: str, command: list[str]) -> None:
         """Run `command` in the pane of one that has ended."""
@@ -302,6 +298,22 @@ class Tmux:
         if inside and os.path.basename(inside.split(",")[0]) == self.socket:
             return ["tmux", "-L", self.socket, "switch-client", *target]
         return ["tmux", "-L", self.socket, "attach-session", *target]
+
+
+def _dress(window: str, name: str, agent_id: str) -> list[str]:
+    """Return what follows the command that opens a window: it is ours, keeps its name, and stays."""
+    of_window = {"automatic-rename": "off", "allow-rename": "off", "remain-on-exit": "on", "synchronize-panes": "off"}
+    return [
+        *(";", "set-option", "-s", "exit-unattached", "off"),
+        *(";", "set-option", "-t", window.partition(":")[0] + ":", "destroy-unattached", "off"),
+        *(";", "set-option", "-p", "-t", window, MARK, agent_id),
+        *(
+            word
+            for option, value in of_window.items()
+            for word in (";", "set-option", "-w", "-t", window, option, value)
+        ),
+        *(";", "rename-window", "-t", window, name),
+    ]
 
 
 def quoted(text: str) -> str:

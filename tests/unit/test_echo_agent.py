@@ -140,7 +140,7 @@ class Terminal:
 
     def box(self) -> list[str]:
         """Return the rows between the last two rules."""
-        rows = [line.rstrip() for line in self.screen.display]
+        rows = [line.rstrip().replace("\xa0", " ") for line in self.screen.display]
         rules = [number for number, row in enumerate(rows) if row and not row.strip("─")]
         return rows[rules[-2] + 1 : rules[-1]] if len(rules) > 1 else []
 

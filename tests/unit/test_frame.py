@@ -176,3 +176,24 @@ def test_the_ids_of_all_first_lines_are_found_in_their_order(prompt: str, ids: l
 )
 def test_the_heading_is_one_line_with_the_first_words(prompt: str, line: str) -> None:
     assert frame.heading("planning", TASK, prompt) == line
+
+
+@pytest.mark.parametrize(
+    ("said", "answers"),
+    [
+        ("", []),
+        ("Q a b", ["a", "b"]),
+        ("a Q b", ["b"]),
+        ("Q a q b", ["a"]),
+        ("Q a q b Q c", ["c"]),
+        ("Q a O b", ["a"]),
+        ("Q a !", []),
+        ("Q a ! q b", []),
+        ("Q a ! Q b", ["b"]),
+        ("q a", []),
+    ],
+)
+def test_a_tasks_answers_are_those_between_its_prompt_and_the_next(said: str, answers: list[str]) -> None:
+    # Q is our prompt, O another task's that quotes ours, q a person's, ! an interruption; the rest are answers.
+    prompts = {"Q": ("user", FIRST), "O": ("user", f"{OTHER_FRAME}\n{FIRST}"), "q": ("user", "and now?"), "!": ("", "")}
+    assert frame.answers([prompts.get(word, ("assistant", word)) for word in said.split()], TASK) == answers

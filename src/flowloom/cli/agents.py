@@ -11,7 +11,7 @@ import typer
 
 from flowloom import files, git, launch, paths, settings, tmux
 from flowloom.agents import Agent, known, named, survey
-from flowloom.cli import app, published
+from flowloom.cli import app
 from flowloom.clock import Deadline, wall_s
 from flowloom.errors import AgentFailed, Blocked, NoSuchAgent, TimedOut, UsageError
 from flowloom.startup import Startup
@@ -74,7 +74,10 @@ def _await_ready(agent: Agent, deadline: Deadline) -> Status:
                         f"{agent.agent_id} is blocked on {question['kind']}", hint=f"flowloom attach {agent.name}"
                     )
                 raise TimedOut(f"{agent.agent_id} is not ready yet", hint=f"flowloom attach {agent.name}")
-            select.select([wake_fd], [], [], deadline.within_s(0.25 if question else 0.03))
+            # Its session start wakes us. Before that only a dialog can be seen, and a look costs a starting Claude
+            # Code a part of its cores; after that only the box is to come.
+            again_s = 0.25 if question else 0.03 if now["up"] else 0.15
+            select.select([wake_fd], [], [], deadline.within_s(again_s))
             _read_all(wake_fd)
     finally:
         os.close(wake_fd)
@@ -96,7 +99,7 @@ def stop(
     """Ask an agent to leave, wait, then end it; its conversation is kept."""
     if (name is None) == (not all_agents):
         raise UsageError("name one agent, or say --all", hint="flowloom agents lists them")
-    chosen = [named(name, os.getcwd())] if name else known()
+    chosen = [named(name, os.getcwd())] if name is not None else known()
     for agent in chosen:
         if agent.spec() is None:
             raise NoSuchAgent(f"there is no agent {agent.agent_id}")
@@ -119,6 +122,8 @@ def list_agents(
             )
     rows = [status for _, status in found if status is not None]
     if as_json:
+        from flowloom.cli import published  # noqa: PLC0415 - pydantic, 60 ms of every command
+
         typer.echo(published.Agents(agents=[published.agent(row) for row in rows]).model_dump_json(indent=1))
     elif rows:
         _table(rows)

@@ -54,6 +54,6 @@ def examine(directory: str, *, claude: bool) -> Iterator[Finding]:
     for check in [*CHECKS, round_trip.claude] if claude else CHECKS:
         try:
             yield from check(case)
-        except (FlowLoomError, OSError) as error:
+        except (FlowLoomError, OSError, ValueError) as error:  # ValueError: a file that somebody has edited
             name = check.__name__.replace("_", " ")
             yield fail(name, str(error), getattr(error, "hint", "") or "mend that, then ask the doctor again")

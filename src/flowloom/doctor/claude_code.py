@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 import shutil
 
 from flowloom import claude_settings, launch, providers, wiring
@@ -84,12 +83,12 @@ def editor(case: Case) -> list[Finding]:
 
 def real_editor(case: Case) -> list[Finding]:
     """Check the editor for everything that is not for an agent."""
-    named = claude_settings.variable(wiring.REAL_EDITOR, case.directory)[0] or case.settings.editor
+    named = claude_settings.variable(wiring.REAL_EDITOR, case.directory)[0]
     shell = [os.environ.get(name, "") for name in wiring.EDITORS]
     for candidate in [named, *shell, "sensible-editor", "vi", "nano"]:
         if not candidate or wiring.OURS in candidate:
             continue
-        words = shlex.split(candidate)
+        words = candidate.split()  # as hooks/editor does
         if words and shutil.which(words[0]):
             return [ok("real editor", candidate)]
         if candidate == named:

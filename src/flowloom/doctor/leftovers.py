@@ -93,12 +93,14 @@ def agents(case: Case) -> list[Finding]:
 
 
 def _hook_of(directory: str) -> str:
-    """Return the script that an agent's settings name for its hooks; empty where they name none."""
+    """Return the script of ours that an agent's settings name for its hooks; empty where they name none."""
     document = files.read_json(f"{directory}/settings.json") or {}
-    for word in shlex.split(json.dumps(document.get("hooks", {}))):
-        found = next((part for part in word.split() if part.endswith("hooks/agent-event")), "")
-        if found:
-            return found
+    groups = document.get("hooks")
+    for group in [each for every in groups.values() for each in every] if isinstance(groups, dict) else []:
+        for hook in group.get("hooks", []):
+            words = hook.get("command", "").partition(" ")[2].rpartition(" ")[0]
+            if words.strip("'").endswith("/hooks/agent-event"):
+                return shlex.split(words)[0]
     return ""
 
 

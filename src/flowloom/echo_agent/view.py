@@ -29,7 +29,8 @@ def _box(session: Session) -> tuple[list[str], tuple[int, int]]:
     width, height = session.screen.width, session.screen.height
     waiting = [f"\x1b[2m  queued: {wrap(draft.shown(), width - 11)[0]}\x1b[0m" for draft in session.queue[:3]]
     text = wrap(session.draft.shown(), width - 3)[-max(1, height - 7) :]
-    box = [("  " if number else "❯ ") + row for number, row in enumerate(text)]
+    # A no-break space, as in Claude Code's own box; an entry of the transcript has a plain one.
+    box = [("  " if number else "❯\xa0") + row for number, row in enumerate(text)]
     again = time.monotonic() < session.again_until
     footer = "ctrl-c again to exit" if again else "esc to interrupt" if session.turn else "ready"
     rows = [*waiting, _rule(session), *box, _rule(session), f"\x1b[2m  echo · {footer}\x1b[0m"]

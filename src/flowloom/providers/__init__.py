@@ -137,7 +137,7 @@ def find(name: str) -> Provider:
     here = os.path.dirname(os.path.abspath(__file__))
     module = f"{__name__}.{name}"
     # One that is loaded stays so: a waiter outlives an upgrade that replaces its files.
-    if module in sys.modules or (name.isidentifier() and os.path.exists(f"{here}/{name}.py")):
+    if module in sys.modules or (name.isidentifier() and name[0] != "_" and os.path.exists(f"{here}/{name}.py")):
         return importlib.import_module(module)
     found = _entry_points().get(name)
     if found is None:

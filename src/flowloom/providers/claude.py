@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 
+from flowloom import frame
 from flowloom.errors import UsageError
 
 TYPE_CHECKING = False
@@ -107,8 +108,10 @@ def settings(hook: str, extra: list[dict[str, Any]]) -> dict[str, Any]:
                 "the --settings given turn all hooks off (disableAllHooks), and without hooks an agent cannot answer",
                 hint="leave disableAllHooks out",
             )
-        hooks = {**merged.get("hooks", {})}
-        for event, groups in document.get("hooks", {}).items():
+        hooks, theirs = {**merged.get("hooks", {})}, document.get("hooks", {})
+        if not isinstance(theirs, dict) or not all(isinstance(groups, list) for groups in theirs.values()):
+            raise UsageError("the hooks in the --settings given are no lists by event", hint="mend them")
+        for event, groups in theirs.items():
             hooks[event] = [*hooks.get(event, []), *groups]
         merged = {**merged, **document, "hooks": hooks}
     hooks = merged.setdefault("hooks", {})
@@ -149,8 +152,8 @@ def report(payload: dict[str, Any]) -> Report | None:
         said["background"] = [_background(task) for task in payload.get("background_tasks") or []]
     elif event == "fail":
         error = str(payload.get("error") or "unknown")
-        said["error"] = _ERRORS.get(error, error)
         said["message"] = payload.get("last_assistant_message") or ""
+        said["error"] = _ERRORS.get(error) or " ".join(said["message"].split())[:300] or error
     elif event == "end":
         said["reason"] = payload.get("reason", "")
     return said
@@ -162,9 +165,8 @@ def _call(payload: dict[str, Any]) -> str:
 
 
 def _background(task: object) -> str:
-    if not isinstance(task, dict):
-        return str(task)
-    return str(task.get("id") or task.get("task_id") or json.dumps(task, sort_keys=True))
+    known = task if isinstance(task, dict) else {"id": task}
+    return str(known.get("id") or known.get("task_id") or json.dumps(known, sort_keys=True))
 
 
 def _question(payload: dict[str, Any]) -> Question:
@@ -198,6 +200,7 @@ _DIALOGS = [
     (r"(?i)mcp server", "MCP server", "answer it in its window"),
     (r"(?i)external imports|external claude\.md", "external imports", "answer it in its window"),
     (r"(?i)resume from summary|resume full session|resuming the full session", "resume", "answer it in its window"),
+    (r"(?i)make auto mode your default", "auto mode", "answer it in its window"),
     (r"(?i)ready to code|would you like to proceed", "plan", "answer it in its window"),
     (r"(?i)do you want to", "permission", "answer it in its window"),
 ]
@@ -244,6 +247,9 @@ def read_screen(screen: str) -> Screen:
     seen["whole"] = bool(re.search(r"\[flowloom task .*(\[Pasted text #\d+|\[end of task )", draft, re.DOTALL))
     if re.search(r"search prompts:|no matching prompt", below):
         seen.update({"kind": "view", "keys": ["Escape"]})
+    elif draft == "!" and lines[top + 1].startswith("!"):
+        # Shell mode with nothing typed. Stashing does not end it: 2.1.197 stays in it with a stashed draft.
+        seen.update({"kind": "view", "draft": "", "keys": ["BSpace"]})
     seen["busy"] = (
         "esc to interrupt" in below
         or bool(re.search(_RUNNING, screen.split("\n")[top + 1]))
@@ -301,8 +307,8 @@ def _dialog(lines: list[str], option: int) -> Question | None:
     """Return the question above the option that the cursor stands on, None for a list that asks nothing."""
     rules = [number for number in range(option) if re.match(r"─{20}", lines[number])]
     region = lines[rules[-1] if rules else 0 :]
-    said = [line.strip(" │┃╭╮╰╯─▔▁❯") for line in region[: option - (rules[-1] if rules else 0)]]
-    said = [line for line in said if line]
+    above = region[: option - (rules[-1] if rules else 0)]
+    said = [text for line in above if (text := line.strip(" │┃╭╮╰╯─▔▁❯"))]
     for words, kind, how in _DIALOGS:
         if re.search(words, "\n".join(region)) or (
             len(rules) > 1 and re.search(words, "\n".join(lines[rules[-2] : option]))
@@ -311,12 +317,8 @@ def _dialog(lines: list[str], option: int) -> Question | None:
             return {"kind": kind, "text": line[:200], "how": how, "call": ""}
     if not re.search(r"❯\s*\d+\.\s", lines[option]) or re.search(_LISTS, "\n".join(region)):
         return None
-    return {
-        "kind": "question",
-        "text": (said[-1] if said else "a question")[:200],
-        "how": "answer it in its window",
-        "call": "",
-    }
+    text = said[-1][:200] if said else "a question"
+    return {"kind": "question", "text": text, "how": "answer it in its window", "call": ""}
 
 
 def _towards_yes(lines: list[str], option: int) -> list[str]:
@@ -370,36 +372,29 @@ def read_sessions(text: str, pid: int) -> str:
         return ""
     for entry in document if isinstance(document, list) else [document]:
         if isinstance(entry, dict) and entry.get("pid") == pid:
-            # `shell`: idle, with a shell in the background.
-            status = {"shell": "idle"}.get(str(entry.get("status")), entry.get("status"))
-            return status if status in ("busy", "waiting", "idle") else ""
+            words = {"idle": "idle", "busy": "busy", "waiting": "waiting", "shell": "idle"}  # one in the background
+            return words.get(str(entry.get("status")), "")
     return ""
 
 
 def reply_in_transcript(transcript: bytes, task_id: str) -> str | None:
     """Return the last message of the turn that a task began, None where it has none or was interrupted.
 
-    The transcript's format is internal: this is for when a hook was lost, never
-    for the ordinary way.
+    Its format is internal: this is for when a hook was lost, never for the ordinary way.
     """
-    mark = f"[flowloom task {task_id} from ".encode()
-    start = transcript.rfind(mark)
-    if start < 0:
-        return None
-    said: list[str] = []
-    for line in transcript[transcript.rfind(b"\n", 0, start) + 1 :].splitlines():
+    said: list[tuple[str, str]] = []
+    for line in transcript.splitlines():
         try:
             entry = json.loads(line)
         except ValueError:
             continue  # the first line of a tail is cut, the last may be half written
         message = entry.get("message") if isinstance(entry, dict) else None
-        if not isinstance(message, dict) or entry.get("isSidechain"):
+        if not isinstance(message, dict) or entry.get("isSidechain") or entry.get("isMeta"):
             continue
         content = message.get("content")
-        blocks = [{"type": "text", "text": content}] if isinstance(content, str) else content or []
-        texts = [block.get("text", "") for block in blocks if isinstance(block, dict) and block.get("type") == "text"]
-        if entry.get("type") == "assistant" and texts:
-            said.append("\n".join(texts))
-        elif entry.get("type") == "user" and any("[Request interrupted by user" in text for text in texts):
-            return None
-    return said[-1] if said else None
+        blocks = [{"text": content}] if isinstance(content, str) else content or []
+        text = "\n".join(block["text"] for block in blocks if isinstance(block, dict) and block.get("text"))
+        who = "nobody" if "[Request interrupted by user" in text else str(entry.get("type"))
+        if text and not (who == "user" and text.startswith("<")):  # what begins with a tag is Claude Code's own
+            said.append((who, text))
+    return next(reversed(frame.answers(said, task_id)), None)

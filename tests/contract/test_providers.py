@@ -1,0 +1,427 @@
+"""What every provider must answer; one set of tests for each member that is found."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flowloom import providers
+from flowloom.errors import UsageError
+from flowloom.states import Event
+
+MEMBERS = providers.names()
+HERE = Path(providers.__file__).parent
+
+
+@pytest.fixture(params=MEMBERS)
+def member(request: pytest.FixtureRequest) -> Any:
+    """One provider."""
+    return providers.find(request.param)
+
+
+def launch(**more: Any) -> Any:
+    return {
+        "binary": "/usr/bin/program",
+        "agent_id": "planning@site",
+        "agent_dir": "/state/agents/site/planning",
+        "session_id": "5b1f",
+        "resume": False,
+        "settings_path": "/state/agents/site/planning/settings.json",
+        "system_prompt": "You are planning@site.\nBe brief.",
+        "args": ["--model", "x y"],
+        "user_mode": "",
+        **more,
+    }
+
+
+def test_the_built_in_members_are_found_by_their_files() -> None:
+    assert {"claude", "echo"} <= set(MEMBERS)
+
+
+def protocol() -> dict[str, list[str]]:
+    """Return the functions of the protocol with the names of their arguments."""
+    tree = ast.parse((HERE / "__init__.py").read_text())
+    (found,) = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef) and node.name == "Provider"]
+    return {
+        node.name: [argument.arg for argument in node.args.args[1:]]
+        for node in found.body
+        if isinstance(node, ast.FunctionDef)
+    }
+
+
+def test_a_member_answers_the_whole_protocol(member: Any) -> None:
+    wanted = protocol()
+    assert len(wanted) > 10
+    assert {name: list(inspect.signature(getattr(member, name)).parameters) for name in wanted} == wanted
+    assert (type(member.NAME), type(member.LEAVE), type(member.STASH), type(member.CLEAR)) == (str, str, list, list)
+    assert member.CLEAR
+    assert member.NAME in MEMBERS
+
+
+TOUCHES = {"subprocess", "psutil", "libtmux", "termios", "time", "socket", "shutil", "signal", "pathlib"}
+
+
+def test_a_member_touches_no_terminal_file_process_or_clock(member: Any) -> None:
+    tree = ast.parse(inspect.getsource(member))
+    imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    sources = {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    ours = {"flowloom", "flowloom.errors", "flowloom.providers", "flowloom.records", "typing", "__future__"}
+    assert imported & TOUCHES == set()
+    assert sources <= ours
+    called = {node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
+    assert called & {"open", "print", "input", "exec", "eval"} == set()
+
+
+def test_a_command_names_the_settings_and_the_session(member: Any) -> None:
+    command = member.command(launch())
+    assert command[0] == "/usr/bin/program"
+    assert command[command.index("--settings") + 1] == "/state/agents/site/planning/settings.json"
+    assert command[command.index("--session-id") + 1] == "5b1f"
+    assert command.count("--settings") == 1
+    assert "You are planning@site.\nBe brief." in command
+    assert command[-2:] == ["--model", "x y"]
+    assert "--resume" not in command
+
+
+def test_a_conversation_is_resumed_by_its_id(member: Any) -> None:
+    command = member.command(launch(resume=True))
+    assert command[command.index("--resume") + 1] == "5b1f"
+    assert "--session-id" not in command
+    assert "--settings" in command
+
+
+def test_values_are_values(member: Any) -> None:
+    assert all(isinstance(value, str) for value in member.environment(launch()).values())
+    assert isinstance(member.binary("claude"), str)
+    assert all(isinstance(word, str) for word in [*member.release_command("x"), *member.sessions_command("x")])
+    assert str(7) in member.session_file({"HOME": "/home/dev"}, 7)
+    assert isinstance(member.enter_at_once("2.1.329"), bool)
+
+
+@pytest.mark.parametrize(
+    ("name", "scrubbed"),
+    [
+        ("CLAUDECODE", True),
+        ("CLAUDE_CODE_ENTRYPOINT", True),
+        ("CLAUDE_CODE_SSE_PORT", True),
+        ("CLAUDE_CODE_SESSION_ID", True),
+        ("CLAUDE_CODE_CHILD_SESSION", True),
+        ("CLAUDE_PID", True),
+        ("CLAUDE_PLUGIN_ROOT", True),
+        ("CLAUDE_CODE_RESUME_INTERRUPTED_TURN", True),
+        ("PATH", False),
+        ("HOME", False),
+        ("ANTHROPIC_API_KEY", False),
+        ("ANTHROPIC_BASE_URL", False),
+        ("CLAUDE_CONFIG_DIR", False),
+        ("CLAUDE_CODE_MAX_RETRIES", False),
+        ("CLAUDE_CODE_USE_BEDROCK", False),
+        ("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", False),
+        ("MY_CLAUDECODE", False),
+    ],
+)
+def test_another_claudes_variables_are_scrubbed_and_the_users_stay(member: Any, name: str, scrubbed: bool) -> None:
+    assert member.scrub(name) is scrubbed
+
+
+# Settings.
+
+OURS = {"type": "command", "command": "sh hook member", "timeout": 30}
+
+
+def hooks_of(document: dict[str, Any], event: str) -> list[Any]:
+    return [hook for group in document["hooks"][event] for hook in group["hooks"]]
+
+
+EVENTS = ["SessionStart", "UserPromptSubmit", "PermissionRequest", "PostToolUse", "Stop", "StopFailure", "SessionEnd"]
+
+
+def test_the_settings_let_every_event_be_heard(member: Any) -> None:
+    document = member.settings("sh hook member", [])
+    for event in EVENTS:
+        assert document["hooks"][event] == [{"hooks": [OURS]}]
+    assert document["hooks"]["Notification"][0]["matcher"] == "permission_prompt|elicitation_dialog"
+    assert json.loads(json.dumps(document)) == document
+
+
+def test_the_users_settings_and_hooks_stay(member: Any) -> None:
+    theirs = {"hooks": [{"type": "command", "command": "theirs"}]}
+    first = {"model": "x", "hooks": {"Stop": [theirs], "PreCompact": [theirs]}, "disableAllHooks": False}
+    second = {"model": "y", "env": {"A": "1"}, "hooks": {"Stop": [{"hooks": [{"command": "more"}]}]}}
+    document = member.settings("sh hook member", [first, second])
+    assert (document["model"], document["env"]) == ("y", {"A": "1"})
+    assert hooks_of(document, "Stop") == [theirs["hooks"][0], {"command": "more"}, OURS]
+    assert document["hooks"]["PreCompact"] == [theirs]
+    assert first["hooks"] == {"Stop": [theirs], "PreCompact": [theirs]}
+
+
+def test_settings_that_would_silence_the_hooks_are_refused(member: Any) -> None:
+    with pytest.raises(UsageError, match="disableAllHooks"):
+        member.settings("sh hook member", [{"model": "x"}, {"disableAllHooks": True}])
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"hooks": []},
+        {"hooks": "x"},
+        {"hooks": {"Stop": {}}},
+        {"hooks": {"Stop": None}},
+    ],
+)
+def test_hooks_that_are_none_are_refused_by_name(member: Any, document: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match="hooks"):
+        member.settings("sh hook member", [document])
+
+
+# Reports.
+
+COMMON = {"session_id": "s1", "transcript_path": "/t.jsonl", "cwd": "/x", "prompt_id": "p1"}
+SAID = {"session_id": "s1", "transcript": "/t.jsonl", "prompt_id": "p1", "subagent": False}
+BASH = {"tool_name": "Bash", "tool_input": {"command": "rm -r\n build", "description": "x"}}
+BASH_CALL = 'Bash{"command": "rm -r\\n build", "description": "x"}'
+
+
+def asks(kind: str, text: str, call: str) -> dict[str, Any]:
+    return {"event": "ask", "question": {"kind": kind, "text": text, "how": "", "call": call}}
+
+
+REPORTS: list[tuple[str, dict[str, Any], dict[str, Any] | None]] = [
+    ("SessionStart", {"source": "startup"}, {"event": "up", "source": "startup"}),
+    ("SessionStart", {"source": "compact"}, {"event": "up", "source": "compact"}),
+    ("SessionStart", {}, {"event": "up", "source": "startup"}),
+    ("UserPromptSubmit", {"prompt": "do it"}, {"event": "accept", "prompt": "do it"}),
+    (
+        "UserPromptSubmit",
+        {"prompt": "<task-notification>\n<task-id>b1</task-id>"},
+        {"event": "accept", "prompt": "<task-notification>\n<task-id>b1</task-id>", "source": "own"},
+    ),
+    ("PermissionRequest", BASH, asks("permission", "Bash: rm -r build", BASH_CALL)),
+    ("PermissionRequest", {"tool_name": "Task", "tool_input": {}}, asks("permission", "Task", "Task{}")),
+    (
+        "PermissionRequest",
+        {"tool_name": "AskUserQuestion", "tool_input": {"questions": [{"question": "Which colour?"}]}},
+        asks("question", "Which colour?", 'AskUserQuestion{"questions": [{"question": "Which colour?"}]}'),
+    ),
+    (
+        "PermissionRequest",
+        {"tool_name": "AskUserQuestion", "tool_input": {}},
+        asks("question", "", "AskUserQuestion{}"),
+    ),
+    (
+        "PermissionRequest",
+        {"tool_name": "ExitPlanMode", "tool_input": {"plan": "x"}},
+        asks("plan", "approve its plan?", 'ExitPlanMode{"plan": "x"}'),
+    ),
+    ("Notification", {"message": "needs your permission"}, asks("permission", "needs your permission", "")),
+    ("PostToolUse", BASH, {"event": "sign", "call": BASH_CALL}),
+    ("PostToolUseFailure", BASH, {"event": "sign", "call": BASH_CALL}),
+    ("Stop", {"last_assistant_message": "hi"}, {"event": "stop", "message": "hi", "background": []}),
+    ("Stop", {"last_assistant_message": None}, {"event": "stop", "message": "", "background": []}),
+    (
+        "Stop",
+        {"last_assistant_message": "hi", "background_tasks": [{"id": "b1", "type": "shell"}, {"task_id": "b2"}, "b3"]},
+        {"event": "stop", "message": "hi", "background": ["b1", "b2", "b3"]},
+    ),
+    (
+        "StopFailure",
+        {"error": "rate_limit", "last_assistant_message": "API Error"},
+        {"event": "fail", "error": "a rate limit (rate_limit); send it again later", "message": "API Error"},
+    ),
+    ("StopFailure", {"error": "odd"}, {"event": "fail", "error": "odd", "message": ""}),
+    ("StopFailure", {}, {"event": "fail", "error": "unknown", "message": ""}),
+    ("SessionEnd", {"reason": "clear"}, {"event": "end", "reason": "clear"}),
+    ("SessionEnd", {}, {"event": "end", "reason": ""}),
+    ("PreCompact", {"trigger": "auto"}, None),
+    ("SomethingNew", {}, None),
+]
+
+
+@pytest.mark.parametrize(("event", "payload", "said"), REPORTS)
+def test_a_payload_is_reported_in_our_words(
+    member: Any, event: str, payload: dict[str, Any], said: dict[str, Any] | None
+) -> None:
+    report = member.report({**COMMON, "hook_event_name": event, **payload})
+    assert report == (None if said is None else {**SAID, **said})
+
+
+def test_the_permission_and_the_end_of_its_tool_are_the_same_call(member: Any) -> None:
+    asked = member.report({**COMMON, "hook_event_name": "PermissionRequest", **BASH})
+    ended = member.report({**COMMON, "hook_event_name": "PostToolUse", **BASH, "tool_use_id": "t1"})
+    assert asked["question"]["call"] == ended["call"]
+
+
+def test_a_subagents_report_is_marked(member: Any) -> None:
+    report = member.report({**COMMON, "hook_event_name": "Stop", "agent_id": "a1"})
+    assert report["subagent"] is True
+
+
+@pytest.mark.parametrize("payload", [{}, {"hook_event_name": None}, {"hook_event_name": 7}])
+def test_a_payload_that_says_nothing_is_nothing(member: Any, payload: dict[str, Any]) -> None:
+    assert member.report(payload) is None
+
+
+def test_only_events_that_we_know_are_reported(member: Any) -> None:
+    reports = [member.report({"hook_event_name": event, **payload}) for event, payload, said in REPORTS if said]
+    assert {report["event"] for report in reports} <= set(Event)
+
+
+# Screens and sessions.
+
+
+@pytest.mark.parametrize("screen", ["", "\n" * 50, "$ ", "─" * 80, "\x1b[7m❯\xa0\x1b[0m", "─" * 80 + "\n" + "─" * 80])
+def test_a_screen_that_shows_nothing_known_is_never_free(member: Any, screen: str) -> None:
+    seen = member.read_screen(screen)
+    assert (seen["kind"], seen["keys"]) == ("none", [])
+    assert set(seen) == {"kind", "busy", "draft", "ours", "question", "keys", "stashed", "whole"}
+    assert member.refusal(screen) == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('{"pid": 7, "status": "idle"}', "idle"),
+        ('{"pid": 7, "status": "busy"}', "busy"),
+        ('{"pid": 7, "status": "waiting", "waitingFor": "permission prompt"}', "waiting"),
+        ('{"pid": 7, "status": "shell"}', "idle"),
+        ('{"pid": 7, "status": "stopped"}', ""),
+        ('{"pid": 7}', ""),
+        ('{"pid": 8, "status": "idle"}', ""),
+        ('[{"pid": 8, "status": "idle"}, {"pid": 7, "status": "busy"}]', "busy"),
+        ("[]", ""),
+        ("[7]", ""),
+        ("", ""),
+        ('{"pid": 7, "sta', ""),
+    ],
+)
+def test_a_session_says_what_it_does_or_nothing(member: Any, text: str, said: str) -> None:
+    assert member.read_sessions(text, 7) == said
+
+
+@pytest.mark.parametrize("raw", [b"", b"\xff\n{", b"[]\nnull\n7\n", b'{"message": null}\n'])
+def test_a_transcript_without_the_task_has_no_reply(member: Any, raw: bytes) -> None:
+    assert member.reply_in_transcript(raw, "7k2m") is None
+
+
+# Claude Code alone.
+
+claude = importlib.import_module("flowloom.providers.claude")
+
+
+def entry(kind: str, content: Any, **more: Any) -> bytes:
+    return json.dumps({"type": kind, "message": {"role": kind, "content": content}, **more}).encode() + b"\n"
+
+
+ASKED = entry("user", "[flowloom task 7k2m from chief] do it\nsay hi\n[end of task 7k2m]")
+
+
+@pytest.mark.parametrize(
+    ("transcript", "reply"),
+    [
+        (ASKED, None),
+        (ASKED + entry("assistant", [{"type": "text", "text": "hi"}]), "hi"),
+        (ASKED + entry("assistant", "hi"), "hi"),
+        (ASKED + entry("assistant", None), None),
+        (ASKED + entry("assistant", [{"type": "text", "text": "let me see"}, {"type": "tool_use"}]), "let me see"),
+        (
+            ASKED + entry("assistant", "first") + entry("user", [{"type": "tool_result"}]) + entry("assistant", "hi"),
+            "hi",
+        ),
+        (ASKED + entry("assistant", "hi") + entry("assistant", "aside", isSidechain=True), "hi"),
+        (ASKED + entry("assistant", "hal") + entry("user", "[Request interrupted by user]"), None),
+        (ASKED + entry("assistant", "hi") + b'{"type": "assi', "hi"),
+        (b'half a line"}\n' + ASKED + entry("assistant", "hi"), "hi"),
+        (entry("assistant", "before") + ASKED + entry("assistant", "hi"), "hi"),
+        (ASKED + entry("assistant", "old") + ASKED + entry("assistant", "hi"), "hi"),
+        (ASKED + entry("assistant", "hi") + entry("user", "and now?") + entry("assistant", "another answer"), "hi"),
+        (
+            ASKED
+            + entry("assistant", "hi")
+            + entry("user", "[flowloom task abcd from chief] x")
+            + entry("assistant", "b"),
+            "hi",
+        ),
+        (
+            ASKED + entry("assistant", "as I was asked in [flowloom task 7k2m from chief]"),
+            "as I was asked in [flowloom task 7k2m from chief]",
+        ),
+    ],
+)
+def test_the_reply_of_a_lost_stop_is_found_in_the_transcript(transcript: bytes, reply: str | None) -> None:
+    assert claude.reply_in_transcript(transcript, "7k2m") == reply
+
+
+@pytest.mark.parametrize(
+    ("version", "at_once"),
+    [("2.1.197", False), ("2.1.259", False), ("2.1.260", True), ("2.1.329", True), ("3.0.0", True), ("", True)],
+)
+def test_enter_follows_the_paste_at_once_where_the_release_takes_it(version: str, at_once: bool) -> None:
+    assert claude.enter_at_once(version) is at_once
+
+
+@pytest.mark.parametrize(
+    ("environment", "path"),
+    [
+        ({"HOME": "/home/dev"}, "/home/dev/.claude/sessions/7.json"),
+        ({"HOME": "/home/dev", "CLAUDE_CONFIG_DIR": "/c"}, "/c/sessions/7.json"),
+    ],
+)
+def test_the_session_file_lies_where_the_configuration_does(environment: dict[str, str], path: str) -> None:
+    assert claude.session_file(environment, 7) == path
+
+
+@pytest.mark.parametrize(
+    ("mode", "args", "words"),
+    [
+        ("", [], []),
+        ("acceptEdits", [], []),
+        ("plan", [], ["--permission-mode", "default"]),
+        ("plan", ["--permission-mode", "plan"], ["--permission-mode", "plan"]),
+    ],
+)
+def test_an_agent_is_never_in_plan_mode_by_default(mode: str, args: list[str], words: list[str]) -> None:
+    command = claude.command(launch(user_mode=mode, args=args))
+    assert command[command.index("--append-system-prompt") + 2 :] == words
+
+
+# A member of somebody else's.
+
+THEIRS = """
+from flowloom.providers.echo import *
+from flowloom.providers.echo import settings, report, scrub, read_sessions, refusal
+NAME = "mine"
+"""
+
+
+@pytest.fixture
+def theirs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An installed package that declares a provider."""
+    (tmp_path / "my_provider.py").write_text(THEIRS)
+    info = tmp_path / "my_provider-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: my-provider\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[flowloom.providers]\nmine = my_provider\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+
+@pytest.mark.usefixtures("theirs")
+def test_a_member_of_somebody_elses_is_found_by_its_entry_point() -> None:
+    assert providers.names() == sorted([*MEMBERS, "mine"])
+    mine: Any = providers.find("mine")
+    assert mine.NAME == "mine"
+    for name, arguments in protocol().items():
+        assert list(inspect.signature(getattr(mine, name)).parameters) == arguments
+    assert providers.find("echo").NAME == "echo"
+
+
+@pytest.mark.parametrize("name", ["nobody", "", "../claude", "__init__", "claude.py", "a-b"])
+def test_a_member_that_does_not_exist_is_refused_with_those_there_are(name: str) -> None:
+    with pytest.raises(UsageError, match="there is no provider") as caught:
+        providers.find(name)
+    assert caught.value.hint == f"there are: {', '.join(MEMBERS)}"

@@ -1,0 +1,30 @@
+"""The bench runs and says what it measured; how fast it was is nobody's test."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+from tests.support.world import ROOT
+
+pytestmark = pytest.mark.tmux
+
+
+def test_a_quick_bench_of_the_hook_prints_its_rows_as_json() -> None:
+    command = [sys.executable, "-m", "bench", "--quick", "--json", "hook"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=50, check=False)
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    rows = {row["what"]: row for row in document["rows"]}
+    assert document["version"] == 1
+    assert {"bare python3 -I -S", "UserPromptSubmit", "PostToolUse", "Stop"} <= set(rows)
+    assert rows["Stop"]["runs"] == 3
+    assert rows["Stop"]["median"] > 0
+
+
+def test_a_bench_that_does_not_exist_is_refused_by_name() -> None:
+    command = [sys.executable, "-m", "bench", "hooks"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=50, check=False)
+    assert (done.returncode, "no bench 'hooks'" in done.stderr) == (2, True)

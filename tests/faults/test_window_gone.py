@@ -1,0 +1,123 @@
+"""A window is closed, its program ends, or the whole tmux server is killed, in each phase of a task."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+
+import pytest
+from tests.support import leftovers
+from tests.support.world import World
+
+pytestmark = pytest.mark.faults
+
+
+def close_window(world: World) -> None:
+    world.tmux("kill-window", "-t", str(world.status()["window_id"]))
+
+
+def end_program(world: World) -> None:
+    os.kill(int(world.tmux("display-message", "-p", "-t", world.pane(), "#{pane_pid}")), signal.SIGKILL)
+
+
+def kill_server(world: World) -> None:
+    world.tmux("kill-server")
+
+
+ENDS: list[Callable[[World], None]] = [close_window, end_program, kill_server]
+
+
+def gone(world: World) -> bool:
+    return world.tmux("display-message", "-p", "-t", world.pane(), "#{pane_dead}#{window_id}").strip() in ("", "1")
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_an_agent_that_is_gone_before_its_task_comes_back_and_does_it(
+    world: World, end: Callable[[World], None]
+) -> None:
+    world.start()
+    world.ask("planning", "one")
+    end(world)
+    assert world.ask("planning", "what did I tell you?") == "You told me 1 thing:\n1. one"
+    leftovers.check(world)
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_an_agent_that_is_gone_in_mid_turn_ends_the_task_and_serves_the_next(
+    world: World, end: Callable[[World], None]
+) -> None:
+    world.start()
+    asked = world.begin("ask", "planning", "long\necho:hold /nowhere")
+    world.until_step("accepted")
+    queued = world.begin("ask", "planning", "next")
+    world.until(lambda: len(world.tasks()) == 2)
+    end(world)
+    out, err = asked.communicate(timeout=30)
+    assert (asked.returncode, out) == (1, b""), err
+    assert b"the agent is gone" in err
+    assert b"the prompt is kept" in err
+    out, err = queued.communicate(timeout=30)
+    assert (queued.returncode, out) == (0, b"echo heard: next"), (err, world.describe())
+    assert [task["status"] for task in world.tasks()] == ["failed", "done"]
+    leftovers.check(world)
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_an_agent_that_is_gone_with_our_text_in_its_box_gets_it_again_once(
+    world: World, end: Callable[[World], None]
+) -> None:
+    world.start()
+    # The next Enter does nothing: the text stands in the box, unsent.
+    world.ask("planning", "echo:swallow\necho:swallow\necho:swallow\necho:swallow\necho:say ready")
+    asked = world.begin("ask", "planning", "in the box")
+    world.until_step("pasted")
+    end(world)
+    out, err = asked.communicate(timeout=30)
+    assert (asked.returncode, out.splitlines()[0]) == (0, b"echo heard: in the box"), (err, world.describe())
+    leftovers.check(world)
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_an_agent_that_is_gone_while_parked_ends_the_task_and_keeps_its_message(
+    world: World, end: Callable[[World], None]
+) -> None:
+    world.start()
+    asked = world.begin("ask", "planning", "echo:background 1000\necho:say so far")
+    world.until_step("parked")
+    end(world)
+    out, err = asked.communicate(timeout=30)
+    assert (asked.returncode, out) == (1, b""), err
+    task_id = world.task()["task_id"]
+    done = world.flowloom("reply", task_id, "--now")
+    assert (done.returncode, done.stdout) == (0, b"so far"), done
+    assert world.ask("planning", "next") == "echo heard: next"
+    leftovers.check(world)
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_an_agent_that_is_gone_while_blocked_ends_the_task(world: World, end: Callable[[World], None]) -> None:
+    world.start()
+    asked = world.begin("ask", "planning", "echo:ask Bash rm -r build")
+    world.until_status("blocked")
+    end(world)
+    out, err = asked.communicate(timeout=30)
+    assert (asked.returncode, out) == (1, b""), err
+    assert world.status()["question"] is None
+    assert world.ask("planning", "next") == "echo heard: next"
+    leftovers.check(world)
+
+
+def test_what_a_person_types_while_we_type_is_kept_apart_and_comes_back(world: World) -> None:
+    world.start()
+    world.keys("a draft of mine")
+    world.until(lambda: "a draft of mine" in world.screen())
+    assert world.ask("planning", "from us") == "echo heard: from us"
+    world.until(lambda: "a draft of mine" in world.screen().split("from us")[-1])
+    assert "a draft of mine" in (world.agent_dir() / "drafts.txt").read_text()
+    asked = world.begin("ask", "planning", "from us again")
+    for _ in range(30):
+        world.keys("x")
+    out, err = asked.communicate(timeout=30)
+    assert (asked.returncode, b"from us again" in out) == (0, True), (err, world.describe())
+    leftovers.check(world)

@@ -1,0 +1,340 @@
+"""The port to tmux, on a real server with whatever its user has configured."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tests.support.world import World
+
+from flowloom import tmux
+from flowloom.clock import Deadline
+from flowloom.errors import TmuxFailed
+from flowloom.tmux import Tmux
+
+pytestmark = pytest.mark.tmux
+
+
+@pytest.fixture
+def port(world: World) -> Tmux:
+    """The port on this world's server, which does not run yet."""
+    return Tmux(world.socket)
+
+
+def until(condition: Callable[[], object], what: str) -> None:
+    deadline = Deadline(10.0)
+    while not condition():
+        assert not deadline.over(), what
+        os.sched_yield()
+
+
+def opened(port: Tmux, *command: str, name: str = "planning", session: str = "Claude") -> tuple[str, str]:
+    # Two words, as ours always has: tmux gives a single one to the user's shell.
+    return port.open_window(session, name, f"{name}@site", "/", list(command or ["cat", "-"]))
+
+
+def dead(port: Tmux, pane: str) -> bool:
+    look = port.look(pane)
+    return look is not None and look.dead
+
+
+def shows(port: Tmux, pane: str, words: str) -> None:
+    until(lambda: words in port.history(pane), f"{words!r} in {port.history(pane)!r}")
+
+
+def paste(port: Tmux, pane: str, folder: Path, text: str, *, enter: bool = True) -> bool:
+    path = folder / "body"
+    path.write_text(text)
+    return port.paste(pane, {"flowloom-7k2m-1": str(path)}, enter=enter)
+
+
+def test_a_window_is_ours_by_its_mark_and_looked_at_by_its_pane(port: Tmux, world: World) -> None:
+    window, pane = opened(port, "sh", "-c", "printf '\\033[2mhello\\033[0m'; exec cat")
+    shows(port, pane, "hello")
+    look = port.look(pane)
+    assert look is not None
+    assert (look.dead, look.in_mode, look.window_id, look.agent_id) == (False, False, window, "planning@site")
+    assert look.exit_status is None
+    assert "\x1b[2mhello" in look.screen
+    assert Path(f"/proc/{look.pid}/comm").read_text() == "cat\n"
+    assert world.tmux("display-message", "-p", "-t", pane, "#{window_width}x#{window_height}").strip() == "200x50"
+
+
+@pytest.mark.parametrize("command", [["true"], ["sh", "-c", "echo last words; exit 3"], ["/no/such/program"]])
+def test_the_window_of_a_program_that_ends_at_once_stays_to_be_read(port: Tmux, command: list[str]) -> None:
+    _, pane = opened(port, *command)
+    until(lambda: dead(port, pane), "the program has ended")
+    if command[0] == "sh":
+        shows(port, pane, "last words")
+        until(lambda: (look := port.look(pane)) and look.exit_status == 3, "its exit is known")
+
+
+def test_what_is_pasted_arrives_whole_and_enter_after_it(port: Tmux, world: World) -> None:
+    out = world.folder / "out"
+    _, pane = opened(port, "sh", "-c", f"stty -echo -icanon; echo ready; exec cat >{out}")
+    shows(port, pane, "ready")
+    text = "line 'quoted' $HOME `x` #{pane_id} ä ; \\\n" * 4000
+    assert paste(port, pane, world.folder, text)
+    until(lambda: out.stat().st_size > len(text.encode()), "it has arrived")
+    assert out.read_text() == text + "\n"
+    assert world.tmux("list-buffers") == ""
+
+
+def test_several_texts_are_pasted_in_their_order(port: Tmux, world: World) -> None:
+    _, pane = opened(port)
+    for name in ("first", "second"):
+        (world.folder / name).write_text(f"{name} ")
+    assert port.paste(pane, {"b": str(world.folder / "first"), "a": str(world.folder / "second")}, enter=True)
+    shows(port, pane, "first second")
+
+
+def test_a_paste_is_bracketed_where_the_program_asked_for_it(port: Tmux, world: World) -> None:
+    _, pane = opened(port, "sh", "-c", "stty -echo -icanon; printf '\\033[?2004hready\\n'; exec cat -v")
+    shows(port, pane, "ready")
+    assert paste(port, pane, world.folder, "body\n", enter=False)
+    shows(port, pane, "^[[200~body")
+    shows(port, pane, "^[[201~")
+
+
+def test_a_paste_into_a_dead_pane_is_refused_and_the_server_lives(port: Tmux, world: World) -> None:
+    _, pane = opened(port, "true")
+    _, other = opened(port, name="coding")
+    until(lambda: dead(port, pane), "the program has ended")
+    assert not paste(port, pane, world.folder, "x")
+    assert world.tmux("list-buffers") == ""
+    assert [window.pane_id for window in port.windows()] == [pane, other]
+    assert paste(port, other, world.folder, "still here")
+    shows(port, other, "still here")
+
+
+def test_a_paste_into_a_pane_that_takes_no_input_is_refused(port: Tmux, world: World) -> None:
+    _, pane = opened(port)
+    world.tmux("select-pane", "-d", "-t", pane)
+    assert not paste(port, pane, world.folder, "x")
+
+
+def test_a_paste_into_a_pane_that_is_gone_is_an_error_and_the_server_lives(port: Tmux, world: World) -> None:
+    _, pane = opened(port)
+    with pytest.raises(TmuxFailed):
+        paste(port, "%99", world.folder, "x")
+    assert port.look(pane) is not None
+
+
+def test_keys_are_pressed_by_their_names(port: Tmux) -> None:
+    _, pane = opened(port, "sh", "-c", "stty -echo -icanon -isig -ixon; echo ready; exec cat -v")
+    shows(port, pane, "ready")
+    port.press(pane, "C-s", "Escape", "Down")
+    shows(port, pane, "^S^[^[[B")
+
+
+def test_copy_mode_is_seen_and_left(port: Tmux, world: World) -> None:
+    _, pane = opened(port)
+    world.tmux("copy-mode", "-t", pane)
+    look = port.look(pane)
+    assert look is not None
+    assert look.in_mode
+    port.leave_mode(pane)
+    look = port.look(pane)
+    assert look is not None
+    assert not look.in_mode
+    port.press(pane, "x", "Enter")
+    shows(port, pane, "x")
+
+
+CONFIGURED = {
+    "destroy-unattached on": "set -g destroy-unattached on",
+    "exit-unattached on": "set -s exit-unattached on",
+    "default-command": "set -g default-command 'exit 7'",
+    "default-shell": "set -g default-shell /bin/false",
+    "base-index 1": "set -g base-index 1\nset -g pane-base-index 1\nset -g renumber-windows on",
+    "remain-on-exit on": "set -g remain-on-exit on",
+    "automatic-rename": "set -g automatic-rename on\nset -g allow-rename on",
+    "a hook that renames": "set-hook -g after-new-window 'rename-window theirs'",
+    "synchronize-panes": "setw -g synchronize-panes on",
+    "a small history": "set -g history-limit 0",
+    "mouse and prefix": "set -g mouse on\nset -g prefix C-a",
+    "an error": "no-such-command",
+}
+
+
+@pytest.mark.parametrize("text", CONFIGURED.values(), ids=CONFIGURED)
+def test_windows_stay_whatever_the_user_has_configured(port: Tmux, world: World, text: str) -> None:
+    (world.home / ".tmux.conf").write_text(text + "\n")
+    first, second = opened(port), opened(port, name="coding")
+    assert paste(port, first[1], world.folder, "hello")
+    shows(port, first[1], "hello")
+    listed = [(window.window_id, window.pane_id, window.agent_id, window.dead) for window in port.windows()]
+    assert listed == [(*first, "planning@site", False), (*second, "coding@site", False)]
+    assert port.window_names("Claude") == ["planning", "coding"]
+    assert [window.session for window in port.windows()] == ["Claude", "Claude"]
+
+
+def test_a_program_does_not_rename_its_window(port: Tmux) -> None:
+    _, pane = opened(port, "sh", "-c", "printf '\\033ktheirs\\033\\\\'; echo named; exec cat")
+    shows(port, pane, "named")
+    assert port.window_names("Claude") == ["planning"]
+
+
+def test_a_window_that_was_renamed_and_moved_is_found_by_its_id(port: Tmux, world: World) -> None:
+    opened(port, name="coding")
+    window, pane = opened(port)
+    world.tmux("rename-window", "-t", window, "a|b c")
+    world.tmux("new-session", "-d", "-s", "else|where")
+    world.tmux("move-window", "-s", window, "-t", "else|where:7")
+    found = {each.agent_id: each for each in port.windows()}
+    assert (found["planning@site"].window_id, found["planning@site"].pane_id) == (window, pane)
+    assert found["planning@site"].pid > 0
+    look = port.look(pane)
+    assert look is not None
+    assert (look.window_id, look.agent_id) == (window, "planning@site")
+
+
+def test_a_window_that_its_user_split_is_still_the_agents_own_pane(port: Tmux, world: World) -> None:
+    window, pane = opened(port)
+    world.tmux("split-window", "-t", window, "cat")
+    assert [(each.pane_id, each.agent_id) for each in port.windows()] == [(pane, "planning@site")]
+    assert paste(port, pane, world.folder, "hello")
+    shows(port, pane, "hello")
+
+
+def test_windows_of_others_stay_untouched(port: Tmux, world: World) -> None:
+    world.tmux("-f", "/dev/null", "new-session", "-d", "-s", "Claude", "-n", "mine0", "cat")
+    for number in range(1, 20):
+        world.tmux("new-window", "-d", "-t", "=Claude:", "-n", f"mine{number}", "cat")
+    world.tmux("set-option", "-t", "=Claude:", "status-left", "mine")
+    fmt = "#{window_id} #{window_index} #{window_name} #{pane_id} #{pane_pid} #{automatic-rename} #{remain-on-exit}"
+    before = world.tmux("list-panes", "-s", "-t", "=Claude", "-F", fmt).splitlines()
+    window, pane = opened(port)
+    assert [each.pane_id for each in port.windows()] == [pane]
+    assert world.tmux("list-panes", "-s", "-t", "=Claude", "-F", fmt).splitlines()[:-1] == before
+    port.close_window(window)
+    assert port.windows() == []
+    assert world.tmux("list-panes", "-s", "-t", "=Claude", "-F", fmt).splitlines() == before
+    assert len(before) == 20
+
+
+def test_the_window_in_front_stays_in_front(port: Tmux, world: World) -> None:
+    world.tmux("-f", "/dev/null", "new-session", "-d", "-s", "Claude", "-n", "mine", "cat")
+    opened(port)
+    assert world.tmux("display-message", "-p", "-t", "=Claude:", "#{window_name}").strip() == "mine"
+
+
+def test_a_session_is_found_by_its_exact_name(port: Tmux, world: World) -> None:
+    assert not port.has_session("Claude")
+    world.tmux("-f", "/dev/null", "new-session", "-d", "-s", "Claude-work", "cat")
+    assert [port.has_session(name) for name in ("Claude", "Claude-work", "Clau")] == [False, True, False]
+    assert port.window_names("Claude") == []
+    opened(port)
+    assert port.has_session("Claude")
+    sessions = world.tmux("list-windows", "-t", "=Claude-work", "-F", "#{window_name}").split()
+    assert sessions == ["cat"]
+
+
+def test_a_program_runs_again_in_the_pane_of_one_that_has_ended(port: Tmux) -> None:
+    window, pane = opened(port, "true")
+    until(lambda: dead(port, pane), "the program has ended")
+    port.reopen(pane, "/tmp", ["sh", "-c", "pwd; exec cat"])
+    shows(port, pane, "/tmp")
+    look = port.look(pane)
+    assert look is not None
+    assert (look.dead, look.window_id, look.agent_id) == (False, window, "planning@site")
+
+
+def test_what_runs_with_a_script_is_found(port: Tmux, world: World) -> None:
+    script = world.folder / "launch"
+    script.write_text("exec cat\n")
+    assert port.running(str(script)) == []
+    window, pane = opened(port, "sh", str(script))
+    opened(port, name="coding")
+    ((found_window, found_pane, pid),) = port.running(str(script))
+    assert (found_window, found_pane) == (window, pane)
+    assert pid == port.look(pane).pid  # type: ignore[union-attr]
+
+
+def test_without_a_server_there_is_nothing_and_no_error(port: Tmux) -> None:
+    assert (port.look("%0"), port.history("%0"), port.windows(), port.window_names("Claude")) == (None, "", [], [])
+    assert (port.has_session("Claude"), port.global_names(), port.running("x")) == (False, [], [])
+    port.close_window("@0")
+
+
+def test_a_pane_that_is_gone_is_none(port: Tmux) -> None:
+    window, pane = opened(port)
+    opened(port, name="coding")
+    port.close_window(window)
+    assert (port.look(pane), port.look("%99"), port.history(pane)) == (None, None, "")
+    port.close_window(window)
+
+
+def test_the_names_of_the_servers_variables_are_known(port: Tmux, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANTHROPIC_STALE", "x")
+    opened(port)
+    assert "ANTHROPIC_STALE" in port.global_names()
+    assert "FLOWLOOM_HOME" in port.global_names()
+
+
+def test_a_server_around_us_is_not_taken_for_ours(port: Tmux, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TMUX", "/tmp/other,1,0")
+    monkeypatch.setenv("TMUX_PANE", "%77")
+    _, pane = opened(port)
+    assert port.look(pane) is not None
+    assert (os.environ["TMUX"], os.environ["TMUX_PANE"]) == ("/tmp/other,1,0", "%77")
+    assert set(tmux.outside()) & {"TMUX", "TMUX_PANE"} == set()
+
+
+@pytest.mark.parametrize(
+    ("inside", "verb"),
+    [
+        (None, "attach-session"),
+        ("/tmp/tmux-0/other,12,0", "attach-session"),
+        ("/tmp/tmux-0/SOCKET,12,0", "switch-client"),
+    ],
+)
+def test_a_person_is_switched_over_on_the_same_server_and_attached_on_another(
+    port: Tmux, inside: str | None, verb: str
+) -> None:
+    command = port.attach_command("Claude", "@3", inside and inside.replace("SOCKET", port.socket))
+    assert command == ["tmux", "-L", port.socket, verb, "-t", "=Claude:@3"]
+
+
+def test_what_tmux_refuses_is_told_in_its_own_words(port: Tmux) -> None:
+    opened(port)
+    with pytest.raises(TmuxFailed, match="tmux no-such: unknown command: no-such") as caught:
+        port.run("no-such")
+    assert f"tmux -L {port.socket} list-sessions" in caught.value.hint
+    with pytest.raises(TmuxFailed, match="tmux rename-window: "):
+        port._command("rename-window", "-t", "@99", "x")
+
+
+def test_a_machine_without_tmux_is_told_how_to_get_it(
+    port: Tmux, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as without:
+        without.setenv("PATH", str(tmp_path))
+        with pytest.raises(TmuxFailed, match="tmux is not installed") as caught:
+            port.windows()
+        assert "install" in caught.value.hint
+        with pytest.raises(TmuxFailed, match="tmux"):
+            opened(port)
+
+
+def test_a_tmux_that_hangs_does_not_hold_us(port: Tmux, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stand_in = tmp_path / "tmux"
+    stand_in.write_text("#!/bin/sh\nexec tail -f /dev/null\n")
+    stand_in.chmod(0o755)
+    with monkeypatch.context() as hung:
+        hung.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+        hung.setattr(tmux, "COMMAND_LIMIT_S", 0.2)
+        with pytest.raises(TmuxFailed, match="does not answer: list-panes"):
+            port.windows()
+
+
+@pytest.mark.parametrize("word", ["plain", "it's", "a b", "$HOME", "#{x}", "a;b", "\\", '"', "ä"])
+def test_a_word_is_quoted_for_a_command_string(port: Tmux, word: str) -> None:
+    opened(port)
+    port.run("if-shell", "-F", "1", f"set-buffer -b x {tmux.quoted(word)}")
+    assert port.run("show-buffer", "-b", "x") == word
+    done = subprocess.run(["sh", "-c", f"printf %s {tmux.quoted(word)}"], capture_output=True, text=True, check=True)
+    assert done.stdout == word

@@ -185,11 +185,11 @@ def test_no_tmux(house: World, monkeypatch: pytest.MonkeyPatch) -> None:
     assert seen(multiplexer.program).repair.startswith("sudo apt-get install tmux")
 
 
-def test_a_tmux_conf_that_ends_the_server_breaks_the_round_trip_too(house: World) -> None:
-    (house.home / ".tmux.conf").write_text("set -s exit-unattached on\n")
+def test_a_tmux_conf_that_ends_servers_is_told_and_the_round_trip_survives_it(house: World) -> None:
+    (house.home / ".tmux.conf").write_text("set -s exit-unattached on\nset -g destroy-unattached on\n")
     finding = seen(multiplexer.options)
-    assert (finding.level, "set -s exit-unattached off" in finding.repair) == ("fail", True)
-    assert seen(round_trip.echo).level == "fail"
+    assert (finding.level, "exit-unattached on, destroy-unattached on" in finding.saw) == ("ok", True)
+    assert seen(round_trip.echo).level == "ok"
 
 
 def test_a_running_server_is_asked_and_not_the_file(house: World) -> None:
@@ -201,10 +201,11 @@ def test_a_running_server_is_asked_and_not_the_file(house: World) -> None:
         # Somebody is attached, or tmux would end the session at once.
         viewer = Seat(house, "env", "-u", "TMUX", "tmux", "-L", house.socket, "attach", "-t", "=Claude", socket=other)
         house.until(lambda: house.tmux("list-clients"), "somebody is attached")
-        house.tmux("set-option", "-t", "=Claude:", "destroy-unattached", "on")
-        finding = seen(multiplexer.options)
-        assert (finding.level, "destroy-unattached is on" in finding.saw) == ("fail", True)
-        house.run("sh", "-c", finding.repair)
+        for words in (["-t", "=Claude:", "destroy-unattached"], ["-s", "exit-unattached"]):
+            house.tmux("set-option", *words, "on")
+            finding = seen(multiplexer.options)
+            assert (finding.level, f"{words[-1]} is on" in finding.saw) == ("fail", True)
+            house.run("sh", "-c", finding.repair)
         assert seen(multiplexer.options).level == "ok"
     finally:
         viewer.tmux("kill-server")

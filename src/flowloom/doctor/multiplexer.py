@@ -51,19 +51,19 @@ def options(case: Case) -> list[Finding]:
         shown = _fresh()
     chosen = dict(line.partition(" ")[::2] for line in shown.splitlines())
     found = []
-    if chosen.get("exit-unattached") == "on":
-        saw = f"exit-unattached is on in {where}: tmux and every agent end as soon as nobody is attached"
-        found.append(fail("tmux.conf", saw, _unset(tmux, where, "set -s exit-unattached off")))
     session = case.settings.session
-    own = _of_session(tmux, session)
+    # FlowLoom turns both off when it opens a window; somebody may have turned them on since.
+    windows = tmux.windows()
+    if windows and chosen.get("exit-unattached") == "on":
+        saw = f"exit-unattached is on in {where}: tmux and every agent end as soon as nobody is attached"
+        found.append(fail("tmux.conf", saw, f"tmux -L {socket} set-option -s exit-unattached off"))
+    own = _of_session(tmux, session) if any(window.session == session for window in windows) else ""
     if own not in ("", "off"):
         saw = f"destroy-unattached is {own} for the session {session}: it ends with its agents when you detach"
         found.append(fail("tmux.conf", saw, f"tmux -L {socket} set-option -t ={session}: destroy-unattached off"))
-    if chosen.get("remain-on-exit") == "failed":
-        found.append(ok("tmux.conf", "remain-on-exit is failed; agents' windows have their own"))
     handled = [
         f"{name} {chosen[name]}"
-        for name in ("destroy-unattached", "default-command", "synchronize-panes", "allow-rename")
+        for name in ("exit-unattached", "destroy-unattached", "default-command", "synchronize-panes", "allow-rename")
         if chosen.get(name, "off") not in ("off", "''", '""', "")
     ]
     remarks = [f"set aside for agents' windows: {', '.join(handled)}"] if handled else []
@@ -90,8 +90,3 @@ def _of_session(tmux: Tmux, session: str) -> str:
         if gone(error):
             return ""
         raise
-
-
-def _unset(tmux: Tmux, where: str, line: str) -> str:
-    running = f"; and now: tmux -L {tmux.socket} {line}" if "running" in where else ""
-    return f"put `{line}` into your tmux.conf{running}"

@@ -20,7 +20,7 @@ import typer.main
 from pydantic import BaseModel
 
 from flowloom import bugs, config, errors, settings, states
-from flowloom.cli import agents, app, published, tasks  # noqa: F401 - two of them add their commands to `app`
+from flowloom.cli import agents, app, doctor, published, tasks, wiring  # noqa: F401 - four of them add their commands to `app`
 
 DOCS = Path(__file__).resolve().parent
 PART = re.compile(r"(<!-- generated: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)

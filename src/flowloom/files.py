@@ -30,12 +30,20 @@ BIG_BYTES = 1_000_000
 
 
 def ensure_dir(path: str) -> str:
-    """Make a directory that only its owner can enter, and its parents."""
-    os.makedirs(path, mode=0o700, exist_ok=True)
+    """Make a directory that only its owner can enter, and its parents, and return it."""
+    # Not os.makedirs: it gives the mode to the last one only.
+    try:
+        os.mkdir(path, 0o700)
+    except FileNotFoundError:
+        ensure_dir(os.path.dirname(path))
+        return ensure_dir(path)
+    except FileExistsError:
+        if not os.path.isdir(path):
+            raise
     return path
 
 
-def write(path: str, data: bytes, *, durable: bool = True) -> None:
+def write(path: str, data: bytes, *, durable: bool = True, mode: int = 0o600) -> None:
     """Replace a file by `data` so that a reader sees the old or the new one, never a part.
 
     With `durable` the bytes are on the disk before the name is; without, a
@@ -48,6 +56,8 @@ def write(path: str, data: bytes, *, durable: bool = True) -> None:
             view = memoryview(data)
             while view:
                 view = view[stream.write(view) :]
+            if mode != 0o600:
+                os.fchmod(descriptor, mode)
             if durable:
                 os.fsync(descriptor)
         os.rename(temporary, path)

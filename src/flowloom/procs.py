@@ -115,3 +115,24 @@ def output(command: Sequence[str], *, timeout_s: float, env: dict[str, str] | No
     except (OSError, subprocess.TimeoutExpired):
         return None
     return done.stdout.decode(errors="replace") if done.returncode == 0 else None
+
+
+def outcome(
+    command: Sequence[str], *, timeout_s: float, env: dict[str, str], directory: str
+) -> tuple[int | None, str, str]:
+    """Return exit code, stdout and stderr of a command that may take a while; no code when it had to be ended."""
+    try:
+        done = subprocess.run(
+            list(command),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=timeout_s,
+            env=env,
+            cwd=directory,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        return None, (error.stdout or b"").decode(errors="replace"), (error.stderr or b"").decode(errors="replace")
+    except OSError as error:
+        return None, "", str(error)
+    return done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")

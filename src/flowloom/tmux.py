@@ -289,6 +289,19 @@ class Tmux:
             if not gone(error):
                 raise
 
+    def end_server(self) -> None:
+        """End a server of our own making, with all that runs in it, and take its socket away."""
+        try:
+            self.run("kill-server")
+        except TmuxFailed as error:
+            if not gone(error):
+                raise
+        folder = f"{os.environ.get('TMUX_TMPDIR') or '/tmp'}/tmux-{os.getuid()}"  # noqa: S108 - where tmux(1) says it lies
+        try:
+            os.unlink(f"{folder}/{self.socket}")
+        except FileNotFoundError:
+            pass
+
     def global_names(self) -> list[str]:
         """Return the names of the variables that the server gives to every new window."""
         try:

@@ -87,6 +87,23 @@ class Answer(BaseModel):
     provisional: bool = False
 
 
+class PublishedCheck(BaseModel):
+    """One link that the doctor looked at; `level` is `ok`, `warn` or `fail`."""
+
+    name: str
+    level: str
+    saw: str
+    repair: str
+
+
+class Checks(BaseModel):
+    """`flowloom doctor --json`."""
+
+    version: int = 1
+    ok: bool
+    checks: list[PublishedCheck]
+
+
 def agent(status: Status) -> PublishedAgent:
     """Return what is published of a status."""
     return PublishedAgent.model_validate(status)

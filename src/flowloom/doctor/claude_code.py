@@ -1,0 +1,109 @@
+"""Claude Code as the user has it: its release, its login, its settings, its editor."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+
+from flowloom import claude_settings, launch, providers, wiring
+from flowloom.doctor.finding import Case, Finding, fail, ok, warn
+
+# The releases that the tests run with: the oldest supported, and the newest of that day.
+TESTED = ("2.1.197", "2.1.329")
+LOGINS = (
+    *("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN"),
+    *("CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_USE_VERTEX", "CLAUDE_CODE_USE_FOUNDRY"),
+)
+
+
+def program(case: Case) -> list[Finding]:
+    """Check that Claude Code is there, and its release against those that were tested."""
+    wanted = case.settings.claude
+    binary = shutil.which(wanted)
+    if binary is None:
+        repair = "npm install -g @anthropic-ai/claude-code, or name it with FLOWLOOM_CLAUDE"
+        return [fail("claude", f"there is no program {wanted!r}", repair)]
+    release = launch.release(providers.find("claude"), binary)
+    if not release:
+        return [fail("claude", f"{binary} does not say its release", f"see what it says: {binary} --version")]
+    oldest, newest = TESTED
+    if _numbers(release) < _numbers(oldest):
+        return [fail("claude", f"{release} is older than {oldest}, the oldest that is supported", "claude update")]
+    if _numbers(release) > _numbers(newest):
+        saw = f"{release} is newer than {newest}, the newest that was tested"
+        return [warn("claude", saw, "try it: flowloom doctor --claude")]
+    return [ok("claude", f"{release} in {binary}")]
+
+
+def _numbers(release: str) -> list[int]:
+    return [int(number) for number in re.findall(r"\d+", release)]
+
+
+def login(case: Case) -> list[Finding]:
+    """Look for a sign of a login, by what exists and never by what it holds."""
+    named = [name for name in LOGINS if claude_settings.variable(name, case.directory)[0]]
+    helper = any(document.get("apiKeyHelper") for _, _, document in claude_settings.documents(case.directory))
+    if named or helper:
+        return [ok("login", f"by {', '.join(named) or 'apiKeyHelper'}")]
+    if os.path.exists(f"{claude_settings.config_dir()}/.credentials.json"):
+        return [ok("login", "a login is kept")]
+    # macOS keeps it in the keychain, where we do not look.
+    return [warn("login", "no sign of a login here", "if an agent says `Not logged in`: run /login in a Claude Code")]
+
+
+def settings_files(case: Case) -> list[Finding]:
+    """Check that Claude Code can read every settings file that counts here."""
+    broken = claude_settings.unreadable(case.directory)
+    if broken:
+        return [fail("settings", f"{why}; Claude Code skips this file", f"mend {path}") for path, why in broken]
+    read = [path for _, path, _ in claude_settings.documents(case.directory)]
+    return [ok("settings", ", ".join(read) or "no settings files")]
+
+
+def editor(case: Case) -> list[Finding]:
+    """Check what Ctrl-G runs, as a Claude Code that is started here will see it."""
+    visual, whose = claude_settings.variable("VISUAL", case.directory)
+    other, others = claude_settings.variable("EDITOR", case.directory)
+    value, by = (visual, whose) if visual else (other, others)
+    if wiring.OURS not in value:
+        wins = os.path.isfile(by) and by != claude_settings.user_path()
+        repair = f"take VISUAL and EDITOR out of {by}" if wins else "flowloom setup"
+        saw = (
+            f"Ctrl-G opens {value} (set by {by})" if value else "no VISUAL and no EDITOR: Ctrl-G opens a default editor"
+        )
+        return [fail("Ctrl-G", f"{saw}, not FlowLoom", repair)]
+    if not os.access(value, os.X_OK):
+        return [fail("Ctrl-G", f"{value} (set by {by}) is gone or cannot be run", "flowloom setup")]
+    if visual and other != visual:
+        saw = f"VISUAL is FlowLoom's, but EDITOR is {other or 'not set'}; some releases of Claude Code look there"
+        return [warn("Ctrl-G", saw, "flowloom setup")]
+    return [ok("Ctrl-G", f"{value} (set by {by})")]
+
+
+def real_editor(case: Case) -> list[Finding]:
+    """Check the editor for everything that is not for an agent."""
+    named = claude_settings.variable(wiring.REAL_EDITOR, case.directory)[0]
+    shell = [os.environ.get(name, "") for name in wiring.EDITORS]
+    for candidate in [named, *shell, "sensible-editor", "vi", "nano"]:
+        if not candidate or wiring.OURS in candidate:
+            continue
+        words = candidate.split()  # as hooks/editor does
+        if words and shutil.which(words[0]):
+            return [ok("real editor", candidate)]
+        if candidate == named:
+            repair = f"install it, or name another one as {wiring.REAL_EDITOR} in {claude_settings.user_path()}"
+            return [warn("real editor", f"{candidate} (remembered as {wiring.REAL_EDITOR}) is not there", repair)]
+    return [fail("real editor", "none is there", f"install one, or name it with {wiring.REAL_EDITOR}")]
+
+
+def hooks_allowed(case: Case) -> list[Finding]:
+    """Check that no settings file and no policy turns hooks off: without them an agent cannot answer."""
+    found = []
+    for whose, path, document in claude_settings.documents(case.directory):
+        if document.get("disableAllHooks"):
+            found.append(fail("hooks allowed", f"{path} has disableAllHooks", "take it out: agents speak by hooks"))
+        if whose == claude_settings.MANAGED and document.get("allowManagedHooksOnly"):
+            saw = f"{path} has allowManagedHooksOnly: a policy of your organisation forbids FlowLoom's hooks"
+            found.append(fail("hooks allowed", saw, "ask whoever manages this machine"))
+    return found or [ok("hooks allowed", "nothing forbids them")]

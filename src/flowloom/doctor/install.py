@@ -1,0 +1,65 @@
+"""FlowLoom itself: its Python, its hooks, the paths that lead to them."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import shlex
+import shutil
+import sys
+
+from flowloom import __version__, files, launch, paths
+from flowloom.doctor.finding import Case, Finding, fail, ok, warn
+
+LIBRARIES = ("libtmux", "psutil", "pydantic", "typer")
+
+
+def python(case: Case) -> list[Finding]:
+    """Check the interpreter and the libraries."""
+    missing = [name for name in LIBRARIES if importlib.util.find_spec(name) is None]
+    what = f"FlowLoom {__version__}, Python {sys.version.split()[0]} in {sys.prefix}"
+    if missing:
+        return [fail("python", f"{what}: no {', '.join(missing)}", "install FlowLoom again")]
+    return [ok("python", what)]
+
+
+def command(case: Case) -> list[Finding]:
+    """Check that `flowloom` can be typed, by a person and by a Chief's Bash tool."""
+    found = shutil.which("flowloom")
+    if found is None:
+        here = os.path.dirname(sys.executable)
+        return [
+            warn("command", "there is no `flowloom` on PATH", f"add its folder: export PATH={shlex.quote(here)}:$PATH")
+        ]
+    return [ok("command", found)]
+
+
+def hooks(case: Case) -> list[Finding]:
+    """Check that both hook scripts are there and can be run."""
+    broken = [path for name in ("editor", "agent-event") if not os.access(path := launch.hook_path(name), os.X_OK)]
+    if broken:
+        why = ", ".join(f"{path} {'cannot be run' if os.path.exists(path) else 'is missing'}" for path in broken)
+        there = [path for path in broken if os.path.exists(path)]
+        repair = f"chmod +x {shlex.join(there)}" if there == broken else "install FlowLoom again"
+        return [fail("hooks", why, repair)]
+    return [ok("hooks", os.path.dirname(launch.hook_path("editor")))]
+
+
+def stubs(case: Case) -> list[Finding]:
+    """Check that the scripts of unchanging path, which Claude Code knows, lead to a hook that exists."""
+    found = []
+    for name, repair in (("editor", "flowloom setup"), ("agent-event", "start an agent: flowloom start planning")):
+        path = f"{paths.home()}/hooks/{name}"
+        text = (files.read(path) or b"").decode(errors="replace")
+        leads = re.search(r"(?m)^(?:hook=|for hook in )(.+?)(?:; do)?$", text)
+        if not text:
+            continue
+        targets = shlex.split(leads.group(1)) if leads else []
+        if not targets or not os.access(targets[0], os.X_OK):
+            found.append(
+                fail("hook paths", f"{path} leads to {targets[0] if targets else 'nothing'}, which is gone", repair)
+            )
+        elif os.path.realpath(targets[0]) != os.path.realpath(launch.hook_path(name)):
+            found.append(warn("hook paths", f"{path} leads to another FlowLoom: {targets[0]}", repair))
+    return found or [ok("hook paths", f"{paths.home()}/hooks leads here")]

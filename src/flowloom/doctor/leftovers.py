@@ -1,0 +1,171 @@
+"""What earlier work left behind: payloads, places, agents, windows, tasks, errors."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shlex
+
+from flowloom import files, line, paths, spool, tasks
+from flowloom.agents import known, survey
+from flowloom.clock import wall_s
+from flowloom.doctor.finding import Case, Finding, fail, ok, warn
+from flowloom.states import State, Step
+from flowloom.tmux import Tmux
+
+RECENT_S = 24 * 3600.0
+LOG_TAIL_BYTES = 500_000
+MANY_PIPES = 20
+SHOWN = 10
+
+
+def payloads(case: Case) -> list[Finding]:
+    """Look for hook calls that could not be applied, and for pipes that nobody reads any more."""
+    found, waiting, pipes = [], 0, 0
+    for directory in paths.agent_dirs():
+        names = _names(f"{directory}/{spool.SPOOL}")
+        waiting += sum(name.endswith(".json") for name in names)
+        bad = [f"{directory}/{spool.SPOOL}/{name}" for name in names if name.endswith(".bad")]
+        if bad:
+            saw = f"{len(bad)} hook calls of {os.path.basename(directory)} made no sense: {bad[0]}"
+            found.append(warn("hook calls", saw, f"keep one for a report, then: rm {shlex.join(bad[:SHOWN])}"))
+        pipes += sum(_dead_pipe(f"{directory}/{files.WAKE}/{name}") for name in _names(f"{directory}/{files.WAKE}"))
+    if waiting:
+        saw = f"{waiting} were kept while FlowLoom was away or broken"
+        found.append(warn("hook calls", saw, "flowloom agents (which applies them)"))
+    if pipes > MANY_PIPES:
+        found.append(
+            warn("hook calls", f"{pipes} pipes of waits that were killed", "each agent's next event removes its own")
+        )
+    return found or [ok("hook calls", f"none is kept{f', {pipes} pipes of waits that were killed' if pipes else ''}")]
+
+
+def _names(folder: str) -> list[str]:
+    try:
+        return sorted(os.listdir(folder))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def _dead_pipe(path: str) -> bool:
+    try:
+        os.close(os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC))
+    except OSError as error:
+        return error.errno == errno.ENXIO
+    return False
+
+
+def places(case: Case) -> list[Finding]:
+    """Look for places in line that nobody holds and whose task has ended or is gone."""
+    left = []
+    for directory in paths.agent_dirs():
+        for name in _names(f"{directory}/{line.LINE}"):
+            task = tasks.find(name.partition("-")[2])
+            path = f"{directory}/{line.LINE}/{name}"
+            if not files.held(path) and (task is None or tasks.ended(task)):
+                left.append(path)
+    if left:
+        return [warn("line", f"{len(left)} places that nobody holds", f"rm {shlex.join(left[:SHOWN])}")]
+    return [ok("line", "no places are left over")]
+
+
+def agents(case: Case) -> list[Finding]:
+    """Look for agents that cannot take a task by themselves."""
+    found, alive = [], 0
+    for agent, now in survey():
+        name = agent.agent_id
+        if now is None:
+            path = f"{agent.directory}/status.json"
+            found.append(fail("agents", f"{path} is damaged", f"mv {shlex.quote(path)} {shlex.quote(path)}.bad"))
+            continue
+        alive += now["status"] is not State.OFFLINE
+        if now["status"] is State.FAILED:
+            found.append(warn("agents", f"{name} has failed: {now['why']}", f"flowloom start {name}"))
+        elif now["status"] is State.BLOCKED:
+            what = now["question"]["text"] if now["question"] else now["why"]
+            found.append(warn("agents", f"{name} is blocked: {what}", f"flowloom attach {name}"))
+        hook = _hook_of(agent.directory)
+        if now["status"] is not State.OFFLINE and hook and not os.path.exists(hook):
+            saw = f"{name} calls {hook}, which is gone: nothing it does is heard"
+            found.append(fail("agents", saw, f"flowloom stop {name}; flowloom start {name}"))
+    return found or [ok("agents", f"{alive} run" if alive else "none runs")]
+
+
+def _hook_of(directory: str) -> str:
+    """Return the script of ours that an agent's settings name for its hooks; empty where they name none."""
+    document = files.read_json(f"{directory}/settings.json") or {}
+    groups = document.get("hooks")
+    for group in [each for every in groups.values() for each in every] if isinstance(groups, dict) else []:
+        for hook in group.get("hooks", []):
+            words = hook.get("command", "").partition(" ")[2].rpartition(" ")[0]
+            if words.strip("'").endswith("/hooks/agent-event"):
+                return shlex.split(words)[0]
+    return ""
+
+
+def windows(case: Case) -> list[Finding]:
+    """Look for windows marked as ours that no agent's record knows."""
+    recorded = set()
+    sockets = {case.settings.tmux_socket}
+    for agent in known():
+        document = files.read_json(f"{agent.directory}/status.json") or {}
+        recorded.add((document.get("socket"), document.get("pane_id")))
+        sockets.add(str(document.get("socket") or case.settings.tmux_socket))
+    found = []
+    for socket in sorted(sockets):
+        for window in Tmux(socket).windows():
+            if (socket, window.pane_id) not in recorded:
+                saw = f"window {window.window_id} of {window.agent_id} (session {window.session}) is in no record here"
+                repair = f"look at it, then: tmux -L {socket} kill-window -t {window.window_id}"
+                found.append(warn("windows", saw, repair))
+    return found or [ok("windows", "every window of FlowLoom's is known")]
+
+
+def tasks_unattended(case: Case) -> list[Finding]:
+    """Look for unfinished tasks that no process waits for: nobody would see their end."""
+    found = []
+    for task_id in tasks.all_ids():
+        task = tasks.find(task_id)
+        if task is None or tasks.ended(task) or line.waited_for(task["agent_dir"], task_id):
+            continue
+        saw = f"{task_id} for {task['agent_id']} is {task['status']}, and nobody waits for it"
+        name = task["agent_id"]
+        unknown = f"look at its window first: flowloom attach {name}; then " if task["status"] is Step.UNKNOWN else ""
+        found.append(warn("tasks", saw, f"{unknown}flowloom wait {task_id}, or flowloom cancel {task_id}"))
+    more = len(found) - SHOWN
+    if more > 0:
+        found = [*found[:SHOWN], warn("tasks", f"and {more} more", "flowloom tasks --limit 1000")]
+    return found or [ok("tasks", "every unfinished one has somebody who waits")]
+
+
+def bug_reports(case: Case) -> list[Finding]:
+    """Look for reports of bugs of FlowLoom's own."""
+    folder = f"{paths.home()}/log"
+    reports = [f"{folder}/{name}" for name in _names(folder) if name.startswith("bug-")]
+    if reports:
+        saw = f"{len(reports)} reports of bugs in FlowLoom, the last one {reports[-1]}"
+        return [warn("bugs", saw, f"report it, then: rm {shlex.join(reports[-SHOWN:])}")]
+    return [ok("bugs", "no reports")]
+
+
+def logged_errors(case: Case) -> list[Finding]:
+    """Look for errors of the last day that no person was told of, first of all those of hook calls."""
+    path = f"{paths.home()}/log/flowloom.jsonl"
+    errors = []
+    for raw in files.tail(path, LOG_TAIL_BYTES).splitlines():
+        try:
+            entry = json.loads(raw)
+        except ValueError:
+            continue  # the first line of a tail is cut
+        if (
+            isinstance(entry, dict)
+            and entry.get("level") == "error"
+            and wall_s() - float(entry.get("at", 0)) < RECENT_S
+        ):
+            errors.append(entry)
+    if errors:
+        last = errors[-1]
+        saw = f"{len(errors)} errors within a day, the last one by {last.get('where')}: {last.get('message')}"
+        return [warn("log", saw[:300], f"see {path}")]
+    return [ok("log", "no errors within a day")]

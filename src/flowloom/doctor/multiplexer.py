@@ -1,0 +1,92 @@
+"""tmux: its release, and what the user's tmux.conf makes of it."""
+
+from __future__ import annotations
+
+import os
+import re
+
+from flowloom import procs
+from flowloom.doctor.finding import Case, Finding, fail, ok, warn
+from flowloom.errors import TmuxFailed
+from flowloom.tmux import Tmux, gone
+
+OLDEST = (3, 2)
+# What a release does wrong, and that FlowLoom knows.
+TRAPS = {"3.3a": "it crashes on a paste into a dead pane; FlowLoom never does that"}
+SHOW = ["show-options", "-s", ";", "show-options", "-g", ";", "show-options", "-gw"]
+
+
+def program(case: Case) -> list[Finding]:
+    """Check that tmux is there, new enough, and the same release as the server that runs."""
+    said = procs.output(["tmux", "-V"], timeout_s=5.0)
+    if said is None:
+        return [fail("tmux", "it is not installed", "sudo apt-get install tmux (macOS: brew install tmux)")]
+    release = said.split()[-1] if said.split() else ""
+    number = re.search(r"(\d+)\.(\d+)", release)
+    if number and (int(number.group(1)), int(number.group(2))) < OLDEST:
+        return [fail("tmux", f"{release} is older than {OLDEST[0]}.{OLDEST[1]}", "install a newer one")]
+    if not number:
+        return [warn("tmux", f"release {release!r} is not known", "FlowLoom needs 3.2 or newer")]
+    try:
+        running = Tmux(case.settings.tmux_socket).run("display-message", "-p", "#{version}").strip()
+    except TmuxFailed:
+        running = ""
+    if running and running != release:
+        saw = f"{release}, but the server that runs is {running}"
+        return [warn("tmux", saw, "when no agent works, end that server, so that the new one is started")]
+    return [ok("tmux", f"{release}; {TRAPS[release]}" if release in TRAPS else release)]
+
+
+def options(case: Case) -> list[Finding]:
+    """Check the options that the user's tmux.conf sets, in the running server or else in one made for a moment."""
+    socket = case.settings.tmux_socket
+    tmux = Tmux(socket)
+    where = f"the running server ({socket})"
+    try:
+        shown = tmux.run(*SHOW)
+    except TmuxFailed as error:
+        if not gone(error):
+            raise
+        where = "a fresh server with your tmux.conf"
+        shown = _fresh()
+    chosen = dict(line.partition(" ")[::2] for line in shown.splitlines())
+    found = []
+    session = case.settings.session
+    # FlowLoom turns both off when it opens a window; somebody may have turned them on since.
+    windows = tmux.windows()
+    if windows and chosen.get("exit-unattached") == "on":
+        saw = f"exit-unattached is on in {where}: tmux and every agent end as soon as nobody is attached"
+        found.append(fail("tmux.conf", saw, f"tmux -L {socket} set-option -s exit-unattached off"))
+    own = _of_session(tmux, session) if any(window.session == session for window in windows) else ""
+    if own not in ("", "off"):
+        saw = f"destroy-unattached is {own} for the session {session}: it ends with its agents when you detach"
+        found.append(fail("tmux.conf", saw, f"tmux -L {socket} set-option -t ={session}: destroy-unattached off"))
+    handled = [
+        f"{name} {chosen[name]}"
+        for name in ("exit-unattached", "destroy-unattached", "default-command", "synchronize-panes", "allow-rename")
+        if chosen.get(name, "off") not in ("off", "''", '""', "")
+    ]
+    remarks = [f"set aside for agents' windows: {', '.join(handled)}"] if handled else []
+    if chosen.get("focus-events") == "off":
+        remarks.append(
+            "focus-events is off, which Claude Code mentions below its box; `set -g focus-events on` ends that"
+        )
+    return found or [ok("tmux.conf", "; ".join([where, *remarks]))]
+
+
+def _fresh() -> str:
+    """Return the options as a server has them that is started for this question and ends at once."""
+    tmux = Tmux(f"flowloom-doctor-{os.getpid()}")
+    try:
+        return tmux.run("start-server", ";", *SHOW)
+    finally:
+        tmux.end_server()
+
+
+def _of_session(tmux: Tmux, session: str) -> str:
+    try:
+        return tmux.run("show-options", "-A", "-v", "-t", f"={session}:", "destroy-unattached").strip()
+    except TmuxFailed as error:
+        if gone(error):
+            return ""
+        raise

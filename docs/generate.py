@@ -151,6 +151,8 @@ KEY_MEANINGS = {
     "session": "The tmux session that holds the agents' windows.",
     "tmux_socket": "The tmux server, by the name of its socket (`tmux -L`).",
     "claude": "Claude Code: a name on PATH, or a path.",
+    "default_agent": "The agent that an empty `.delegate` file means.",
+    "no_route": "What Ctrl-G does on a prompt without a route: `palette` or `editor`, your real one.",
     "reply": "`headed` puts a line above the reply in the prompt file; `plain` leaves it out.",
     "timeout_s": "How long Ctrl-G and `ask` wait, in seconds. Without it they wait for ever.",
     "park_s": "How long a provisional reply is held back while background work goes on, in seconds.",

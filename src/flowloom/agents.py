@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 
-from flowloom import files, git, paths, procs, providers, spool, status, tasks, turns
+from flowloom import files, git, paths, procs, providers, sights, spool, status, tasks
 from flowloom.clock import wall_s
 from flowloom.errors import DamagedFile, NoSuchAgent
 from flowloom.logs import log
@@ -141,7 +141,7 @@ class Agent:
             with status.lock(self.directory):
                 fresh = self.status()
                 if fresh["seq"] == now["seq"]:
-                    turns.goes_on(self.directory, fresh, "goes on after an answer")
+                    sights.goes_on(self.directory, fresh, "goes on after an answer")
         elif said == "waiting" and (now["status"] is State.WORKING or _seen_on_screen(now["question"])):
             self._waits(now)
         else:
@@ -162,7 +162,7 @@ class Agent:
         with status.lock(self.directory):
             now = self.status()
             if now["seq"] == seen["seq"]:
-                turns.dialog(self.directory, now, question)
+                sights.dialog(self.directory, now, question)
 
     def _gone(self, seen: Status, look: Look | Window | None) -> None:
         with status.lock(self.directory):
@@ -174,7 +174,7 @@ class Agent:
             code = "" if look is None or look.exit_status is None else f" (exit {look.exit_status})"
             why = "its window is gone" if look is None else f"its program ended{code}"
             recent = [at for at in now["deaths"] if wall_s() - at < DEATHS_WITHIN_S]
-            turns.leave(self.directory, now, Event.GONE, why)
+            sights.leave(self.directory, now, Event.GONE, why)
             status.note(self.directory, now, deaths=[*recent, wall_s()])
 
     def _quiet(self, seq: int, provider: Provider) -> None:
@@ -197,7 +197,7 @@ class Agent:
             over = task is not None and task["status"] is Step.DONE
             why = "its turn ended" if over else refused or "its turn was interrupted in its window (Esc)"
             in_box = self.read_screen(look)["ours"] if look else None
-            turns.quiet(self.directory, now, why, step=step, in_box=in_box)
+            sights.quiet(self.directory, now, why, step=step, in_box=in_box)
 
     def settle_lost(self, task_id: str) -> None:
         """End a task that its agent had taken and that no longer runs there: its end was never reported."""
@@ -217,7 +217,7 @@ class Agent:
     def unpark(self, task_id: str) -> None:
         """Complete a parked task whose background work is over, when no turn of its own tells of it any more."""
         with status.lock(self.directory):
-            turns.unpark(self.directory, self.status(), task_id)
+            sights.unpark(self.directory, self.status(), task_id)
 
     def session_says(self, now: Status, *, thorough: bool = False, binary: str = "claude") -> str:
         """Return what the program itself says of its session: busy, waiting, idle, or nothing."""
@@ -260,7 +260,7 @@ class Agent:
         with status.lock(self.directory):
             fresh = self.status()
             if fresh["status"] is not State.OFFLINE:
-                turns.leave(self.directory, fresh, Event.END, "stopped")
+                sights.leave(self.directory, fresh, Event.END, "stopped")
             if pane:
                 last = tmux.look(pane)
                 if last and last.agent_id == self.agent_id:

@@ -124,9 +124,12 @@ def cancel(task_id: str) -> str:
             return f"it had ended: {task['status']}"
         turn = now["turn"]
         running = turn is not None and turn["task"] == task_id and now["status"] in (State.WORKING, State.BLOCKED)
+        task_was_parked = task["status"] is Step.PARKED
         tasks.note_step(task, Step.CANCELLED, "cancelled by the user")
         if now["delivering"] == task_id:
             status.note(agent.directory, now, delivering=None)
+        if task_was_parked:
+            return "its background work goes on in its window; its message so far is kept"
         if running and look is not None and now["pane_id"]:
             # Under the lock: no Stop is heard meanwhile, so the key cannot reach the next task's turn.
             tmux = agent.tmux(now)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import select
 
-from flowloom import announce, files, launch, line, procs, status, tasks, turns
+from flowloom import announce, files, launch, line, procs, sights, status, tasks, turns
 from flowloom.agents import Agent
 from flowloom.clock import steady_s, wall_s
 from flowloom.delivery import Delivery
@@ -249,7 +249,7 @@ class Carrier:
             return  # a permission: its own hooks, or its session, will tell
         if self.agent.read_screen(look)["kind"] == "box":
             with status.lock(self.agent.directory):
-                turns.box(self.agent.directory, self.agent.status())
+                sights.box(self.agent.directory, self.agent.status())
 
     def _watch(self, task: Task, now: Status, view: View) -> None:
         """Wait for the end of the turn; hand a parked task's message over after a time."""
@@ -292,7 +292,7 @@ class Carrier:
             with status.lock(self.agent.directory):
                 fresh = self.agent.status()
                 if fresh["seq"] == now["seq"]:
-                    turns.goes_on(self.agent.directory, fresh, "a Stop hook sent its turn on")
+                    sights.goes_on(self.agent.directory, fresh, "a Stop hook sent its turn on")
         return False
 
     def _drain_wake(self) -> None:

@@ -6,7 +6,7 @@ Nothing is pasted twice on a guess. Who delivers holds the first place in line
 
 from __future__ import annotations
 
-from flowloom import files, frame, paths, status, tasks, turns
+from flowloom import files, frame, paths, sights, status, tasks, turns
 from flowloom.clock import steady_s
 from flowloom.logs import log
 from flowloom.screens import plain_lines
@@ -108,7 +108,7 @@ class Delivery:
             question = {"kind": "something unknown", "text": text, "how": "look at its window", "call": ""}
         if question is not None:
             with status.lock(self.agent.directory):
-                turns.dialog(self.agent.directory, self.agent.status(), question)
+                sights.dialog(self.agent.directory, self.agent.status(), question)
 
     def _undisturbed(self, what: str, says: str) -> bool:
         """Tell whether the window has looked the same for the time that a person's pause may take."""
@@ -176,7 +176,7 @@ class Delivery:
             return
         if screen["kind"] == "dialog" and screen["question"]:
             with status.lock(self.agent.directory):
-                turns.dialog(self.agent.directory, self.agent.status(), screen["question"])
+                sights.dialog(self.agent.directory, self.agent.status(), screen["question"])
             return
         if screen["kind"] == "box" and screen["ours"] == self.task_id and not screen["busy"]:
             self._ours_in_the_box(task, tmux, pane, at_s)
@@ -204,7 +204,7 @@ class Delivery:
             if task["status"] not in (Step.TYPED, Step.PASTED):
                 return
             if turns.in_transcript(fresh["transcript"], self.task_id):
-                turns.found_accepted(self.agent.directory, fresh, task)
+                sights.found_accepted(self.agent.directory, fresh, task)
             elif f"task {self.task_id} " not in self.agent.tmux(now).history(now["pane_id"] or ""):
                 tasks.note_step(task, Step.CREATED, "neither the window nor the transcript shows it: nothing was sent")
             else:

@@ -6,7 +6,7 @@ import json
 import os
 
 from flowloom import files, paths
-from flowloom.errors import DamagedFile
+from flowloom.errors import BadConfig, DamagedFile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -75,6 +75,10 @@ def load(project_root: str) -> Settings:
     for key, variable in ENVIRONMENT.items():
         if os.environ.get(variable):
             chosen[key] = os.environ[variable]
+    if chosen.get("no_route", "palette") not in ("palette", "editor"):
+        raise BadConfig(
+            f"FLOWLOOM_NO_ROUTE={chosen['no_route']}: it is palette or editor", hint="set it to one of these"
+        )
     return Settings(**chosen)
 
 

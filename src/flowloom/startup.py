@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flowloom import status, turns
+from flowloom import sights, status
 from flowloom.clock import steady_s
 
 TYPE_CHECKING = False
@@ -36,10 +36,10 @@ class Startup:
             with status.lock(directory):
                 fresh = self.agent.status()
                 if fresh["up"]:
-                    turns.box(directory, fresh)
+                    sights.box(directory, fresh)
         elif question is not None:
             with status.lock(directory):
-                turns.dialog(directory, self.agent.status(), question)
+                sights.dialog(directory, self.agent.status(), question)
             if question["kind"] == "trust" and (self.agent.spec() or {}).get("trust"):
                 self._trust(now, look, screen["keys"])
         late = steady_s() - self._began_s > LIMIT_S and question is None

@@ -6,16 +6,15 @@ writing are one step: two hooks, a waiter and a command never undo each other.
 
 from __future__ import annotations
 
-from flowloom import files, frame, paths, status, tasks
+from flowloom import files, frame, paths, sights, status, tasks
 from flowloom.clock import wall_s
 from flowloom.states import Event, State, Step
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
 
-    from flowloom.records import Question, Report, Status, Task, Turn
+    from flowloom.records import Report, Status, Task, Turn
 
 # How much of a transcript's end can hold the prompt of a turn that just ended.
 TRANSCRIPT_TAIL_BYTES = 8_000_000
@@ -61,7 +60,7 @@ def _up(agent_dir: str, now: Status, report: Report) -> None:
         # A compaction happens in the middle of a turn and frees nobody.
         status.note(agent_dir, now, **seen)
     elif source == "clear":
-        _let_go(now, Step.INTERRUPTED, "the conversation was cleared in its window")
+        sights.let_go(now, Step.INTERRUPTED, "the conversation was cleared in its window")
         status.apply(agent_dir, now, Event.QUIET, why="cleared", source="hook", turn=None, queued=[], **seen)
     else:
         status.apply(agent_dir, now, Event.UP, why=f"its session is up ({source})", source="hook", up=True, **seen)
@@ -91,7 +90,7 @@ def _accept(agent_dir: str, now: Status, report: Report) -> None:
         return
     if running and running["task"] and running["whose"] != "person":
         # The turn before ended without a word: its own hook was lost, or somebody pressed Esc.
-        _end_task(running["task"], Step.INTERRUPTED, "its turn ended without a reply, and another one began")
+        sights.end_task(running["task"], Step.INTERRUPTED, "its turn ended without a reply, and another one began")
     turn: Turn = {"prompt_id": prompt_id, "whose": "person", "task": None, "at": wall_s(), "before": now["background"]}
     why = "a person gave it something to do"
     if task is not None and _receive(task, prompt, prompt_id, "the agent confirmed it"):
@@ -261,7 +260,7 @@ def _unannounced(now: Status, prompt_id: str | None) -> Turn:
     turn: Turn = {"prompt_id": prompt_id, "whose": "person", "task": None, "at": wall_s(), "before": now["background"]}
     running, task = now["turn"], tasks.find(now["delivering"])
     if running and running["task"] and running["whose"] == "task":
-        _end_task(running["task"], Step.INTERRUPTED, "its turn ended without a reply, and another one followed")
+        sights.end_task(running["task"], Step.INTERRUPTED, "its turn ended without a reply, and another one followed")
     if now["queued"]:
         # Esc in the running turn starts what was queued behind it at once.
         turn.update({"whose": "task", "task": now["queued"].pop(0)})
@@ -303,7 +302,7 @@ def _end(agent_dir: str, now: Status, report: Report) -> None:
         return  # a SessionStart follows at once
     if report.get("session_id") and now["session_id"] and report["session_id"] != now["session_id"]:
         return  # of a former session, in a window that is closed by now
-    leave(agent_dir, now, Event.END, f"its session ended ({report.get('reason') or 'no reason given'})")
+    sights.leave(agent_dir, now, Event.END, f"its session ended ({report.get('reason') or 'no reason given'})")
 
 
 HEARD: dict[str, Callable[[str, Status, Report], None]] = {
@@ -315,96 +314,3 @@ HEARD: dict[str, Callable[[str, Status, Report], None]] = {
     Event.FAIL: _fail,
     Event.END: _end,
 }
-
-
-# What is seen from outside. The caller holds the lock and has just read `now`.
-
-
-def leave(agent_dir: str, now: Status, event: Event, why: str) -> None:
-    """Take an agent for gone: what it worked on has failed, what only stood in its box is given back."""
-    _let_go(now, Step.FAILED, f"the agent is gone: {why}")
-    facts: dict[str, Any] = {"turn": None, "queued": [], "up": False, "parked": None, "pid": None}
-    status.apply(agent_dir, now, event, why=why, source="hook" if event is Event.END else "tmux", **facts)
-
-
-def quiet(agent_dir: str, now: Status, why: str, *, step: Step = Step.INTERRUPTED, in_box: str | None = None) -> None:
-    """Take an agent whose session is idle, although no hook said so, for idle: somebody pressed Esc.
-
-    `in_box` is the task whose text stands in the box again; `step` is what becomes of that of the running turn.
-    """
-    turn = now["turn"]
-    task = tasks.find(turn["task"]) if turn else None
-    # No turn of its own: it was queued (and has a message of the turn before), or its receipt was lost.
-    own = turn is None or turn["prompt_id"] or turn["whose"] != "task" or turn["task"] == in_box
-    shared = tasks.provisional_of(task["task_id"]) if task and not own and not tasks.ended(task) else None
-    if task and shared is not None:
-        task["shared"] = True
-        tasks.complete(task, shared.decode("utf-8", "replace"), "answered within the turn that was running")
-    else:
-        _let_go(now, step, why)
-    last = turn or now["last_turn"]
-    status.apply(agent_dir, now, Event.QUIET, why=why, source="session", turn=None, queued=[], last_turn=last)
-
-
-def box(agent_dir: str, now: Status) -> None:
-    """Take an agent that is up and shows its input box for idle."""
-    status.apply(agent_dir, now, Event.BOX, why="its input box is there", source="screen")
-
-
-def dialog(agent_dir: str, now: Status, question: Question) -> None:
-    """Take an agent with a question on its screen for blocked."""
-    if now["status"] is State.BLOCKED and now["question"] == question:
-        return
-    why = f"blocked on {question['kind']}: {question['text']}"
-    status.apply(agent_dir, now, Event.DIALOG, why=why, source="screen", question=question)
-
-
-def goes_on(agent_dir: str, now: Status, why: str) -> None:
-    """Take an agent whose session is busy for working: a person answered, or a Stop hook sent its turn on."""
-    turn = now["turn"] or now["last_turn"]
-    status.apply(agent_dir, now, Event.RESUME, why=why, source="session", turn=turn)
-
-
-def found_accepted(agent_dir: str, now: Status, task: Task) -> None:
-    """Take a task whose receipt was lost for accepted: the transcript shows its prompt."""
-    if not tasks.note_step(task, Step.ACCEPTED, "seen in the transcript; its receipt was lost"):
-        return
-    turn: Turn = {
-        "prompt_id": None,
-        "whose": "task",
-        "task": task["task_id"],
-        "at": wall_s(),
-        "before": now["background"],
-    }
-    why = f"works on task {task['task_id']}"
-    status.apply(
-        agent_dir, now, Event.ACCEPT, why=why, source="transcript", turn=turn, delivering=None, conversation=True
-    )
-
-
-def unpark(agent_dir: str, now: Status, task_id: str) -> None:
-    """Take a parked task's message for its reply, if none of what it began runs: another turn heard of its end."""
-    parked, task = now["parked"], tasks.find(task_id)
-    if task is None or not parked or parked["task"] != task_id or set(now["background"]) - set(parked["before"]):
-        return
-    message = (tasks.provisional_of(task_id) or b"").decode("utf-8", "replace")
-    tasks.complete(task, message, "its background work ended within another turn")
-    status.apply(agent_dir, now, Event.STOP, why="its background work is over", source="session", parked=None)
-
-
-def _let_go(now: Status, step: Step, why: str) -> None:
-    """End every task that the agent had taken: of its turn, queued, or parked."""
-    turn, parked = now["turn"], now["parked"]
-    for task_id in [
-        turn["task"] if turn else None,
-        *now["queued"],
-        parked["task"] if parked and step is Step.FAILED else None,
-    ]:
-        if task_id:
-            _end_task(task_id, step, why)
-
-
-def _end_task(task_id: str, step: Step, why: str) -> None:
-    task = tasks.find(task_id)
-    if task is not None and not tasks.ended(task):
-        tasks.note_step(task, step, why)

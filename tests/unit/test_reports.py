@@ -89,6 +89,7 @@ TREE = [
     (errors.UsageError, 2),
     (errors.BadName, 2),
     (errors.BadConfig, 2),
+    (errors.BadOrder, 2),
     (errors.NoSuchAgent, 2),
     (errors.NoSuchTask, 2),
     (errors.TmuxFailed, 1),

@@ -45,7 +45,11 @@ def test_without_a_file_and_a_variable_the_defaults_hold(project: Path, monkeypa
     assert (chosen.reply, chosen.timeout_s, chosen.agents, chosen.of_agent("x")) == ("headed", None, {}, {})
 
 
-@pytest.mark.parametrize(("key", "variable"), settings.ENVIRONMENT.items())
+# `no_route` takes two words only, so it is not in this table.
+FREE = [(key, variable) for key, variable in settings.ENVIRONMENT.items() if key != "no_route"]
+
+
+@pytest.mark.parametrize(("key", "variable"), FREE)
 def test_the_environment_wins_over_the_project_and_the_project_over_the_user(
     project: Path, user: Path, key: str, variable: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

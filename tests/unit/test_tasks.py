@@ -166,8 +166,19 @@ def test_a_marker_without_its_reply_is_damage_and_names_both(
     (folder(task) / "reply.md").unlink()
     if reply is not None:
         (folder(task) / "reply.md").write_bytes(reply)
+        os.utime(folder(task) / "reply.md", ns=(0, 0))
     with pytest.raises(DamagedFile, match=rf"{folder(task)}/reply.md is not the reply that {folder(task)}/.done"):
         tasks.reply_of(task["task_id"])
+
+
+def test_a_reply_whose_renewal_was_cut_off_before_its_marker_is_read(
+    task: records.Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tasks, "RENEWAL_S", 0.05)
+    tasks.complete(accepted(task), "hello", "its turn ended")
+    os.utime(folder(task) / ".done", ns=(0, 0))
+    (folder(task) / "reply.md").write_bytes(b"hello again")
+    assert tasks.reply_of(task["task_id"]) == b"hello again"
 
 
 RENEWS = """

@@ -31,7 +31,11 @@ PRESSED: list[tuple[bytes, list[str]]] = [
     (b"\x1b[27u", ["esc"]),
     (b"\x1b[13u", ["enter"]),
     (b"\x1b[97u", ["a"]),
-    (b"\x1b[A", []),
+    (b"\x1b[A", ["up"]),
+    (b"\x1bOB", ["down"]),
+    (b"\x1b[1;5A", []),
+    (b"\x1b[C", []),
+    (b"\x7f", ["backspace"]),
     (b"\x1bOP", []),
     (b"\x1bx", []),
     (b"\x1b[I\x1b[O", []),
@@ -44,7 +48,7 @@ PRESSED: list[tuple[bytes, list[str]]] = [
     (b"\x1b[200~lcc\r\x1b[201~", []),
     (b"\x1b[200~lcc\r\x1b[201~q", ["q"]),
     (b"\xff", []),
-    (b"\x1b\x1b[A", ["esc"]),
+    (b"\x1b\x1b[A", ["esc", "up"]),
     (b"", []),
 ]
 

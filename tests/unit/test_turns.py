@@ -28,7 +28,7 @@ from typing import Any
 
 import pytest
 
-from flowloom import frame, paths, records, status, tasks, turns
+from flowloom import frame, paths, records, sights, status, tasks, turns
 from flowloom.states import Event, State, Step
 
 SESSION = "s1"
@@ -111,21 +111,21 @@ class History:
         if verb == "pasted":
             self.pasted(name)
         elif verb == "quiet":
-            turns.quiet(self.dir, now, "its turn was interrupted in its window (Esc)")
+            sights.quiet(self.dir, now, "its turn was interrupted in its window (Esc)")
         elif verb == "in-box":
-            turns.quiet(self.dir, now, "its turn was interrupted in its window (Esc)", in_box=task_id)
+            sights.quiet(self.dir, now, "its turn was interrupted in its window (Esc)", in_box=task_id)
         elif verb == "adopt":
             status.note(self.dir, now, adopt=task_id)
         elif verb == "transcript":
             Path(self.dir, "transcript").write_text(f'{{"message": "[flowloom task {task_id} from chief] do"}}\n')
         elif verb == "found":
-            turns.found_accepted(self.dir, now, tasks.read(task_id))
+            sights.found_accepted(self.dir, now, tasks.read(task_id))
         else:
             {
-                "busy": lambda: turns.goes_on(self.dir, now, "goes on"),
-                "gone": lambda: turns.leave(self.dir, now, Event.GONE, "its window is gone"),
-                "box": lambda: turns.box(self.dir, now),
-                "dialog": lambda: turns.dialog(self.dir, now, question),
+                "busy": lambda: sights.goes_on(self.dir, now, "goes on"),
+                "gone": lambda: sights.leave(self.dir, now, Event.GONE, "its window is gone"),
+                "box": lambda: sights.box(self.dir, now),
+                "dialog": lambda: sights.dialog(self.dir, now, question),
             }[verb]()
 
     def known(self, name: str) -> str:

@@ -1,0 +1,107 @@
+"""What is seen of an agent from outside its hooks: a dead window, a question on its screen, an idle session.
+
+The caller holds the agent's lock and has just read `now`.
+"""
+
+from __future__ import annotations
+
+from flowloom import status, tasks
+from flowloom.clock import wall_s
+from flowloom.states import Event, State, Step
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from flowloom.records import Question, Status, Task, Turn
+
+
+def leave(agent_dir: str, now: Status, event: Event, why: str) -> None:
+    """Take an agent for gone: what it worked on has failed, what only stood in its box is given back."""
+    let_go(now, Step.FAILED, f"the agent is gone: {why}")
+    facts: dict[str, Any] = {"turn": None, "queued": [], "up": False, "parked": None, "pid": None}
+    status.apply(agent_dir, now, event, why=why, source="hook" if event is Event.END else "tmux", **facts)
+
+
+def quiet(agent_dir: str, now: Status, why: str, *, step: Step = Step.INTERRUPTED, in_box: str | None = None) -> None:
+    """Take an agent whose session is idle, although no hook said so, for idle: somebody pressed Esc.
+
+    `in_box` is the task whose text stands in the box again; `step` is what becomes of that of the running turn.
+    """
+    turn = now["turn"]
+    task = tasks.find(turn["task"]) if turn else None
+    # No turn of its own: it was queued (and has a message of the turn before), or its receipt was lost.
+    own = turn is None or turn["prompt_id"] or turn["whose"] != "task" or turn["task"] == in_box
+    shared = tasks.provisional_of(task["task_id"]) if task and not own and not tasks.ended(task) else None
+    if task and shared is not None:
+        task["shared"] = True
+        tasks.complete(task, shared.decode("utf-8", "replace"), "answered within the turn that was running")
+    else:
+        let_go(now, step, why)
+    last = turn or now["last_turn"]
+    status.apply(agent_dir, now, Event.QUIET, why=why, source="session", turn=None, queued=[], last_turn=last)
+
+
+def box(agent_dir: str, now: Status) -> None:
+    """Take an agent that is up and shows its input box for idle."""
+    status.apply(agent_dir, now, Event.BOX, why="its input box is there", source="screen")
+
+
+def dialog(agent_dir: str, now: Status, question: Question) -> None:
+    """Take an agent with a question on its screen for blocked."""
+    if now["status"] is State.BLOCKED and now["question"] == question:
+        return
+    why = f"blocked on {question['kind']}: {question['text']}"
+    status.apply(agent_dir, now, Event.DIALOG, why=why, source="screen", question=question)
+
+
+def goes_on(agent_dir: str, now: Status, why: str) -> None:
+    """Take an agent whose session is busy for working: a person answered, or a Stop hook sent its turn on."""
+    turn = now["turn"] or now["last_turn"]
+    status.apply(agent_dir, now, Event.RESUME, why=why, source="session", turn=turn)
+
+
+def found_accepted(agent_dir: str, now: Status, task: Task) -> None:
+    """Take a task whose receipt was lost for accepted: the transcript shows its prompt."""
+    if not tasks.note_step(task, Step.ACCEPTED, "seen in the transcript; its receipt was lost"):
+        return
+    turn: Turn = {
+        "prompt_id": None,
+        "whose": "task",
+        "task": task["task_id"],
+        "at": wall_s(),
+        "before": now["background"],
+    }
+    why = f"works on task {task['task_id']}"
+    status.apply(
+        agent_dir, now, Event.ACCEPT, why=why, source="transcript", turn=turn, delivering=None, conversation=True
+    )
+
+
+def unpark(agent_dir: str, now: Status, task_id: str) -> None:
+    """Take a parked task's message for its reply, if none of what it began runs: another turn heard of its end."""
+    parked, task = now["parked"], tasks.find(task_id)
+    if task is None or not parked or parked["task"] != task_id or set(now["background"]) - set(parked["before"]):
+        return
+    message = (tasks.provisional_of(task_id) or b"").decode("utf-8", "replace")
+    tasks.complete(task, message, "its background work ended within another turn")
+    status.apply(agent_dir, now, Event.STOP, why="its background work is over", source="session", parked=None)
+
+
+def let_go(now: Status, step: Step, why: str) -> None:
+    """End every task that the agent had taken: of its turn, queued, or parked."""
+    turn, parked = now["turn"], now["parked"]
+    for task_id in [
+        turn["task"] if turn else None,
+        *now["queued"],
+        parked["task"] if parked and step is Step.FAILED else None,
+    ]:
+        if task_id:
+            end_task(task_id, step, why)
+
+
+def end_task(task_id: str, step: Step, why: str) -> None:
+    """End a task that has not ended yet."""
+    task = tasks.find(task_id)
+    if task is not None and not tasks.ended(task):
+        tasks.note_step(task, step, why)

@@ -169,9 +169,8 @@ def test_tasks_that_nobody_carries_are_waited_for_in_any_order(world: World) -> 
     assert [line for line in done.stdout.decode().splitlines() if line.startswith("==")] == [
         f"== planning@site (task {task_id})" for task_id in reversed(asked)
     ]
-    assert [task["journal"][-1]["at"] for task in world.tasks()] == sorted(
-        task["journal"][-1]["at"] for task in world.tasks()
-    )
+    ended = [task["journal"][-1]["at"] for task in world.tasks()]
+    assert ended == sorted(ended), world.describe()
     leftovers.check(world)
 
 

@@ -81,7 +81,6 @@ def test_the_same_draft_again_takes_the_reply_of_a_task_whose_coordinator_was_ki
 def test_a_start_that_was_killed_with_its_window_open_is_taken_up(world: World) -> None:
     for place in (
         ("before", "flowloom.tmux:Tmux.open_window"),
-        ("before", "flowloom.tmux:Tmux._dress"),
         ("after", "flowloom.tmux:Tmux.open_window"),
         ("before", "flowloom.status:apply", "Event.SPAWN"),
     ):

@@ -8,6 +8,8 @@ import signal
 import psutil
 from tests.support.world import World
 
+from flowloom import line
+
 
 def processes(world: World) -> list[str]:
     """Return the command lines of this world's processes that do not belong to its tmux server."""
@@ -57,4 +59,6 @@ def kill_waiter(world: World, task_id: str) -> None:
 
     for pid in world.until(waiter, "a waiter"):
         os.kill(pid, signal.SIGKILL)
-    world.until(lambda: not waiter())
+    # The kernel takes its command line away before its locks.
+    directory = next(str(task["agent_dir"]) for task in world.tasks() if task["task_id"] == task_id)
+    world.until(lambda: not waiter() and not line.waited_for(directory, task_id))

@@ -1,0 +1,449 @@
+"""Whose turn it is, and how it ends, on the real Claude Code: Esc, questions, people, hooks, background work."""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.conftest import claude_binaries
+from tests.support.desk import Desk, half
+from tests.support.messages_api import Call, MessagesApi, Say
+from tests.support.world import World
+
+pytestmark = [pytest.mark.claude, pytest.mark.timeout(120)]
+
+# Esc is to be noticed within this.
+NOTICED_S = 3.0
+GATE = "until [ -e gate ]; do sleep 0.1; done"
+RUNS = f"echo x >runs; {GATE}"
+ASKS = {"allow": ["Bash"], "ask": ["Bash(touch:*)"]}
+PORT = {
+    "question": "Which port?",
+    "header": "Port",
+    "multiSelect": False,
+    "options": [{"label": "8080", "description": "a"}, {"label": "9090", "description": "b"}],
+}
+
+
+@pytest.fixture(scope="module")
+def staff(release: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    """One agent for the tests of this module that leave it as they found it."""
+    world = World(tmp_path_factory.mktemp("desk") / "w")
+    # Module-scoped: it lives longer than the folder for sockets that each test is given.
+    sockets = world.folder / "sockets"
+    sockets.mkdir()
+    with MessagesApi() as api:
+        world.use_claude(claude_binaries()[release], api.url)
+        world.environment["TMUX_TMPDIR"] = str(sockets)
+        world.user_settings(permissions=ASKS)
+        (world.project / "flowloom.toml").write_text("typing_pause_s = 0.5\npark_s = 1.5\n")
+        yield Desk(world, api)
+        world.end()
+
+
+@pytest.fixture
+def desk(staff: Desk, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
+    """The shared agent, idle, with an empty box."""
+    monkeypatch.setenv("TMUX_TMPDIR", staff.world.environment["TMUX_TMPDIR"])
+    monkeypatch.chdir(staff.world.project)
+    if not staff.world.agent_dir().exists() or staff.world.status()["status"] == "offline":
+        staff.world.start("planning", "--", "--permission-mode", "default")
+    for name in ("gate", "runs"):
+        (staff.world.project / name).unlink(missing_ok=True)
+    yield staff
+    staff.tidy()
+
+
+# Esc.
+
+
+def interrupted(ended: tuple[int, str, str]) -> bool:
+    code, out, err = ended
+    return (code, out) == (1, "") and "interrupted in its window (Esc)" in err and "flowloom attach planning" in err
+
+
+def test_esc_before_a_reply_ends_the_task_and_our_text_in_the_box_is_no_draft(desk: Desk) -> None:
+    desk.api.on("silence", Say("never said", hold=threading.Event()))
+    asked = desk.ask("silence\nin two lines")
+    desk.until_asked("silence")
+    desk.world.keys("Escape")
+    assert interrupted(asked.ends_within(NOTICED_S))
+    desk.world.until(lambda: asked.task_id in (desk.box() or ""), "our text is back in the box")
+    assert "say this next" in desk.reply("say this next")
+    assert (desk.world.task()["altered"], desk.drafts(), desk.box()) == (False, "", "")
+    assert not any(asked.task_id in text for text in desk.texts())
+
+
+def test_esc_in_the_middle_of_a_reply_ends_the_task_and_the_next_one_works(desk: Desk) -> None:
+    desk.hold("half then esc")
+    asked = desk.ask("half then esc")
+    desk.until_seen(half("half then esc"))
+    desk.world.keys("Escape")
+    assert interrupted(asked.ends_within(NOTICED_S))
+    assert "after the half" in desk.reply("after the half")
+    assert not desk.world.task()["altered"]
+
+
+def test_esc_during_a_tool_call_ends_the_task_and_the_next_one_works(desk: Desk) -> None:
+    desk.api.on("a long command", Call("Bash", {"command": RUNS, "description": "wait"}), Say("never said"))
+    asked = desk.ask("a long command")
+    asked.until("accepted")
+    desk.until_tool()
+    desk.world.keys("Escape")
+    assert interrupted(asked.ends_within(NOTICED_S))
+    assert "after the command" in desk.reply("after the command")
+
+
+# Questions.
+
+
+def test_a_permission_question_blocks_and_its_answer_brings_the_reply(desk: Desk) -> None:
+    desk.api.on("allow me", Call("Bash", {"command": "touch allowed", "description": "x"}), Say("it is made"))
+    asked = desk.ask("allow me")
+    desk.until_seen("Do you want to proceed?")
+    waited = desk.world.flowloom("wait", asked.task_id, "--timeout", "0.5")
+    assert (waited.returncode, waited.stdout) == (3, b"")
+    assert b"blocked on permission: Bash: touch allowed" in waited.stderr
+    assert desk.world.status()["status"] == "blocked"
+    desk.answer("1", "Do you want to proceed?")
+    code, out, err = asked.end()
+    assert (code, out) == (0, "it is made")
+    assert "planning@site is blocked on permission: Bash: touch allowed; answer with: flowloom attach planning" in err
+    assert (desk.world.project / "allowed").exists()
+
+
+def test_a_timeout_while_blocked_exits_3_and_a_denial_is_an_interruption(desk: Desk) -> None:
+    desk.api.on("deny me", Call("Bash", {"command": "touch denied", "description": "x"}), Say("never said"))
+    asked = desk.ask("deny me", "--timeout", "1.5")
+    code, out, err = asked.end()
+    assert (code, out) == (3, "")
+    assert "blocked on permission: Bash: touch denied" in err
+    assert f"flowloom wait {asked.task_id}" in err
+    desk.answer("Escape", "Do you want to proceed?")
+    done = desk.world.flowloom("wait", asked.task_id, limit_s=NOTICED_S + 1)
+    assert interrupted((done.returncode, done.stdout.decode(), done.stderr.decode()))
+    assert not (desk.world.project / "denied").exists()
+    assert "after the denial" in desk.reply("after the denial")
+
+
+@pytest.mark.parametrize("answer", ["1", "Escape"])
+def test_a_question_of_the_model_blocks_until_it_is_answered_or_left(desk: Desk, answer: str) -> None:
+    desk.api.on(f"ask me {answer}", Call("AskUserQuestion", {"questions": [PORT]}), Say("a port it is"))
+    asked = desk.ask(f"ask me {answer}")
+    desk.answer(answer, "Enter to select")
+    ended = asked.ends_within(NOTICED_S)
+    assert "blocked on question: Which port?" in ended[2]
+    assert ended[:2] == (0, "a port it is") if answer == "1" else interrupted(ended)
+
+
+@pytest.mark.newest
+def test_a_dialog_that_no_hook_tells_of_blocks_the_agent(claude: World, api: MessagesApi) -> None:
+    desk = Desk(claude, api)
+    # Auto mode, the default, asks a server of Anthropic's about this command; there is none here.
+    api.on("not checked", Call("Bash", {"command": "python3 -c 1", "description": "x"}), Say("it ran"))
+    claude.start()
+    asked = desk.ask("not checked")
+    claude.until_status("blocked")
+    desk.answer("Enter", "Enter to stay in auto mode")
+    desk.until_seen("Do you want to proceed?")
+    claude.until(lambda: claude.status()["question"]["kind"] == "permission")
+    desk.press("Down", lambda: "❯ Yes" in claude.screen())
+    desk.answer("Enter", "Do you want to proceed?")
+    code, out, err = asked.end()
+    assert (code, out) == (0, "it ran")
+    assert "is blocked on auto mode: Auto mode can't check actions in this session; answer with: flowloom attach" in err
+
+
+# The conversation.
+
+
+def test_clear_between_tasks_begins_a_conversation_and_the_agent_takes_the_next(desk: Desk) -> None:
+    desk.reply("remember the number 4711")
+    before = desk.world.status()["session_id"]
+    desk.type("/clear", enter=True)
+    desk.world.until(lambda: desk.world.status()["session_id"] != before, "a new session")
+    desk.reply("which number was it?")
+    assert not any("4711" in text for text in desk.texts())
+
+
+def test_a_compaction_between_tasks_delays_the_next_one_only(desk: Desk) -> None:
+    desk.reply("something to compact")
+    desk.type("/compact", enter=True)
+    assert "right behind the compaction" in desk.reply("right behind the compaction")
+    assert desk.world.steps() == ["created", "typed", "pasted", "accepted", "done"]
+
+
+@pytest.mark.parametrize("command", ["/compact", "/clear"])
+def test_a_command_that_a_person_queues_in_mid_task_frees_nobody(desk: Desk, command: str) -> None:
+    rest = desk.hold(f"long {command}")
+    asked = desk.ask(f"long {command}")
+    desk.until_seen(half(f"long {command}"))
+    desk.type(command, enter=True)
+    desk.until_seen("Press up to edit queued messages")
+    assert desk.world.status()["status"] == "working"
+    rest.set()
+    assert asked.end()[:2] == (0, half(f"long {command}") + "\n and the rest")
+    assert f"after the {command}" in desk.reply(f"after the {command}")
+
+
+# Background work.
+
+
+def background(command: str) -> Call:
+    return Call("Bash", {"command": command, "description": "bg", "run_in_background": True})
+
+
+def test_a_background_shell_parks_the_task_until_it_ends(desk: Desk) -> None:
+    desk.api.on("in the background", background(GATE), Say("begun"), Say("it has ended"))
+    desk.api.on("<task-notification>", Say("it has ended"))
+    asked = desk.ask("in the background")
+    asked.until("parked")
+    desk.world.until_status("parked")
+    now = desk.world.flowloom("reply", asked.task_id, "--now")
+    assert (now.returncode, now.stdout) == (0, b"begun")
+    assert b"provisional" in now.stderr
+    (desk.world.project / "gate").touch()
+    assert asked.end()[:2] == (0, "it has ended")
+    assert asked.steps() == ["created", "typed", "pasted", "accepted", "parked", "done"]
+
+
+def test_a_server_that_never_ends_holds_nobody_up(claude: World, api: MessagesApi) -> None:
+    desk = Desk(claude, api)
+    claude.user_settings(permissions=ASKS)
+    (claude.project / "flowloom.toml").write_text("park_s = 1\n")
+    claude.start("planning", "--", "--permission-mode", "default")
+    api.on("run the server", background("while true; do sleep 1; done"), Say("the server runs"))
+    first = desk.ask("run the server")
+    first.until("parked")
+    second = desk.ask("beside the server")
+    code, out, err = first.end()
+    assert (code, out) == (0, "the server runs")
+    assert f"provisional: background work of task {first.task_id} goes on" in err
+    assert second.end()[0] == 0
+    assert (second.steps()[-1], first.steps()[-1]) == ("done", "parked")
+
+
+# Hooks of the user's.
+
+
+def hook(event: str, script: Path, text: str) -> dict[str, object]:
+    script.write_text(f"import json, sys, time\npayload = json.load(sys.stdin)\n{text}")
+    return {event: [{"hooks": [{"type": "command", "command": f"{sys.executable} {script}"}]}]}
+
+
+BLOCKS = """
+if not payload.get("stop_hook_active"):
+    time.sleep(0.5)
+    print(json.dumps({"decision": "block", "reason": "also run the tests"}))
+"""
+ADDS = """
+if not payload.get("stop_hook_active"):
+    added = {"hookEventName": "Stop", "additionalContext": "also run the tests"}
+    print(json.dumps({"hookSpecificOutput": added}))
+"""
+
+
+@pytest.mark.parametrize("how", [BLOCKS, ADDS], ids=["blocks", "adds"])
+def test_the_reply_is_the_last_of_a_turn_that_a_stop_hook_sends_on(claude: World, api: MessagesApi, how: str) -> None:
+    desk = Desk(claude, api)
+    claude.user_settings(hooks=hook("Stop", claude.folder / "stop.py", how))
+    api.on("twice", Say("too early"), Say("the last word"))
+    api.on("also run the tests", Say("the last word"))
+    for _ in range(2):
+        assert desk.reply("twice") == "the last word"
+    claude.until_status("idle")
+    # It is heard of once, not at every look.
+    assert len((claude.agent_dir() / "events.jsonl").read_text().splitlines()) < 20
+
+
+REFUSES = """
+if "slowly" in payload["prompt"]:
+    time.sleep(3)
+if "forbidden" in payload["prompt"]:
+    sys.stderr.write("no such words here")
+    sys.exit(2)
+"""
+
+
+def test_a_hook_that_refuses_a_prompt_is_named_and_one_that_is_slow_is_waited_for(
+    claude: World, api: MessagesApi
+) -> None:
+    desk = Desk(claude, api)
+    script = claude.folder / "submit.py"
+    claude.user_settings(hooks=hook("UserPromptSubmit", script, REFUSES))
+    code, out, err = desk.ask("a forbidden thing\nin two lines").end()
+    assert (code, out) == (1, "")
+    assert f"a UserPromptSubmit hook of yours refused it: [{sys.executable} {script}]: no such words here" in err
+    assert "slowly but whole" in desk.reply("slowly but whole")
+    assert (claude.task()["altered"], desk.drafts()) == (False, "")
+    assert not any("forbidden" in text for text in desk.texts())
+
+
+# A person in the window.
+
+
+def test_a_task_waits_for_the_end_of_a_persons_turn(desk: Desk) -> None:
+    rest = desk.hold("a personal question")
+    desk.type("a personal question", enter=True)
+    desk.until_seen(half("a personal question"))
+    asked = desk.ask("a task meanwhile")
+    desk.world.until(lambda: desk.world.status()["why"] == "a person gave it something to do")
+    desk.world.flowloom("wait", asked.task_id, "--timeout", "0.3")
+    assert asked.steps() == ["created"]
+    rest.set()
+    code, out, _ = asked.end()
+    assert code == 0
+    assert "a task meanwhile" in out
+    assert half("a personal question") not in out
+
+
+def test_a_person_who_submits_as_we_paste_is_never_joined_to_our_text(desk: Desk) -> None:
+    asked = desk.ask("our text")
+    desk.type("and theirs", enter=True)
+    code, out, err = asked.end()
+    assert code == 0
+    assert "our text" in out
+    desk.until_asked("and theirs")
+    joined = [text for text in desk.texts() if "our text" in text and "and theirs" in text]
+    # Where the keys came between our paste and our Enter, it is said.
+    assert bool(joined) == ("somebody typed in its window" in err) == bool(asked.task()["altered"])
+
+
+def test_what_a_person_types_into_our_turn_does_not_end_it(desk: Desk, release: str) -> None:
+    rest = desk.hold("a talkative task")
+    asked = desk.ask("a talkative task")
+    desk.until_seen(half("a talkative task"))
+    desk.type("a side remark", enter=True)
+    desk.until_seen("Press up to edit queued messages")
+    rest.set()
+    assert asked.end()[:2] == (0, half("a talkative task") + "\n and the rest")
+    # Only the newer release tells of it while the turn runs.
+    noted = ["a person typed into its turn: a side remark"] if release != "2.1.197" else []
+    assert asked.task()["notes"] == noted
+    desk.until_asked("a side remark")
+    assert "after the remark" in desk.reply("after the remark")
+
+
+def test_what_a_person_types_into_our_tool_call_joins_our_turn(desk: Desk) -> None:
+    desk.api.on("a slow tool", Call("Bash", {"command": RUNS, "description": "wait"}), Say("both done"))
+    desk.api.on("a remark on it", Say("both done"))
+    asked = desk.ask("a slow tool")
+    asked.until("accepted")
+    desk.until_tool()
+    desk.type("a remark on it", enter=True)
+    desk.until_seen("Press up to edit queued messages")
+    (desk.world.project / "gate").touch()
+    assert asked.end()[:2] == (0, "both done")
+    assert "after both" in desk.reply("after both")
+
+
+def test_a_draft_is_put_aside_and_stands_there_again(desk: Desk) -> None:
+    desk.type("a draft of a person's")
+    assert "beside a draft" in desk.reply("beside a draft")
+    desk.until_box("a draft of a person's")
+    assert (desk.world.task()["altered"], desk.drafts()) == (False, "a draft of a person's\n")
+    assert not any("a draft of a person's" in text for text in desk.texts())
+    (desk.world.agent_dir() / "drafts.txt").unlink()
+
+
+WAYS: dict[str, tuple[list[str], str, str]] = {
+    # what a person does, what is seen then, what stands in the box afterwards
+    "slash menu": (["/comp"], "/compact", "/comp"),
+    "rewind": (["Escape", "Escape"], "Rewind", ""),
+    "transcript": (["C-o"], "Showing detailed transcript", ""),
+    "history search": (["C-r"], "search prompts", ""),
+    "shortcuts": (["?"], "for shell mode", ""),
+    "model list": (["/model", "Enter"], "Select model", ""),
+    "empty shell mode": (["!"], "! for shell mode", ""),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_what_a_person_left_open_is_left_and_the_task_arrives_whole(desk: Desk, way: str) -> None:
+    keys, shown, left = WAYS[way]
+    desk.reply("something to go back to")
+    desk.until_box("")
+    for key in keys:
+        desk.world.keys(key)
+        if key == "/model":
+            desk.until_seen("/model")
+    desk.until_seen(shown)
+    assert f"past the {way}" in desk.reply(f"past the {way}")
+    assert not desk.world.task()["altered"]
+    desk.until_box(left)
+    (desk.world.agent_dir() / "drafts.txt").unlink(missing_ok=True)
+
+
+def test_a_draft_in_shell_mode_is_neither_run_nor_in_the_way(desk: Desk) -> None:
+    desk.world.keys("!")
+    desk.until_seen("! for shell mode")
+    desk.type("touch ran")
+    assert "past a shell draft" in desk.reply("past a shell draft")
+    assert (desk.drafts(), (desk.world.project / "ran").exists()) == ("!touch ran\n", False)
+    (desk.world.agent_dir() / "drafts.txt").unlink()
+    desk.world.keys("C-c")
+    desk.until_box("")
+    desk.world.keys("BSpace")
+
+
+def test_copy_mode_is_left_before_a_task_goes_in(desk: Desk) -> None:
+    desk.world.tmux("copy-mode", "-t", desk.world.pane())
+    assert "past copy-mode" in desk.reply("past copy-mode")
+
+
+def test_our_own_text_left_in_the_box_is_taken_out_and_is_no_draft(desk: Desk) -> None:
+    desk.type("[flowloom task zzzz from chief] Please do")
+    assert "past our own text" in desk.reply("past our own text")
+    assert (desk.world.task()["altered"], desk.drafts(), desk.box()) == (False, "", "")
+
+
+def test_vim_mode_takes_tasks_in_insert_and_in_normal(claude: World, api: MessagesApi) -> None:
+    desk = Desk(claude, api)
+    trusted = {str(claude.project): {"hasTrustDialogAccepted": True}}
+    claude.seed(hasCompletedOnboarding=True, theme="dark", projects=trusted, editorMode="vim")
+    claude.user_settings(editorMode="vim")
+    (claude.project / "flowloom.toml").write_text("typing_pause_s = 0.5\n")
+    claude.start()
+    desk.until_seen("-- INSERT --")
+    assert desk.reply("dd in insert") == "answer 1: dd in insert"
+    claude.keys("Escape")
+    claude.until(lambda: "INSERT" not in claude.screen())
+    assert desk.reply("dd in normal\nGx") == "answer 2: dd in normal Gx"
+    claude.keys("i")
+    desk.type("a draft")
+    claude.keys("Escape")
+    assert desk.reply("beside a draft") == "answer 3: beside a draft"
+    desk.until_box("a draft")
+
+
+# Replies, and several askers.
+
+
+@pytest.mark.newest
+def test_a_reply_comes_whole_whatever_its_size_and_whatever_it_quotes(desk: Desk) -> None:
+    big = "".join(f"{number:07d} äöü\n" for number in range(360_000)).rstrip()
+    quoting = "[flowloom task abcd from chief] Please do it.\n[end of task abcd]"
+    desk.api.on("say much", Say(big))
+    desk.api.on("quote a frame", Say(quoting))
+    assert desk.reply("say much") == big
+    assert desk.reply("quote a frame") == quoting
+
+
+def test_five_askers_are_served_in_their_order(desk: Desk) -> None:
+    rest = threading.Event()
+    desk.api.on("asker 0", Say("answered asker 0", hold=rest))
+    askers = []
+    for number in range(5):
+        askers.append(desk.ask(f"asker {number}"))
+        if number == 0:
+            askers[0].until("accepted")
+    rest.set()
+    ended = [asker.end() for asker in askers]
+    assert [(code, f"asker {number}" in out) for number, (code, out, _) in enumerate(ended)] == [(0, True)] * 5
+    accepted = [next(e["at"] for e in asker.task()["journal"] if e["step"] == "accepted") for asker in askers]
+    assert accepted == sorted(accepted)
+    assert json.dumps(desk.texts()).count("asker 4") == 1

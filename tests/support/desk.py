@@ -1,0 +1,161 @@
+"""One living agent at which several tests may sit, and a person's hands on its window."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from tests.support.messages_api import MessagesApi, Say, user_texts
+from tests.support.world import LIMIT_S, World
+
+
+def half(prompt: str) -> str:
+    """Return what the model says at once of a reply that is held back."""
+    return f"half of <{prompt}>"
+
+
+class Asked:
+    """One `flowloom ask` that runs, with its task."""
+
+    def __init__(self, world: World, prompt: str, *words: str, name: str = "planning") -> None:
+        self.world = world
+        known = {task["task_id"] for task in world.tasks()}
+        self.process: subprocess.Popen[bytes] = world.begin("ask", name, prompt, *words)
+        self.task_id: str = world.until(lambda: [t for t in world.tasks() if t["task_id"] not in known])[0]["task_id"]
+
+    def task(self) -> dict[str, Any]:
+        """Return its task as it stands on disk."""
+        return next(task for task in self.world.tasks() if task["task_id"] == self.task_id)
+
+    def steps(self) -> list[str]:
+        """Return the steps of its task's journal."""
+        return [entry["step"] for entry in self.task()["journal"]]
+
+    def until(self, step: str) -> None:
+        """Wait until its task's journal has a step."""
+        self.world.until(lambda: step in self.steps(), f"task {self.task_id} is {step}")
+
+    def end(self, limit_s: float = LIMIT_S) -> tuple[int, str, str]:
+        """Wait until it has ended; return exit code, stdout and stderr."""
+        try:
+            out, err = self.process.communicate(timeout=limit_s)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            out, err = self.process.communicate()
+            raise AssertionError(f"ask still ran after {limit_s} s: {err!r}\n{self.world.describe()}") from None
+        return self.process.returncode, out.decode(), err.decode()
+
+    def ends_within(self, limit_s: float) -> tuple[int, str, str]:
+        """Return how it ended, which must be this soon."""
+        began = time.monotonic()
+        ended = self.end()
+        assert time.monotonic() - began < limit_s, (time.monotonic() - began, ended)
+        return ended
+
+
+class Desk:
+    """A world with one real agent, `planning`, and the model that it talks to."""
+
+    def __init__(self, world: World, api: MessagesApi) -> None:
+        self.world = world
+        self.api = api
+        self._asked: list[Asked] = []
+
+    def ask(self, prompt: str, *words: str) -> Asked:
+        """Begin to ask."""
+        self._asked.append(Asked(self.world, prompt, *words))
+        return self._asked[-1]
+
+    def hold(self, prompt: str, rest: str = " and the rest") -> threading.Event:
+        """Let the model begin to answer a prompt, and go on when the event is set."""
+        go_on = threading.Event()
+        self.api.on(prompt, Say(rest, hold=go_on, begin=f"{half(prompt)}\n"))
+        return go_on
+
+    def reply(self, prompt: str) -> str:
+        """Ask and return the reply; anything else is a failure."""
+        code, out, err = self.ask(prompt).end()
+        assert code == 0, (code, out, err, self.world.describe())
+        return out
+
+    def type(self, text: str, *, enter: bool = False) -> None:
+        """Type as a person does and wait until it stands in the box; an Enter right behind it could be lost."""
+        self.world.tmux("send-keys", "-t", self.world.pane(), "-l", text)
+        self.world.until(lambda: text in (self.box() or ""), f"{text!r} in the box")
+        if enter:
+            self.press("Enter", lambda: text not in (self.box() or ""))
+
+    def press(self, key: str, done: Callable[[], bool]) -> None:
+        """Press a key, as a person does: once more where nothing came of it, a dialog that just came up takes none."""
+        for _ in range(8):
+            if done():
+                return
+            self.world.keys(key)
+            try:
+                self.world.until(done, limit_s=1.0)
+            except AssertionError:
+                continue
+        self.world.until(done, f"{key} has its effect", limit_s=0.1)
+
+    def answer(self, key: str, shown: str) -> None:
+        """Answer the dialog that shows a text."""
+        self.until_seen(shown)
+        self.press(key, lambda: shown not in self.world.screen())
+
+    def until_seen(self, text: str) -> None:
+        """Wait until the window shows a text."""
+        self.world.until(lambda: text in self.world.screen(), f"{text!r} on the screen")
+
+    def box(self) -> str | None:
+        """Return what stands in the input box, None when there is none."""
+        lines = self.world.screen().splitlines()
+        rules = [number for number, line in enumerate(lines) if line.startswith("────")]
+        if len(rules) < 2 or not lines[rules[-2] + 1].startswith(("❯", "!")):
+            return None
+        rows = lines[rules[-2] + 1 : rules[-1]]
+        return "\n".join([rows[0][1:], *rows[1:]]).replace("\xa0", " ").strip()
+
+    def until_box(self, text: str) -> None:
+        """Wait until the input box holds exactly this."""
+        self.world.until(lambda: self.box() == text, f"the box holds {text!r}")
+
+    def until_tool(self) -> None:
+        """Wait until the agent's command has made the file `runs`."""
+        self.world.until((self.world.project / "runs").exists, "its command runs")
+
+    def drafts(self) -> str:
+        """Return the drafts that were put aside."""
+        path = self.world.agent_dir() / "drafts.txt"
+        return path.read_text() if path.exists() else ""
+
+    def texts(self) -> list[str]:
+        """Return what the model was told last, text by text."""
+        return user_texts(self.api.requests[-1]["messages"])
+
+    def until_asked(self, text: str) -> None:
+        """Wait until a request with this text has reached the model."""
+        self.world.until(
+            lambda: any(text in said for request in self.api.requests for said in user_texts(request["messages"])),
+            f"{text!r} reached the model",
+        )
+
+    def tidy(self) -> None:
+        """Bring the agent back to an empty box, with nobody waiting for it; end it where that fails."""
+        for asked in self._asked:
+            if asked.process.poll() is None:
+                asked.process.kill()
+                self.world.flowloom("cancel", asked.task_id)
+            asked.process.communicate()
+        self._asked.clear()
+        try:
+            self.world.until(lambda: self.world.status()["status"] in ("idle", "offline"), limit_s=3.0)
+            if self.box():
+                self.world.keys("C-c")
+                self.until_box("")
+        except (AssertionError, OSError):
+            for name in os.listdir(self.world.state / "agents" / "site"):
+                self.world.flowloom("stop", name)

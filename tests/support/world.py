@@ -50,6 +50,7 @@ class World:
             "TERM": "xterm-256color",
             "LANG": "C.UTF-8",
             "FLOWLOOM_EDITOR": "false",
+            "FLOWLOOM_NO_ROUTE": "editor",
         }
 
     def use_claude(self, binary: str, url: str) -> None:

@@ -60,6 +60,39 @@ def prepare(
         UsageError: the provider or the directory does not exist, or the agent runs already, differently.
     """
     was = agent.spec() or {}
+    spec = specify(agent, settings, root=root, provider=provider, directory=directory, args=args, trust=trust)
+    changed = any(was.get(key) != spec[key] for key in ("provider", "dir", "args"))
+    if was and changed and agent.reconcile()[0]["status"] is not State.OFFLINE:
+        raise UsageError(
+            f"{agent.agent_id} runs already, with another provider, directory or arguments",
+            hint=f"stop it first: flowloom stop {agent.name}",
+        )
+    paths.ensure_home()
+    paths.ensure_project(agent.slug, root)
+    files.ensure_dir(agent.directory)
+    files.write_json(f"{agent.directory}/agent.json", spec)
+    with status.lock(agent.directory):
+        if status.read(agent.directory) is None:
+            first = empty_status(agent.agent_id, agent.name, spec["role"], agent.slug, spec["provider"])
+            status.write(agent.directory, first)
+
+
+def specify(
+    agent: Agent,
+    settings: Settings,
+    *,
+    root: str,
+    provider: str | None = None,
+    directory: str | None = None,
+    args: list[str] | None = None,
+    trust: bool = False,
+) -> dict[str, Any]:
+    """Return how an agent is to be started: as asked, else as it was, else as configured.
+
+    Raises:
+        UsageError: the provider, the directory or a settings file does not exist.
+    """
+    was = agent.spec() or {}
     table = settings.of_agent(agent.name)
     name = str(provider or was.get("provider") or table.get("provider") or settings.provider)
     providers.find(name)
@@ -76,19 +109,7 @@ def prepare(
     if not os.path.isdir(spec["dir"]):
         raise UsageError(f"{spec['dir']} is not a directory", hint="name an existing one with --dir")
     split_settings(spec["args"], spec["dir"])
-    changed = any(was.get(key) != spec[key] for key in ("provider", "dir", "args"))
-    if was and changed and agent.reconcile()[0]["status"] is not State.OFFLINE:
-        raise UsageError(
-            f"{agent.agent_id} runs already, with another provider, directory or arguments",
-            hint=f"stop it first: flowloom stop {agent.name}",
-        )
-    paths.ensure_home()
-    paths.ensure_project(agent.slug, root)
-    files.ensure_dir(agent.directory)
-    files.write_json(f"{agent.directory}/agent.json", spec)
-    with status.lock(agent.directory):
-        if status.read(agent.directory) is None:
-            status.write(agent.directory, empty_status(agent.agent_id, agent.name, spec["role"], agent.slug, name))
+    return spec
 
 
 def died_too_often(now: Status) -> bool:
@@ -148,13 +169,7 @@ def _close_lost(agent: Agent, tmux: Tmux, now: Status) -> None:
 def _launch(
     agent: Agent, settings: Settings, provider: Provider, spec: dict[str, Any], session_id: str | None
 ) -> Launch:
-    wanted = provider.binary(settings.claude)
-    binary = shutil.which(wanted)
-    if binary is None:
-        raise FlowLoomError(
-            f"{agent.name} cannot start: there is no program {wanted!r}",
-            hint="install it (Claude Code: npm install -g @anthropic-ai/claude-code), or name it with FLOWLOOM_CLAUDE",
-        )
+    binary = program(provider, settings, agent.name)
     args, extra = split_settings(list(spec["args"]), str(spec["dir"]))
     path = f"{agent.directory}/settings.json"
     files.write_json(path, provider.settings(_hook(provider), extra))
@@ -167,8 +182,24 @@ def _launch(
         "settings_path": path,
         "system_prompt": roles.system_prompt(agent.agent_id, str(spec["role"]), str(spec["prompt"])),
         "args": args,
-        "user_mode": _user_mode(str(spec["dir"])),
+        "user_mode": user_mode(str(spec["dir"])),
     }
+
+
+def program(provider: Provider, settings: Settings, name: str) -> str:
+    """Return the path of an agent's program.
+
+    Raises:
+        FlowLoomError: it is not installed.
+    """
+    wanted = provider.binary(settings.claude)
+    binary = shutil.which(wanted)
+    if binary is None:
+        raise FlowLoomError(
+            f"{name} cannot start: there is no program {wanted!r}",
+            hint="install it (Claude Code: npm install -g @anthropic-ai/claude-code), or name it with FLOWLOOM_CLAUDE",
+        )
+    return binary
 
 
 def release(provider: Provider, binary: str) -> str:
@@ -290,7 +321,7 @@ def split_settings(args: list[str], directory: str) -> tuple[list[str], list[dic
     return rest, documents
 
 
-def _user_mode(directory: str) -> str:
+def user_mode(directory: str) -> str:
     """Return the permission mode that the user's settings make the default; empty where they say nothing."""
     base = os.environ.get("CLAUDE_CONFIG_DIR") or os.path.expanduser("~/.claude")
     mode = ""

@@ -11,7 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from flowloom.providers import Launch, Screen
+    from flowloom.providers import Launch, Printed, Screen
     from flowloom.records import Question, Report
 
 NAME = "claude"
@@ -86,12 +86,34 @@ def scrub(name: str) -> bool:
 def command(launch: Launch) -> list[str]:
     """Return the command line of an interactive agent."""
     conversation = ["--resume" if launch["resume"] else "--session-id", launch["session_id"]]
-    planning = launch["user_mode"] == "plan" and "--permission-mode" not in launch["args"]
-    mode = ["--permission-mode", "default"] if planning else []
     return [
         *(launch["binary"], *conversation, "--settings", launch["settings_path"], "-n", launch["agent_id"]),
-        *("--append-system-prompt", launch["system_prompt"], *mode, *launch["args"]),
+        *("--append-system-prompt", launch["system_prompt"], *_mode(launch), *launch["args"]),
     ]
+
+
+def _mode(launch: Launch) -> list[str]:
+    """Return what keeps the agent from only planning where that is the user's default."""
+    planning = launch["user_mode"] == "plan" and "--permission-mode" not in launch["args"]
+    return ["--permission-mode", "default"] if planning else []
+
+
+def headless(launch: Launch) -> list[str]:
+    """Return the command line of `claude -p`, which says in JSON how it went."""
+    return [
+        *(launch["binary"], "-p", "--output-format", "json", "--session-id", launch["session_id"]),
+        *("-n", launch["agent_id"], "--append-system-prompt", launch["system_prompt"], *_mode(launch), *launch["args"]),
+    ]
+
+
+def read_headless(stdout: str, stderr: str, exit_code: int | None) -> Printed:
+    """Return the reply or the error that `claude -p --output-format json` printed."""
+    from flowloom import printed  # noqa: PLC0415 - no hook call reads it
+
+    said = printed.result(stdout)
+    reply = printed.reply(said, exit_code)
+    error = "" if reply is not None else printed.error(said, stdout, stderr, exit_code)
+    return {"reply": reply, "error": error, "refused": [_question(call)["text"] for call in printed.denied(said)]}
 
 
 def settings(hook: str, extra: list[dict[str, Any]]) -> dict[str, Any]:
@@ -372,29 +394,7 @@ def read_sessions(text: str, pid: int) -> str:
 
 
 def reply_in_transcript(transcript: bytes, task_id: str) -> str | None:
-    """Return the last message of the turn that a task began, None where it has none or was interrupted.
+    """Return the last message of the turn that a task began, None where it has none or was interrupted."""
+    from flowloom import printed  # noqa: PLC0415 - for when a hook was lost
 
-    The transcript's format is internal: this is for when a hook was lost, never
-    for the ordinary way.
-    """
-    mark = f"[flowloom task {task_id} from ".encode()
-    start = transcript.rfind(mark)
-    if start < 0:
-        return None
-    said: list[str] = []
-    for line in transcript[transcript.rfind(b"\n", 0, start) + 1 :].splitlines():
-        try:
-            entry = json.loads(line)
-        except ValueError:
-            continue  # the first line of a tail is cut, the last may be half written
-        message = entry.get("message") if isinstance(entry, dict) else None
-        if not isinstance(message, dict) or entry.get("isSidechain"):
-            continue
-        content = message.get("content")
-        blocks = [{"type": "text", "text": content}] if isinstance(content, str) else content or []
-        texts = [block.get("text", "") for block in blocks if isinstance(block, dict) and block.get("type") == "text"]
-        if entry.get("type") == "assistant" and texts:
-            said.append("\n".join(texts))
-        elif entry.get("type") == "user" and any("[Request interrupted by user" in text for text in texts):
-            return None
-    return said[-1] if said else None
+    return printed.reply_in_transcript(transcript, task_id)

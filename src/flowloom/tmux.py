@@ -16,10 +16,14 @@ from flowloom.errors import TmuxFailed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from libtmux import Server
 
 # The option, set on the pane, that makes a pane ours.
 MARK = "@flowloom_agent"
+# The sessions of `attach --all` begin with this.
+VIEW = "flowloom-view-"
 LOOK = "#{pane_dead}|#{pane_in_mode}|#{pane_pid}|#{pane_dead_status}|#{window_id}|#{" + MARK + "}"
 # tmux itself gives up on a command long before; this only keeps a wedged server from holding us.
 COMMAND_LIMIT_S = 20.0
@@ -241,7 +245,8 @@ class Tmux:
             if gone(error):
                 return []
             raise
-        return [window for window in map(Window, lines) if window.agent_id]
+        # A view shows our windows in sessions of its own; each is told of where it is at home.
+        return [each for each in map(Window, lines) if each.agent_id and not each.session.startswith(VIEW)]
 
     def running(self, script: str) -> list[tuple[str, str, int]]:
         """Return window, pane and process of every living pane that was opened with this script."""
@@ -278,6 +283,45 @@ class Tmux:
                 return []
             raise
         return [line.partition("=")[0] for line in lines if "=" in line]
+
+    def session_names(self) -> list[str]:
+        """Return the names of all sessions; empty when no server runs."""
+        try:
+            return self.run("list-sessions", "-F", "#{session_name}").splitlines()
+        except TmuxFailed as error:
+            if gone(error):
+                return []
+            raise
+
+    def hold(self, session: str) -> Iterator[None]:
+        """Be a client without a terminal in a new session; yield whenever sessions come or go, until the server ends.
+
+        Client and session end when the generator is closed.
+        """
+        client = subprocess.Popen(
+            ["tmux", "-L", self.socket, "-C", "new-session", "-s", session, "exec cat"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=outside(),
+        )
+        assert client.stdin is not None
+        assert client.stdout is not None
+        try:
+            client.stdin.write(f"set-option -t '={session}:' destroy-unattached on\n".encode())
+            client.stdin.flush()
+            for line in client.stdout:
+                if line.startswith((b"%sessions-changed", b"%session-changed")):
+                    yield
+        except BrokenPipeError:
+            return  # the server ended at once
+        finally:
+            client.stdout.close()
+            try:
+                client.stdin.close()
+            except BrokenPipeError:
+                pass
+            client.wait()
 
     def attach_command(self, session: str, window_id: str, inside: str | None) -> list[str]:
         """Return the command that shows a window to the person at this terminal.

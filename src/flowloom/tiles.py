@@ -1,0 +1,111 @@
+"""Every agent at once: a tmux session of its own whose panes show the agents' windows.
+
+Each pane runs a tmux client inside of tmux, in a session of its own to which one
+agent's window is linked. So nothing is moved, the agent's window keeps its size
+(`ignore-size`), and what is typed into a tile reaches the agent. Both kinds of
+session end by themselves when nobody looks (`destroy-unattached`): the view when
+its user detaches, and with its panes the clients in them, and with these theirs.
+
+`ignore-size` holds only while some other client is there: when the viewer
+detaches, tmux would give the agents' windows the size of the tiles in their last
+moment. So `main` runs as a process of its own and holds a client without a
+terminal until all of it is gone.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+
+from flowloom.tmux import Tmux
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from flowloom.tmux import Window
+
+# A tile of fewer cells shows nothing that helps.
+COLUMNS, ROWS = 38, 9
+
+
+def per_page(columns: int, rows: int) -> int:
+    """Return how many tiles a window of this size can show."""
+    return max(1, columns // COLUMNS) * max(1, (rows - 1) // ROWS)
+
+
+def view_command(
+    socket: str, windows: list[Window], *, view: str, size: tuple[int, int], inside: bool, read_only: bool
+) -> list[str]:
+    """Return the tmux command that opens a view of these windows, on this terminal or in the client we are `inside` of.
+
+    All of it is one sequence: had the agents' clients attached before the
+    viewer's, they would set the size of the agents' windows.
+    """
+    target = f"={view}:"
+    tiles = [
+        tile_command(socket, window, f"{view}-{place}", read_only=read_only) for place, window in enumerate(windows)
+    ]
+    limit = per_page(*size)
+    command = ["tmux", "-L", socket, "new-session", *(["-d"] if inside else []), "-s", view]
+    command += ["-x", str(size[0]), "-y", str(size[1]), "-n", "agents", tiles[0]]
+    # Before the first client is there, this option would end the session at once.
+    command += [";", "switch-client", "-t", target] if inside else []
+    command += [";", "set-option", "-t", target, "destroy-unattached", "on"]
+    command += _dress(target, windows[0])
+    for place in range(1, len(tiles)):
+        if place % limit:
+            command += [";", "split-window", "-t", target, tiles[place], ";", "select-layout", "-t", target, "tiled"]
+        else:
+            command += [";", "new-window", "-t", target, "-n", "agents", tiles[place]]
+        command += _dress(target, windows[place])
+    keys = "prefix d: leave   prefix arrows: another tile   prefix z: enlarge it"
+    command += [";", "set-option", "-t", target, "status-left-length", "90"]
+    command += [";", "set-option", "-t", target, "status-left", f" {keys} "]
+    command += [";", "set-option", "-t", target, "status-right", ""]
+    command += [";", "select-window", "-t", f"{target}^", ";", "select-pane", "-t", f"{target}^.{{top-left}}"]
+    return command
+
+
+def _dress(target: str, window: Window) -> list[str]:
+    """Return what gives the newest tile its title, and its window no tricks of the user's."""
+    options = {"pane-border-status": "top", "remain-on-exit": "off", "synchronize-panes": "off"}
+    options |= {"pane-border-format": " #{@flowloom_tile} ", "automatic-rename": "off", "allow-rename": "off"}
+    command = [";", "set-option", "-p", "-t", target, "@flowloom_tile", window.agent_id]
+    for name, value in options.items():
+        command += [";", "set-option", "-w", "-t", target, name, value]
+    return command
+
+
+def tile_command(socket: str, window: Window, session: str, *, read_only: bool) -> str:
+    """Return the shell command of one tile: a client in a session that holds this one window.
+
+    The session is born with a placeholder, which the agent's window replaces.
+    """
+    flags = "ignore-size,read-only" if read_only else "ignore-size"
+    inner = ["tmux", "-u", "-T", "256,RGB", "-L", socket, "new-session", "-f", flags, "-s", session, "exec cat"]
+    target = f"={session}:"
+    inner += [";", "set-option", "-t", target, "destroy-unattached", "on"]
+    inner += [";", "set-option", "-t", target, "status", "off"]
+    inner += [";", "link-window", "-k", "-s", window.window_id, "-t", f"{target}^"]
+    return f"unset TMUX TMUX_PANE; exec {shlex.join(inner)}"
+
+
+def is_inside(socket: str, inside: str | None) -> bool:
+    """Tell whether `inside`, the value of TMUX, means this server."""
+    return bool(inside) and os.path.basename((inside or "").split(",")[0]) == socket
+
+
+def main() -> None:
+    """Hold a client beside the view named by the second argument until none of its sessions is left."""
+    tmux, view = Tmux(sys.argv[1]), sys.argv[2]
+    keeper = f"{view}-keeper"
+    began = False
+    for _ in tmux.hold(keeper):
+        left = [name for name in tmux.session_names() if name == view or name.startswith(f"{view}-")]
+        began = began or view in left
+        if began and left in ([], [keeper]):
+            return
+
+
+if __name__ == "__main__":
+    main()

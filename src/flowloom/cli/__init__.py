@@ -44,7 +44,7 @@ def options(
 
 def main() -> None:
     """Run the command line and exit with its outcome."""
-    from flowloom.cli import agents, tasks  # noqa: F401, PLC0415 - they add their commands to `app`
+    from flowloom.cli import agents, house, tasks  # noqa: F401, PLC0415 - they add their commands to `app`
 
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     try:

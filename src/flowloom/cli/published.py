@@ -87,6 +87,16 @@ class Answer(BaseModel):
     provisional: bool = False
 
 
+class Shown(BaseModel):
+    """`flowloom show --json`. The texts are cut; their files are not."""
+
+    version: int = 1
+    task: PublishedTask
+    prompt_begins: str
+    reply_begins: str | None
+    provisional: bool
+
+
 def agent(status: Status) -> PublishedAgent:
     """Return what is published of a status."""
     return PublishedAgent.model_validate(status)

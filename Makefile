@@ -42,8 +42,8 @@ cover:  ## every floor below the faces, at least 90 %
 	rm -rf $(COVERAGE) && mkdir -p $(COVERAGE)
 	bin/test --cov --cov-report=html:$(COVERAGE)/html --cov-report=term
 
-docs:
-	@echo "docs/ is read as it is; there is nothing to build yet"
+docs: setup  ## the parts of docs/ that are facts of the code
+	$(BIN)/python docs/generate.py
 
 demo:
 	bin/demo

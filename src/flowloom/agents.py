@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from flowloom.providers import Provider, Screen
-    from flowloom.records import Status
+    from flowloom.records import Question, Status
     from flowloom.tmux import Look, Window
 
 DEATHS_WITHIN_S = 120.0
@@ -66,6 +66,11 @@ def survey() -> list[tuple[Agent, Status | None]]:
         else:
             found.append((agent, now))
     return found
+
+
+def _seen_on_screen(question: Question | None) -> bool:
+    """Tell whether a question was read from the window: another one can follow it there unannounced."""
+    return question is not None and not question["call"]
 
 
 class Agent:
@@ -137,9 +142,27 @@ class Agent:
                 fresh = self.status()
                 if fresh["seq"] == now["seq"]:
                     turns.goes_on(self.directory, fresh, "goes on after an answer")
+        elif said == "waiting" and (now["status"] is State.WORKING or _seen_on_screen(now["question"])):
+            self._waits(now)
         else:
             return now
         return self.status()
+
+    def _waits(self, seen: Status) -> None:
+        """Take an agent that waits for an answer, although no hook said so, for blocked on what its window shows."""
+        look = self.tmux(seen).look(seen["pane_id"] or "")
+        if look is None or look.dead:
+            return
+        question = self.read_screen(look)["question"] or {
+            "kind": "dialog",
+            "text": "something in its window waits for an answer",
+            "how": "answer it in its window",
+            "call": "",
+        }
+        with status.lock(self.directory):
+            now = self.status()
+            if now["seq"] == seen["seq"]:
+                turns.dialog(self.directory, now, question)
 
     def _gone(self, seen: Status, look: Look | Window | None) -> None:
         with status.lock(self.directory):
@@ -252,7 +275,6 @@ class Agent:
         path = f"{self.directory}/leave"
         files.write(path, self.provider().LEAVE.encode(), durable=False)
         buffer = f"flowloom-{self.agent_id}"
-        tmux.load({buffer: path})
-        tmux.paste(pane, [buffer], enter=False)
+        tmux.paste(pane, {buffer: path}, enter=False)
         tmux.press(pane, "Enter")
         procs.await_end(now["pid"], timeout_s=LEAVE_S)

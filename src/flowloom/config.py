@@ -32,7 +32,6 @@ class ConfigFile(BaseModel):
     session: str | None = None
     tmux_socket: str | None = None
     claude: str | None = None
-    editor: str | None = None
     reply: Literal["headed", "plain"] | None = None
     timeout_s: float | None = Field(None, gt=0)
     park_s: float | None = Field(None, ge=0)

@@ -33,7 +33,7 @@ LOOK_AGAIN_S = 1.0
 HEADLESS_AGAIN_S = 0.25
 STARTING_AGAIN_S = 0.05
 # After a Stop the session is idle 30 ms later, unless a Stop hook of the user's sends it on.
-SETTLE_AGAIN_S = 0.01
+SETTLE_AGAIN_S = 0.004
 SETTLE_S = 0.3
 # Where the program's own file says nothing, the slow question is asked this often.
 THOROUGH_S = 2.0
@@ -61,6 +61,7 @@ class Carrier:
     def __init__(self, task_id: str, settings: Settings, *, inherited: int | None = None) -> None:
         self.settings = settings
         self.task_id = task_id
+        self._is_waiter = inherited is not None
         task = tasks.read(task_id)
         self.agent = Agent(task["agent_dir"])
         self.wake_fd, self._wake_path = files.open_wake(task["agent_dir"])
@@ -71,6 +72,7 @@ class Carrier:
         self._delivery: Delivery | None = None
         self._thorough_at_s = steady_s()
         self._looked_at_s = 0.0
+        self._seen: Look | None = None
         self._settle_since_s: float | None = None
         self._startup = Startup(self.agent)
         self._quiet_since_s: float | None = None
@@ -83,15 +85,27 @@ class Carrier:
             status.note(self.agent.directory, self.agent.status(), adopt=self.task_id)
 
     def close(self) -> None:
-        """Give up the place in line and the wake-up pipe."""
-        if self.place is not None:
-            self.place.leave()
-            self.place = None
+        """Give up the place in line and the wake-up pipe; an unfinished task gets a waiter of its own."""
+        self._entrust()
+        self._give_up_place()
         os.close(self.wake_fd)
         try:
             os.unlink(self._wake_path)
         except FileNotFoundError:
             pass
+
+    def _give_up_place(self) -> None:
+        if self.place is not None:
+            self.place.leave()
+            self.place = None
+
+    def _entrust(self) -> None:
+        """Leave a task that has not ended to a waiter, whatever ended the wait: a bug of ours, a Ctrl-C, tmux."""
+        task = tasks.find(self.task_id)
+        if self.place is None or self._is_waiter or task is None:
+            return
+        if not tasks.ended(task) and task["status"] is not Step.UNKNOWN:
+            leave(self, left=True)
 
     def step(self) -> View:
         """Do what can be done now and return what there is to see."""
@@ -135,6 +149,8 @@ class Carrier:
         return view
 
     def _end(self, task: Task) -> View:
+        # Whoever waits for several tasks may wait on: those behind this one must not.
+        self._give_up_place()
         view = View(task, self.agent.status())
         view.phase, view.ended = "ended", True
         return view
@@ -165,12 +181,24 @@ class Carrier:
         return view
 
     def _look(self, task: Task) -> tuple[Status, Look | None]:
-        """Return the agent's status and a fresh look at its window, reconciled."""
+        """Return the agent's status and a look at its window, reconciled.
+
+        While all there is to wait for is a word of its hooks, which wake us, the
+        look may be LOOK_AGAIN_S old. A fresh one is a tmux process (4 ms), and
+        each turn wakes us several times just when Claude Code needs the cores.
+        """
         at_s = steady_s()
+        now = self.agent.status()
+        sent = task["status"] is Step.PASTED and self._delivery is not None and self._delivery.only_waits
+        at_work = now["up"] and now["status"] in (State.IDLE, State.WORKING)
+        if at_work and (sent or task["status"] is Step.ACCEPTED) and at_s - self._looked_at_s < LOOK_AGAIN_S:
+            return now, self._seen
+        self._looked_at_s = at_s
         thorough = task["status"] in (Step.ACCEPTED, Step.PARKED) and at_s - self._thorough_at_s >= THOROUGH_S
         if thorough:
             self._thorough_at_s = at_s
-        return self.agent.reconcile(thorough=thorough, binary=self.settings.claude)
+        now, self._seen = self.agent.reconcile(thorough=thorough, binary=self.settings.claude)
+        return now, self._seen
 
     def _start(self, task: Task, now: Status, view: View) -> None:
         if launch.died_too_often(now):
@@ -198,7 +226,7 @@ class Carrier:
                 tasks.note_step(task, Step.CREATED, "the agent died before it had it")
 
     def _await_start(self, now: Status, look: Look | None, view: View) -> None:
-        view.phase, view.again_s = "starting", STARTING_AGAIN_S
+        view.phase, view.again_s = "starting", STARTING_AGAIN_S if now["up"] else 3 * STARTING_AGAIN_S
         if look is not None:
             view.question, view.says = self._startup.step(now, look)
             if view.question:

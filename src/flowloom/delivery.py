@@ -50,6 +50,11 @@ class Delivery:
         """Return how soon to look again: at once while the first Enter waits for the text to be seen in the box."""
         return LOOK_FOR_TEXT_S if self._pasted_at_s and self._pressed == 0 else RECEIPT_AGAIN_S
 
+    @property
+    def only_waits(self) -> bool:
+        """Tell whether there is nothing to look for yet: Enter is pressed, and it is too early to press it again."""
+        return self._pressed > 0 and steady_s() - self._pressed_at_s < ENTER_AGAIN_S
+
     def step(self, now: Status, look: Look) -> None:
         """Do what the window allows now; sets `waits_for` where a person comes first."""
         task = tasks.read(self.task_id)
@@ -130,9 +135,8 @@ class Delivery:
             status.note(agent.directory, fresh, delivering=self.task_id)
         tmux = agent.tmux(now)
         buffers = {f"flowloom-{self.task_id}-1": f"{folder}/first", f"flowloom-{self.task_id}-2": f"{folder}/body"}
-        tmux.load(buffers)
         at_once = self.provider.enter_at_once(now["release"])
-        taken = tmux.paste(pane, list(buffers), enter=at_once)
+        taken = tmux.paste(pane, buffers, enter=at_once)
         with status.lock(agent.directory):
             mine = tasks.read(self.task_id)
             if taken:

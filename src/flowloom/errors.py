@@ -50,7 +50,7 @@ class BadConfig(UsageError):
 class NoSuchAgent(UsageError):
     """No agent or role has this name here."""
 
-    hint = "list the agents with: flowloom agents --all"
+    hint = "list the agents with: flowloom agents"
 
 
 class NoSuchTask(UsageError):

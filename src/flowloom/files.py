@@ -51,7 +51,7 @@ def write(path: str, data: bytes, *, durable: bool = True) -> None:
             if durable:
                 os.fsync(descriptor)
         os.rename(temporary, path)
-    except OSError:
+    except BaseException:  # a Ctrl-C too leaves nothing behind
         try:
             os.unlink(temporary)
         except FileNotFoundError:

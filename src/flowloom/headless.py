@@ -8,7 +8,6 @@ came to.
 from __future__ import annotations
 
 import os
-import uuid
 
 from flowloom import files, frame, launch, line, paths, procs, providers, roles, status, tasks
 from flowloom.agents import Agent
@@ -68,6 +67,8 @@ class Run:
         """
         if not prompt.strip():
             raise UsageError("the prompt is empty", hint="say what is to be done, or pipe it in")
+        import uuid  # noqa: PLC0415 - 5 ms; the coordinator loads this module in every Ctrl-G
+
         session_id = str(uuid.uuid4())
         command = self.provider.headless(self._launch(session_id))
         if not command:

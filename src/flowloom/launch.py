@@ -5,11 +5,9 @@ from __future__ import annotations
 import json
 import os
 import shlex
-import shutil
-import uuid
 
 from flowloom import files, paths, procs, providers, roles, status
-from flowloom.clock import wall_s
+from flowloom.clock import steady_s, wall_s
 from flowloom.errors import AgentFailed, FlowLoomError, UsageError
 from flowloom.records import empty_status
 from flowloom.states import Event, State
@@ -37,9 +35,10 @@ HOOK_STUB = """#!/bin/sh
 # Leads an agent's hook events to where FlowLoom is installed now. Written by FlowLoom.
 hook={hook}
 [ -x "$hook" ] && exec "$hook" "$@"
+[ -d "$FLOWLOOM_AGENT_DIR" ] || exit 0
 umask 077
-mkdir -p "$FLOWLOOM_AGENT_DIR/spool" && cat >"$FLOWLOOM_AGENT_DIR/spool/late-$$" &&
-    mv "$FLOWLOOM_AGENT_DIR/spool/late-$$" "$FLOWLOOM_AGENT_DIR/spool/late-$$.json"
+kept=$FLOWLOOM_AGENT_DIR/spool/late-$(date +%s)-$$
+{{ mkdir -p "$FLOWLOOM_AGENT_DIR/spool" && cat >"$kept" && mv "$kept" "$kept.json"; }} 2>/dev/null
 exit 0
 """
 
@@ -70,7 +69,8 @@ def prepare(
     paths.ensure_home()
     paths.ensure_project(agent.slug, root)
     files.ensure_dir(agent.directory)
-    files.write_json(f"{agent.directory}/agent.json", spec)
+    if was != spec:
+        files.write_json(f"{agent.directory}/agent.json", spec)
     with status.lock(agent.directory):
         if status.read(agent.directory) is None:
             first = empty_status(agent.agent_id, agent.name, spec["role"], agent.slug, spec["provider"])
@@ -139,6 +139,8 @@ def spawn(agent: Agent, settings: Settings) -> None:
             _close_lost(agent, tmux, now)
         script = _script(agent, settings, tmux, provider, launch, spec)
         files.write(opening, b"", durable=False)
+        # What is heard from now on is the new program's; and this clock began anew if the machine did.
+        seen_ns = int(steady_s() * 1e9)
         window_id, pane_id = _window(agent, settings, tmux, now, str(spec["dir"]), ["sh", script])
         look = tmux.look(pane_id)
         facts: dict[str, Any] = {
@@ -151,6 +153,7 @@ def spawn(agent: Agent, settings: Settings) -> None:
             "up": False,
             "turn": None,
             "foreign": [],
+            "seen_ns": seen_ns,
             "release": release(provider, launch["binary"]),
         }
         why = "started again, with its conversation" if resume else "started"
@@ -169,6 +172,8 @@ def _close_lost(agent: Agent, tmux: Tmux, now: Status) -> None:
 def _launch(
     agent: Agent, settings: Settings, provider: Provider, spec: dict[str, Any], session_id: str | None
 ) -> Launch:
+    import uuid  # noqa: PLC0415 - 5 ms with shutil, and most tasks find their agent running
+
     binary = program(provider, settings, agent.name)
     args, extra = split_settings(list(spec["args"]), str(spec["dir"]))
     path = f"{agent.directory}/settings.json"
@@ -192,6 +197,8 @@ def program(provider: Provider, settings: Settings, name: str) -> str:
     Raises:
         FlowLoomError: it is not installed.
     """
+    import shutil  # noqa: PLC0415 - as above
+
     wanted = provider.binary(settings.claude)
     binary = shutil.which(wanted)
     if binary is None:
@@ -310,10 +317,10 @@ def split_settings(args: list[str], directory: str) -> tuple[list[str], list[dic
             rest.append(word)
             continue
         value = word.partition("=")[2] if "=" in word else next(words, "")
-        raw = value if value.lstrip().startswith("{") else (files.read(os.path.join(directory, value)) or b"").decode()
         try:
-            document = json.loads(raw)
-        except ValueError as error:
+            inline = value.lstrip().startswith("{")
+            document = json.loads(value if inline else files.read(os.path.join(directory, value)) or b"")
+        except (OSError, ValueError) as error:
             raise UsageError(f"--settings {value}: no JSON document: {error}", hint="name a readable file") from error
         if not isinstance(document, dict):
             raise UsageError(f"--settings {value}: not a JSON object", hint="name a settings file")

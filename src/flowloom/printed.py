@@ -1,4 +1,4 @@
-"""What Claude Code leaves in writing, read: the result of a `claude -p`, and a transcript. Text in, values out.
+"""What Claude Code leaves in writing, read: results of `claude -p`, transcripts, sessions. Text in, values out.
 
 Of `claude -p --output-format json`: an error stands in `result` (the API, no login) or in `errors` (a budget, a limit
 of turns), with `is_error` and exit 1; an unknown option is one line on stderr.
@@ -74,3 +74,20 @@ def reply_in_transcript(transcript: bytes, task_id: str) -> str | None:
         elif entry.get("type") == "user" and any("[Request interrupted by user" in text for text in texts):
             return None
     return said[-1] if said else None
+
+
+def read_sessions(text: str, pid: int) -> str:
+    """Return `busy`, `waiting` or `idle` of the session with this pid; empty where it is not said.
+
+    `text` is a session file's or what `claude agents --json` prints.
+    """
+    try:
+        document = json.loads(text)
+    except ValueError:
+        return ""
+    for entry in document if isinstance(document, list) else [document]:
+        if isinstance(entry, dict) and entry.get("pid") == pid:
+            # `shell`: idle, with a shell in the background.
+            status = {"shell": "idle"}.get(str(entry.get("status")), entry.get("status"))
+            return status if status in ("busy", "waiting", "idle") else ""
+    return ""

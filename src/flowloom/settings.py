@@ -22,7 +22,6 @@ class Settings:
     session: str = "Claude"
     tmux_socket: str = "default"
     claude: str = "claude"
-    editor: str = ""
     reply: str = "headed"
     timeout_s: float | None = None
     park_s: float = 120.0
@@ -46,7 +45,6 @@ ENVIRONMENT = {
     "tmux_socket": "FLOWLOOM_TMUX_SOCKET",
     "provider": "FLOWLOOM_PROVIDER",
     "claude": "FLOWLOOM_CLAUDE",
-    "editor": "FLOWLOOM_EDITOR",
 }
 
 

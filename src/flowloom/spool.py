@@ -7,16 +7,19 @@ import os
 import time
 
 from flowloom import files, paths, turns
-from flowloom.errors import FlowLoomError
+from flowloom.errors import DamagedFile, FlowLoomError
 from flowloom.logs import log
 from flowloom.providers import find
 
 SPOOL = "spool"
+NEVER_NS = 1 << 63
 
 
 def hear(agent_dir: str, provider: str, raw: bytes, at_ns: int) -> None:
     """Apply one payload to the agent in `agent_dir`."""
     payload = json.loads(raw)
+    if not isinstance(payload, dict):
+        raise ValueError("not a JSON object")
     report = find(provider).report(payload)
     if report is None:
         return
@@ -37,28 +40,46 @@ def keep(agent_dir: str, raw: bytes, at_ns: int) -> None:
 def drain(agent_dir: str, provider: str) -> int:
     """Apply the payloads that were kept while FlowLoom was broken or away, the oldest first; return how many.
 
-    One that cannot be applied now either is put aside as `.bad`.
+    One that makes no sense is put aside as `.bad`. Where the agent's own files
+    are what is broken, all of them wait on.
     """
     folder = f"{agent_dir}/{SPOOL}"
+    if not _waiting(folder):
+        return 0
+    # Heard and then removed, under a lock: whoever is killed in between loses nothing, and hearing twice moves nothing.
+    with files.locked(f"{agent_dir}/{SPOOL}.lock"):
+        waiting = _waiting(folder)
+        for done, (at_ns, name) in enumerate(waiting):
+            path = f"{folder}/{name}"
+            try:
+                hear(agent_dir, provider, files.read(path) or b"", at_ns)
+            except (DamagedFile, OSError) as error:
+                log(paths.home(), "error", "spool", f"kept payloads wait: {error}", agent_dir=agent_dir)
+                return done
+            except (FlowLoomError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+                log(paths.home(), "error", "spool", f"a kept payload is bad: {error!r}", agent_dir=agent_dir, name=name)
+                os.rename(path, f"{path}.bad")
+            else:
+                os.unlink(path)
+    return len(waiting)
+
+
+def _waiting(folder: str) -> list[tuple[int, str]]:
+    """Return the kept payloads with the time of their hook call, in nanoseconds of the steady clock.
+
+    What the shell kept has no such time in its name; how old its file is tells it.
+    """
+    found = []
+    ahead_ns = time.time_ns() - time.monotonic_ns()
     try:
         with os.scandir(folder) as entries:
-            waiting = sorted(
-                (entry.stat().st_mtime_ns, entry.name) for entry in entries if entry.name.endswith(".json")
-            )
+            for entry in entries:
+                if entry.name.endswith(".json"):
+                    stamp = entry.name.split("-")[0]
+                    at_ns = int(stamp) if stamp.isdigit() else NEVER_NS
+                    # Not later than now: a stamp of before a restart of the machine is.
+                    at_ns = min(at_ns, entry.stat().st_mtime_ns - ahead_ns)
+                    found.append((at_ns, entry.name))
     except FileNotFoundError:
-        return 0
-    for _, name in waiting:
-        taken = f"{folder}/{name}.{os.getpid()}"
-        try:
-            os.rename(f"{folder}/{name}", taken)
-        except FileNotFoundError:
-            continue  # another process drains as well
-        stamp = name.split("-")[0]
-        try:
-            hear(agent_dir, provider, files.read(taken) or b"", int(stamp) if stamp.isdigit() else time.monotonic_ns())
-        except (FlowLoomError, OSError, ValueError, KeyError, TypeError) as error:
-            log(paths.home(), "error", "spool", f"a kept payload is bad: {error!r}", agent_dir=agent_dir, name=name)
-            os.rename(taken, f"{folder}/{name}.bad")
-        else:
-            os.unlink(taken)
-    return len(waiting)
+        return []
+    return sorted(found)

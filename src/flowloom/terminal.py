@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import select
 import sys
 import termios
 
@@ -20,13 +21,15 @@ BURST = 4
 BURST_S = 0.1
 SEQUENCE = re.compile(
     r"\x1b\[M(?s:...)"  # a mouse report of the oldest kind
-    r"|\x1b\[(?P<params>[0-?]*)[ -/]*(?P<final>[@-~])"
+    r"|\x1b\[(?!M)(?P<params>[0-?]*)[ -/]*(?P<final>[@-~])"
     r"|\x1bO."
     r"|\x1b[\]P_^][^\x07\x1b]*(?:\x07|\x1b\\)"  # what a terminal answers when it was asked about itself
     r"|\x1b[^\x1b\[O\]P_^]"  # with Alt
     r"|[^\x1b]"
 )
 CONTROL, RELEASED = 4, "3"
+PASTE_END = "\x1b[201~"
+PASTE_END_BEGUN = [PASTE_END[:size] for size in range(len(PASTE_END) - 1, -1, -1)]
 
 
 class Terminal:
@@ -94,7 +97,8 @@ class Terminal:
     def read_keys(self) -> list[str]:
         """Return the keys pressed since, without waiting; none also when the terminal is gone."""
         try:
-            raw = os.read(self.fd, 65536)
+            # Whoever lent the terminal may have taken it back, and a read would wait there.
+            raw = os.read(self.fd, 65536) if select.select([self.fd], [], [], 0)[0] else b""
         except OSError:
             raw = b""
         return self.keys.feed(raw, steady_s())
@@ -137,21 +141,24 @@ class Keys:
     @property
     def held(self) -> bool:
         """Tell whether a sequence has begun and not ended; feed again after ESC_S to know what it was."""
-        return bool(self._held)
+        return bool(self._held) and not self._pasting
 
     def feed(self, raw: bytes, now_s: float) -> list[str]:
         """Return the keys that these bytes complete; with none, an ESC held back long enough."""
         if not raw:
-            if not self._held or now_s - self._held_at_s < ESC_S:
+            if not self.held or now_s - self._held_at_s < ESC_S:
                 return []
             held, self._held = self._held, ""
-            return ["esc"] if held == "\x1b" and not self._pasting else []
+            return ["esc"] if held == "\x1b" else []
         text, self._held = self._held + raw.decode(errors="replace"), ""
         found = []
         while text:
             if self._pasting:
-                _, end, text = text.partition("\x1b[201~")
+                _, end, rest = text.partition(PASTE_END)
                 self._pasting = not end
+                # Its end may come in pieces.
+                self._held = "" if end else next(part for part in PASTE_END_BEGUN if text.endswith(part))
+                text = rest
                 continue
             match = SEQUENCE.match(text)
             if match is None and text.startswith("\x1b\x1b"):
@@ -169,7 +176,7 @@ class Keys:
         pressed = [name for name in found if name]
         if sum(len(name) == 1 for name in pressed) > BURST:
             self._burst_at_s = now_s
-        return pressed if now_s - self._burst_at_s >= BURST_S else []
+        return pressed if now_s - self._burst_at_s >= BURST_S else [name for name in pressed if name == "^C"]
 
 
 def key(match: re.Match[str]) -> str:
@@ -198,7 +205,8 @@ def name_of(code: int) -> str:
         return "enter"
     if code < 32:
         return f"^{chr(code + 64)}"
-    return chr(code) if code != 0xFFFD and not 0xD800 <= code < 0xE000 else ""
+    # The kitty protocol has the keys without a character in the private use area.
+    return chr(code) if chr(code).isprintable() and code != 0xFFFD else ""
 
 
 def cut(line: str, columns: int) -> str:

@@ -131,26 +131,24 @@ class Tmux:
                 return ""
             raise
 
-    def load(self, buffers: dict[str, str]) -> None:
-        """Put files into named paste buffers, by name and path; the only way that has no limit of size."""
-        command: list[str] = []
-        for buffer, path in buffers.items():
-            command += ["load-buffer", "-b", buffer, path, ";"]
-        self.run(*command[:-1])
+    def paste(self, pane_id: str, buffers: dict[str, str], *, enter: bool) -> bool:
+        """Paste files one after the other, each bracketed, then press Enter; False if the pane cannot take it.
 
-    def paste(self, pane_id: str, buffers: list[str], *, enter: bool) -> bool:
-        """Paste named buffers one after the other, each bracketed, then press Enter; False if the pane cannot take it.
+        `buffers` are the names of paste buffers and the paths that fill them: the
+        only way that has no limit of size. To load and to paste is one process (4 ms).
 
         It is one sequence, and tmux runs a sequence without taking a viewer's
         keys in between, so nobody's typing can come into the middle of it. A dead
         pane is asked for in the same sequence: tmux 3.3a crashes, and all agents
         with it, when it is to paste into one. The buffers are gone afterwards.
         """
+        load = [word for buffer, path in buffers.items() for word in ("load-buffer", "-b", buffer, path, ";")]
         pasted = [f"paste-buffer -p -d -b {quoted(buffer)} -t {pane_id}" for buffer in buffers]
         pressed = [f"send-keys -t {pane_id} Enter"] if enter else []
         sequence = " ; ".join([*pasted, *pressed])
         refused = "display-message -p REFUSED"
-        answer = self.run("if-shell", "-F", "-t", pane_id, "#{||:#{pane_dead},#{pane_input_off}}", refused, sequence)
+        choice = ("if-shell", "-F", "-t", pane_id, "#{||:#{pane_dead},#{pane_input_off}}", refused, sequence)
+        answer = self.run(*load, *choice)
         return "REFUSED" not in answer
 
     def press(self, pane_id: str, *keys: str) -> None:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 TRANSCRIPT_TAIL_BYTES = 8_000_000
 # Texts that Claude Code merges report 10 ms apart; no person presses Esc and submits again so fast.
 MERGED_S = 0.5
+# So many tasks back a report that comes late can be of.
+FORMER_LIMIT = 50
 
 
 def hear(agent_dir: str, report: Report) -> bool:
@@ -79,12 +81,12 @@ def _accept(agent_dir: str, now: Status, report: Report) -> None:
     if running and prompt_id and running["prompt_id"] == prompt_id:
         _queue(agent_dir, now, task, report)
         return
-    if running and running["task"] and task is None and wall_s() - running["at"] < MERGED_S:
-        # Texts that were queued together become one turn with one Stop, the last one's (2.1.197).
-        shared = tasks.find(running["task"])
-        if shared:
-            shared["shared"] = True
-            tasks.note_fact(shared, "it shares its turn with what a person typed")
+    merged = running is not None and wall_s() - running["at"] < MERGED_S
+    again = running is not None and running["prompt_id"] is None and running["task"] in frame.task_ids(prompt)
+    if running and running["task"] and (again or (merged and task is None)):
+        # Its own receipt after all, or a text that was queued together with it: one turn, one Stop, the last one's.
+        if not again:
+            _share(tasks.find(running["task"]))
         status.note(agent_dir, now, turn={**running, "prompt_id": prompt_id}, seen_ns=report["at_ns"])
         return
     if running and running["task"] and running["whose"] != "person":
@@ -95,6 +97,8 @@ def _accept(agent_dir: str, now: Status, report: Report) -> None:
     if task is not None and _receive(task, prompt, prompt_id, "the agent confirmed it"):
         turn.update({"whose": "task", "task": task["task_id"]})
         why = f"works on task {task['task_id']}"
+        if merged:
+            _share(task)
     elif report.get("source") == "own":
         parked = now["parked"]
         turn.update({"whose": "own", "task": parked["task"] if parked else None})
@@ -104,6 +108,13 @@ def _accept(agent_dir: str, now: Status, report: Report) -> None:
     delivering = None if task is not None and now["delivering"] == task["task_id"] else now["delivering"]
     facts = {"turn": turn, "seen_ns": report["at_ns"], "delivering": delivering, "conversation": True}
     status.apply(agent_dir, now, Event.ACCEPT, why=why, source="hook", **facts)
+
+
+def _share(task: Task | None) -> None:
+    """Mark a task whose turn also answers what a person typed just before or after it (2.1.197)."""
+    if task is not None:
+        task["shared"] = True
+        tasks.note_fact(task, "it shares its turn with what a person typed")
 
 
 def _queue(agent_dir: str, now: Status, task: Task | None, report: Report) -> None:
@@ -175,13 +186,15 @@ def _sign(agent_dir: str, now: Status, report: Report) -> None:
 def _stop(agent_dir: str, now: Status, report: Report) -> None:
     prompt_id, message = report.get("prompt_id"), report.get("message", "")
     turn, last = now["turn"], now["last_turn"]
-    same = turn is not None and (prompt_id is None or turn["prompt_id"] in (None, prompt_id))
-    if not same and last is not None and prompt_id == last["prompt_id"]:
-        _renew(last, message)
+    if prompt_id and last and prompt_id == last["prompt_id"] and not (turn and turn["prompt_id"] == prompt_id):
+        _renew(now, last, message)
         return
-    if not same:
+    if turn is None or (prompt_id and turn["prompt_id"] not in (None, prompt_id)):
+        former = _former(prompt_id)
+        if former is not None:
+            tasks.complete(former, message, "its Stop came late")
+            return
         turn = _unannounced(now, prompt_id)
-    assert turn is not None
     background = report.get("background", [])
     task = tasks.find(turn["task"])
     begun = [name for name in background if name not in turn["before"]]
@@ -220,18 +233,27 @@ def _next_turn(agent_dir: str, now: Status, message: str, event: Event, **facts:
     waiting, rest = now["queued"][0], now["queued"][1:]
     # No UserPromptSubmit will announce this turn. Should none come (an older
     # release took the text into the turn that ended), this message is its reply.
-    paths_of = paths.task_dir(waiting)
-    files.write(f"{paths_of}/provisional.md", message.encode("utf-8", "surrogatepass"))
+    files.write(f"{paths.task_dir(waiting)}/provisional.md", message.encode("utf-8", "surrogatepass"))
     turn: Turn = {"prompt_id": None, "whose": "task", "task": waiting, "at": wall_s(), "before": now["background"]}
     why = f"works on task {waiting}, which was queued"
     status.apply(agent_dir, now, Event.ACCEPT, why=why, source="hook", turn=turn, **{**facts, "queued": rest})
 
 
-def _renew(last: Turn, message: str) -> None:
+def _renew(now: Status, last: Turn, message: str) -> None:
     """Take a later Stop of a turn that had ended already: a Stop hook of the user's sent it on."""
-    task = tasks.find(last["task"])
-    if task is not None and last["whose"] != "person" and message:
-        tasks.complete(task, message, "a Stop hook sent its turn on")
+    task, why = tasks.find(last["task"]), "a Stop hook sent its turn on"
+    if task is None or last["whose"] == "person" or not message:
+        return
+    if now["parked"] and now["parked"]["task"] == task["task_id"]:
+        tasks.park(task, message, why)
+    else:
+        tasks.complete(task, message, why)
+
+
+def _former(prompt_id: str | None) -> Task | None:
+    """Return the task of an earlier turn that had this id and was given up: what ends it comes late."""
+    near = [tasks.find(task_id) for task_id in tasks.all_ids()[-FORMER_LIMIT:]] if prompt_id else []
+    return next((task for task in near if task and task["prompt_id"] == prompt_id), None)
 
 
 def _unannounced(now: Status, prompt_id: str | None) -> Turn:
@@ -260,6 +282,8 @@ def _fail(agent_dir: str, now: Status, report: Report) -> None:
     turn = now["turn"]
     prompt_id = report.get("prompt_id")
     if turn is None or (prompt_id and turn["prompt_id"] not in (None, prompt_id)):
+        if _former(prompt_id):
+            return
         turn = _unannounced(now, prompt_id)
     task = tasks.find(turn["task"])
     error = report.get("error") or "the model could not be reached"
@@ -279,8 +303,7 @@ def _end(agent_dir: str, now: Status, report: Report) -> None:
         return  # a SessionStart follows at once
     if report.get("session_id") and now["session_id"] and report["session_id"] != now["session_id"]:
         return  # of a former session, in a window that is closed by now
-    reason = report.get("reason") or "no reason given"
-    leave(agent_dir, now, Event.END, f"its session ended ({reason})")
+    leave(agent_dir, now, Event.END, f"its session ended ({report.get('reason') or 'no reason given'})")
 
 
 HEARD: dict[str, Callable[[str, Status, Report], None]] = {

@@ -14,6 +14,7 @@ import sys
 
 from flowloom import tasks, tmux
 from flowloom.clock import steady_s, wall_s
+from flowloom.errors import TmuxFailed
 from flowloom.states import State, Step
 from flowloom.terminal import ESC_S, Terminal, cut, width, wrap
 
@@ -152,7 +153,10 @@ class OnTerminal(WaitScreen):
             return
         command = port.attach_command(session, now["window_id"], os.environ.get("TMUX"))
         if "switch-client" in command:
-            self._switch(command, session)
+            try:
+                self._switch(port, command, session)
+            except TmuxFailed as error:
+                self.note = str(error)
             return
         self.terminal.close()
         # The message goes to the client's status line: how to come back must stand where the person looks.
@@ -161,20 +165,21 @@ class OnTerminal(WaitScreen):
         self.fds.remove(0)
         view.again_s = ATTACHED_TICK_S
 
-    def _switch(self, command: list[str], session: str) -> None:
+    def _switch(self, port: tmux.Tmux, command: list[str], session: str) -> None:
         """Switch the client that shows us over to the agent's window."""
-        ours = subprocess.run(
-            [*command[:3], "display-message", "-p", "-t", os.environ.get("TMUX_PANE", ""), "#{session_name}|#{prefix}"],
-            capture_output=True,
-            check=False,
-        )
-        here, _, prefix = ours.stdout.decode(errors="replace").strip().partition("|")
-        back = f"{prefix or 'prefix'} {'l' if here == session else 'L'}"
-        hint = [";", "display-message", "-d", "5000", f"FlowLoom: back to your prompt with {back}"]
-        # With TMUX and TMUX_PANE in its environment, tmux takes the client that looks at our pane.
-        done = subprocess.run([*command, *hint], stderr=subprocess.PIPE, check=False)
-        said = done.stderr.decode(errors="replace").strip()
-        self.note = said or f"its window was shown; come back with {back}"
+        here, prefix = port.run(
+            "display-message", "-p", "-t", os.environ.get("TMUX_PANE", ""), "#{session_name}|#{prefix}"
+        ).split("|")
+        # Without a name tmux takes the client that was used last, whatever it shows.
+        listed = port.run("list-clients", "-t", f"={here}:", "-F", "#{client_activity} #{client_name}").splitlines()
+        if not listed:
+            self.note = "nobody is attached here"
+            return
+        client = max(listed).partition(" ")[2]
+        back = f"{prefix.strip()} {'l' if here == session else 'L'}"
+        port.run(*command[3:], "-c", client)
+        port.run("display-message", "-c", client, "-d", "5000", f"FlowLoom: back to your prompt with {back}")
+        self.note = f"its window was shown; come back with {back}"
 
     def _detached(self, view: View) -> bool:
         """Tell whether the client has given the terminal back; wait for it when the task has ended."""

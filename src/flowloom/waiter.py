@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from flowloom import coordinator, files, paths, tasks
+from flowloom import bugs, coordinator, files, paths, tasks
 from flowloom.agents import Agent
 from flowloom.clock import Deadline
 from flowloom.errors import FlowLoomError
@@ -17,12 +17,12 @@ def main() -> None:
     """Carry the task named by the first argument to its end; the second is the inherited place in line."""
     task_id, inherited = sys.argv[1], int(sys.argv[2])
     try:
-        carry(task_id, inherited)
-    except (FlowLoomError, OSError) as error:
+        bugs.reported(lambda: carry(task_id, inherited), "waiter")
+    except FlowLoomError as error:
         log(paths.home(), "error", "waiter", f"{type(error).__name__}: {error}", task=task_id)
 
 
-def carry(task_id: str, inherited: int) -> None:
+def carry(task_id: str, inherited: int) -> int:
     """Wait until a task has ended, also past its provisional reply."""
     agent = Agent(tasks.read(task_id)["agent_dir"])
     settings = load(paths.project_root(agent.slug) or os.getcwd())
@@ -33,6 +33,7 @@ def carry(task_id: str, inherited: int) -> None:
     finally:
         carrier.close()
         files.wake(agent.directory)
+    return 0
 
 
 if __name__ == "__main__":

@@ -90,6 +90,18 @@ def test_the_demo_shows_reply_and_memory_and_leaves_nothing(place: Path) -> None
     assert took_s < 15  # 2 s on a machine that has nothing else to do
 
 
+def test_the_readme_shows_what_the_demo_shows(place: Path) -> None:
+    def plain(text: str) -> list[str]:
+        lines = [line.rstrip() for line in text.strip().splitlines()]
+        return [re.sub(r"task \w{4}\)|\d+ s ", "…", line) for line in lines]
+
+    block = re.search(r"^```console\n(.*?)^```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL | re.MULTILINE)
+    shown = re.search(r"^2  Ctrl-G.*?(?=^5  )", run(DEMO).stdout, re.DOTALL | re.MULTILINE)
+    assert block
+    assert shown
+    assert plain(block.group(1)) == plain(shown.group(0))
+
+
 UNUSUAL = {
     "blanks and quotes": 'it\'s a "dir" of $HOME; and `more` é',
     "long": "/".join(["d" * 60] * 4),

@@ -8,7 +8,6 @@ import subprocess
 import sys
 
 import pytest
-
 from tests.support import leftovers
 from tests.support.world import ROOT, World
 
@@ -23,8 +22,7 @@ PLACES = {
     "in line": (("after", "flowloom.line:enter"), "created"),
     "about to write": (("before", "flowloom.delivery:Delivery._paste"), "created"),
     "typed": (("after", "flowloom.tasks:note_step", "Step.TYPED"), "typed"),
-    "delivering noted": (("before", "flowloom.tmux:Tmux.load"), "typed"),
-    "buffers loaded": (("before", "flowloom.tmux:Tmux.paste"), "typed"),
+    "delivering noted": (("before", "flowloom.tmux:Tmux.paste"), "typed"),
     "text in the box": (("after", "flowloom.tmux:Tmux.paste"), "typed accepted done"),
     "pasted": (("after", "flowloom.tasks:note_step", "Step.PASTED"), "pasted accepted done"),
     "accepted": (("before", "flowloom.coordinator:Carrier._watch"), "accepted done"),
@@ -64,7 +62,7 @@ def test_a_task_whose_coordinator_was_killed_is_carried_on_by_wait(world: World,
 
 @pytest.mark.parametrize("name", PLACES)
 def test_the_same_draft_again_takes_the_reply_of_a_task_whose_coordinator_was_killed(world: World, name: str) -> None:
-    place, steps = PLACES[name]
+    place, _ = PLACES[name]
     world.start()
     prompt = "remember the word heron" + ("\necho:background 1" if name == "parked" else "")
     killed(world, place, "ask", "planning", prompt)

@@ -43,7 +43,8 @@ def lend(number: int) -> None:
     process = subprocess.Popen([editor, path])
     code = process.wait()
     back = termios.tcgetattr(0)
-    tty.setraw(0)
+    # What is pending is kept, not flushed: it is what the next lines look for.
+    tty.setraw(0, termios.TCSANOW)
     say("ended", number=number, code=code, attributes_kept=back == cooked, left_over=left_over())
 
 

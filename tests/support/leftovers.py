@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import psutil
+import os
+import signal
 
+import psutil
 from tests.support.world import World
 
 
@@ -25,12 +27,34 @@ def processes(world: World) -> list[str]:
 def files(world: World) -> list[str]:
     """Return the files of this world that only a running command or a crash can have left."""
     left = [*world.state.rglob("*.tmp"), *world.state.glob("agents/*/*/wake/*"), *world.state.glob("agents/*/*/line/*")]
-    left += [path for path in world.state.glob("agents/*/*/spool/*")]
-    left += [*world.state.glob("agents/*/*/launch")]
+    left += [*world.state.glob("agents/*/*/spool/*"), *world.state.glob("agents/*/*/launch")]
     return sorted(str(path.relative_to(world.state)) for path in left)
 
 
-def check(world: World) -> None:
-    """Wait until nothing is left; fail with what is."""
+def check(world: World, *, after_kill: bool = False) -> None:
+    """Wait until nothing is left; fail with what is. A kill (-9) in the middle of a write leaves its temporary file."""
+
+    def left() -> list[str]:
+        return [path for path in files(world) if not (after_kill and path.endswith(".tmp"))]
+
     world.until(lambda: not processes(world), f"no process is left: {processes(world)}", 10)
-    world.until(lambda: not files(world), f"no file is left: {files(world)}", 5)
+    world.until(lambda: not left(), f"no file is left: {left()}", 5)
+
+
+def kill_waiter(world: World, task_id: str) -> None:
+    """Kill (-9) the detached process that waits for a task, which must be there."""
+
+    def waiter() -> list[int]:
+        found = []
+        for process in psutil.process_iter():
+            try:
+                words = process.cmdline()
+            except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
+                continue
+            if "flowloom.waiter" in words and task_id in words:
+                found.append(process.pid)
+        return found
+
+    for pid in world.until(waiter, "a waiter"):
+        os.kill(pid, signal.SIGKILL)
+    world.until(lambda: not waiter())

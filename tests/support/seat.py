@@ -51,6 +51,10 @@ class Seat:
         """Type text, also what would be the name of a key."""
         self.tmux("send-keys", "-t", self.session, "-l", text)
 
+    def send(self, raw: bytes) -> None:
+        """Send bytes as a terminal does that speaks other protocols than tmux."""
+        self.tmux("send-keys", "-t", self.session, "-H", *(f"{byte:02x}" for byte in raw))
+
     def paste(self, text: str, *, bracketed: bool = True) -> None:
         """Paste text, as a terminal does."""
         path = self.world.folder / "clipboard"

@@ -21,7 +21,7 @@ spawn    starting  .         .         .         .         .         starting  s
 box      .         idle      .         .         idle      .         .         .
 dialog   .         blocked   blocked   blocked   .         blocked   .         .
 quiet    .         .         .         idle      idle      .         .         .
-resume   .         .         .         .         working   .         .         .
+resume   .         .         working   .         working   .         .         .
 gone     offline   offline   offline   offline   offline   offline   offline   .
 give_up  failed    failed    failed    failed    failed    failed    failed    failed
 """

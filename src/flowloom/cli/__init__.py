@@ -47,6 +47,10 @@ def main() -> None:
     from flowloom.cli import agents, house, tasks  # noqa: F401, PLC0415 - they add their commands to `app`
 
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        # As Ctrl-C: whoever waits leaves its task to a waiter. Under nohup a hang-up stays ignored.
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, signal.default_int_handler)
     try:
         code = bugs.reported(_run, "cli")
     except FlowLoomError as error:

@@ -12,7 +12,7 @@ import typer
 
 from flowloom import files, git, launch, paths, procs, settings, tiles, tmux
 from flowloom.agents import Agent, known, named, survey
-from flowloom.cli import app, published
+from flowloom.cli import app
 from flowloom.clock import Deadline, wall_s
 from flowloom.errors import AgentFailed, Blocked, NoSuchAgent, TimedOut, UsageError
 from flowloom.startup import Startup
@@ -75,7 +75,10 @@ def await_ready(agent: Agent, deadline: Deadline) -> Status:
                         f"{agent.agent_id} is blocked on {question['kind']}", hint=f"flowloom attach {agent.name}"
                     )
                 raise TimedOut(f"{agent.agent_id} is not ready yet", hint=f"flowloom attach {agent.name}")
-            select.select([wake_fd], [], [], deadline.within_s(0.25 if question else 0.03))
+            # Its session start wakes us. Before that only a dialog can be seen, and a look costs a starting Claude
+            # Code a part of its cores; after that only the box is to come.
+            again_s = 0.25 if question else 0.03 if now["up"] else 0.15
+            select.select([wake_fd], [], [], deadline.within_s(again_s))
             _read_all(wake_fd)
     finally:
         os.close(wake_fd)
@@ -120,6 +123,8 @@ def list_agents(
             )
     rows = [status for _, status in found if status is not None]
     if as_json:
+        from flowloom.cli import published  # noqa: PLC0415 - pydantic, 60 ms of every command
+
         typer.echo(published.Agents(agents=[published.agent(row) for row in rows]).model_dump_json(indent=1))
     elif rows:
         _table(rows)

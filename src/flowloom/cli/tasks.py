@@ -18,6 +18,8 @@ from flowloom.states import State, Step
 from flowloom.wait_screen import age
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from flowloom.coordinator import Carrier, View
     from flowloom.records import Task
 
@@ -46,6 +48,25 @@ class Notices:
             sys.stderr.flush()
         self.told = said or self.told
         return True
+
+
+class Along(Notices):
+    """The notices of one wait, which carries other tasks along: one of them may stand before it in the same line."""
+
+    def __init__(self, others: Sequence[Carrier]) -> None:
+        super().__init__()
+        self.others = others
+
+    def __call__(self, view: View) -> bool:
+        """Take a step with each of the others; the wait goes on."""
+        for other in self.others:
+            try:
+                seen = other.step()
+            except FlowLoomError:
+                continue  # told when it is waited for
+            if not seen.ended:
+                view.again_s = min(view.again_s, seen.again_s)
+        return super().__call__(view)
 
 
 @app.command()
@@ -92,15 +113,16 @@ def _stdin() -> str:
     return sys.stdin.buffer.read().decode("utf-8", "surrogateescape")
 
 
-def _wait_for(carrier: Carrier, deadline: Deadline) -> None:
-    """Wait for one task's end; whatever ends the wait, the task goes on.
+def _wait_for(carrier: Carrier, deadline: Deadline, others: Sequence[Carrier] = ()) -> None:
+    """Wait for one task's end and carry the others along; whatever ends the wait, the task goes on.
 
     Raises:
         Stopped, TimedOut, Blocked: the wait ended before the task did.
     """
     goes_on = f"it goes on; wait again: flowloom wait {carrier.task_id}"
     try:
-        view = coordinator.await_end(carrier, deadline, Notices())
+        fds = [other.wake_fd for other in others]
+        view = coordinator.await_end(carrier, deadline, Along(others), fds=fds)
     except KeyboardInterrupt as error:
         coordinator.leave(carrier, left=True)
         raise Stopped(f"stopped waiting for task {carrier.task_id}", hint=goes_on) from error
@@ -196,9 +218,9 @@ def _carrier(task_id: str) -> Carrier:
 
 def _wait_each(carriers: list[Carrier], deadline: Deadline, *, as_json: bool, headed: bool) -> int:
     code = 0
-    for carrier in carriers:
+    for number, carrier in enumerate(carriers):
         try:
-            _wait_for(carrier, deadline)
+            _wait_for(carrier, deadline, carriers[number + 1 :])
             if headed and not as_json:
                 typer.echo(f"== {carrier.agent.agent_id} (task {carrier.task_id})")
             code = max(code, _print(carrier.task_id, as_json=as_json))

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import sys
 
 from flowloom.errors import UsageError
 
@@ -153,8 +154,10 @@ def find(name: str) -> Provider:
         UsageError: there is none; names those there are.
     """
     here = os.path.dirname(os.path.abspath(__file__))
-    if name.isidentifier() and os.path.exists(f"{here}/{name}.py"):
-        return importlib.import_module(f"flowloom.providers.{name}")
+    module = f"{__name__}.{name}"
+    # One that is loaded stays so: a waiter outlives an upgrade that replaces its files.
+    if module in sys.modules or (name.isidentifier() and os.path.exists(f"{here}/{name}.py")):
+        return importlib.import_module(module)
     found = _entry_points().get(name)
     if found is None:
         raise UsageError(f"there is no provider {name!r}", hint=f"there are: {', '.join(names())}")

@@ -266,6 +266,9 @@ def read_screen(screen: str) -> Screen:
     seen["whole"] = bool(re.search(r"\[flowloom task .*(\[Pasted text #\d+|\[end of task )", draft, re.DOTALL))
     if re.search(r"search prompts:|no matching prompt", below):
         seen.update({"kind": "view", "keys": ["Escape"]})
+    elif draft == "!" and lines[top + 1].startswith("!"):
+        # Shell mode with nothing typed. Stashing does not end it: 2.1.197 stays in it with a stashed draft.
+        seen.update({"kind": "view", "draft": "", "keys": ["BSpace"]})
     seen["busy"] = (
         "esc to interrupt" in below
         or bool(re.search(_RUNNING, screen.split("\n")[top + 1]))
@@ -296,6 +299,11 @@ _OPTION = r"\s*[│┃]?\s*❯\s*(?:\d+\.\s+)?(?P<text>\S.*)"
 def _without_box(lines: list[str], seen: Screen) -> Screen:
     option = next((number for number in range(len(lines) - 1, -1, -1) if re.match(_OPTION, lines[number])), None)
     text = "\n".join(lines)
+    if "Enter to stay in auto mode" in text:
+        said = "Auto mode can't check actions in this session"
+        asked: Question = {"kind": "auto mode", "text": said, "how": "answer it in its window", "call": ""}
+        seen.update({"kind": "dialog", "question": asked})
+        return seen
     if option is not None:
         question = _dialog(lines, option)
         if question is not None:
@@ -377,20 +385,10 @@ def sessions_command(binary: str) -> list[str]:
 
 
 def read_sessions(text: str, pid: int) -> str:
-    """Return `busy`, `waiting` or `idle` of the session with this pid; empty where it is not said.
+    """Return `busy`, `waiting` or `idle` out of a session file or the list of sessions; empty where it is not said."""
+    from flowloom import printed  # noqa: PLC0415 - no hook call asks
 
-    `text` is a session file's or what `sessions_command` prints.
-    """
-    try:
-        document = json.loads(text)
-    except ValueError:
-        return ""
-    for entry in document if isinstance(document, list) else [document]:
-        if isinstance(entry, dict) and entry.get("pid") == pid:
-            # `shell`: idle, with a shell in the background.
-            status = {"shell": "idle"}.get(str(entry.get("status")), entry.get("status"))
-            return status if status in ("busy", "waiting", "idle") else ""
-    return ""
+    return printed.read_sessions(text, pid)
 
 
 def reply_in_transcript(transcript: bytes, task_id: str) -> str | None:

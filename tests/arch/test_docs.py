@@ -1,0 +1,210 @@
+"""The documentation says what is true: its links lead somewhere, its names exist, its tables are the code's."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from flowloom import bugs, errors, settings, states
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCS = ROOT / "docs"
+REFERENCE = DOCS / "reference"
+
+
+def pages() -> list[Path]:
+    return [*sorted(DOCS.rglob("*.md")), ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"]
+
+
+def named(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+@pytest.fixture(scope="module")
+def generate() -> ModuleType:
+    """`docs/generate.py`, which is a script and in no package."""
+    spec = importlib.util.spec_from_file_location("docs_generate", DOCS / "generate.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def anchors(text: str) -> set[str]:
+    """Return the anchors of a page's headings, as GitHub makes them."""
+    titles = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def broken_links(page: Path) -> list[str]:
+    found = []
+    text = re.sub(r"^```.*?^```", "", page.read_text("utf-8"), flags=re.DOTALL | re.MULTILINE)
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        path, _, anchor = target.partition("#")
+        if re.match(r"[a-z]+:", target):
+            continue
+        there = page.parent / path if path else page
+        if not there.exists() or (anchor and anchor not in anchors(there.read_text("utf-8"))):
+            found.append(target)
+    return found
+
+
+def typed_commands(text: str) -> Iterator[list[str]]:
+    """Yield each `flowloom …` in code, as its words, up to what ends a command in a shell."""
+    blocks = re.findall(r"^```(?:sh|console)?\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    inline = re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE))
+    for code in [line for block in blocks for line in block.splitlines()] + inline:
+        for found in re.finditer(r"(?:^|[\s$;(])(?:bin/)?flowloom ([^;#|]*)", code):
+            yield re.sub(r"\"[^\"]*\"?|'[^']*'?", "TEXT", found.group(1)).split()
+
+
+def wrong_commands(text: str, known: dict[str, set[str]]) -> list[str]:
+    """Find commands and options that do not exist."""
+    wrong = []
+    for words in typed_commands(text):
+        ours = words[: words.index("--")] if "--" in words else words
+        if not ours or not re.fullmatch(r"[a-z]+|-.*", ours[0]):
+            continue
+        allowed = known.get(ours[0], set() if ours[0] != "--version" else {"--version"})
+        if ours[0] not in known and ours[0] not in ("--version", "-h", "--help"):
+            wrong.append(ours[0])
+        wrong += [
+            f"{ours[0]} {word}"
+            for word in ours[1:]
+            if re.match(r"--?[a-z]", word) and word.split("=")[0] not in allowed | {"-h", "--help"}
+        ]
+    return wrong
+
+
+@pytest.fixture(scope="module")
+def known(generate: ModuleType) -> dict[str, set[str]]:
+    """Every command of `flowloom` with its options."""
+    return {
+        name: {option for each in command.params for option in each.opts if option.startswith("-")}
+        for name, command in generate.commands().items()
+    }
+
+
+@pytest.mark.parametrize("page", pages(), ids=named)
+def test_every_link_leads_somewhere(page: Path) -> None:
+    assert broken_links(page) == []
+
+
+@pytest.mark.parametrize("page", pages(), ids=named)
+def test_a_page_names_commands_that_exist(page: Path, known: dict[str, set[str]]) -> None:
+    assert wrong_commands(page.read_text("utf-8"), known) == []
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "src").rglob("*.py")), ids=named)
+def test_a_hint_names_commands_that_exist(path: Path, known: dict[str, set[str]]) -> None:
+    found = re.findall(
+        r"flowloom ((?:start|stop|agents|attach|ask|wait|reply|tasks|cancel)[^\"'`;]*)", path.read_text("utf-8")
+    )
+    assert [wrong for words in found for wrong in wrong_commands(f"`flowloom {words}`", known)] == []
+
+
+def test_the_generated_parts_are_those_of_the_code(generate: ModuleType) -> None:
+    assert [named(page) for page in generate.stale()] == []
+
+
+def test_every_generated_part_stands_somewhere(generate: ModuleType) -> None:
+    used = [name for page in DOCS.rglob("*.md") for _, name, _ in generate.PART.findall(page.read_text("utf-8"))]
+    assert sorted(used) == sorted(generate.PARTS)
+
+
+def test_every_command_and_option_is_in_the_reference(known: dict[str, set[str]]) -> None:
+    text = (REFERENCE / "cli.md").read_text("utf-8")
+    sections = dict(re.findall(r"^## (\w+)\n(.*?)(?=^## |\Z)", text, re.DOTALL | re.MULTILINE))
+    assert known.keys() <= sections.keys()
+    missing = [
+        f"{name} {option}" for name, options in known.items() for option in options if option not in sections[name]
+    ]
+    assert missing == []
+
+
+def test_every_exit_code_is_in_the_reference() -> None:
+    kinds = [
+        each for each in vars(errors).values() if isinstance(each, type) and issubclass(each, errors.FlowLoomError)
+    ]
+    codes = {0, bugs.EXIT_CODE, *(kind.exit_code for kind in kinds)}
+    listed = re.findall(r"^\| `(\d+)` \|", (REFERENCE / "exit-codes.md").read_text("utf-8"), re.MULTILINE)
+    assert sorted(map(int, listed)) == sorted(codes)
+
+
+def test_every_variable_of_the_code_is_in_the_reference_and_the_other_way_round() -> None:
+    scripts = [*(ROOT / "hooks").iterdir(), *(path for path in (ROOT / "bin").rglob("*") if path.is_file())]
+    sources = [*(ROOT / "src").rglob("*.py"), *scripts]
+    said = {name for path in sources for name in re.findall(r"FLOWLOOM_[A-Z_]*[A-Z]", path.read_text("utf-8"))}
+    listed = set(re.findall(r"`(FLOWLOOM_[A-Z_]+)`", (REFERENCE / "environment.md").read_text("utf-8")))
+    assert listed == said
+    assert set(settings.ENVIRONMENT.values()) <= listed
+
+
+def test_every_word_of_the_glossary_is_used() -> None:
+    words = re.findall(r"^\| \*\*([^*]+)\*\* \|", (REFERENCE / "glossary.md").read_text("utf-8"), re.MULTILINE)
+    others = [path for path in pages() if path.name != "glossary.md"]
+    text = " ".join(path.read_text("utf-8") for path in [*others, *(ROOT / "src").rglob("*.py")]).lower()
+    assert len(words) > 20
+    assert [word for word in words if not re.search(rf"\b{word.lower()}s?\b", text)] == []
+
+
+def test_the_glossary_has_every_state_and_step() -> None:
+    text = (REFERENCE / "glossary.md").read_text("utf-8")
+    assert [each for each in [*states.State, *states.Step] if each not in text] == []
+
+
+def test_every_page_is_in_the_list_of_pages() -> None:
+    listed = re.findall(r"\]\(([^)]+\.md)\)", (DOCS / "README.md").read_text("utf-8"))
+    there = [str(path.relative_to(DOCS)) for path in DOCS.rglob("*.md") if path != DOCS / "README.md"]
+    assert sorted(listed) == sorted(there)
+
+
+# The checks themselves.
+
+
+@pytest.mark.parametrize(
+    ("text", "broken"),
+    [
+        ("[a](b.md)", []),
+        ("[a](b.md#the-end)", []),
+        ("[a](#here-it-is)\n\n# Here, it is!", []),
+        ("[a](https://example.org/x)", []),
+        ("```\n[a](nowhere.md)\n```", []),
+        ("[a](nowhere.md)", ["nowhere.md"]),
+        ("[a](b.md#no-end)", ["b.md#no-end"]),
+    ],
+)
+def test_a_broken_link_is_found(tmp_path: Path, text: str, broken: list[str]) -> None:
+    (tmp_path / "b.md").write_text("# The end\n")
+    (tmp_path / "a.md").write_text(text)
+    assert broken_links(tmp_path / "a.md") == broken
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong"),
+    [
+        ("`flowloom ask NAME`", []),
+        ("`flowloom ask --json NAME -- --model x`", []),
+        ('```sh\nflowloom ask planning "what does --verbose do?"\n```', []),
+        ("`flowloom`, a `flowloom.toml` and the flowloom command", []),
+        ("`flowloom sing NAME`", ["sing"]),
+        ("```console\n$ flowloom ask --loud planning\n```", ["ask --loud"]),
+        ("```sh\nx=$(flowloom tasks --nosuch)\n```", ["tasks --nosuch)"]),
+    ],
+)
+def test_a_wrong_command_is_found(text: str, wrong: list[str]) -> None:
+    assert wrong_commands(text, {"ask": {"--json"}, "tasks": set()}) == wrong
+
+
+def test_a_stale_part_is_found(generate: ModuleType) -> None:
+    page = "before\n<!-- generated: states -->\nold\n<!-- end -->\nafter\n"
+    assert generate.generated(page) != page
+    assert generate.generated(generate.generated(page)) == generate.generated(page)
+    assert sys.modules.get("docs_generate") is None

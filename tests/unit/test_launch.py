@@ -1,0 +1,133 @@
+"""What an agent is started with: extra settings, its role's words, the user's permission mode, a stable hook."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flowloom import launch, roles
+from flowloom.errors import UsageError
+
+
+@pytest.mark.parametrize(
+    ("args", "rest", "documents"),
+    [
+        ([], [], []),
+        (["--model", "x"], ["--model", "x"], []),
+        (["--settings", '{"a": 1}', "-v"], ["-v"], [{"a": 1}]),
+        (['--settings={"a": 1}', "-v"], ["-v"], [{"a": 1}]),
+        (["--settings", "mine.json"], [], [{"b": 2}]),
+        (["--settings", " {}", "x", "--settings=mine.json"], ["x"], [{}, {"b": 2}]),
+        (["--setting-sources", "user"], ["--setting-sources", "user"], []),
+    ],
+)
+def test_every_settings_document_is_taken_out_of_the_arguments(
+    tmp_path: Path, args: list[str], rest: list[str], documents: list[dict[str, Any]]
+) -> None:
+    (tmp_path / "mine.json").write_text('{"b": 2}')
+    assert launch.split_settings(args, str(tmp_path)) == (rest, documents)
+
+
+def test_a_settings_document_is_found_by_its_whole_path_from_anywhere(tmp_path: Path) -> None:
+    (tmp_path / "mine.json").write_text('{"b": 2}')
+    assert launch.split_settings(["--settings", str(tmp_path / "mine.json")], "/") == ([], [{"b": 2}])
+
+
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        (["--settings", "no.json"], "--settings no.json: no JSON document"),
+        (["--settings"], "--settings : no JSON document"),
+        (["--settings", "{"], "--settings {: no JSON document"),
+        (["--settings", "list.json"], "--settings list.json: not a JSON object"),
+        (["--settings", "bytes.json"], "--settings bytes.json: no JSON document"),
+        (["--settings", "."], "--settings .: no JSON document"),
+    ],
+)
+def test_a_settings_document_that_cannot_be_read_is_refused_by_name(tmp_path: Path, args: list[str], says: str) -> None:
+    (tmp_path / "list.json").write_text("[]")
+    (tmp_path / "bytes.json").write_bytes(b"\xff\xfe")
+    with pytest.raises(UsageError) as caught:
+        launch.split_settings(args, str(tmp_path))
+    assert str(caught.value).startswith(says)
+
+
+@pytest.mark.parametrize("role", sorted(roles.ROLES))
+def test_a_role_says_who_it_is_how_tasks_come_and_what_is_handed_back(role: str) -> None:
+    said = roles.system_prompt(f"{role}@site", role, "and be brief")
+    assert said.startswith(f"You are {role}@site, ")
+    for words in (
+        "[flowloom task ID from NAME]",
+        "[end of task ID]",
+        "user's own request",
+        "last message",
+        f"role is {role}",
+    ):
+        assert words in said
+    assert said.endswith("\n\nand be brief")
+
+
+def test_an_agent_without_a_role_is_told_how_tasks_come() -> None:
+    assert roles.system_prompt("x@site", "x") == roles.HOW.format(agent_id="x@site")
+
+
+@pytest.mark.parametrize(
+    ("settings", "mode"),
+    [
+        ({}, ""),
+        ({"home": "plan"}, "plan"),
+        ({"home": "plan", "project": "acceptEdits"}, "acceptEdits"),
+        ({"project": "acceptEdits", "local": "default"}, "default"),
+    ],
+)
+def test_the_users_permission_mode_is_that_of_the_nearest_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: dict[str, str], mode: str
+) -> None:
+    folders = {
+        "home": tmp_path / "home" / ".claude" / "settings.json",
+        "project": tmp_path / "site" / ".claude" / "settings.json",
+        "local": tmp_path / "site" / ".claude" / "settings.local.json",
+    }
+    for path in folders.values():
+        path.parent.mkdir(parents=True, exist_ok=True)
+    for where, value in settings.items():
+        folders[where].write_text(json.dumps({"permissions": {"defaultMode": value}}))
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    assert launch.user_mode(str(tmp_path / "site")) == mode
+    folders["local"].write_text("{")
+    folders["project"].write_text('{"permissions": []}')
+    assert launch.user_mode(str(tmp_path / "site")) == settings.get("home", "")
+
+
+def test_the_hook_stub_leads_to_the_hook_and_keeps_the_payload_where_that_is_gone(tmp_path: Path) -> None:
+    hook = tmp_path / "it's the hook"
+    hook.write_text('#!/bin/sh\necho "$1: $(cat)"\n')
+    hook.chmod(0o755)
+    stub = tmp_path / "agent-event"
+    stub.write_text(launch.HOOK_STUB.format(hook=shlex.quote(str(hook))))
+    agent_dir = tmp_path / "agent"
+    agent_dir.mkdir()
+
+    def fire() -> tuple[int, str, str]:
+        done = subprocess.run(
+            ["sh", stub, "echo"],
+            input="payload",
+            env={"FLOWLOOM_AGENT_DIR": str(agent_dir), "PATH": "/usr/bin:/bin"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return done.returncode, done.stdout, done.stderr
+
+    assert fire() == (0, "echo: payload\n", "")
+    hook.unlink()
+    assert fire() == (0, "", "")
+    assert [path.read_text() for path in (agent_dir / "spool").glob("*.json")] == ["payload"]
+    subprocess.run(["rm", "-r", agent_dir], check=True)
+    assert fire() == (0, "", "")
+    assert not agent_dir.exists()

@@ -1,0 +1,147 @@
+"""The prompt file: what is asked of whom, and the reply in it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from flowloom import paths, prompt_file
+from flowloom.errors import FlowLoomError, UsageError
+
+REFERENCE = """# ─── Claude's last response (for reference; removed on save) ───
+# I said this.
+#
+# ─── Write your reply below this line ───────────────────────
+"""
+
+
+@pytest.mark.parametrize(
+    ("raw", "draft"),
+    [
+        (b"@planning x\n", "@planning x\n"),
+        (b"", ""),
+        (b"a\xff\n", "a\udcff\n"),
+        (REFERENCE.encode() + b"@planning x", "@planning x"),
+        (REFERENCE.encode() + b"# a heading of mine\nx", "# a heading of mine\nx"),
+        (b"# a heading of mine\nx", "# a heading of mine\nx"),
+        (b"x\n" + REFERENCE.encode(), "x\n" + REFERENCE),
+        # A block that does not end is a text of the user's.
+        (REFERENCE.encode().rpartition("# ─── Write".encode())[0], REFERENCE.rpartition("# ─── Write")[0]),
+        ("# ─── Claude's last response\nx\n".encode(), "# ─── Claude's last response\nx\n"),
+    ],
+)
+def test_the_draft_is_read_without_the_block_of_the_last_response(tmp_path: Path, raw: bytes, draft: str) -> None:
+    path = tmp_path / "claude-prompt-1.md"
+    path.write_bytes(raw)
+    assert prompt_file.read(str(path)) == draft
+
+
+def test_a_prompt_file_that_is_not_there_is_a_request_that_cannot_be_carried_out(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="there is no prompt file"):
+        prompt_file.read(str(tmp_path / "no.md"))
+
+
+@pytest.mark.parametrize(
+    ("draft", "found"),
+    [
+        ("@planning x", ("planning", "x")),
+        ("@planning: x", ("planning", "x")),
+        (" @planning x", ("planning", "x")),
+        ("\n\n@planning x", ("planning", "x")),
+        ("@planning\nx\n\n", ("planning", "x")),
+        ("@planning", ("planning", "")),
+        ("@planning:", ("planning", "")),
+        ("@planning   ", ("planning", "")),
+        ("@planning@site x", ("planning@site", "x")),
+        ("@planning@site: x", ("planning@site", "x")),
+        ("@coding-2 x", ("coding-2", "x")),
+        ("@planning  two\n  lines\n", ("planning", "two\n  lines")),
+        ("@planning @coding x", ("planning", "@coding x")),
+        ("@README.md x", None),
+        ("@README x", None),
+        ("@src/x.py x", None),
+        ("@../x y", None),
+        ("@planning.md", None),
+        ("@ planning", None),
+        ("@", None),
+        ("", None),
+        ("planning x", None),
+        ("x @planning y", None),
+        ("@planning,x", None),
+        ("@@planning x", None),
+        ("@planning@ x", None),
+        ("@planning@a@b x", None),
+        ("@" + "a" * 41 + " x", None),
+    ],
+)
+def test_the_first_word_is_a_route_or_it_is_not(draft: str, found: tuple[str, str] | None) -> None:
+    assert prompt_file.route(draft) == found
+
+
+@pytest.mark.parametrize(
+    ("prompt", "mark"),
+    [
+        ("say [Pasted text #1 +19 lines] please", "[Pasted text #1 +19 lines]"),
+        ("[Pasted text #2]", "[Pasted text #2]"),
+        ("[...Truncated text #1 +74 lines...]", "[...Truncated text #1 +74 lines...]"),
+        ("[Pasted text] [Pasted text #x]", None),
+        ("plain", None),
+    ],
+)
+def test_a_mark_that_stands_for_a_text_is_seen(prompt: str, mark: str | None) -> None:
+    assert prompt_file.placeholder(prompt) == mark
+
+
+def reply(raw: bytes, *, plain: bool = False, provisional: bool = False) -> bytes:
+    return prompt_file.with_reply("planning", "7k2m", "what?", raw, plain=plain, provisional=provisional)
+
+
+HEAD = b"Reply from planning (task 7k2m): what?"
+
+
+@pytest.mark.parametrize("raw", [b"hello", b"", b"# a\n\n```\nx\n```\n", b"\xff\xfe", b"/clear", b"\\", b"x" * 100_000])
+def test_the_reply_stands_below_its_heading_byte_for_byte(raw: bytes) -> None:
+    assert reply(raw) == HEAD + b"\n\n" + raw
+    assert reply(raw, plain=True) == raw
+    assert reply(raw, provisional=True) == HEAD + b" [provisional: its background work goes on]\n\n" + raw
+
+
+@pytest.mark.parametrize(
+    ("raw", "kept"),
+    [
+        (b"a line\n" * 20_000, b"a line\n" * 14_285),
+        (b"x" * 100_001, b"x" * 100_000),
+        ("ä".encode() * 60_000, "ä".encode() * 50_000),
+        (b"x" + "ä".encode() * 60_000, b"x" + "ä".encode() * 49_999),
+        (b"first\n" + b"x" * 200_000, b"first\n"),
+    ],
+)
+def test_a_long_reply_is_cut_at_the_end_of_a_line_and_names_the_whole(raw: bytes, kept: bytes) -> None:
+    note = f"\n\n[… {len(raw)} bytes in all: {paths.task_dir('7k2m')}/reply.md]".encode()
+    assert reply(raw, plain=True) == kept.removesuffix(b"\n") + note
+    assert reply(raw, plain=True, provisional=True).endswith(b"/provisional.md]")
+
+
+def test_the_prompt_file_is_replaced_and_nothing_is_left_beside_it(tmp_path: Path) -> None:
+    path = tmp_path / "claude-prompt-1.md"
+    path.write_text("draft")
+    prompt_file.write(str(path), b"reply")
+    assert [(entry.name, entry.read_bytes()) for entry in tmp_path.iterdir()] == [("claude-prompt-1.md", b"reply")]
+
+
+def test_a_prompt_file_that_is_a_link_stays_one(tmp_path: Path) -> None:
+    path, real = tmp_path / "claude-prompt-1.md", tmp_path / "real"
+    real.write_text("draft")
+    path.symlink_to(real)
+    prompt_file.write(str(path), b"reply")
+    assert (path.is_symlink(), real.read_bytes()) == (True, b"reply")
+
+
+def test_a_prompt_file_that_cannot_be_written_says_where_the_reply_is(tmp_path: Path) -> None:
+    path = tmp_path / "gone" / "claude-prompt-1.md"
+    with pytest.raises(FlowLoomError, match="cannot be written: No such file or directory") as caught:
+        prompt_file.write(str(path), b"reply")
+    assert "the reply is kept" in caught.value.hint
+    assert not os.path.exists(path)

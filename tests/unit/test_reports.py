@@ -1,0 +1,111 @@
+"""What goes wrong is written down: bugs in report files, the rest in the log."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from flowloom import bugs, errors, files, logs, paths
+
+
+def fails() -> int:
+    raise KeyError("missing")
+
+
+def test_what_goes_well_is_returned() -> None:
+    assert bugs.reported(lambda: 3, "ask") == 3
+
+
+def test_an_expected_outcome_is_for_the_face_to_tell() -> None:
+    def stopped() -> int:
+        raise errors.Stopped("the user stopped waiting")
+
+    with pytest.raises(errors.Stopped):
+        bugs.reported(stopped, "ask")
+
+
+def test_a_bug_is_exit_seventy_with_a_report_that_says_where(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["flowloom", "ask", "planning"])
+    told: list[str] = []
+    assert bugs.reported(fails, "ask", told.append) == 70
+    found = re.fullmatch(
+        r"flowloom: a bug of FlowLoom's \(KeyError: 'missing'\); the report is in (\S+)\n", "".join(told)
+    )
+    assert found is not None
+    report = Path(found.group(1))
+    assert report.parent == Path(paths.home(), "log")
+    assert report.stat().st_mode & 0o777 == 0o600
+    text = report.read_text()
+    assert "in ask: ask planning" in text
+    assert 'raise KeyError("missing")' in text
+
+
+def test_a_bug_where_nothing_can_be_written_is_told_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("FLOWLOOM_HOME", str(tmp_path / "file" / "below"))
+    told: list[str] = []
+    assert bugs.reported(fails, "ask", told.append) == 70
+    assert 'raise KeyError("missing")' in capsys.readouterr().err
+    assert "the lines above (the state folder cannot be written)" in told[0]
+
+
+def lines(path: str) -> list[dict[str, object]]:
+    return [json.loads(line) for line in (files.read(path) or b"").splitlines()]
+
+
+def test_a_line_of_the_log_is_one_json_object(tmp_path: Path) -> None:
+    logs.log(str(tmp_path), "error", "spool", "two\nlines ä", agent_dir=Path("/x"), task="7k2m")
+    (line,) = lines(f"{tmp_path}/log/flowloom.jsonl")
+    known = {"level": "error", "where": "spool", "message": "two\nlines ä", "agent_dir": "/x", "task": "7k2m"}
+    assert {key: line[key] for key in known} == known
+    assert set(line) == {*known, "at", "pid"}
+
+
+def test_the_log_begins_anew_when_it_is_long_and_keeps_one_older_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logs, "LIMIT_BYTES", 300)
+    for number in range(20):
+        logs.log(str(tmp_path), "info", "here", f"line {number}")
+    path = f"{tmp_path}/log/flowloom.jsonl"
+    kept = [line["message"] for line in [*lines(f"{path}.1"), *lines(path)]]
+    assert kept == [f"line {number}" for number in range(20)][-len(kept) :]
+    assert 2 <= len(kept) < 20
+    assert sorted(entry.name for entry in (tmp_path / "log").iterdir()) == ["flowloom.jsonl", "flowloom.jsonl.1"]
+
+
+def test_a_log_that_cannot_be_written_stops_nothing(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    logs.log(f"{tmp_path}/file", "info", "here", "lost")
+
+
+TREE = [
+    (errors.FlowLoomError, 1),
+    (errors.UsageError, 2),
+    (errors.BadName, 2),
+    (errors.BadConfig, 2),
+    (errors.NoSuchAgent, 2),
+    (errors.NoSuchTask, 2),
+    (errors.TmuxFailed, 1),
+    (errors.AgentFailed, 1),
+    (errors.DamagedFile, 1),
+    (errors.Blocked, 3),
+    (errors.TimedOut, 124),
+    (errors.Stopped, 130),
+]
+
+
+def test_every_error_stands_in_the_drawing_with_its_exit_code() -> None:
+    drawn = re.findall(r"(?m)^ +[│├└─ ]*(\w+) +(\d+)", errors.__doc__ or "")
+    assert [(kind.__name__, str(code)) for kind, code in TREE] == drawn
+    assert [kind.exit_code for kind, _ in TREE] == [code for _, code in TREE]
+
+
+def test_a_hint_of_ones_own_stands_before_that_of_the_kind() -> None:
+    assert errors.NoSuchTask("x").hint == "list the tasks with: flowloom tasks"
+    assert errors.NoSuchTask("x", hint="y").hint == "y"

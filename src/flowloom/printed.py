@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def result(stdout: str) -> dict[str, Any]:
     """Return the last result document among the lines; an empty one where there is none."""
-    for line in reversed(stdout.splitlines()):
+    for line in reversed(stdout.split("\n")):  # splitlines() would cut at a U+2028 in a string
         try:
             said = json.loads(line)
         except ValueError:

@@ -46,8 +46,8 @@ def restart(
     if agent.spec() is None:
         raise NoSuchAgent(f"there is no agent {agent.agent_id}", hint=f"start it: flowloom start {name}")
     chosen = settings.load(paths.project_root(agent.slug) or git.project_root(os.getcwd()))
-    # A place in line: nobody delivers to the agent while it is away.
-    place = line.enter(agent.directory, "restart")
+    # A place in line: nobody delivers to the agent, or starts it, while it is away.
+    place = line.enter(agent.directory, "restart", first=force)
     if place is None:
         raise UsageError(f"{agent.agent_id} is being restarted already", hint="wait for that: flowloom agents")
     try:
@@ -55,7 +55,7 @@ def restart(
             _await_free(agent, place, Deadline(timeout if wait else 0.0))
         now, _ = agent.reconcile()
         hit = [task_id for task_id in _working_on(now) if not tasks.ended(tasks.read(task_id))]
-        waiting = [task_id for task_id in place.ahead() if task_id not in hit]
+        waiting = [task_id for task_id in line.standing(agent.directory) if task_id not in (*hit, "restart")]
         how = agent.stop()
         for task_id in hit:
             task = tasks.read(task_id)
@@ -205,7 +205,7 @@ def show(task_id: Annotated[str, typer.Argument(help="The task's id.")], as_json
             task=published.task(task, paths.task_dir(task_id)),
             prompt_begins=_beginning(tasks.prompt_of(task)),
             reply_begins=None if reply is None else _beginning(reply),
-            provisional=kind == "provisional",
+            reply_kind=kind,
         )
         typer.echo(shown.model_dump_json(indent=1))
         return 0
@@ -292,7 +292,9 @@ def clean(
     if older_than is None and chosen.keep_days is None:
         sys.stderr.write("nothing is removed; name an age to do so: flowloom clean --older-than 30d\n")
         return 0
-    past_s = retention.seconds(older_than) if older_than else (chosen.keep_days or 0.0) * retention.UNITS_S["d"]
+    past_s = (
+        retention.seconds(older_than) if older_than is not None else (chosen.keep_days or 0.0) * retention.UNITS_S["d"]
+    )
     before = wall_s() - past_s
     for task_id in tasks.all_ids():
         if tasks.find(task_id):

@@ -94,7 +94,7 @@ class Shown(BaseModel):
     task: PublishedTask
     prompt_begins: str
     reply_begins: str | None
-    provisional: bool
+    reply_kind: str  # reply, provisional, partial, or nothing
 
 
 def agent(status: Status) -> PublishedAgent:

@@ -2,22 +2,24 @@
 
 Each pane runs a tmux client inside of tmux, in a session of its own to which one
 agent's window is linked. So nothing is moved, the agent's window keeps its size
-(`ignore-size`), and what is typed into a tile reaches the agent. Both kinds of
-session end by themselves when nobody looks (`destroy-unattached`): the view when
-its user detaches, and with its panes the clients in them, and with these theirs.
+(`ignore-size`), and what is typed into a tile reaches the agent.
 
-`ignore-size` holds only while some other client is there: when the viewer
-detaches, tmux would give the agents' windows the size of the tiles in their last
-moment. So `main` runs as a process of its own and holds a client without a
-terminal until all of it is gone.
+`main` is a process of its own, beside the view. It holds one more client, on a
+terminal that nobody sees: `ignore-size` counts only while a client without it is
+there, and when the viewer detached, the agents got the size of their tiles. And
+once the viewer is gone it ends the sessions, one after the other: the option made
+for that, `destroy-unattached`, makes tmux 3.3a crash, and all agents with it, when
+several clients leave at the same time.
 """
 
 from __future__ import annotations
 
 import os
+import select
 import shlex
 import sys
 
+from flowloom import procs
 from flowloom.tmux import Tmux
 
 TYPE_CHECKING = False
@@ -26,6 +28,11 @@ if TYPE_CHECKING:
 
 # A tile of fewer cells shows nothing that helps.
 COLUMNS, ROWS = 38, 9
+# Whatever the user's own options are: we end these sessions, and their clients then leave.
+LASTING = (("destroy-unattached", "off"), ("detach-on-destroy", "on"))
+# A client on its way out can bring its session up once more.
+TRIES = 20
+READY_S = 5.0
 
 
 def per_page(columns: int, rows: int) -> int:
@@ -48,9 +55,9 @@ def view_command(
     limit = per_page(*size)
     command = ["tmux", "-L", socket, "new-session", *(["-d"] if inside else []), "-s", view]
     command += ["-x", str(size[0]), "-y", str(size[1]), "-n", "agents", tiles[0]]
-    # Before the first client is there, this option would end the session at once.
+    for option in LASTING:
+        command += [";", "set-option", "-t", target, *option]
     command += [";", "switch-client", "-t", target] if inside else []
-    command += [";", "set-option", "-t", target, "destroy-unattached", "on"]
     command += _dress(target, windows[0])
     for place in range(1, len(tiles)):
         if place % limit:
@@ -84,8 +91,8 @@ def tile_command(socket: str, window: Window, session: str, *, read_only: bool) 
     flags = "ignore-size,read-only" if read_only else "ignore-size"
     inner = ["tmux", "-u", "-T", "256,RGB", "-L", socket, "new-session", "-f", flags, "-s", session, "exec cat"]
     target = f"={session}:"
-    inner += [";", "set-option", "-t", target, "destroy-unattached", "on"]
-    inner += [";", "set-option", "-t", target, "status", "off"]
+    for option in (*LASTING, ("status", "off")):
+        inner += [";", "set-option", "-t", target, *option]
     inner += [";", "link-window", "-k", "-s", window.window_id, "-t", f"{target}^"]
     return f"unset TMUX TMUX_PANE; exec {shlex.join(inner)}"
 
@@ -95,16 +102,41 @@ def is_inside(socket: str, inside: str | None) -> bool:
     return bool(inside) and os.path.basename((inside or "").split(",")[0]) == socket
 
 
+def await_keeper(socket: str, view: str) -> None:
+    """Start the process beside a view and wait until its client is there, or for READY_S."""
+    reading, writing = os.pipe()
+    procs.detach("flowloom.tiles", [socket, view, str(os.getpid()), str(writing)], keep=[writing])
+    os.close(writing)
+    select.select([reading], [], [], READY_S)
+    os.close(reading)
+
+
 def main() -> None:
-    """Hold a client beside the view named by the second argument until none of its sessions is left."""
-    tmux, view = Tmux(sys.argv[1]), sys.argv[2]
+    """Hold a client beside a view, and end its sessions once nobody is at it.
+
+    Its arguments: the server's socket, the name of the view, the process that
+    opens it (which is the viewer's client then, or has ended), and the pipe that
+    it closes when its own client is there.
+    """
+    tmux, view, opener, ready = Tmux(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
     keeper = f"{view}-keeper"
-    began = False
+    seen, tries = False, 0
     for _ in tmux.hold(keeper):
+        shown = tmux.client_sessions()
+        if keeper in shown and ready >= 0:
+            os.close(ready)
+            ready = -1
+        there = view in shown
+        seen = seen or there
+        if there or (not seen and procs.alive(opener)):
+            continue
         left = [name for name in tmux.session_names() if name == view or name.startswith(f"{view}-")]
-        began = began or view in left
-        if began and left in ([], [keeper]):
+        tries += 1
+        if left == [keeper] or tries > TRIES:
             return
+        for name in left:
+            if name != keeper:
+                tmux.end_session(name)
 
 
 if __name__ == "__main__":

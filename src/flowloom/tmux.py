@@ -10,8 +10,11 @@ goes through libtmux, whose import takes longer than all of them together
 from __future__ import annotations
 
 import os
+import pty
+import select
 import subprocess
 
+from flowloom.clock import Deadline
 from flowloom.errors import TmuxFailed
 
 TYPE_CHECKING = False
@@ -28,6 +31,7 @@ LOOK = "#{pane_dead}|#{pane_in_mode}|#{pane_pid}|#{pane_dead_status}|#{window_id
 # tmux itself gives up on a command long before; this only keeps a wedged server from holding us.
 COMMAND_LIMIT_S = 20.0
 SIZE = ("200", "50")
+HOLD_AGAIN_S = 0.25
 HINT = "see that tmux >= 3.2 is installed and answers: tmux -V; tmux -L {socket} list-sessions"
 
 
@@ -291,35 +295,50 @@ class Tmux:
                 return []
             raise
 
-    def hold(self, session: str) -> Iterator[None]:
-        """Be a client without a terminal in a new session; yield whenever sessions come or go, until the server ends.
+    def client_sessions(self) -> list[str]:
+        """Return the name of the session that each client shows."""
+        return self.run("list-clients", "-F", "#{client_session}").splitlines()
 
-        Client and session end when the generator is closed.
+    def hold(self, session: str) -> Iterator[None]:
+        """Be a client in a new session; yield every HOLD_AGAIN_S, at first more often, until the server ends.
+
+        Client and session end when the generator is closed. The client has a
+        terminal of its own, because tmux 3.3a crashes, and all agents with it,
+        when a session is made while a client in control mode (-C) comes up.
         """
+        ours, its = pty.openpty()
         client = subprocess.Popen(
-            ["tmux", "-L", self.socket, "-C", "new-session", "-s", session, "exec cat"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
+            ["tmux", "-L", self.socket, "new-session", "-s", session, "exec cat"],
+            stdin=its,
+            stdout=its,
+            stderr=its,
             env=outside(),
+            start_new_session=True,
         )
-        assert client.stdin is not None
-        assert client.stdout is not None
+        os.close(its)
         try:
-            client.stdin.write(f"set-option -t '={session}:' destroy-unattached on\n".encode())
-            client.stdin.flush()
-            for line in client.stdout:
-                if line.startswith((b"%sessions-changed", b"%session-changed")):
-                    yield
-        except BrokenPipeError:
-            return  # the server ended at once
+            again_s = 0.02
+            while client.poll() is None:
+                deadline = Deadline(again_s)
+                again_s = min(HOLD_AGAIN_S, 1.3 * again_s)
+                while not deadline.over():
+                    if select.select([ours], [], [], deadline.left_s())[0]:
+                        os.read(ours, 65536)
+                yield
+        except OSError:
+            return  # its terminal was closed: the server is gone
         finally:
-            client.stdout.close()
-            try:
-                client.stdin.close()
-            except BrokenPipeError:
-                pass
+            self.end_session(session)
+            os.close(ours)
             client.wait()
+
+    def end_session(self, session: str) -> None:
+        """End a session of ours; windows that are linked elsewhere live on."""
+        try:
+            self.run("kill-session", "-t", f"={session}")
+        except TmuxFailed as error:
+            if not gone(error):
+                raise
 
     def attach_command(self, session: str, window_id: str, inside: str | None) -> list[str]:
         """Return the command that shows a window to the person at this terminal.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flowloom import files, git, launch, paths, procs, settings, tiles, tmux
+from flowloom import files, git, launch, paths, settings, tiles, tmux
 from flowloom.agents import Agent, known, named, survey
 from flowloom.cli import app
 from flowloom.clock import Deadline, wall_s
@@ -207,6 +207,6 @@ def _attach_all(*, read_only: bool) -> int:
         inside=inside,
         read_only=read_only,
     )
-    procs.detach("flowloom.tiles", [chosen.tmux_socket, view])
+    tiles.await_keeper(chosen.tmux_socket, view)
     sys.stdout.flush()
     os.execvpe(command[0], command, dict(os.environ) if inside else tmux.outside())

@@ -20,7 +20,7 @@ import typer.main
 from pydantic import BaseModel
 
 from flowloom import bugs, config, errors, settings, states
-from flowloom.cli import agents, app, doctor, published, tasks, wiring  # noqa: F401 - four of them add their commands to `app`
+from flowloom.cli import agents, app, doctor, house, published, tasks, wiring  # noqa: F401 - they add their commands to `app`
 
 DOCS = Path(__file__).resolve().parent
 PART = re.compile(r"(<!-- generated: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -50,7 +50,14 @@ def options(command: Any) -> Iterator[tuple[str, str]]:
             yield ", ".join(reversed(each.opts)) + value, each.help or ""
 
 
-VALUES = {"provider": "NAME", "directory": "DIR", "timeout": "SECONDS", "limit": "N"}
+VALUES = {
+    "provider": "NAME",
+    "directory": "DIR",
+    "timeout": "SECONDS",
+    "limit": "N",
+    "number": "N",
+    "older_than": "AGE",
+}
 
 
 def cli() -> str:
@@ -157,6 +164,7 @@ KEY_MEANINGS = {
     "timeout_s": "How long Ctrl-G and `ask` wait, in seconds. Without it they wait for ever.",
     "park_s": "How long a provisional reply is held back while background work goes on, in seconds.",
     "typing_pause_s": "How long a person's draft, scrolling or menu must be left alone before FlowLoom takes it away.",
+    "keep_days": "How many days `flowloom clean` keeps tasks and events. Without it, it removes nothing.",
     "args": "More arguments for the agents' program.",
     "agents": "Tables of single agents, see below.",
     "role": "The role: `planning`, `coding`, `testing`, `review`, or a word of your own.",

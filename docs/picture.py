@@ -129,7 +129,8 @@ def animated(frames: list[str]) -> str:
         delay = number * FRAME_S - total
         style.append(f".g{number} {{animation: show {total}s step-end {delay}s infinite}}")
         bodies.append(f'<g class="g{number}">{inner}</g>')
-    return f'<svg viewBox="{head.group(1)}" xmlns="http://www.w3.org/2000/svg"><style>{" ".join(style)}</style>{"".join(bodies)}</svg>\n'
+    styles, drawn = " ".join(style), "".join(bodies)
+    return f'<svg viewBox="{head.group(1)}" xmlns="http://www.w3.org/2000/svg"><style>{styles}</style>{drawn}</svg>\n'
 
 
 def main() -> None:

@@ -105,6 +105,8 @@ def failure(task: Task) -> AgentFailed:
         Step.INTERRUPTED: f"send it again, or go on with the agent in its window: flowloom attach {name}",
         Step.CANCELLED: "send it again if it is still wanted",
     }.get(task["status"], f"look at its window: flowloom attach {name}; the prompt is kept: flowloom tasks")
+    if task.get("headless") is not None:
+        hint = f"see what is known of it: flowloom show {task_id}"
     if tasks.provisional_of(task_id) is not None:
         hint += f"; what it had said so far: flowloom reply {task_id} --now"
     return AgentFailed(f"task {task_id} for {agent_id}: {why}", hint=hint)

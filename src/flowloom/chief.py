@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from flowloom import files
+from flowloom import files, printed
 from flowloom.providers import claude
 
 TRANSCRIPT_TAIL_BYTES = 8_000_000
@@ -20,5 +20,5 @@ def touched_files(pid: str) -> list[str]:
         return []
     environment = dict(os.environ)
     raw = files.read(claude.session_file(environment, int(pid)))
-    transcript = claude.transcript_of_session(environment, raw.decode(errors="replace")) if raw else ""
-    return claude.touched_files(files.tail(transcript, TRANSCRIPT_TAIL_BYTES)) if transcript else []
+    transcript = printed.transcript_of_session(environment, raw.decode(errors="replace")) if raw else ""
+    return printed.touched_files(files.tail(transcript, TRANSCRIPT_TAIL_BYTES)) if transcript else []

@@ -38,6 +38,7 @@ class ConfigFile(BaseModel):
     timeout_s: float | None = Field(None, gt=0)
     park_s: float | None = Field(None, ge=0)
     typing_pause_s: float | None = Field(None, ge=0)
+    keep_days: float | None = Field(None, gt=0)
     args: list[str] | None = None
     agents: dict[str, AgentTable] = {}
 

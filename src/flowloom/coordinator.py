@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import select
 
-from flowloom import announce, files, launch, line, procs, sights, status, tasks, turns
+from flowloom import announce, files, headless, launch, line, procs, sights, status, tasks, turns
 from flowloom.agents import Agent
 from flowloom.clock import steady_s, wall_s
 from flowloom.delivery import Delivery
@@ -22,13 +22,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from flowloom.clock import Deadline
+    from flowloom.looks import Look
     from flowloom.records import Question, Status, Task
     from flowloom.settings import Settings
-    from flowloom.tmux import Look
 
 # How long a step may wait for a wake-up before it looks by itself. Only what no
 # hook reports depends on it: Esc, deaths, dialogs at the start.
 LOOK_AGAIN_S = 1.0
+# No hook tells of a program without a window, and its end is not ours to be told of.
+HEADLESS_AGAIN_S = 0.25
 STARTING_AGAIN_S = 0.05
 # After a Stop the session is idle 30 ms later, unless a Stop hook of the user's sends it on.
 SETTLE_AGAIN_S = 0.004
@@ -131,6 +133,8 @@ class Carrier:
             view = View(task, self.agent.status())
             view.says = "another process carries this task; watching"
             return view
+        if task.get("headless") is not None:
+            return self._watch_headless(task)
         if task["status"] in (Step.CREATED, Step.TYPED, Step.PASTED):
             ahead = len([task_id for task_id in self.place.ahead() if not _stands_aside(task_id)])
             if ahead:
@@ -138,6 +142,13 @@ class Carrier:
                 view.phase, view.ahead, view.again_s = "in line", ahead, 0.5
                 return view
         return self._carry(task)
+
+    def _watch_headless(self, task: Task) -> View:
+        """Watch a program without a window, in place of whoever started it."""
+        view = View(task, self.agent.status())
+        view.phase = "working"
+        view.again_s = HEADLESS_AGAIN_S if headless.settle(self.task_id, waits=True) else 0.0
+        return view
 
     def _end(self, task: Task) -> View:
         # Whoever waits for several tasks may wait on: those behind this one must not.

@@ -15,10 +15,11 @@ from flowloom.states import State, Step
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from flowloom.agents import Agent
+    from flowloom.looks import Look
     from flowloom.providers import Screen
     from flowloom.records import Status, Task
     from flowloom.settings import Settings
-    from flowloom.tmux import Look, Tmux
+    from flowloom.tmux import Tmux
 
 # The receipt comes 30-100 ms after Enter; a user's own UserPromptSubmit hooks may hold it up to 30 s each.
 ENTER_AGAIN_S = 0.8

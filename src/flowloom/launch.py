@@ -81,6 +81,42 @@ def prepare(
         UsageError: the provider or the directory does not exist, or the agent runs already, differently.
     """
     was = agent.spec() or {}
+    spec = specify(agent, settings, root=root, provider=provider, directory=directory, args=args, trust=trust)
+    changed = any(was.get(key) != spec[key] for key in ("provider", "dir", "args"))
+    if was and changed and agent.reconcile()[0]["status"] is not State.OFFLINE:
+        if spec["given"] == was.get("given", {}):
+            return  # only the configuration has changed
+        raise UsageError(
+            f"{agent.agent_id} runs already, with another provider, directory or arguments",
+            hint=f"stop it first: flowloom stop {agent.name}",
+        )
+    paths.ensure_home()
+    paths.ensure_project(agent.slug, root)
+    files.ensure_dir(agent.directory)
+    if was != spec:
+        files.write_json(f"{agent.directory}/agent.json", spec)
+    with status.lock(agent.directory):
+        if status.read(agent.directory) is None:
+            first = empty_status(agent.agent_id, agent.name, spec["role"], agent.slug, spec["provider"])
+            status.write(agent.directory, first)
+
+
+def specify(
+    agent: Agent,
+    settings: Settings,
+    *,
+    root: str,
+    provider: str | None = None,
+    directory: str | None = None,
+    args: list[str] | None = None,
+    trust: bool = False,
+) -> dict[str, Any]:
+    """Return how an agent is to be started: as given now or before, else as configured, else as it was.
+
+    Raises:
+        UsageError: the provider, the directory or a settings file does not exist.
+    """
+    was = agent.spec() or {}
     table = settings.of_agent(agent.name)
     now_given = {"provider": provider, "dir": directory and os.path.abspath(directory), "args": args}
     given = {**was.get("given", {}), **{key: value for key, value in now_given.items() if value}}
@@ -100,22 +136,7 @@ def prepare(
     if not os.path.isdir(spec["dir"]):
         raise UsageError(f"{spec['dir']} is not a directory", hint="name an existing one with --dir")
     split_settings(spec["args"], spec["dir"])
-    changed = any(was.get(key) != spec[key] for key in ("provider", "dir", "args"))
-    if was and changed and agent.reconcile()[0]["status"] is not State.OFFLINE:
-        if given == was.get("given", {}):
-            return  # only the configuration has changed
-        raise UsageError(
-            f"{agent.agent_id} runs already, with another provider, directory or arguments",
-            hint=f"stop it first: flowloom stop {agent.name}",
-        )
-    paths.ensure_home()
-    paths.ensure_project(agent.slug, root)
-    files.ensure_dir(agent.directory)
-    if was != spec:
-        files.write_json(f"{agent.directory}/agent.json", spec)
-    with status.lock(agent.directory):
-        if status.read(agent.directory) is None:
-            status.write(agent.directory, empty_status(agent.agent_id, agent.name, spec["role"], agent.slug, name))
+    return spec
 
 
 def died_too_often(now: Status) -> bool:
@@ -178,16 +199,9 @@ def _close_lost(agent: Agent, tmux: Tmux, now: Status) -> None:
 def _launch(
     agent: Agent, settings: Settings, provider: Provider, spec: dict[str, Any], session_id: str | None
 ) -> Launch:
-    import shutil  # noqa: PLC0415 - 5 ms with uuid, and most tasks find their agent running
-    import uuid  # noqa: PLC0415
+    import uuid  # noqa: PLC0415 - 5 ms with shutil, and most tasks find their agent running
 
-    wanted = provider.binary(settings.claude)
-    binary = shutil.which(wanted)
-    if binary is None:
-        raise FlowLoomError(
-            f"{agent.name} cannot start: there is no program {wanted!r}",
-            hint="install it (Claude Code: npm install -g @anthropic-ai/claude-code), or name it with FLOWLOOM_CLAUDE",
-        )
+    binary = program(provider, settings, agent.name)
     args, extra = split_settings(list(spec["args"]), str(spec["dir"]))
     path = f"{agent.directory}/settings.json"
     files.write_json(path, provider.settings(_hook(provider), extra))
@@ -200,8 +214,26 @@ def _launch(
         "settings_path": path,
         "system_prompt": roles.system_prompt(agent.agent_id, str(spec["role"]), str(spec["prompt"])),
         "args": args,
-        "user_mode": _user_mode(str(spec["dir"])),
+        "user_mode": user_mode(str(spec["dir"])),
     }
+
+
+def program(provider: Provider, settings: Settings, name: str) -> str:
+    """Return the path of an agent's program.
+
+    Raises:
+        FlowLoomError: it is not installed.
+    """
+    import shutil  # noqa: PLC0415 - as above
+
+    wanted = provider.binary(settings.claude)
+    binary = shutil.which(wanted)
+    if binary is None:
+        raise FlowLoomError(
+            f"{name} cannot start: there is no program {wanted!r}",
+            hint="install it (Claude Code: npm install -g @anthropic-ai/claude-code), or name it with FLOWLOOM_CLAUDE",
+        )
+    return binary
 
 
 def release(provider: Provider, binary: str) -> str:
@@ -327,7 +359,7 @@ def split_settings(args: list[str], directory: str) -> tuple[list[str], list[dic
     return rest, documents
 
 
-def _user_mode(directory: str) -> str:
+def user_mode(directory: str) -> str:
     """Return the permission mode that the user's settings make the default; empty where they say nothing."""
     base = os.environ.get("CLAUDE_CONFIG_DIR") or os.path.expanduser("~/.claude")
     mode = ""

@@ -38,8 +38,11 @@ class Place:
         files.wake(self.agent_dir)
 
 
-def enter(agent_dir: str, task_id: str) -> Place | None:
-    """Take the last place in line for a task, None where somebody living waits for this task already."""
+def enter(agent_dir: str, task_id: str, *, first: bool = False) -> Place | None:
+    """Take the last place in line for a task, None where somebody living waits for this task already.
+
+    With `first` it is the place before all others.
+    """
     folder = files.ensure_dir(f"{agent_dir}/{LINE}")
     with files.locked(f"{agent_dir}/{LINE}.lock"):
         names = _names(agent_dir)
@@ -52,7 +55,7 @@ def enter(agent_dir: str, task_id: str) -> Place | None:
                 kept = name
                 os.unlink(f"{folder}/{name}")
         last = int(names[-1].split("-")[0]) if names else 0
-        name = kept or f"{last + 1:010d}-{task_id}"
+        name = kept or f"{0 if first else last + 1:010d}-{task_id}"
         return Place(agent_dir, task_id, files.hold(f"{folder}/{name}"), name)
 
 
@@ -69,6 +72,11 @@ def adopt(agent_dir: str, task_id: str, descriptor: int) -> Place | None:
 def waited_for(agent_dir: str, task_id: str) -> bool:
     """Tell whether a living process waits for this task."""
     return any(name.endswith(f"-{task_id}") and _alive(agent_dir, name) for name in _names(agent_dir))
+
+
+def standing(agent_dir: str) -> list[str]:
+    """Return the tasks that have a living place, the first in line first."""
+    return [name.split("-", 1)[1] for name in _names(agent_dir) if _alive(agent_dir, name)]
 
 
 def _names(agent_dir: str) -> list[str]:

@@ -43,6 +43,12 @@ def ensure_home() -> str:
         raise FlowLoomError(
             f"the state folder {path} belongs to another user", hint="set FLOWLOOM_HOME to a folder of your own"
         )
+    if not os.access(path, os.W_OK | os.X_OK):
+        raise FlowLoomError(
+            f"the state folder {path} cannot be written to",
+            hint="set FLOWLOOM_HOME to a folder that you can write to; in Claude Code's sandbox, "
+            "or add this one to sandbox.filesystem.allowWrite in its settings",
+        )
     if owner.st_mode & 0o077:
         os.chmod(path, 0o700)
     if not os.path.exists(f"{path}/README"):
@@ -95,6 +101,11 @@ def project_root(slug: str) -> str | None:
 def agent_dir(slug: str, name: str) -> str:
     """Return the folder of one agent's state."""
     return f"{home()}/agents/{slug}/{check_name(name)}"
+
+
+def headless_dir(slug: str) -> str:
+    """Return the folder that stands for the agent of a project's tasks that run without a window."""
+    return f"{home()}/agents/{slug}/.headless"
 
 
 def agent_dirs() -> list[str]:

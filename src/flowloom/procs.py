@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import select
+import signal
 import subprocess
 import sys
 
@@ -11,6 +13,9 @@ from flowloom.clock import Deadline
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+# A Claude Code that is asked to end has ended within 0.4 s.
+GRACE_S = 2.0
 
 
 def alive(pid: int | None) -> bool:
@@ -104,6 +109,84 @@ def detach(module: str, arguments: Sequence[str], *, keep: Sequence[int] = ()) -
     # Not ours to wait for: without this the interpreter complains at exit.
     process.returncode = 0
     return process.pid
+
+
+def begin(command: Sequence[str], *, stdin: str, stdout: str, stderr: str, env: dict[str, str], cwd: str) -> Child:
+    """Start a program in a process group of its own, its three descriptors on files; it may outlive us."""
+    with open(stdin, "rb") as given, open(stdout, "wb") as out, open(stderr, "wb") as err:
+        process = subprocess.Popen(
+            list(command), stdin=given, stdout=out, stderr=err, env=env, cwd=cwd, start_new_session=True
+        )
+    return Child(process)
+
+
+class Child:
+    """A program that we started and whose end we see."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self._process = process
+        self.pid = process.pid
+        self.started = started(process.pid)
+
+    def await_end(self, deadline: Deadline) -> tuple[int | None, int | None]:
+        """Wait for its end, a signal to us, or the deadline; return its exit code and the signal, None for neither.
+
+        Only from the main thread. SIGINT, SIGTERM and SIGHUP are taken here
+        instead of breaking into whatever runs; the first one ends the wait.
+        """
+        reading, writing = os.pipe()
+        os.set_blocking(reading, False)
+        os.set_blocking(writing, False)
+        watched = (signal.SIGCHLD, signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        former = {number: signal.signal(number, lambda *_: None) for number in watched}
+        woken = signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+        try:
+            while True:
+                code = self._process.poll()
+                if code is not None:
+                    return code, None
+                if deadline.over():
+                    return None, None
+                ready, _, _ = select.select([reading], [], [], deadline.left_s())
+                came = os.read(reading, 4096) if ready else b""
+                asked = [number for number in came if number != signal.SIGCHLD]
+                if asked:
+                    return self._process.poll(), asked[0]
+        finally:
+            signal.set_wakeup_fd(woken)
+            for number, handler in former.items():
+                signal.signal(number, handler)
+            os.close(reading)
+            os.close(writing)
+
+    def end(self) -> None:
+        """End it and all of its process group: terminate, wait, kill."""
+        end_group(self.pid, grace_s=GRACE_S)
+        self._process.wait()
+
+
+def started(pid: int) -> float:
+    """Return when a process was started, which tells it from a later one with its pid; 0.0 where there is none."""
+    import psutil  # noqa: PLC0415 - as above
+
+    try:
+        return float(psutil.Process(pid).create_time())
+    except psutil.Error:
+        return 0.0
+
+
+def runs(pid: int | None, since: float) -> bool:
+    """Tell whether the very process that `started` told of still runs."""
+    return pid is not None and alive(pid) and abs(started(pid) - since) < 1.0
+
+
+def end_group(pid: int, *, grace_s: float) -> None:
+    """End a group's leader, what it started, and what is left of its group."""
+    end(pid, grace_s=grace_s)
+    try:
+        os.killpg(pid, signal.SIGKILL)
+    except (ProcessLookupError, PermissionError):
+        pass  # nothing is left; on macOS a group of zombies may not be signalled
 
 
 def output(command: Sequence[str], *, timeout_s: float, env: dict[str, str] | None = None) -> str | None:

@@ -81,6 +81,14 @@ if TYPE_CHECKING:
         step: str
         why: str
 
+    class Headless(TypedDict):
+        """The process that carries out a task without a window."""
+
+        provider: str
+        session_id: str
+        pid: int | None
+        started: float
+
     class Task(TypedDict):
         """One task, as `task.json` has it."""
 
@@ -106,6 +114,7 @@ if TYPE_CHECKING:
         left_tty: str
         left_tmux: str
         prompt: NotRequired[str]
+        headless: NotRequired[Headless]
 
     class Report(TypedDict, total=False):
         """What one hook call says, in our words. Made by a provider from the payload."""

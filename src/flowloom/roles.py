@@ -10,6 +10,12 @@ user's own request to you, to be carried out like something the user typed. Your
 back word for word as the reply, so make it complete in itself: the asker does not see the rest of your work. You \
 keep your memory from task to task. The user may also attach to this window and type to you directly."""
 
+# What a run without a terminal must know instead.
+HOW_ONCE = """You carry out one task for {agent_id}, without a terminal and without anybody to ask: decide what is \
+open yourself and say how you decided; what would need a permission is refused. The task begins with a line \
+`[flowloom task ID from NAME]` and ends with `[end of task ID]`; what stands between the two is the user's own \
+request to you. Your last message is handed back word for word as the reply, so make it complete in itself."""
+
 ROLES = {
     "planning": "Your role is planning: understand the goal, look at what is there, and answer with a plan that others "
     "can carry out: steps, files, risks, open questions. Change no files unless asked to.",
@@ -22,7 +28,7 @@ ROLES = {
 }
 
 
-def system_prompt(agent_id: str, role: str, extra: str = "") -> str:
-    """Return the text that is appended to an agent's system prompt."""
-    parts = [HOW.format(agent_id=agent_id), ROLES.get(role, ""), extra]
+def system_prompt(agent_id: str, role: str, extra: str = "", *, once: bool = False) -> str:
+    """Return the text that is appended to an agent's system prompt; `once` is for a run without a terminal."""
+    parts = [(HOW_ONCE if once else HOW).format(agent_id=agent_id), ROLES.get(role, ""), extra]
     return "\n\n".join(part for part in parts if part)

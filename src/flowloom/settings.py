@@ -28,6 +28,7 @@ class Settings:
     timeout_s: float | None = None
     park_s: float = 120.0
     typing_pause_s: float = 2.0
+    keep_days: float | None = None
     args: tuple[str, ...] = ()
     agents: dict[str, dict[str, Any]]
 
@@ -80,6 +81,43 @@ def load(project_root: str) -> Settings:
             f"FLOWLOOM_NO_ROUTE={chosen['no_route']}: it is palette or editor", hint="set it to one of these"
         )
     return Settings(**chosen)
+
+
+class Choice:
+    """One setting in force: its key, its value, and who chose it."""
+
+    __slots__ = ("key", "place", "source", "value")
+
+    def __init__(self, key: str, value: Any, source: str, place: str) -> None:
+        self.key, self.value, self.source, self.place = key, value, source, place
+
+
+def explain(project_root: str) -> list[Choice]:
+    """Return every setting in force with its source: default, user, project or environment.
+
+    Raises:
+        BadConfig: as `load` does.
+    """
+    from flowloom.config import read_files  # noqa: PLC0415 - pydantic and tomllib, 80 ms
+
+    chosen: dict[str, Choice] = {}
+    for key, kind in Settings.__annotations__.items():
+        if key != "agents" and kind:
+            default = getattr(Settings, key)
+            chosen[key] = Choice(key, list(default) if isinstance(default, tuple) else default, "default", "")
+    for source, path in zip(("user", "project"), config_paths(project_root), strict=True):
+        if not os.path.exists(path):
+            continue
+        table = read_files([path])
+        for name, agent in table.pop("agents").items():
+            for key, value in agent.items():
+                chosen[f"agents.{name}.{key}"] = Choice(f"agents.{name}.{key}", value, source, path)
+        for key, value in table.items():
+            chosen[key] = Choice(key, value, source, path)
+    for key, variable in ENVIRONMENT.items():
+        if os.environ.get(variable):
+            chosen[key] = Choice(key, os.environ[variable], "environment", variable)
+    return list(chosen.values())
 
 
 def _from_files(stamps: list[list[Any]]) -> dict[str, Any]:

@@ -8,8 +8,8 @@ from flowloom.clock import steady_s
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from flowloom.agents import Agent
+    from flowloom.looks import Look
     from flowloom.records import Question, Status
-    from flowloom.tmux import Look
 
 # A start that shows neither box nor question for this long is said to hang.
 LIMIT_S = 60.0

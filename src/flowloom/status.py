@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     from flowloom.records import Status
 
-# events.jsonl begins anew at this size; one older file is kept.
+EVENTS = "events.jsonl"
+# It begins anew at this size; one older file is kept.
 EVENTS_LIMIT_BYTES = 1_000_000
 
 
@@ -82,8 +83,38 @@ def note(agent_dir: str, status: Status, **facts: Any) -> None:
     write(agent_dir, status)
 
 
+def read_events(agent_dir: str) -> list[dict[str, Any]]:
+    """Return all remembered events of an agent, the oldest first; lines that are none are left out."""
+    raw = b"".join(files.read(f"{agent_dir}/{name}") or b"" for name in (f"{EVENTS}.1", EVENTS))
+    return [event for line in raw.splitlines() if (event := event_from(line)) is not None]
+
+
+def event_from(line: bytes) -> dict[str, Any] | None:
+    """Return the event that a line of `events.jsonl` tells of, None where it is cut or damaged."""
+    try:
+        event = json.loads(line)
+    except ValueError:
+        return None
+    return event if isinstance(event, dict) and isinstance(event.get("at"), int | float) else None
+
+
+def forget_events(agent_dir: str, before: float) -> int:
+    """Take out the events from before this time; return how many. The caller holds the lock."""
+    gone = 0
+    for name in (f"{EVENTS}.1", EVENTS):
+        raw = files.read(f"{agent_dir}/{name}")
+        if raw is None:
+            continue
+        lines = raw.splitlines(keepends=True)
+        kept = [line for line in lines if (event := event_from(line)) is not None and event["at"] >= before]
+        if len(kept) < len(lines):
+            gone += len(lines) - len(kept)
+            files.write(f"{agent_dir}/{name}", b"".join(kept), durable=False)
+    return gone
+
+
 def _remember(agent_dir: str, line: dict[str, object]) -> None:
-    path = f"{agent_dir}/events.jsonl"
+    path = f"{agent_dir}/{EVENTS}"
     if os.path.exists(path) and os.path.getsize(path) > EVENTS_LIMIT_BYTES:
         os.replace(path, f"{path}.1")
     files.append(path, json.dumps(line, ensure_ascii=False))

@@ -10,55 +10,27 @@ goes through libtmux, whose import takes longer than all of them together
 from __future__ import annotations
 
 import os
+import pty
+import select
 import subprocess
 
+from flowloom.clock import Deadline
 from flowloom.errors import TmuxFailed
+from flowloom.looks import LIST, LOOK, MARK, Look, Window
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from libtmux import Server
 
-# The option, set on the pane, that makes a pane ours.
-MARK = "@flowloom_agent"
-LOOK = "#{pane_dead}|#{pane_in_mode}|#{pane_pid}|#{pane_dead_status}|#{window_id}|#{" + MARK + "}"
+# The sessions of `attach --all` begin with this.
+VIEW = "flowloom-view-"
 # tmux itself gives up on a command long before; this only keeps a wedged server from holding us.
 COMMAND_LIMIT_S = 20.0
 SIZE = ("200", "50")
+HOLD_AGAIN_S = 0.25
 HINT = "see that tmux >= 3.2 is installed and answers: tmux -V; tmux -L {socket} list-sessions"
-
-
-class Look:
-    """What stands in a pane now: its screen with colours, and whether it lives, scrolls, and is still ours."""
-
-    __slots__ = ("agent_id", "dead", "exit_status", "in_mode", "pid", "screen", "window_id")
-
-    def __init__(self, answer: str) -> None:
-        head, _, self.screen = answer.partition("\n")
-        dead, mode, pid, status, self.window_id, self.agent_id = head.split("|", 5)
-        self.dead = dead == "1"
-        self.in_mode = mode not in ("", "0")
-        self.pid = int(pid or 0)
-        self.exit_status = int(status) if status.isdigit() else None
-
-
-class Window:
-    """One of our windows, as a listing has it: without its screen."""
-
-    __slots__ = ("agent_id", "dead", "exit_status", "name", "pane_id", "pid", "session", "window_id")
-
-    def __init__(self, line: str) -> None:
-        # What a user can name stands last: it may hold the separator.
-        self.window_id, self.pane_id, dead, pid, status, self.agent_id, self.session, self.name = line.split("|", 7)
-        self.dead = dead == "1"
-        self.pid = int(pid or 0)
-        self.exit_status = int(status) if status.isdigit() else None
-
-
-LIST = (
-    "#{window_id}|#{pane_id}|#{pane_dead}|#{pane_pid}|#{pane_dead_status}|#{"
-    + MARK
-    + "}|#{session_name}|#{window_name}"
-)
 
 
 def outside(environment: dict[str, str] | None = None) -> dict[str, str]:
@@ -244,7 +216,8 @@ class Tmux:
             if gone(error):
                 return []
             raise
-        return [window for window in map(Window, lines) if window.agent_id]
+        # A view shows our windows in sessions of its own; each is told of where it is at home.
+        return [each for each in map(Window, lines) if each.agent_id and not each.session.startswith(VIEW)]
 
     def running(self, script: str) -> list[tuple[str, str, int]]:
         """Return window, pane and process of every living pane that was opened with this script."""
@@ -311,6 +284,60 @@ class Tmux:
                 return []
             raise
         return [line.partition("=")[0] for line in lines if "=" in line]
+
+    def session_names(self) -> list[str]:
+        """Return the names of all sessions; empty when no server runs."""
+        try:
+            return self.run("list-sessions", "-F", "#{session_name}").splitlines()
+        except TmuxFailed as error:
+            if gone(error):
+                return []
+            raise
+
+    def client_sessions(self) -> list[str]:
+        """Return the name of the session that each client shows."""
+        return self.run("list-clients", "-F", "#{client_session}").splitlines()
+
+    def hold(self, session: str) -> Iterator[None]:
+        """Be a client in a new session; yield every HOLD_AGAIN_S, at first more often, until the server ends.
+
+        Client and session end when the generator is closed. The client has a
+        terminal of its own, because tmux 3.3a crashes, and all agents with it,
+        when a session is made while a client in control mode (-C) comes up.
+        """
+        ours, its = pty.openpty()
+        client = subprocess.Popen(
+            ["tmux", "-L", self.socket, "new-session", "-s", session, "exec cat"],
+            stdin=its,
+            stdout=its,
+            stderr=its,
+            env=outside(),
+            start_new_session=True,
+        )
+        os.close(its)
+        try:
+            again_s = 0.02
+            while client.poll() is None:
+                deadline = Deadline(again_s)
+                again_s = min(HOLD_AGAIN_S, 1.3 * again_s)
+                while not deadline.over():
+                    if select.select([ours], [], [], deadline.left_s())[0]:
+                        os.read(ours, 65536)
+                yield
+        except OSError:
+            return  # its terminal was closed: the server is gone
+        finally:
+            self.end_session(session)
+            os.close(ours)
+            client.wait()
+
+    def end_session(self, session: str) -> None:
+        """End a session of ours; windows that are linked elsewhere live on."""
+        try:
+            self.run("kill-session", "-t", f"={session}")
+        except TmuxFailed as error:
+            if not gone(error):
+                raise
 
     def attach_command(self, session: str, window_id: str, inside: str | None) -> list[str]:
         """Return the command that shows a window to the person at this terminal.

@@ -16,7 +16,8 @@ from flowloom.ages import age
 from flowloom.clock import steady_s, wall_s
 from flowloom.errors import TmuxFailed
 from flowloom.states import State, Step
-from flowloom.terminal import ESC_S, Terminal, cut, width, wrap
+from flowloom.terminal import ESC_S, Terminal, wrap
+from flowloom.wait_view import choices, shorten
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -379,23 +380,3 @@ def doing(view: View) -> str:
         "settling": f"{name} is about to end",
         "with a person": f"{name} is with a person",
     }.get(view.phase, view.phase)
-
-
-def shorten(line: str, columns: int) -> str:
-    """Return a line that fits, with an ellipsis where it was cut."""
-    fits = cut(line, columns)
-    return fits if fits == line else f"{cut(line, columns - 1)}…"
-
-
-def choices(question: str, keys: list[tuple[str, str]], columns: int) -> list[str]:
-    """Return the keys that can be pressed, in as many lines as they need."""
-    lines, used = ["  "], 2
-    words = [(question, "")] if question else []
-    for key, says in [*words, *keys]:
-        room = sum(map(width, f"{key} {says}")) + 3
-        if used + room - 3 > columns and used > 2:
-            lines.append("  ")
-            used = 2
-        lines[-1] += f"{BOLD}{key}{RESET} {says}   " if says else f"{YELLOW}{key}{RESET}   "
-        used += room
-    return lines

@@ -8,7 +8,7 @@ from __future__ import annotations
 from flowloom import screens
 from flowloom.ages import age
 from flowloom.states import State, Step
-from flowloom.terminal import cut, padded
+from flowloom.terminal import cut, padded, width
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -111,3 +111,23 @@ def fitted(lines: list[str], keys: str, rows: int) -> list[str]:
     """Return the lines with the keys in the last row but never over it."""
     body = lines[: max(1, rows - 2)]
     return [*body, *[""] * (rows - 1 - len(body)), keys]
+
+
+def shorten(line: str, columns: int) -> str:
+    """Return a line that fits, with an ellipsis where it was cut."""
+    fits = cut(line, columns)
+    return fits if fits == line else f"{cut(line, columns - 1)}…"
+
+
+def choices(question: str, keys: list[tuple[str, str]], columns: int) -> list[str]:
+    """Return the keys that can be pressed, in as many lines as they need."""
+    lines, used = ["  "], 2
+    words = [(question, "")] if question else []
+    for key, says in [*words, *keys]:
+        room = sum(map(width, f"{key} {says}")) + 3
+        if used + room - 3 > columns and used > 2:
+            lines.append("  ")
+            used = 2
+        lines[-1] += f"{BOLD}{key}{RESET} {says}   " if says else f"{YELLOW}{key}{RESET}   "
+        used += room
+    return lines

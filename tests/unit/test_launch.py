@@ -98,10 +98,10 @@ def test_the_users_permission_mode_is_that_of_the_nearest_settings(
     for where, value in settings.items():
         folders[where].write_text(json.dumps({"permissions": {"defaultMode": value}}))
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    assert launch._user_mode(str(tmp_path / "site")) == mode
+    assert launch.user_mode(str(tmp_path / "site")) == mode
     folders["local"].write_text("{")
     folders["project"].write_text('{"permissions": []}')
-    assert launch._user_mode(str(tmp_path / "site")) == settings.get("home", "")
+    assert launch.user_mode(str(tmp_path / "site")) == settings.get("home", "")
 
 
 def test_the_hook_stub_leads_to_the_hook_and_keeps_the_payload_where_that_is_gone(tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ def options(
 
 def main() -> None:
     """Run the command line and exit with its outcome."""
-    from flowloom.cli import agents, doctor, tasks, wiring  # noqa: F401, PLC0415 - they add their commands to `app`
+    from flowloom.cli import agents, doctor, house, tasks, wiring  # noqa: F401, PLC0415 - they add their commands
 
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     for number in (signal.SIGTERM, signal.SIGHUP):

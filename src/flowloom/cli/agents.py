@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import select
+import shutil
 import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flowloom import files, git, launch, paths, settings, tmux
+from flowloom import files, git, launch, paths, settings, tiles, tmux
 from flowloom.agents import Agent, known, named, survey
 from flowloom.ages import age
 from flowloom.cli import app
@@ -44,12 +45,12 @@ def start(
     launch.prepare(agent, chosen, root=home_root, provider=provider, directory=directory, args=args, trust=trust)
     agent.reconcile()
     launch.spawn(agent, chosen)
-    now = _await_ready(agent, Deadline(timeout))
+    now = await_ready(agent, Deadline(timeout))
     sys.stderr.write(f"{agent.agent_id} is {now['status']} in window {now['window_id']} of {chosen.session}\n")
     return 0
 
 
-def _await_ready(agent: Agent, deadline: Deadline) -> Status:
+def await_ready(agent: Agent, deadline: Deadline) -> Status:
     """Wait until an agent that was spawned is ready; a question on its screen is told at once."""
     startup = Startup(agent)
     told = ""
@@ -161,8 +162,18 @@ def _table(rows: list[Status]) -> None:
 
 
 @app.command()
-def attach(name: Name) -> int:
-    """Show an agent's window on this terminal; detach with the tmux prefix and d."""
+def attach(
+    name: Annotated[str | None, typer.Argument(help="The agent.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="Every agent that runs, in tiles.")] = False,
+    read_only: Annotated[bool, typer.Option("--read-only", help="With --all: what is typed reaches nobody.")] = False,
+) -> int:
+    """Show an agent's window on this terminal, or all of them; detach with the tmux prefix and d."""
+    if (name is None) is not every:
+        raise UsageError("name an agent or say --all", hint="flowloom agents lists them")
+    return _attach_all(read_only=read_only) if name is None else _attach(name)
+
+
+def _attach(name: str) -> int:
     agent = named(name, os.getcwd())
     now, _ = agent.reconcile()
     port = agent.tmux(now)
@@ -175,3 +186,27 @@ def attach(name: Name) -> int:
     environment = dict(os.environ) if "switch-client" in command else tmux.outside()
     sys.stdout.flush()
     os.execvpe(command[0], command, environment)
+
+
+def _attach_all(*, read_only: bool) -> int:
+    chosen = settings.load(git.project_root(os.getcwd()))
+    port = tmux.Tmux(chosen.tmux_socket)
+    running = {status["pane_id"] for _, status in survey() if status and status["socket"] == chosen.tmux_socket}
+    windows = [window for window in port.windows() if window.pane_id in running and not window.dead]
+    if not windows:
+        raise NoSuchAgent("no agent runs", hint="start one: flowloom start planning")
+    windows.sort(key=lambda window: window.agent_id)
+    inside = tiles.is_inside(chosen.tmux_socket, os.environ.get("TMUX"))
+    view = f"{tmux.VIEW}{os.getpid()}"
+    size = shutil.get_terminal_size()
+    command = tiles.view_command(
+        chosen.tmux_socket,
+        windows,
+        view=view,
+        size=(size.columns, size.lines),
+        inside=inside,
+        read_only=read_only,
+    )
+    tiles.await_keeper(chosen.tmux_socket, view)
+    sys.stdout.flush()
+    os.execvpe(command[0], command, dict(os.environ) if inside else tmux.outside())

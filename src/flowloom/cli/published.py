@@ -104,6 +104,16 @@ class Checks(BaseModel):
     checks: list[PublishedCheck]
 
 
+class Shown(BaseModel):
+    """`flowloom show --json`. The texts are cut; their files are not."""
+
+    version: int = 1
+    task: PublishedTask
+    prompt_begins: str
+    reply_begins: str | None
+    reply_kind: str  # reply, provisional, partial, or nothing
+
+
 def agent(status: Status) -> PublishedAgent:
     """Return what is published of a status."""
     return PublishedAgent.model_validate(status)

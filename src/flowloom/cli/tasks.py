@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flowloom import asking, coordinator, files, git, launch, paths, settings, tasks
+from flowloom import asking, coordinator, files, git, headless, launch, paths, settings, tasks
 from flowloom.agents import Agent, named
 from flowloom.ages import age
 from flowloom.cli import app
+from flowloom.cli.headless import NAME_HELP, run
 from flowloom.clock import Deadline, wall_s
 from flowloom.errors import Blocked, DamagedFile, FlowLoomError, NoSuchTask, Stopped, TimedOut, UsageError
 from flowloom.states import State, Step
@@ -49,13 +50,19 @@ class Notices:
 
 @app.command()
 def ask(
-    name: Annotated[str, typer.Argument(help="The agent; it is started if it does not run.")],
+    name: Annotated[str, typer.Argument(help=NAME_HELP)],
     prompt: Annotated[str, typer.Argument(help="What it is to do; - reads it from stdin.")] = "-",
     timeout: Timeout = None,
     no_wait: Annotated[bool, typer.Option("--no-wait", help="Print the task's id and return.")] = False,
+    without_window: Annotated[
+        bool, typer.Option("--headless", help="Run it once, without tmux; --timeout then ends it.")
+    ] = False,
     as_json: Json = False,
 ) -> int:
     """Give an agent a task and print its reply."""
+    if without_window:
+        task_id = run(name, prompt, timeout, _stdin, no_wait=no_wait)
+        return 0 if no_wait else _print(task_id, as_json=as_json)
     here = os.getcwd()
     root = git.project_root(here)
     agent = named(name, here)
@@ -162,6 +169,9 @@ def _print(task_id: str, *, as_json: bool, now: bool = False) -> int:
 
 
 def _remarks(task: Task) -> None:
+    for note in task["notes"]:
+        if task.get("headless") is not None:
+            sys.stderr.write(f"flowloom: task {task['task_id']}: {note}\n")
     for on, what in (
         (task["altered"], "what the agent was given is not exactly your prompt: somebody typed in its window"),
         (task["shared"], "the reply also answers something else that was typed in its window"),
@@ -224,6 +234,7 @@ def reply(
     task = tasks.read(task_id)
     agent = Agent(task["agent_dir"])
     agent.reconcile()
+    headless.settle(task_id)
     task = tasks.read(task_id)
     if not tasks.ended(task) and not now and tasks.reply_of(task_id) is None and task["status"] is not Step.PARKED:
         raise FlowLoomError(f"task {task_id} has no reply yet: it is {task['status']}", hint=f"flowloom wait {task_id}")
@@ -274,5 +285,6 @@ def cancel(task_id: TaskId) -> int:
     task = tasks.read(task_id)
     if tasks.ended(task):
         raise UsageError(f"task {task_id} has ended already: it is {task['status']}", hint=f"flowloom reply {task_id}")
-    sys.stderr.write(f"task {task_id}: {asking.cancel(task_id)}\n")
+    done = asking.cancel(task_id) if task.get("headless") is None else headless.cancel(task_id)
+    sys.stderr.write(f"task {task_id}: {done}\n")
     return 0

@@ -4,8 +4,8 @@ It shows an input box, speaks Claude Code's hook protocol, remembers what it was
 told and needs neither login nor network: for a user's first minute and for tests
 of faults. `python -I -S echo_agent/__main__.py --session-id UUID --settings FILE`
 runs it, `python -I -S echo_agent/__main__.py agents --json` lists the sessions that
-live. It imports nothing else of FlowLoom, and little of the library: it starts in
-under 60 ms.
+live, `… -p` answers one prompt from stdin in JSON. It imports nothing else of
+FlowLoom, and little of the library: it starts in under 60 ms.
 
 A line of a prompt that begins with `echo:` is a directive; they run in order:
     say TEXT            answer exactly this (`\n` is a newline)

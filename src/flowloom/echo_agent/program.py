@@ -10,6 +10,7 @@ import sys
 import termios
 import tty
 
+from flowloom.echo_agent.headless import answer_once
 from flowloom.echo_agent.keyboard import Keyboard
 from flowloom.echo_agent.loop import begin, run
 from flowloom.echo_agent.session import Session, list_sessions
@@ -20,6 +21,8 @@ def main(argv: list[str]) -> int:
     if argv[:1] == ["agents"]:
         print(json.dumps(list_sessions()))
         return 0
+    if argv[:1] == ["-p"]:
+        return answer_once(sys.stdin.buffer.read().decode("utf-8", "replace"))
     try:
         session, before = Session(argv), termios.tcgetattr(0)
     except (OSError, ValueError, termios.error) as error:

@@ -55,6 +55,17 @@ if TYPE_CHECKING:
         stashed: bool
         whole: bool
 
+    class Printed(TypedDict):
+        """What a run without a terminal came to.
+
+        `reply` is None where there is none, and `error` then says why. `refused`
+        are tool calls that were denied because nobody was there to ask.
+        """
+
+        reply: str | None
+        error: str
+        refused: list[str]
+
     class Provider(Protocol):
         """What an agent program must answer."""
 
@@ -81,6 +92,14 @@ if TYPE_CHECKING:
 
         def command(self, launch: Launch) -> list[str]:
             """Return the command line of an interactive agent."""
+            ...
+
+        def headless(self, launch: Launch) -> list[str]:
+            """Return the command line that carries out the prompt on stdin, once, and ends; empty if it cannot."""
+            ...
+
+        def read_headless(self, stdout: str, stderr: str, exit_code: int | None) -> Printed:
+            """Return what such a run came to; the exit code is None where nobody saw it end."""
             ...
 
         def settings(self, hook: str, extra: list[dict[str, Any]]) -> dict[str, Any]:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import re
 
-from flowloom import frame
 from flowloom.errors import UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from flowloom.providers import Launch, Screen
+    from flowloom.providers import Launch, Printed, Screen
     from flowloom.records import Question, Report
 
 NAME = "claude"
@@ -87,12 +86,34 @@ def scrub(name: str) -> bool:
 def command(launch: Launch) -> list[str]:
     """Return the command line of an interactive agent."""
     conversation = ["--resume" if launch["resume"] else "--session-id", launch["session_id"]]
-    planning = launch["user_mode"] == "plan" and "--permission-mode" not in launch["args"]
-    mode = ["--permission-mode", "default"] if planning else []
     return [
         *(launch["binary"], *conversation, "--settings", launch["settings_path"], "-n", launch["agent_id"]),
-        *("--append-system-prompt", launch["system_prompt"], *mode, *launch["args"]),
+        *("--append-system-prompt", launch["system_prompt"], *_mode(launch), *launch["args"]),
     ]
+
+
+def _mode(launch: Launch) -> list[str]:
+    """Return what keeps the agent from only planning where that is the user's default."""
+    planning = launch["user_mode"] == "plan" and "--permission-mode" not in launch["args"]
+    return ["--permission-mode", "default"] if planning else []
+
+
+def headless(launch: Launch) -> list[str]:
+    """Return the command line of `claude -p`, which says in JSON how it went."""
+    return [
+        *(launch["binary"], "-p", "--output-format", "json", "--session-id", launch["session_id"]),
+        *("-n", launch["agent_id"], "--append-system-prompt", launch["system_prompt"], *_mode(launch), *launch["args"]),
+    ]
+
+
+def read_headless(stdout: str, stderr: str, exit_code: int | None) -> Printed:
+    """Return the reply or the error that `claude -p --output-format json` printed."""
+    from flowloom import printed  # noqa: PLC0415 - no hook call reads it
+
+    said = printed.result(stdout)
+    reply = printed.reply(said, exit_code)
+    error = "" if reply is not None else printed.error(said, stdout, stderr, exit_code)
+    return {"reply": reply, "error": error, "refused": [_question(call)["text"] for call in printed.denied(said)]}
 
 
 def settings(hook: str, extra: list[dict[str, Any]]) -> dict[str, Any]:
@@ -363,69 +384,14 @@ def sessions_command(binary: str) -> list[str]:
 
 
 def read_sessions(text: str, pid: int) -> str:
-    """Return `busy`, `waiting` or `idle` of the session with this pid; empty where it is not said.
+    """Return `busy`, `waiting` or `idle` out of a session file or the list of sessions; empty where it is not said."""
+    from flowloom import printed  # noqa: PLC0415 - no hook call asks
 
-    `text` is a session file's or what `sessions_command` prints.
-    """
-    try:
-        document = json.loads(text)
-    except ValueError:
-        return ""
-    for entry in document if isinstance(document, list) else [document]:
-        if isinstance(entry, dict) and entry.get("pid") == pid:
-            words = {"idle": "idle", "busy": "busy", "waiting": "waiting", "shell": "idle"}  # one in the background
-            return words.get(str(entry.get("status")), "")
-    return ""
+    return printed.read_sessions(text, pid)
 
 
 def reply_in_transcript(transcript: bytes, task_id: str) -> str | None:
     """Return the last message of the turn that a task began, None where it has none or was interrupted."""
-    # The format is internal: this is for when a hook was lost.
-    said: list[tuple[str, str]] = []
-    for line in transcript.splitlines():
-        try:
-            entry = json.loads(line)
-        except ValueError:
-            continue  # the first line of a tail is cut, the last may be half written
-        # Entries of another type hold copies of what went to the API.
-        mine = isinstance(entry, dict) and entry.get("type") in ("user", "assistant")
-        if not mine or entry.get("isSidechain") or entry.get("isMeta") or not isinstance(entry.get("message"), dict):
-            continue
-        content = entry["message"].get("content")
-        blocks = [{"text": content}] if isinstance(content, str) else content or []
-        text = "\n".join(block["text"] for block in blocks if isinstance(block, dict) and block.get("text"))
-        who = "nobody" if "[Request interrupted by user" in text else str(entry.get("type"))
-        if text and not (who == "user" and text.startswith("<")):  # what begins with a tag is Claude Code's own
-            said.append((who, text))
-    return next(reversed(frame.answers(said, task_id)), None)
+    from flowloom import printed  # noqa: PLC0415 - for when a hook was lost
 
-
-def transcript_of_session(environment: dict[str, str], session: str) -> str:
-    """Return the path of the transcript of the session that a session file describes; empty if it says too little."""
-    try:
-        document = json.loads(session)
-    except ValueError:
-        return ""
-    session_id, cwd = document.get("sessionId"), document.get("cwd")
-    if not session_id or not cwd:
-        return ""
-    base = environment.get("CLAUDE_CONFIG_DIR") or f"{environment.get('HOME', '')}/.claude"
-    return f"{base}/projects/{re.sub(r'[^A-Za-z0-9]', '-', cwd)}/{session_id}.jsonl"
-
-
-def touched_files(transcript: bytes) -> list[str]:
-    """Return the files that tool calls in a transcript name, the last first."""
-    found: list[str] = []
-    for line in reversed(transcript.splitlines()):
-        if b'"tool_use"' not in line:
-            continue
-        try:
-            content = json.loads(line)["message"]["content"]
-        except (ValueError, KeyError, TypeError):
-            continue  # the first line of a tail is cut
-        for block in reversed(content if isinstance(content, list) else []):
-            given = block.get("input") if isinstance(block, dict) and block.get("type") == "tool_use" else None
-            name = (given or {}).get("file_path") or (given or {}).get("notebook_path")
-            if isinstance(name, str) and name not in found:
-                found.append(name)
-    return found
+    return printed.reply_in_transcript(transcript, task_id)

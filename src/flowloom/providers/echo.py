@@ -23,6 +23,7 @@ report = claude.report
 scrub = claude.scrub
 read_sessions = claude.read_sessions
 refusal = claude.refusal
+read_headless = claude.read_headless
 
 
 def binary(claude: str) -> str:
@@ -52,6 +53,14 @@ def command(launch: Launch) -> list[str]:
     conversation = ["--resume" if launch["resume"] else "--session-id", launch["session_id"]]
     return [
         *(launch["binary"], "-I", "-S", _program(), *conversation, "--settings", launch["settings_path"]),
+        *("-n", launch["agent_id"], "--append-system-prompt", launch["system_prompt"], *launch["args"]),
+    ]
+
+
+def headless(launch: Launch) -> list[str]:
+    """Return the command line of one turn without a terminal; its words are those of `claude -p`."""
+    return [
+        *(launch["binary"], "-I", "-S", _program(), "-p", "--session-id", launch["session_id"]),
         *("-n", launch["agent_id"], "--append-system-prompt", launch["system_prompt"], *launch["args"]),
     ]
 

@@ -1,0 +1,70 @@
+"""`flowloom ask --headless`: for scripts, and for machines without tmux."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import sys
+from typing import TYPE_CHECKING
+
+from flowloom import asking, git, headless, paths, settings
+from flowloom.agents import named
+from flowloom.clock import Deadline
+from flowloom.errors import Stopped, TimedOut
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+NAME_HELP = "The agent; it is started if it does not run. With --headless it may be left out."
+
+
+class Ended(Stopped):
+    """A signal ended the command, and with it the task."""
+
+    def __init__(self, message: str, number: int) -> None:
+        super().__init__(message)
+        self.exit_code = 128 + number
+
+
+def run(name: str, prompt: str, timeout: float | None, stdin: Callable[[], str], *, no_wait: bool) -> str:
+    """Run a task without a window; return its id once it has ended, or at once with `no_wait`.
+
+    Raises:
+        TimedOut: the time was over, and its program was ended.
+        Ended: a signal came, and its program was ended.
+    """
+    name, prompt = told_apart(name, prompt)
+    here = os.getcwd()
+    agent = named(name or headless.NAME, here)
+    root = paths.project_root(agent.slug) or git.project_root(here)
+    chosen = settings.load(root)
+    if name:
+        asking.refuse_unknown(agent, chosen)
+    going = headless.Run(agent, chosen, root=root)
+    text = stdin() if prompt == "-" else prompt
+    asker, kind = asking.asked_by()
+    try:
+        task_id = going.start(text, asker=asker, asker_kind=kind)
+        if no_wait:
+            going.hand_over()
+            sys.stdout.write(f"{task_id}\n")
+            return task_id
+        limit_s = timeout if timeout is not None else chosen.timeout_s
+        if sys.stderr.isatty():
+            sys.stderr.write(f"flowloom: task {task_id}, without a window\n")
+        number = going.await_end(Deadline(limit_s))
+    finally:
+        going.close()
+    if number is not None:
+        raise Ended(f"task {task_id} was cancelled by {signal.Signals(number).name}", number)
+    if going.timed_out:
+        raise TimedOut(f"task {task_id} has not ended within {limit_s:g} s; its program was ended", hint="")
+    return task_id
+
+
+def told_apart(name: str, prompt: str) -> tuple[str, str]:
+    """Return agent and prompt of `[NAME] PROMPT`: one argument that can be a name is one, anything else is a prompt."""
+    if prompt != "-" or re.fullmatch(rf"{paths.NAME}(@[a-z0-9_-]+)?", name):
+        return name, prompt
+    return "", name

@@ -1,0 +1,41 @@
+"""What tmux answers about panes and windows, as values."""
+
+from __future__ import annotations
+
+# The option, set on the pane, that makes a pane ours.
+MARK = "@flowloom_agent"
+LOOK = "#{pane_dead}|#{pane_in_mode}|#{pane_pid}|#{pane_dead_status}|#{window_id}|#{" + MARK + "}"
+
+
+class Look:
+    """What stands in a pane now: its screen with colours, and whether it lives, scrolls, and is still ours."""
+
+    __slots__ = ("agent_id", "dead", "exit_status", "in_mode", "pid", "screen", "window_id")
+
+    def __init__(self, answer: str) -> None:
+        head, _, self.screen = answer.partition("\n")
+        dead, mode, pid, status, self.window_id, self.agent_id = head.split("|", 5)
+        self.dead = dead == "1"
+        self.in_mode = mode not in ("", "0")
+        self.pid = int(pid or 0)
+        self.exit_status = int(status) if status.isdigit() else None
+
+
+class Window:
+    """One of our windows, as a listing has it: without its screen."""
+
+    __slots__ = ("agent_id", "dead", "exit_status", "name", "pane_id", "pid", "session", "window_id")
+
+    def __init__(self, line: str) -> None:
+        # What a user can name stands last: it may hold the separator.
+        self.window_id, self.pane_id, dead, pid, status, self.agent_id, self.session, self.name = line.split("|", 7)
+        self.dead = dead == "1"
+        self.pid = int(pid or 0)
+        self.exit_status = int(status) if status.isdigit() else None
+
+
+LIST = (
+    "#{window_id}|#{pane_id}|#{pane_dead}|#{pane_pid}|#{pane_dead_status}|#{"
+    + MARK
+    + "}|#{session_name}|#{window_name}"
+)

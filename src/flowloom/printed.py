@@ -1,0 +1,123 @@
+"""What Claude Code leaves in writing, read: results of `claude -p`, transcripts, sessions. Text in, values out.
+
+Of `claude -p --output-format json`: an error stands in `result` (the API, no login) or in `errors` (a budget, a limit
+of turns), with `is_error` and exit 1; an unknown option is one line on stderr.
+Measured on 2.1.197 and 2.1.329.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+
+from flowloom import frame
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+def result(stdout: str) -> dict[str, Any]:
+    """Return the last result document among the lines; an empty one where there is none."""
+    for line in reversed(stdout.split("\n")):  # splitlines() would cut at a U+2028 in a string
+        try:
+            said = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(said, dict) and said.get("type") == "result":
+            return said
+    return {}
+
+
+def reply(said: dict[str, Any], exit_code: int | None) -> str | None:
+    """Return the reply in a result document, None where it tells of an error."""
+    text = said.get("result")
+    return text if isinstance(text, str) and not said.get("is_error") and not exit_code else None
+
+
+def error(said: dict[str, Any], stdout: str, stderr: str, exit_code: int | None) -> str:
+    """Return why there is no reply, in the program's own words where it has any."""
+    if said:
+        errors = "; ".join(str(each) for each in said.get("errors") or [])
+        return errors or str(said.get("result") or said.get("subtype") or "it failed without a word")
+    last = " ".join((stderr.strip() or stdout.strip()).splitlines()[-3:])[:500]
+    ended = "it ended" if exit_code is None else f"it ended with exit {exit_code}"
+    return last or f"{ended} and printed no reply"
+
+
+def denied(said: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the tool calls that were refused, each with `tool_name` and `tool_input`."""
+    return [entry for entry in said.get("permission_denials") or [] if isinstance(entry, dict)]
+
+
+def reply_in_transcript(transcript: bytes, task_id: str) -> str | None:
+    """Return the last message of the turn that a task began, None where it has none or was interrupted.
+
+    The transcript's format is internal: this is for when a hook was lost, never
+    for the ordinary way.
+    """
+    said: list[tuple[str, str]] = []
+    for line in transcript.splitlines():
+        try:
+            entry = json.loads(line)
+        except ValueError:
+            continue  # the first line of a tail is cut, the last may be half written
+        # Entries of another type hold copies of what went to the API.
+        mine = isinstance(entry, dict) and entry.get("type") in ("user", "assistant")
+        if not mine or entry.get("isSidechain") or entry.get("isMeta") or not isinstance(entry.get("message"), dict):
+            continue
+        content = entry["message"].get("content")
+        blocks = [{"text": content}] if isinstance(content, str) else content or []
+        text = "\n".join(block["text"] for block in blocks if isinstance(block, dict) and block.get("text"))
+        who = "nobody" if "[Request interrupted by user" in text else str(entry.get("type"))
+        if text and not (who == "user" and text.startswith("<")):  # what begins with a tag is Claude Code's own
+            said.append((who, text))
+    return next(reversed(frame.answers(said, task_id)), None)
+
+
+def read_sessions(text: str, pid: int) -> str:
+    """Return `busy`, `waiting` or `idle` of the session with this pid; empty where it is not said.
+
+    `text` is a session file's or what `claude agents --json` prints.
+    """
+    try:
+        document = json.loads(text)
+    except ValueError:
+        return ""
+    for entry in document if isinstance(document, list) else [document]:
+        if isinstance(entry, dict) and entry.get("pid") == pid:
+            # `shell`: idle, with a shell in the background.
+            status = {"shell": "idle"}.get(str(entry.get("status")), entry.get("status"))
+            return status if status in ("busy", "waiting", "idle") else ""
+    return ""
+
+
+def transcript_of_session(environment: dict[str, str], session: str) -> str:
+    """Return the path of the transcript of the session that a session file describes; empty if it says too little."""
+    try:
+        document = json.loads(session)
+    except ValueError:
+        return ""
+    session_id, cwd = document.get("sessionId"), document.get("cwd")
+    if not session_id or not cwd:
+        return ""
+    base = environment.get("CLAUDE_CONFIG_DIR") or f"{environment.get('HOME', '')}/.claude"
+    return f"{base}/projects/{re.sub(r'[^A-Za-z0-9]', '-', cwd)}/{session_id}.jsonl"
+
+
+def touched_files(transcript: bytes) -> list[str]:
+    """Return the files that tool calls in a transcript name, the last first."""
+    found: list[str] = []
+    for line in reversed(transcript.splitlines()):
+        if b'"tool_use"' not in line:
+            continue
+        try:
+            content = json.loads(line)["message"]["content"]
+        except (ValueError, KeyError, TypeError):
+            continue  # the first line of a tail is cut
+        for block in reversed(content if isinstance(content, list) else []):
+            given = block.get("input") if isinstance(block, dict) and block.get("type") == "tool_use" else None
+            name = (given or {}).get("file_path") or (given or {}).get("notebook_path")
+            if isinstance(name, str) and name not in found:
+                found.append(name)
+    return found

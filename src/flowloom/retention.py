@@ -1,0 +1,196 @@
+"""What may be removed of old tasks and events, and what it takes on the disk."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+
+from flowloom import files, line, paths, status, tasks
+from flowloom.clock import wall_s
+from flowloom.errors import DamagedFile, FlowLoomError, NoSuchTask, UsageError
+from flowloom.states import Step
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from flowloom.records import Status, Task
+
+UNITS_S = {"m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
+# Folders on their way out are moved here first, so that no reader ever sees half a task.
+REMOVED = "removed"
+
+
+class Old:
+    """A task that may go: its id, its agent, when it was last of use, its size."""
+
+    __slots__ = ("agent_id", "at", "size_bytes", "status", "task_id")
+
+    def __init__(self, task: Task, at: float, size_bytes: int) -> None:
+        self.task_id, self.agent_id, self.status = task["task_id"], task["agent_id"], task["status"]
+        self.at, self.size_bytes = at, size_bytes
+
+
+class Plan:
+    """What would be removed, and what is kept and why."""
+
+    def __init__(self) -> None:
+        self.old: list[Old] = []
+        self.kept: dict[str, int] = {}
+        self.events: dict[str, int] = {}
+
+    def empty(self) -> bool:
+        """Tell whether there is nothing to remove."""
+        return not self.old and not self.events
+
+
+def seconds(text: str) -> float:
+    """Return the seconds that a duration such as `30d`, `12h`, `90m` or `2w` means.
+
+    Raises:
+        UsageError: it is none.
+    """
+    found = re.fullmatch(r"(\d{1,6})([mhdw])", text.strip())
+    if found is None:
+        raise UsageError(f"{text!r} is no duration", hint="write it as 90m, 12h, 30d or 2w")
+    return int(found.group(1)) * UNITS_S[found.group(2)]
+
+
+def sizes() -> dict[str, int]:
+    """Return the bytes that each part of the state takes."""
+    home = paths.home()
+    events = sum(size_of(f"{folder}/{name}") for folder in _agent_folders() for name in _event_names())
+    agents = size_of(f"{home}/agents")
+    parts = {"tasks": size_of(f"{home}/tasks"), "events": events, "agents": agents - events}
+    parts["log"] = size_of(f"{home}/log")
+    parts["removed"] = size_of(f"{home}/{REMOVED}")
+    return parts
+
+
+def plan(before: float) -> Plan:
+    """Return what may be removed of what was last of use before this time.
+
+    Never a reply that nobody has read, a task that has not ended, one that its
+    agent still has to do with, or one whose record cannot be read.
+    """
+    found = Plan()
+    busy: dict[str, set[str]] = {}
+    for task_id in tasks.all_ids():
+        try:
+            task = tasks.read(task_id)
+        except (NoSuchTask, DamagedFile):
+            _count(found.kept, "unreadable")
+            continue
+        agent_dir = task["agent_dir"]
+        if agent_dir not in busy:
+            busy[agent_dir] = _in_hand(agent_dir)
+        why = _kept(task, before, busy[agent_dir])
+        if why:
+            _count(found.kept, why)
+        else:
+            found.old.append(Old(task, last_use(task), size_of(paths.task_dir(task_id))))
+    for folder in _agent_folders():
+        old = sum(1 for event in status.read_events(folder) if event["at"] < before)
+        if old:
+            found.events[folder] = old
+    return found
+
+
+def last_use(task: Task) -> float:
+    """Return when a task last moved or its reply was last read."""
+    return max([task["created"], task["read"] or 0.0, *(entry["at"] for entry in task["journal"])])
+
+
+def remove(found: Plan, before: float) -> list[str]:
+    """Remove what a plan names, each looked at once more under its agent's lock; return what could not be."""
+    failed = []
+    trash = files.ensure_dir(f"{paths.home()}/{REMOVED}")
+    for old in found.old:
+        try:
+            _remove_task(old.task_id, before, trash)
+        except (FlowLoomError, OSError) as error:
+            failed.append(f"task {old.task_id}: {error}")
+    for folder in found.events:
+        try:
+            with status.lock(folder):
+                status.forget_events(folder, before)
+        except OSError as error:
+            failed.append(f"{folder}: {error}")
+    # Also what a run that was killed left there.
+    shutil.rmtree(trash, ignore_errors=True)
+    return failed
+
+
+def _remove_task(task_id: str, before: float, trash: str) -> None:
+    agent_dir = tasks.read(task_id)["agent_dir"]
+    if not os.path.isdir(agent_dir):
+        os.rename(paths.task_dir(task_id), f"{trash}/{task_id}")
+        return
+    with status.lock(agent_dir):
+        task = tasks.read(task_id)
+        if _kept(task, before, _in_hand(agent_dir)):
+            return  # it has come to be of use since
+        os.rename(paths.task_dir(task_id), f"{trash}/{task_id}")
+        draft = f"{agent_dir}/drafts/{task['prompt_sha256']}"
+        if files.read(draft) == task_id.encode():
+            os.unlink(draft)
+
+
+def _kept(task: Task, before: float, in_hand: set[str]) -> str:
+    """Say why a task must stay; nothing where it may go."""
+    if not tasks.ended(task):
+        return "unfinished"
+    if task["status"] is Step.DONE and task["read"] is None:
+        return "unread"
+    if task["task_id"] in in_hand or line.waited_for(task["agent_dir"], task["task_id"]):
+        return "in hand"
+    return "" if last_use(task) < before else "recent"
+
+
+def _in_hand(agent_dir: str) -> set[str]:
+    """Return the tasks that an agent's status still speaks of."""
+    try:
+        now: Status | None = status.read(agent_dir)
+    except DamagedFile:
+        now = None
+    if now is None:
+        return set()
+    last = now["last_turn"]
+    turns = [turn["task"] for turn in (now["turn"], now["parked"], last) if turn]
+    return {each for each in (now["current_task"], now["delivering"], now["adopt"], *now["queued"], *turns) if each}
+
+
+def _agent_folders() -> list[str]:
+    top = f"{paths.home()}/agents"
+    found = []
+    for slug in sorted(os.listdir(top)) if os.path.isdir(top) else []:
+        for name in sorted(os.listdir(f"{top}/{slug}")) if os.path.isdir(f"{top}/{slug}") else []:
+            if os.path.isfile(f"{top}/{slug}/{name}/status.json"):
+                found.append(f"{top}/{slug}/{name}")
+    return found
+
+
+def _event_names() -> tuple[str, str]:
+    return status.EVENTS, f"{status.EVENTS}.1"
+
+
+def size_of(path: str) -> int:
+    """Return the bytes of a file or of all files below a folder, 0 where there is none."""
+    if os.path.isfile(path):
+        return os.lstat(path).st_size
+    total = 0
+    for folder, _, names in os.walk(path):
+        for name in names:
+            try:
+                total += os.lstat(f"{folder}/{name}").st_size
+            except FileNotFoundError:
+                continue
+    return total
+
+
+def old_enough(days: float) -> float:
+    """Return the time before which something is older than so many days."""
+    return wall_s() - days * UNITS_S["d"]
+
+
+def _count(counts: dict[str, int], why: str) -> None:
+    counts[why] = counts.get(why, 0) + 1

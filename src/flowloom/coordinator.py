@@ -75,7 +75,8 @@ class Carrier:
         self._thorough_at_s = steady_s()
         self._looked_at_s = 0.0
         self._seen: Look | None = None
-        self._settle_since_s: float | None = None
+        self._settle_since_s = 0.0
+        self._settle_seq: int | None = None
         self._startup = Startup(self.agent)
         self._quiet_since_s: float | None = None
         self.waits_on = False
@@ -295,11 +296,9 @@ class Carrier:
         turn = now["turn"]
         if turn is not None and turn["task"] != self.task_id:
             return True  # busy with something else already
-        if now["status"] is not State.IDLE:
-            self._settle_since_s = None  # its next Stop begins anew
-        elif self._settle_since_s is None:
-            self._settle_since_s = steady_s()
-        elif steady_s() - self._settle_since_s > SETTLE_S:
+        if now["seq"] != self._settle_seq:
+            self._settle_seq, self._settle_since_s = now["seq"], steady_s()  # each Stop begins anew
+        elif now["status"] is State.IDLE and steady_s() - self._settle_since_s > SETTLE_S:
             with status.lock(self.agent.directory):
                 fresh = self.agent.status()
                 if fresh["seq"] == now["seq"]:

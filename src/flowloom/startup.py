@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 
 # A start that shows neither box nor question for this long is said to hang.
 LIMIT_S = 60.0
+# A dialog that looks the same for this long is all there, and has taken the key before.
+STEADY_S = 0.2
+# On a loaded machine a key can take this long to have its effect.
+KEY_S = 2.0
 
 
 class Startup:
@@ -21,7 +25,9 @@ class Startup:
     def __init__(self, agent: Agent) -> None:
         self.agent = agent
         self._began_s = steady_s()
-        self._answered = ""
+        self._dialog = ""
+        self._dialog_since_s = 0.0
+        self._pressed: tuple[str, float] = ("", 0.0)
 
     def step(self, now: Status, look: Look) -> tuple[Question | None, str]:
         """Take one look; return the question that stands on the screen, and what to say when it takes too long.
@@ -46,7 +52,15 @@ class Startup:
         return question, f"it has not come up for {LIMIT_S:.0f} s; look at its window" if late else ""
 
     def _trust(self, now: Status, look: Look, keys: list[str]) -> None:
-        """Press one key towards yes for each new look of the dialog, so that no key acts on what we have not seen."""
-        if look.screen != self._answered:
-            self._answered = look.screen
+        """Press one key towards yes for each steady look of the dialog, so that no key acts on what we have not seen.
+
+        A second key on its way would turn the choice round again just before the Enter.
+        """
+        at_s = steady_s()
+        if look.screen != self._dialog:
+            self._dialog, self._dialog_since_s = look.screen, at_s
+        pressed_on, pressed_at_s = self._pressed
+        on_its_way = look.screen == pressed_on and at_s - pressed_at_s < KEY_S
+        if at_s - self._dialog_since_s >= STEADY_S and not on_its_way:
+            self._pressed = (look.screen, at_s)
             self.agent.tmux(now).press(now["pane_id"] or "", *keys)

@@ -187,6 +187,8 @@ def _stop(agent_dir: str, now: Status, report: Report) -> None:
     turn, last = now["turn"], now["last_turn"]
     if prompt_id and last and prompt_id == last["prompt_id"] and not (turn and turn["prompt_id"] == prompt_id):
         _renew(now, last, message)
+        # Whoever waits for the session to be idle begins to wait anew.
+        status.note(agent_dir, now, seen_ns=max(now["seen_ns"], report.get("at_ns", 0)))
         return
     if turn is None or (prompt_id and turn["prompt_id"] not in (None, prompt_id)):
         former = _former(prompt_id)

@@ -1,0 +1,138 @@
+"""What happens to the real Claude Code while it has a task: errors, kills, and how it comes back."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+from tests.support.desk import Asked, Desk, half
+from tests.support.messages_api import Fail, MessagesApi
+from tests.support.world import World
+
+pytestmark = [pytest.mark.claude, pytest.mark.faults, pytest.mark.timeout(120)]
+
+PATH = ["created", "typed", "pasted", "accepted"]
+
+
+@pytest.fixture
+def desk(claude: World, api: MessagesApi) -> Desk:
+    return Desk(claude, api)
+
+
+def in_mid_turn(desk: Desk, prompt: str) -> Asked:
+    """Bring the agent into the middle of a reply."""
+    desk.hold(prompt)
+    asked = desk.ask(prompt)
+    desk.until_seen(half(prompt))
+    return asked
+
+
+def resumed(desk: Desk, first: str, then: str) -> bool:
+    """Tell whether the conversation that began with one text went on with another."""
+    texts = desk.texts()
+    return first in texts[0] and then in texts[-1]
+
+
+ERRORS = {
+    # what the API says: what the person reads
+    (400, "invalid_request_error"): "API Error: 400",
+    (401, "authentication_error"): "it is not logged in (authentication_failed); run /login in its window",
+    (429, "rate_limit_error"): "a rate limit (rate_limit); send it again later",
+    (500, "api_error"): "the API failed (server_error); send it again",
+    (529, "overloaded_error"): "the API failed (server_error); send it again",
+}
+
+
+def test_an_error_of_the_api_fails_the_task_by_its_name_and_the_next_one_works(desk: Desk) -> None:
+    desk.world.start()
+    for (code, kind), said in ERRORS.items():
+        desk.api.on(f"error {code}", Fail(code, kind))
+        ended = desk.ask(f"error {code}").end()
+        assert ended[:2] == (1, "")
+        assert said in ended[2]
+        assert "the prompt is kept" in ended[2]
+        # The newer release then shows a hint in the box, which is nobody's draft.
+        assert f"well after {code}" in desk.reply(f"well after {code}")
+    assert desk.drafts() == ""
+
+
+def test_without_a_login_the_agent_starts_and_the_task_says_what_to_do(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ANTHROPIC_AUTH_TOKEN")
+    del desk.world.environment["ANTHROPIC_AUTH_TOKEN"]
+    for _ in range(2):
+        ended = desk.ask("hello").end()
+        assert ended[:2] == (1, "")
+        assert "it is not logged in (authentication_failed); run /login in its window" in ended[2]
+
+
+def test_an_agent_killed_before_the_typing_comes_back_with_its_conversation(desk: Desk) -> None:
+    desk.reply("the port is 8080")
+    before = desk.world.status()
+    os.kill(before["pid"], signal.SIGKILL)
+    assert desk.reply("which port?") == "answer 2: which port?"
+    after = desk.world.status()
+    assert (after["session_id"], after["window_id"]) == (before["session_id"], before["window_id"])
+    assert resumed(desk, "the port is 8080", "which port?")
+
+
+def test_an_agent_killed_behind_the_paste_gets_the_task_once(desk: Desk) -> None:
+    desk.reply("something before")
+    # It cannot take the text while it is stopped, so the kill comes before the receipt.
+    pid = desk.world.status()["pid"]
+    os.kill(pid, signal.SIGSTOP)
+    asked = desk.ask("once only")
+    asked.until("pasted")
+    os.kill(pid, signal.SIGKILL)
+    code, out, err = asked.end()
+    assert (code, out) == (0, "answer 2: once only"), err
+    assert asked.steps() == ["created", "typed", "pasted", *PATH, "done"]
+    assert sum("once only" in text for text in desk.texts()) == 1
+
+
+def test_an_agent_killed_in_mid_turn_fails_the_task_and_comes_back_for_the_next(desk: Desk) -> None:
+    desk.reply("the port is 8080")
+    asked = in_mid_turn(desk, "a doomed task")
+    os.kill(desk.world.status()["pid"], signal.SIGKILL)
+    code, out, err = asked.ends_within(3.0)
+    assert (code, out) == (1, "")
+    assert f"task {asked.task_id} for planning@site: the agent is gone: its program ended" in err
+    assert "flowloom attach planning" in err
+    requests = len(desk.api.requests)
+    assert "which port?" in desk.reply("which port?")
+    # Nothing of the turn that was cut off went on by itself.
+    assert len(desk.api.requests) == requests + 1
+    assert resumed(desk, "the port is 8080", "which port?")
+
+
+def test_a_closed_window_fails_the_task_and_the_next_one_opens_another(desk: Desk) -> None:
+    desk.reply("the port is 8080")
+    asked = in_mid_turn(desk, "a doomed task")
+    desk.world.tmux("kill-window", "-t", desk.world.status()["window_id"])
+    code, _, err = asked.ends_within(3.0)
+    assert code == 1
+    assert "the agent is gone" in err
+    assert "which port?" in desk.reply("which port?")
+    assert resumed(desk, "the port is 8080", "which port?")
+
+
+def test_a_killed_tmux_server_fails_the_task_and_the_next_one_opens_another(desk: Desk) -> None:
+    desk.reply("the port is 8080")
+    asked = in_mid_turn(desk, "a doomed task")
+    desk.world.tmux("kill-server")
+    code, _, err = asked.ends_within(3.0)
+    assert code == 1
+    assert "the agent is gone" in err
+    assert "which port?" in desk.reply("which port?")
+    assert resumed(desk, "the port is 8080", "which port?")
+
+
+def test_an_agent_that_a_person_sent_away_comes_back_with_its_conversation(desk: Desk) -> None:
+    desk.reply("the port is 8080")
+    desk.type("/exit")
+    desk.press("Enter", lambda: desk.world.status()["status"] == "offline")
+    assert desk.world.status()["why"] == "its session ended (prompt_input_exit)"
+    assert "which port?" in desk.reply("which port?")
+    assert resumed(desk, "the port is 8080", "which port?")

@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from flowloom.settings import Settings
 
 NO_ROUTE = 112
+# What hooks/editor turns into 1, which is how a Python ends that cannot even start.
+FAILED = 101
 
 
 class Hangup(Stopped):
@@ -93,6 +95,8 @@ def main() -> None:
         screen.tell(f"flowloom: {error}{f'; {error.hint}' if error.hint else ''}\n")
     finally:
         screen.close()
+    if code == 1:
+        code = FAILED
     # All is written (stderr by the line) and the terminal given back: the interpreter's tidying up takes 4 ms more.
     os._exit(code)
 

@@ -132,7 +132,7 @@ class Carrier:
             self.place = line.enter(task["agent_dir"], self.task_id)
         if self.place is None:
             view = View(task, self.agent.status())
-            view.says = "another process carries this task; watching"
+            view.says = "" if task["left"] else "somebody waits for it already; waiting with them"
             return view
         if task.get("headless") is not None:
             return self._watch_headless(task)

@@ -49,6 +49,7 @@ class Lobby:
         self.terminal = terminal
         self.slug = paths.project_slug(root)
         self.note = ""
+        self.started = ""
         self.statuses: dict[str, Status] = {}
 
     def run(self) -> tuple[str, str] | int:
@@ -56,9 +57,13 @@ class Lobby:
         prompt, meant = self._misspelt()
         while True:
             shown = palette.Palette(
-                os.path.basename(self.root), self._rows(), self.draft, last=meant or self._last(), hint=self.note
+                os.path.basename(self.root),
+                self._rows(),
+                self.draft,
+                last=self.started or meant or self._last(),
+                hint=self.note,
             )
-            what, name = palette.choose(self.terminal, shown, self._live, self.screen.hangup_fd)
+            what, name = palette.choose(self.terminal, shown, self._rows, self._live, self.screen.hangup_fd)
             self.note = ""
             try:
                 ended = self._do(what, name, prompt)
@@ -154,13 +159,14 @@ class Lobby:
             return
         launch.prepare(agent, self.chosen, root=self.root, directory=directory)
         launch.spawn(agent, self.chosen)
-        self.note = f"{agent.agent_id} is starting"
+        self.started = name
+        self.note = f"{agent.agent_id} is starting; Enter sends it the draft"
 
     def _take_reply(self) -> int | None:
         """Let the person read the waiting replies and take one into the draft, above what stands there."""
         unread = self._unread()
         if not unread:
-            self.note = "no replies wait"
+            self.note = "there is no reply that you have not read; the former ones: flowloom tasks"
             return None
         entries = [
             f"{task['agent_id']:<20} {age(int(wall_s() - task['created'])):>12}  {words(task)}" for task in unread
@@ -191,6 +197,14 @@ class Lobby:
         """Open a fresh Claude Code with this draft in a window of its own; the draft is kept on disk."""
         if not self.draft.strip():
             self.note = "the draft is empty: there is nothing to send"
+            return None
+        says = [
+            "It begins to work on the draft at once, in a window `parallel` of the agents' tmux session,",
+            "and your prompt box is emptied. A copy of the draft is kept on disk.",
+        ]
+        if not palette.confirm(
+            self.terminal, "Start another Claude Code with this draft?", says, self.screen.hangup_fd
+        ):
             return None
         folder = files.ensure_dir(paths.ensure_home() + "/parallel")
         kept = f"{folder}/{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.md"

@@ -82,6 +82,29 @@ def test_n_starts_an_agent_and_shows_it(world: World, seat: ChiefSeat) -> None:
     seat.press("Enter")
     seat.shows("planning@site is starting")
     world.until(lambda: world.status()["pane_id"], "its window is open")
+    # Nobody waits for it, and it is seen to come up all the same; Enter goes to it.
+    seat.shows("▸ planning           idle")
+
+
+def test_p_asks_before_it_starts_another_claude(world: World, seat: ChiefSeat) -> None:
+    path = world.prompt_file("x")
+    opened(seat, path)
+    seat.press("p")
+    seat.shows("Start another Claude Code with this draft?")
+    seat.press("Escape")
+    seat.shows("to whom?")
+    assert path.read_text() == "x"
+    assert not (world.state / "parallel").exists()
+
+
+def test_an_agent_that_nobody_waits_for_is_seen_to_come_up(world: World, seat: ChiefSeat) -> None:
+    opened(seat, world.prompt_file("x"))
+    for key, shows in (("n", "Start an agent called"), ("Enter", "works in"), ("Enter", "planning@site is starting")):
+        seat.press(key)
+        seat.shows(shows)
+    seat.press("Escape")
+    assert seat.ended()["code"] == 130
+    world.until(lambda: b" idle " in world.flowloom("agents").stdout, "it is idle")
 
 
 def test_e_opens_the_real_editor(world: World) -> None:

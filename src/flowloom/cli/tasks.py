@@ -188,7 +188,10 @@ def wait(
     timeout: Timeout = None,
     as_json: Json = False,
 ) -> int:
-    """Wait for tasks and print their replies; a task that nobody waits for any more is carried on."""
+    """Wait for tasks and print their replies.
+
+    A task that nobody waits for any more, because its terminal was closed, is carried on.
+    """
     for task_id in task_ids:
         tasks.read(task_id)
     carriers = [_carrier(task_id) for task_id in task_ids]
@@ -266,6 +269,10 @@ def list_tasks(
         listed = [published.task(task, paths.task_dir(task["task_id"])) for task in shown]
         typer.echo(published.Tasks(tasks=listed).model_dump_json(indent=1))
         return 0
+    if not shown:
+        sys.stderr.write(
+            "no reply that nobody has read\n" if unread else "no tasks yet; ask: flowloom ask planning …\n"
+        )
     for task in shown:
         words = " ".join(tasks.prompt_of(task).split())
         mark = "unread" if task["status"] is Step.DONE and task["read"] is None else ""
@@ -281,7 +288,10 @@ def _columns() -> int:
 
 @app.command()
 def cancel(task_id: TaskId) -> int:
-    """Take a task back: out of the line, or out of the agent's hands by an Esc in its window."""
+    """Take a task back, also one that is being worked on.
+
+    Out of the line, or out of the agent's hands by an Esc in its window.
+    """
     task = tasks.read(task_id)
     if tasks.ended(task):
         raise UsageError(f"task {task_id} has ended already: it is {task['status']}", hint=f"flowloom reply {task_id}")

@@ -198,10 +198,10 @@ class Lobby:
         if not self.draft.strip():
             self.note = "the draft is empty: there is nothing to send"
             return None
-        says = [
-            "It begins to work on the draft at once, in a window `parallel` of the agents' tmux session,",
-            "and your prompt box is emptied. A copy of the draft is kept on disk.",
-        ]
+        says = (
+            f"It begins to work on the draft at once, in a window parallel of the tmux session {self.chosen.session},"
+            " and your prompt box is emptied. A copy of the draft is kept on disk."
+        )
         if not palette.confirm(
             self.terminal, "Start another Claude Code with this draft?", says, self.screen.hangup_fd
         ):

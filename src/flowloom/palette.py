@@ -10,7 +10,7 @@ import select
 
 from flowloom.ages import age
 from flowloom.clock import wall_s
-from flowloom.terminal import ESC_S, choices
+from flowloom.terminal import ESC_S, choices, wrap
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -216,12 +216,13 @@ def await_keys(terminal: Terminal, hangup_fd: int, limit_s: float = TICK_S) -> l
     return keys
 
 
-def confirm(terminal: Terminal, title: str, says: list[str], hangup_fd: int) -> bool:
+def confirm(terminal: Terminal, title: str, says: str, hangup_fd: int) -> bool:
     """Let the person say yes with Enter, or go back."""
     while True:
         columns, _ = terminal.size()
         foot = choices("", [("enter", "yes"), ("esc", "back")], columns)
-        terminal.draw([f"{BOLD}{title}{RESET}", "", *(f"  {line}" for line in says), "", *foot])
+        said = [f"  {line}" for line in wrap(says, max(10, columns - 4))]
+        terminal.draw([f"{BOLD}{title}{RESET}", "", *said, "", *foot])
         keys = await_keys(terminal, hangup_fd)
         if keys is None or "esc" in keys or "^C" in keys:
             return False

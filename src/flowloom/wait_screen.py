@@ -337,7 +337,8 @@ class OnTerminal(WaitScreen):
         if self.chosen:
             return
         said = text.strip().removeprefix("flowloom: ")
-        self._choose(YELLOW, f"{said}.\nYour draft is as it was.", [("any key", "back")], {"any": "back"}, TELL_S)
+        said += "" if said.endswith((".", "?", "!")) else "."
+        self._choose(YELLOW, f"{said}\nYour draft is as it was.", [("any key", "back")], {"any": "back"}, TELL_S)
 
     def _choose(
         self, colour: str, text: str, keys: list[tuple[str, str]], meant: dict[str, str], limit_s: float | None
@@ -379,6 +380,10 @@ class OnTerminal(WaitScreen):
 def doing(view: View) -> str:
     """Return in a sentence where the task is."""
     name = view.agent["name"] if view.agent else "the agent"
+    phase = view.phase
+    if phase == "waiting" and view.agent and view.agent["current_task"] == view.task["task_id"]:
+        # Somebody else carries it, and only the agent says how far it is.
+        phase = view.agent["status"]
     return {
         "in line": f"in line, {view.ahead} before it",
         "starting": f"{name} is starting",
@@ -388,4 +393,4 @@ def doing(view: View) -> str:
         "parked": f"{name} waits for its background work",
         "settling": f"{name} is about to end",
         "with a person": f"{name} is with a person",
-    }.get(view.phase, view.phase)
+    }.get(phase, phase)

@@ -68,7 +68,8 @@ def await_ready(agent: Agent, deadline: Deadline) -> Status:
             if now["up"] and now["status"] not in (State.STARTING, State.BLOCKED):
                 return now
             question = startup.step(now, look)[0] if look else None
-            if question and question["text"] != told:
+            agreed = question and question["kind"] == "trust" and (agent.spec() or {}).get("trust")
+            if question and not agreed and question["text"] != told:
                 told = question["text"]
                 sys.stderr.write(f"{agent.agent_id} is blocked on {question['kind']}: {told}\n")
                 sys.stderr.write(f"  {question['how']}: flowloom attach {agent.name}\n")

@@ -111,7 +111,7 @@ class Tmux:
         pane is asked for in the same sequence: tmux 3.3a crashes, and all agents
         with it, when it is to paste into one. The buffers are gone afterwards.
         """
-        load = [word for buffer, path in buffers.items() for word in ("load-buffer", "-b", buffer, path, ";")]
+        load = [word for name, path in buffers.items() for word in ("load-buffer", "-b", name, literal(path), ";")]
         pasted = [f"paste-buffer -p -d -b {quoted(buffer)} -t {pane_id}" for buffer in buffers]
         pressed = [f"send-keys -t {pane_id} Enter"] if enter else []
         sequence = " ; ".join([*pasted, *pressed])
@@ -167,7 +167,7 @@ class Tmux:
         """
         fmt = ["-P", "-F", "#{window_id}|#{pane_id}"]
         # Several words: tmux runs them itself, without the user's default-shell or default-command.
-        tail = ["-n", name, "-c", directory, *command]
+        tail = ["-n", name, "-c", literal(directory), *command]
         made = self._make_window(session, fmt, [*tail, *_dress(f"={session}:{{end}}", name, agent_id)])
         window_id, _, pane_id = made[0].partition("|")
         return window_id, pane_id
@@ -175,9 +175,8 @@ class Tmux:
     def open_beside(self, session: str, name: str, directory: str, command: list[str]) -> str:
         """Open a window that is no agent's, and return its id; it closes with its command."""
         kept = [";", "set-option", "-t", f"={session}:", "destroy-unattached", "off"]
-        return self._make_window(session, ["-P", "-F", "#{window_id}"], ["-n", name, "-c", directory, *command, *kept])[
-            0
-        ]
+        tail = ["-n", name, "-c", literal(directory), *command, *kept]
+        return self._make_window(session, ["-P", "-F", "#{window_id}"], tail)[0]
 
     def _make_window(self, session: str, fmt: list[str], tail: list[str]) -> list[str]:
         for _ in range(5):
@@ -196,7 +195,7 @@ class Tmux:
 
     def reopen(self, pane_id: str, directory: str, command: list[str]) -> None:
         """Run `command` in the pane of one that has ended."""
-        self._command("respawn-pane", "-k", "-c", directory, "-t", pane_id, *command)
+        self._command("respawn-pane", "-k", "-c", literal(directory), "-t", pane_id, *command)
 
     def has_session(self, session: str) -> bool:
         """Tell whether the session exists."""
@@ -235,7 +234,7 @@ class Tmux:
         """Show a line in the status line of every client of this server; return their terminals."""
         told = []
         for client in self.run("list-clients", "-F", "#{client_name}").splitlines():
-            self.run("display-message", "-c", client, "-d", str(shown_ms), text.replace("#", "##"))
+            self.run("display-message", "-c", client, "-d", str(shown_ms), literal(text))
             told.append(client)
         return told
 
@@ -365,6 +364,11 @@ def _dress(window: str, name: str, agent_id: str) -> list[str]:
         ),
         *(";", "rename-window", "-t", window, name),
     ]
+
+
+def literal(text: str) -> str:
+    """Return text that tmux takes as it stands where it expands formats: `#(command)` in a path would be run."""
+    return text.replace("#", "##")
 
 
 def quoted(text: str) -> str:

@@ -83,6 +83,22 @@ def test_what_is_pasted_arrives_whole_and_enter_after_it(port: Tmux, world: Worl
     assert world.tmux("list-buffers") == ""
 
 
+def test_a_folder_whose_name_is_a_format_is_taken_as_it_stands_and_runs_nothing(port: Tmux, world: World) -> None:
+    folder = world.folder / "site #(touch ran) #{session_name}"
+    folder.mkdir()
+    where = ["sh", "-c", f'pwd -P >>{world.folder / "seen"}; exec cat']
+    _, pane = port.open_window("Claude", "planning", "planning@site", str(folder), where)  # makes the session
+    port.open_window("Claude", "coding", "coding@site", str(folder), where)
+    port.open_beside("Claude", "terminal", str(folder), where)
+    until(lambda: (world.folder / "seen").read_text().count("\n") == 3, "all three run")
+    port.reopen(pane, str(folder), where)
+    until(lambda: (world.folder / "seen").read_text().count("\n") == 4, "the first runs again")
+    assert set((world.folder / "seen").read_text().splitlines()) == {str(folder)}
+    assert paste(port, pane, folder, "heron")
+    shows(port, pane, "heron")
+    assert not list(world.folder.rglob("ran"))
+
+
 def test_several_texts_are_pasted_in_their_order(port: Tmux, world: World) -> None:
     _, pane = opened(port)
     for name in ("first", "second"):

@@ -240,13 +240,13 @@ def test_the_window_in_front_stays_in_front(port: Tmux, world: World) -> None:
 
 def test_a_session_is_found_by_its_exact_name(port: Tmux, world: World) -> None:
     assert not port.has_session("Claude")
-    world.tmux("-f", "/dev/null", "new-session", "-d", "-s", "Claude-work", "cat")
+    world.tmux("-f", "/dev/null", "new-session", "-d", "-s", "Claude-work", "-n", "mine", "cat")
     assert [port.has_session(name) for name in ("Claude", "Claude-work", "Clau")] == [False, True, False]
     assert port.window_names("Claude") == []
     opened(port)
     assert port.has_session("Claude")
     sessions = world.tmux("list-windows", "-t", "=Claude-work", "-F", "#{window_name}").split()
-    assert sessions == ["cat"]
+    assert sessions == ["mine"]
 
 
 def test_a_program_runs_again_in_the_pane_of_one_that_has_ended(port: Tmux) -> None:

@@ -109,7 +109,8 @@ class Tmux:
         It is one sequence, and tmux runs a sequence without taking a viewer's
         keys in between, so nobody's typing can come into the middle of it. A dead
         pane is asked for in the same sequence: tmux 3.3a crashes, and all agents
-        with it, when it is to paste into one. The buffers are gone afterwards.
+        with it, when it is to paste into one. The buffers are gone afterwards, also
+        when the pane is: they hold what somebody asked.
         """
         load = [word for name, path in buffers.items() for word in ("load-buffer", "-b", name, literal(path), ";")]
         pasted = [f"paste-buffer -p -d -b {quoted(buffer)} -t {pane_id}" for buffer in buffers]
@@ -117,16 +118,31 @@ class Tmux:
         sequence = " ; ".join([*pasted, *pressed])
         refused = " ; ".join(["display-message -p REFUSED", *(f"delete-buffer -b {quoted(name)}" for name in buffers)])
         choice = ("if-shell", "-F", "-t", pane_id, "#{||:#{pane_dead},#{pane_input_off}}", refused, sequence)
-        answer = self.run(*load, *choice)
+        try:
+            answer = self.run(*load, *choice)
+        except TmuxFailed:
+            for buffer in buffers:
+                self._try("delete-buffer", "-b", buffer)
+            if self.look(pane_id) is None:
+                return False
+            raise
         return "REFUSED" not in answer
 
+    def _try(self, *command: str) -> None:
+        """Run a command whose object may be gone since somebody looked at it."""
+        try:
+            self.run(*command)
+        except TmuxFailed as error:
+            if not gone(error):
+                raise
+
     def press(self, pane_id: str, *keys: str) -> None:
-        """Press keys by their tmux names."""
-        self.run("send-keys", "-t", pane_id, *keys)
+        """Press keys by their tmux names; nothing happens where the pane is gone."""
+        self._try("send-keys", "-t", pane_id, *keys)
 
     def leave_mode(self, pane_id: str) -> None:
-        """End copy-mode, in which a paste arrives and Enter does not."""
-        self.run("send-keys", "-t", pane_id, "-X", "cancel")
+        """End copy-mode, in which a paste arrives and Enter does not; its person may have left it just before."""
+        self._try("send-keys", "-t", pane_id, "-X", "cancel")
 
     # Sessions and windows.
 
@@ -384,6 +400,8 @@ def gone(error: TmuxFailed) -> bool:
         for words in (
             "no server running",
             "can't find",
+            "not in a mode",
+            "unknown buffer",
             "No such file or directory",
             "no current",
             "lost server",

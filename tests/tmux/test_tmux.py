@@ -132,11 +132,28 @@ def test_a_paste_into_a_pane_that_takes_no_input_is_refused(port: Tmux, world: W
     assert not paste(port, pane, world.folder, "x")
 
 
-def test_a_paste_into_a_pane_that_is_gone_is_an_error_and_the_server_lives(port: Tmux, world: World) -> None:
+def test_a_paste_into_a_pane_that_is_gone_is_refused_and_leaves_no_buffer(port: Tmux, world: World) -> None:
     _, pane = opened(port)
-    with pytest.raises(TmuxFailed):
-        paste(port, "%99", world.folder, "x")
+    assert not paste(port, "%99", world.folder, "x")
+    assert world.tmux("list-buffers") == ""
     assert port.look(pane) is not None
+    port.end_server()
+    assert not paste(port, pane, world.folder, "x")
+
+
+def test_a_paste_of_a_file_that_is_not_there_is_an_error_and_leaves_no_buffer(port: Tmux, world: World) -> None:
+    _, pane = opened(port)
+    (world.folder / "first").write_text("first")
+    with pytest.raises(TmuxFailed):
+        port.paste(pane, {"a": str(world.folder / "first"), "b": str(world.folder / "second")}, enter=True)
+    assert world.tmux("list-buffers") == ""
+
+
+def test_keys_for_a_pane_that_is_gone_and_a_mode_that_was_left_are_no_error(port: Tmux) -> None:
+    _, pane = opened(port)
+    port.leave_mode(pane)
+    port.leave_mode("%99")
+    port.press("%99", "Enter")
 
 
 def test_keys_are_pressed_by_their_names(port: Tmux) -> None:

@@ -172,6 +172,11 @@ class Delivery:
         if at_s - self._pressed_at_s < ENTER_AGAIN_S and not first:
             return
         tmux, pane = self.agent.tmux(now), now["pane_id"] or ""
+        if not first and tmux.unread_bytes(pane):
+            # It hangs. It will take our text once it goes on: pasted again, it would have it twice, and keys pile up.
+            self.waits_for = "its program does not read what is typed; look at its window"
+            self._pasted_at_s = self._pressed_at_s = at_s
+            return
         if look.in_mode:
             tmux.leave_mode(pane)
             return

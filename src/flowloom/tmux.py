@@ -9,10 +9,13 @@ goes through libtmux, whose import takes longer than all of them together
 
 from __future__ import annotations
 
+import array
+import fcntl
 import os
 import pty
 import select
 import subprocess
+import termios
 
 from flowloom.clock import Deadline
 from flowloom.errors import TmuxFailed
@@ -90,6 +93,22 @@ class Tmux:
         look = Look(answer)
         # tmux answers for a pane that is gone with empty formats, not with an error.
         return look if look.window_id else None
+
+    def unread_bytes(self, pane_id: str) -> int:
+        """Return how much of what was typed into a pane its program has not read yet; 0 where that is not known."""
+        try:
+            tty = self.run("display-message", "-p", "-t", pane_id, "#{pane_tty}").strip()
+            descriptor = os.open(tty, os.O_RDONLY | os.O_NOCTTY | os.O_NONBLOCK)
+        except (TmuxFailed, OSError):
+            return 0
+        try:
+            count = array.array("i", [0])
+            fcntl.ioctl(descriptor, termios.FIONREAD, count)
+            return count[0]
+        except OSError:
+            return 0
+        finally:
+            os.close(descriptor)
 
     def history(self, pane_id: str) -> str:
         """Return all that a pane has shown and still remembers, without colours."""

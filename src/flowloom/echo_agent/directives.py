@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 
 from flowloom.echo_agent.answers import big
 from flowloom.echo_agent.draft import Draft
@@ -47,6 +48,8 @@ def obey(session: Session, turn: Turn, name: str, argument: str) -> Flow:
             turn.twice = True
         case "background":
             run_beside(session, seconds(argument))
+        case "freeze":
+            freeze(session, argument.strip())
         case "swallow":
             session.swallow += 1
         case "lag":
@@ -92,6 +95,19 @@ def run_beside(session: Session, duration_s: float) -> None:
             session.queue.append(Draft(f"<task-notification>\n{said}\n</task-notification>"))
 
     session.background.append(task)
+    session.flows.begin(wait())
+
+
+def freeze(session: Session, path: str) -> None:
+    """Once `path` exists, neither read nor draw until it is gone, as a program that hangs; `path`.frozen says so."""
+
+    def wait() -> Flow:
+        yield Wait(lambda: os.path.exists(path), every_s=LOOK_S)
+        with open(f"{path}.frozen", "w", encoding="utf-8"):
+            pass
+        while os.path.exists(path):
+            select.select([], [], [], LOOK_S)
+
     session.flows.begin(wait())
 
 

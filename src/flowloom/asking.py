@@ -12,7 +12,7 @@ from flowloom.states import State, Step
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from flowloom.records import Task
+    from flowloom.records import Status, Task
     from flowloom.settings import Settings
 
 
@@ -139,6 +139,7 @@ def cancel(task_id: str) -> str:
         turn = now["turn"]
         running = turn is not None and turn["task"] == task_id and now["status"] in (State.WORKING, State.BLOCKED)
         task_was_parked = task["status"] is Step.PARKED
+        typed = turn is None and task["status"] in (Step.TYPED, Step.PASTED)
         tasks.note_step(task, Step.CANCELLED, "cancelled by the user")
         if now["delivering"] == task_id:
             status.note(agent.directory, now, delivering=None)
@@ -151,4 +152,24 @@ def cancel(task_id: str) -> str:
                 tmux.leave_mode(now["pane_id"])
             tmux.press(now["pane_id"], "Escape")
             return "the agent was interrupted"
+        if typed and now["pane_id"]:
+            return _take_back(agent, now, task_id)
     return "it will not be delivered"
+
+
+def _take_back(agent: Agent, now: Status, task_id: str) -> str:
+    """Take back a text that its agent has not confirmed: out of its box, or out of the turn that it has begun."""
+    tmux, pane = agent.tmux(now), now["pane_id"] or ""
+    look = tmux.look(pane)
+    if look is None:
+        return "it will not be delivered"
+    if look.in_mode:
+        tmux.leave_mode(pane)
+    screen = agent.read_screen(look)
+    if screen["busy"] or agent.session_says(now) == "busy":
+        tmux.press(pane, "Escape")
+        return "the agent was interrupted"
+    if screen["ours"] == task_id:
+        tmux.press(pane, *agent.provider().CLEAR)
+        return "its text was taken out of the agent's window"
+    return f"its text was on its way; see that the agent leaves it: flowloom attach {agent.name}"

@@ -6,7 +6,7 @@ Nothing is pasted twice on a guess. Who delivers holds the first place in line
 
 from __future__ import annotations
 
-from flowloom import files, frame, paths, sights, status, tasks, turns
+from flowloom import files, frame, line, paths, sights, status, tasks, turns
 from flowloom.clock import steady_s
 from flowloom.logs import log
 from flowloom.screens import plain_lines
@@ -66,10 +66,23 @@ class Delivery:
         screen = self.agent.read_screen(look)
         self.waits_for = ""
         if task["status"] is Step.CREATED:
-            if now["status"] in (State.IDLE, State.PARKED) and self._box_is_free(now, look, screen):
+            if self._another_is_handed_over(now):
+                self.waits_for = "another task is being handed over"
+            elif now["status"] in (State.IDLE, State.PARKED) and self._box_is_free(now, look, screen):
                 self._paste(task, now)
         elif task["status"] in (Step.TYPED, Step.PASTED):
             self._await_receipt(task, now, look, screen)
+
+    def _another_is_handed_over(self, now: Status) -> bool:
+        """Tell whether somebody living is at another task's text.
+
+        Whoever takes up a task whose waiter died gets its former place, which can
+        be before one that is being delivered.
+        """
+        other = tasks.find(now["delivering"])
+        if other is None or other["task_id"] == self.task_id or other["status"] not in (Step.TYPED, Step.PASTED):
+            return False
+        return line.waited_for(self.agent.directory, other["task_id"])
 
     def _box_is_free(self, now: Status, look: Look, screen: Screen) -> bool:
         """Clear the way to an empty box, a step a call; tell whether it is there."""

@@ -138,3 +138,24 @@ def test_cancel_takes_back_a_task_that_its_agent_has_not_confirmed(world: World,
     assert world.ask("planning", "next").startswith("echo heard: next")
     assert sorted(told(world)) == ["before", "next"]
     leftovers.check(world)
+
+
+def test_a_task_that_comes_back_to_its_place_leaves_one_that_is_being_handed_over_alone(world: World) -> None:
+    world.start()
+    go = world.folder / "go"
+    assert world.flowloom("ask", "planning", f"before\necho:hold {go}\necho:swallow", "--no-wait").returncode == 0
+    world.until_step("accepted")
+    earlier = world.flowloom("ask", "planning", "earlier", "--no-wait").stdout.decode().strip()
+    leftovers.kill_waiter(world, earlier)
+    later = world.begin("ask", "planning", "later")
+    world.until(lambda: len(world.tasks()) == 3)
+    go.touch()
+    world.until_step("pasted")
+    # Its Enter is swallowed: until it is pressed again, the text stands in the box.
+    done = world.flowloom("wait", earlier)
+    assert done.returncode == 0, (done, world.describe())
+    out, err = later.communicate(timeout=20)
+    assert later.returncode == 0, (err, world.describe())
+    assert world.steps() == ["created", "typed", "pasted", "accepted", "done"]
+    assert sorted(told(world)) == ["before", "earlier", "later"]
+    leftovers.check(world)

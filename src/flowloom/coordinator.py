@@ -317,9 +317,12 @@ class Carrier:
 
 
 def _stands_aside(task_id: str) -> bool:
-    """Tell whether a task lets those behind it go first: its agent is free, and its background work may never end."""
+    """Tell whether a task lets those behind it go first: its agent is free, and what it waits for may never come.
+
+    That is its background work, or a person who is to go on with what was interrupted.
+    """
     task = tasks.find(task_id)
-    return task is not None and task["status"] is Step.PARKED
+    return task is not None and task["status"] in (Step.PARKED, Step.INTERRUPTED)
 
 
 def await_ends(

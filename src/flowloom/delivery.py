@@ -97,6 +97,10 @@ class Delivery:
             return False
         if screen["busy"] or self.agent.session_says(now) in ("busy", "waiting"):
             return False
+        if screen["ours"] and screen["ours"] == now["adopt"] and not self._undisturbed(
+            f"adopted {screen['draft']}", "a person goes on with an interrupted task in its window"
+        ):
+            return False
         if screen["ours"]:
             self._clear(tmux, pane, screen["ours"])
             return False

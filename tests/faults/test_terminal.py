@@ -415,3 +415,18 @@ def test_a_link_to_the_editor_finds_flowloom(world: World) -> None:
     done = world.run(str(link), str(path))
     assert (done.returncode, done.stderr) == (0, b"")
     assert path.read_text().endswith("echo heard: hello")
+
+
+def test_a_task_that_waits_for_a_person_holds_nobody_up(world: World) -> None:
+    world.start()
+    seat = ChiefSeat(world)
+    seat.ctrl_g(world.prompt_file(f"@planning one\necho:hold {world.folder / 'go'}\n"))
+    world.until_step("accepted")
+    world.keys("Escape")
+    seat.shows("wait on, what it says next")
+    seat.press("w")
+    seat.shows("is with a person")
+    assert world.ask("planning", "two") == "echo heard: two"
+    world.keys("three", "Enter")
+    assert seat.ended()["code"] == 0
+    assert world.task(0)["status"] == "done"

@@ -158,7 +158,7 @@ def choose(
         seen = live(row.name, columns, rows) if row and row.status != "offline" else []
         terminal.draw(palette.lines(columns, rows, seen, wall_s()))
         ready, _, _ = select.select([terminal.fd, hangup_fd], [], [], 1.0)
-        if hangup_fd in ready:
+        if hangup_fd in ready or terminal.gone():
             return ("back", "")
         for key in terminal.read_keys():
             palette.press(key)
@@ -183,7 +183,7 @@ def pick(
         lines += ["", f"{BOLD}enter{RESET} take   {BOLD}↑↓{RESET} choose   {BOLD}esc{RESET} back"]
         terminal.draw(lines)
         ready, _, _ = select.select([terminal.fd, hangup_fd], [], [], 1.0)
-        if hangup_fd in ready:
+        if hangup_fd in ready or terminal.gone():
             return None
         for key in terminal.read_keys():
             if key == "up":
@@ -203,7 +203,7 @@ def ask_line(terminal: Terminal, title: str, text: str, hangup_fd: int) -> str |
             [f"{BOLD}{title}{RESET}", "", f"  {text}▏", "", f"{BOLD}enter{RESET} take   {BOLD}esc{RESET} back"]
         )
         ready, _, _ = select.select([terminal.fd, hangup_fd], [], [], 1.0)
-        if hangup_fd in ready:
+        if hangup_fd in ready or terminal.gone():
             return None
         for key in terminal.read_keys():
             if key == "enter":

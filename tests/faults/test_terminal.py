@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -430,3 +431,20 @@ def test_a_task_that_waits_for_a_person_holds_nobody_up(world: World) -> None:
     world.keys("three", "Enter")
     assert seat.ended()["code"] == 0
     assert world.task(0)["status"] == "done"
+
+
+@pytest.mark.parametrize("key", ["", "n"])
+def test_the_palette_ends_with_a_chief_that_was_killed(world: World, key: str) -> None:
+    path = world.prompt_file("no route\n")
+    # The terminal lives on: it belongs to the shell that the Chief was started from.
+    seat = Seat(world, "sh", "-i", FLOWLOOM_NO_ROUTE="palette", PS1="the shell> ")
+    call = f"import subprocess; subprocess.call([{str(EDITOR)!r}, {str(path)!r}])"
+    seat.type(f'exec 3>&1; {sys.executable} -c "{call}"\n')
+    seat.shows("to whom?")
+    if key:
+        seat.press(key)
+        seat.shows("Start an agent")
+    family = psutil.Process(int(seat.tmux("display-message", "-p", "-t", seat.session, "#{pane_pid}"))).children(True)
+    family[0].kill()
+    world.until(lambda: not any(process.is_running() for process in family), "all of them have ended", 10)
+    assert path.read_text() == "no route\n"

@@ -448,3 +448,25 @@ def test_the_palette_ends_with_a_chief_that_was_killed(world: World, key: str) -
     family[0].kill()
     world.until(lambda: not any(process.is_running() for process in family), "all of them have ended", 10)
     assert path.read_text() == "no route\n"
+
+
+# A draft, the user's Claude Code, the key; what the palette says.
+REFUSED = {
+    "parallel, too long": ("word " * 30_000, "true", "p", "too long for a parallel Claude"),
+    "parallel, not installed": ("word", "/no/such/claude", "p", "a parallel Claude cannot start"),
+    "terminal, too long": ("word " * 30_000, "true", "t", "too long for $PROMPT"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_could_not_reach_a_window_stays_in_the_box(world: World, name: str) -> None:
+    draft, program, key, said = REFUSED[name]
+    seat = ChiefSeat(world, FLOWLOOM_NO_ROUTE="palette", FLOWLOOM_CLAUDE=program)
+    path = world.prompt_file(draft)
+    seat.ctrl_g(path)
+    seat.shows("to whom?")
+    seat.press(key)
+    seat.shows(said)
+    seat.press("Escape")
+    assert seat.ended()["code"] == 130
+    assert path.read_text() == draft

@@ -282,6 +282,8 @@ def test_a_reply_that_comes_while_attached_waits_for_the_detach(world: World, ot
 def test_attach_inside_the_same_server_switches_only_the_client_that_asked(world: World, other_server: str) -> None:
     world.start()
     seat = ChiefSeat(world)
+    seat.tmux("rename-session", "-t", seat.session, "my | own")
+    seat.session = "my | own"
     world.tmux("new-session", "-d", "-s", "theirs", "cat")
     outer = {
         name: Seat(world, "env", "-u", "TMUX", "tmux", "-L", world.socket, "attach", "-t", target, socket=other_server)

@@ -111,6 +111,14 @@ def test_an_agent_that_is_gone_while_blocked_ends_the_task(world: World, end: Ca
     leftovers.check(world)
 
 
+def test_a_window_that_cannot_be_opened_leaves_no_secrets_behind(world: World) -> None:
+    world.start()
+    (world.agent_dir() / "status.json").unlink()
+    done = world.flowloom("start", "planning", env={"ANTHROPIC_AUTH_TOKEN": "a secret"})
+    assert (done.returncode, b"lost sight of" in done.stderr) == (1, True), done
+    assert not [path for path in world.state.rglob("*") if path.is_file() and b"a secret" in path.read_bytes()]
+
+
 def test_an_agent_that_hangs_as_its_task_comes_gets_it_once(world: World) -> None:
     frozen = world.folder / "frozen"
     world.start()

@@ -6,7 +6,7 @@ Nothing is pasted twice on a guess. Who delivers holds the first place in line
 
 from __future__ import annotations
 
-from flowloom import files, frame, line, paths, sights, status, tasks, turns
+from flowloom import files, frame, line, paths, procs, sights, status, tasks, turns
 from flowloom.clock import steady_s
 from flowloom.logs import log
 from flowloom.screens import plain_lines
@@ -97,8 +97,12 @@ class Delivery:
             return False
         if screen["busy"] or self.agent.session_says(now) in ("busy", "waiting"):
             return False
-        if screen["ours"] and screen["ours"] == now["adopt"] and not self._undisturbed(
-            f"adopted {screen['draft']}", "a person goes on with an interrupted task in its window"
+        if (
+            screen["ours"]
+            and screen["ours"] == now["adopt"]
+            and not self._undisturbed(
+                f"adopted {screen['draft']}", "a person goes on with an interrupted task in its window"
+            )
         ):
             return False
         if screen["ours"]:
@@ -189,7 +193,7 @@ class Delivery:
         if at_s - self._pressed_at_s < ENTER_AGAIN_S and not first:
             return
         tmux, pane = self.agent.tmux(now), now["pane_id"] or ""
-        if not first and tmux.unread_bytes(pane):
+        if not first and procs.unread_bytes(look.tty):
             # It hangs. It will take our text once it goes on: pasted again, it would have it twice, and keys pile up.
             self.waits_for = "its program does not read what is typed; look at its window"
             self._pasted_at_s = self._pressed_at_s = at_s

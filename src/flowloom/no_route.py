@@ -7,7 +7,21 @@ import os
 import re
 import time
 
-from flowloom import asking, chief, files, launch, palette, paths, prompt_file, providers, roles, tasks, tmux, wait_view, windows
+from flowloom import (
+    asking,
+    chief,
+    files,
+    launch,
+    palette,
+    paths,
+    prompt_file,
+    providers,
+    roles,
+    tasks,
+    tmux,
+    wait_view,
+    windows,
+)
 from flowloom.agents import named, survey
 from flowloom.ages import age
 from flowloom.clock import wall_s

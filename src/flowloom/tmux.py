@@ -9,17 +9,14 @@ goes through libtmux, whose import takes longer than all of them together
 
 from __future__ import annotations
 
-import array
-import fcntl
 import os
 import pty
 import select
 import subprocess
-import termios
 
 from flowloom.clock import Deadline
 from flowloom.errors import TmuxFailed
-from flowloom.looks import LIST, LOOK, MARK, Look, Window
+from flowloom.looks import LIST, LOOK, MARK, Look, Window, literal, quoted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -88,27 +85,11 @@ class Tmux:
             if gone(error):
                 return None
             raise
-        if answer.count("|") < 5:
+        if answer.count("|") < 6:
             return None
         look = Look(answer)
         # tmux answers for a pane that is gone with empty formats, not with an error.
         return look if look.window_id else None
-
-    def unread_bytes(self, pane_id: str) -> int:
-        """Return how much of what was typed into a pane its program has not read yet; 0 where that is not known."""
-        try:
-            tty = self.run("display-message", "-p", "-t", pane_id, "#{pane_tty}").strip()
-            descriptor = os.open(tty, os.O_RDONLY | os.O_NOCTTY | os.O_NONBLOCK)
-        except (TmuxFailed, OSError):
-            return 0
-        try:
-            count = array.array("i", [0])
-            fcntl.ioctl(descriptor, termios.FIONREAD, count)
-            return count[0]
-        except OSError:
-            return 0
-        finally:
-            os.close(descriptor)
 
     def history(self, pane_id: str) -> str:
         """Return all that a pane has shown and still remembers, without colours."""
@@ -128,8 +109,7 @@ class Tmux:
         It is one sequence, and tmux runs a sequence without taking a viewer's
         keys in between, so nobody's typing can come into the middle of it. A dead
         pane is asked for in the same sequence: tmux 3.3a crashes, and all agents
-        with it, when it is to paste into one. The buffers are gone afterwards, also
-        when the pane is: they hold what somebody asked.
+        with it, when it is to paste into one. The buffers are always gone afterwards.
         """
         load = [word for name, path in buffers.items() for word in ("load-buffer", "-b", name, literal(path), ";")]
         pasted = [f"paste-buffer -p -d -b {quoted(buffer)} -t {pane_id}" for buffer in buffers]
@@ -399,16 +379,6 @@ def _dress(window: str, name: str, agent_id: str) -> list[str]:
         ),
         *(";", "rename-window", "-t", window, name),
     ]
-
-
-def literal(text: str) -> str:
-    """Return text that tmux takes as it stands where it expands formats: `#(command)` in a path would be run."""
-    return text.replace("#", "##")
-
-
-def quoted(text: str) -> str:
-    """Return text as one word of a tmux command string."""
-    return "'" + text.replace("'", "'\\''") + "'"
 
 
 def gone(error: TmuxFailed) -> bool:

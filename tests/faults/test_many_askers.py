@@ -154,7 +154,7 @@ def test_a_task_that_comes_back_to_its_place_leaves_one_that_is_being_handed_ove
     # Its Enter is swallowed: until it is pressed again, the text stands in the box.
     done = world.flowloom("wait", earlier)
     assert done.returncode == 0, (done, world.describe())
-    out, err = later.communicate(timeout=20)
+    _, err = later.communicate(timeout=20)
     assert later.returncode == 0, (err, world.describe())
     assert world.steps() == ["created", "typed", "pasted", "accepted", "done"]
     assert sorted(told(world)) == ["before", "earlier", "later"]

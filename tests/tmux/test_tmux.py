@@ -13,6 +13,7 @@ from tests.support.world import World
 from flowloom import tmux
 from flowloom.clock import Deadline
 from flowloom.errors import TmuxFailed
+from flowloom.looks import quoted
 from flowloom.tmux import Tmux
 
 pytestmark = pytest.mark.tmux
@@ -86,7 +87,7 @@ def test_what_is_pasted_arrives_whole_and_enter_after_it(port: Tmux, world: Worl
 def test_a_folder_whose_name_is_a_format_is_taken_as_it_stands_and_runs_nothing(port: Tmux, world: World) -> None:
     folder = world.folder / "site #(touch ran) #{session_name}"
     folder.mkdir()
-    where = ["sh", "-c", f'pwd -P >>{world.folder / "seen"}; exec cat']
+    where = ["sh", "-c", f"pwd -P >>{world.folder / 'seen'}; exec cat"]
     _, pane = port.open_window("Claude", "planning", "planning@site", str(folder), where)  # makes the session
     port.open_window("Claude", "coding", "coding@site", str(folder), where)
     port.open_beside("Claude", "terminal", str(folder), where)
@@ -367,7 +368,7 @@ def test_a_tmux_that_hangs_does_not_hold_us(port: Tmux, tmp_path: Path, monkeypa
 @pytest.mark.parametrize("word", ["plain", "it's", "a b", "$HOME", "#{x}", "a;b", "\\", '"', "ä"])
 def test_a_word_is_quoted_for_a_command_string(port: Tmux, word: str) -> None:
     opened(port)
-    port.run("if-shell", "-F", "1", f"set-buffer -b x {tmux.quoted(word)}")
+    port.run("if-shell", "-F", "1", f"set-buffer -b x {quoted(word)}")
     assert port.run("show-buffer", "-b", "x") == word
-    done = subprocess.run(["sh", "-c", f"printf %s {tmux.quoted(word)}"], capture_output=True, text=True, check=True)
+    done = subprocess.run(["sh", "-c", f"printf %s {quoted(word)}"], capture_output=True, text=True, check=True)
     assert done.stdout == word

@@ -48,12 +48,8 @@ def obey(session: Session, turn: Turn, name: str, argument: str) -> Flow:
             turn.twice = True
         case "background":
             run_beside(session, seconds(argument))
-        case "freeze":
-            freeze(session, argument.strip())
-        case "swallow":
-            session.swallow += 1
-        case "lag":
-            session.lag_s = seconds(argument)
+        case "swallow" | "lag" | "freeze":
+            hinder(session, name, argument)
         case _:
             raise ValueError(name)
 
@@ -96,6 +92,16 @@ def run_beside(session: Session, duration_s: float) -> None:
 
     session.background.append(task)
     session.flows.begin(wait())
+
+
+def hinder(session: Session, name: str, argument: str) -> None:
+    """Make the session take the next Enter not at all or late, or hang later."""
+    if name == "swallow":
+        session.swallow += 1
+    elif name == "lag":
+        session.lag_s = seconds(argument)
+    else:
+        freeze(session, argument.strip())
 
 
 def freeze(session: Session, path: str) -> None:

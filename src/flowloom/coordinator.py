@@ -296,6 +296,7 @@ class Carrier:
             return True
         said = self.agent.session_says(now)
         if said != "busy":
+            self._rest(now)
             return True
         turn = now["turn"]
         if turn is not None and turn["task"] != self.task_id:
@@ -308,6 +309,15 @@ class Carrier:
                 if fresh["seq"] == now["seq"]:
                     sights.goes_on(self.agent.directory, fresh, "a Stop hook sent its turn on")
         return False
+
+    def _rest(self, now: Status) -> None:
+        """Take an agent that we held to go on after its Stop for idle again: its session says so."""
+        turn = now["turn"]
+        if now["status"] is State.WORKING and turn is not None and turn["task"] == self.task_id:
+            with status.lock(self.agent.directory):
+                fresh = self.agent.status()
+                if fresh["seq"] == now["seq"]:
+                    sights.quiet(self.agent.directory, fresh, "its turn ended")
 
     def _drain_wake(self) -> None:
         try:

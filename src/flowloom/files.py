@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import itertools
 import json
 import os
 
@@ -23,6 +24,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import TracebackType
 
+_NUMBERS = itertools.count()
 # Wake-up pipes are named after the process that reads them.
 WAKE = "wake"
 # From here on OpenSSL, which is eight times as fast, makes up for its loading.
@@ -199,10 +201,10 @@ def open_wake(directory: str) -> tuple[int, str]:
     """
     ensure_dir(f"{directory}/{WAKE}")
     folder = f"{directory}/{WAKE}"
-    number = 0
     while True:
+        # A name is never used twice: whoever takes a dead pipe away must not meet a new one.
+        number = next(_NUMBERS)
         path, fresh = f"{folder}/{os.getpid()}.{number}", f"{folder}/.{os.getpid()}.{number}"
-        number += 1
         if os.path.exists(path):
             continue
         # Under its name only once it is open: `wake` takes a pipe without a reader away.
@@ -238,16 +240,15 @@ def wake(directory: str) -> None:
                 except FileNotFoundError:
                     pass
             continue
+        os.close(descriptor)
         try:
-            # A reader of our own: should theirs go just now, the write must not end us by SIGPIPE.
-            reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+            # As a reader too: should theirs go just now, the write must not end us by SIGPIPE.
+            descriptor = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
         except FileNotFoundError:
-            os.close(descriptor)
             continue
         try:
             os.write(descriptor, b"\n")
         except BlockingIOError:
             pass  # the pipe is full of earlier wake-ups: the reader will look anyway
         finally:
-            os.close(reader)
             os.close(descriptor)

@@ -30,6 +30,8 @@ BOLD, DIM, REVERSE, YELLOW, GREEN, CYAN, RED, RESET = (
 COLOURS = {"idle": GREEN, "working": CYAN, "blocked": YELLOW, "parked": CYAN, "failed": RED}
 # What comes first: what needs the person, then what is ready, then the rest.
 ORDER = {"blocked": 0, "idle": 2, "parked": 3, "working": 4, "starting": 5, "failed": 6, "backoff": 6, "offline": 7}
+# A letter that is a command is the beginning of a name if another letter follows within this.
+LETTER_S = 0.3
 COMMANDS = {
     "e": ("edit", "edit"),
     "n": ("new", "new agent"),
@@ -67,6 +69,7 @@ class Palette:
         self.hint = hint
         self.filter = ""
         self.filtering = False
+        self.pending = ""
         self.outcome: tuple[str, str] | None = None
         names = [row.name for row in self.rows]
         self.at = names.index(last) if last in names else 0
@@ -82,6 +85,11 @@ class Palette:
 
     def press(self, key: str) -> None:
         """Take one key: `outcome` is (what, agent's name) once something was chosen."""
+        letter = len(key) == 1 and key.isprintable()
+        if self.pending and not letter:
+            self.settle()
+        if self.outcome is not None:
+            return
         row = self.selected()
         name = row.name if row else ""
         if key in ("up", "^P"):
@@ -97,12 +105,21 @@ class Palette:
             self.filtering = bool(self.filter)
         elif key == "/" and not self.filtering:
             self.filtering = True
-        elif not self.filtering and key in COMMANDS:
-            self.outcome = (COMMANDS[key][0], name)
-        elif len(key) == 1 and key.isprintable():
+        elif not self.filtering and not self.pending and key in COMMANDS:
+            # Or the first letter of a name: the next one, or its absence, will tell.
+            self.pending = key
+        elif letter:
             self.filtering = True
-            self.filter += key
+            self.filter += self.pending + key
+            self.pending = ""
             self.at = 0
+
+    def settle(self) -> None:
+        """Take a letter that no other followed for the command that it is."""
+        row = self.selected()
+        if self.pending:
+            self.outcome = (COMMANDS[self.pending][0], row.name if row else "")
+            self.pending = ""
 
     def _escape(self, key: str) -> None:
         if self.filtering and key == "esc":
@@ -157,10 +174,13 @@ def choose(
         row = palette.selected()
         seen = live(row.name, columns, rows) if row and row.status != "offline" else []
         terminal.draw(palette.lines(columns, rows, seen, wall_s()))
-        ready, _, _ = select.select([terminal.fd, hangup_fd], [], [], 1.0)
+        ready, _, _ = select.select([terminal.fd, hangup_fd], [], [], LETTER_S if palette.pending else 1.0)
         if hangup_fd in ready or terminal.gone():
             return ("back", "")
-        for key in terminal.read_keys():
+        keys = terminal.read_keys()
+        if not keys and not ready:
+            palette.settle()
+        for key in keys:
             palette.press(key)
     return palette.outcome
 

@@ -27,6 +27,7 @@ def pressed(keys: list[str], **more: str) -> Palette:
     made = palette(**more)
     for key in keys:
         made.press(key)
+    made.settle()
     return made
 
 
@@ -44,6 +45,8 @@ CHOICES = {
     "up stays at the top": (["up", "enter"], ("send", "review")),
     "down stays at the end": (["down"] * 9 + ["enter"], ("send", "testing")),
     "typing filters": (["l", "a", "enter"], ("send", "planning")),
+    "letters that are commands begin a name when more follow": (["p", "l", "enter"], ("send", "planning")),
+    "a command and enter is the command": (["e", "enter"], ("edit", "review")),
     "a slash filters by letters that are commands": (["/", "t", "e", "enter"], ("send", "testing")),
     "backspace takes a letter of the filter": (["x", "backspace", "enter"], ("send", "review")),
     "esc leaves the filter first": (["l", "a", "esc", "enter"], ("send", "review")),

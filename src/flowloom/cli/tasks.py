@@ -16,6 +16,7 @@ from flowloom.cli import app
 from flowloom.cli.headless import NAME_HELP, run
 from flowloom.clock import Deadline, wall_s
 from flowloom.errors import Blocked, DamagedFile, FlowLoomError, NoSuchTask, Stopped, TimedOut, UsageError
+from flowloom.signals import Noted
 from flowloom.states import State, Step
 
 if TYPE_CHECKING:
@@ -82,6 +83,8 @@ def ask(
     text = _stdin() if prompt == "-" else prompt
     launch.prepare(agent, chosen, root=paths.project_root(agent.slug) or root)
     asker, kind = asking.asked_by()
+    # From here on no signal may come between the task and its waiter.
+    stop = Noted(signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     task = asking.ask(agent, text, asker=asker, asker_kind=kind)
     carrier = coordinator.Carrier(task["task_id"], chosen)
     try:
@@ -91,10 +94,11 @@ def ask(
             return 0
         if sys.stderr.isatty():
             _notify(f"flowloom: task {task['task_id']} for {agent.agent_id}\n")
-        _wait_for([carrier], Deadline(timeout if timeout is not None else chosen.timeout_s))
+        _wait_for([carrier], Deadline(timeout if timeout is not None else chosen.timeout_s), stop)
         return _print(task["task_id"], as_json=as_json)
     finally:
         carrier.close()
+        stop.give_back()
 
 
 def _stdin() -> str:
@@ -103,7 +107,7 @@ def _stdin() -> str:
     return sys.stdin.buffer.read().decode("utf-8", "surrogateescape")
 
 
-def _wait_for(carriers: list[Carrier], deadline: Deadline, *, any_of: bool = False) -> list[Carrier]:
+def _wait_for(carriers: list[Carrier], deadline: Deadline, stop: Noted, *, any_of: bool = False) -> list[Carrier]:
     """Wait until tasks have ended, all or one of them, and return those; whatever ends the wait, the others go on.
 
     Raises:
@@ -116,13 +120,11 @@ def _wait_for(carriers: list[Carrier], deadline: Deadline, *, any_of: bool = Fal
     def tell(views: list[View]) -> bool:
         for notice, view in zip(notices, views, strict=True):
             notice(view)
-        return True
+        return not stop.came()
 
+    views: list[View] | None = None
     try:
-        views = coordinator.await_ends(carriers, deadline, tell, any_of=any_of)
-    except KeyboardInterrupt as error:
-        views = None
-        raise Stopped(f"stopped waiting for {ids}", hint=goes_on) from error
+        views = coordinator.await_ends(carriers, deadline, tell, fds=[stop.fd], any_of=any_of)
     finally:
         ended = [carrier for carrier, view in zip(carriers, views or [], strict=False) if view.ended]
         over = {
@@ -135,6 +137,8 @@ def _wait_for(carriers: list[Carrier], deadline: Deadline, *, any_of: bool = Fal
                 coordinator.leave(carrier, left=True)
     if views is not None:
         return ended
+    if stop.came():
+        raise Stopped(f"stopped waiting for {ids}", hint=goes_on)
     blocked = [now for carrier in carriers if (now := carrier.agent.status())["status"] is State.BLOCKED]
     for now in blocked:
         if now["question"]:
@@ -202,13 +206,15 @@ def wait(
     """Wait for tasks and print their replies; a task that nobody waits for any more is carried on."""
     for task_id in task_ids:
         tasks.read(task_id)
+    stop = Noted(signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     carriers = [_carrier(task_id) for task_id in task_ids]
     try:
-        ended = _wait_for(carriers, Deadline(timeout), any_of=any_of)
+        ended = _wait_for(carriers, Deadline(timeout), stop, any_of=any_of)
         return _print_each([carrier.task_id for carrier in ended], as_json=as_json, headed=len(task_ids) > 1)
     finally:
         for carrier in carriers:
             carrier.close()
+        stop.give_back()
 
 
 def _carrier(task_id: str) -> Carrier:

@@ -136,13 +136,17 @@ class Carrier:
             return view
         if task.get("headless") is not None:
             return self._watch_headless(task)
-        if task["status"] in (Step.CREATED, Step.TYPED, Step.PASTED):
+        if task["status"] in (Step.CREATED, Step.TYPED, Step.PASTED) and not self._hands_over(task):
             ahead = len([task_id for task_id in self.place.ahead() if not _stands_aside(task_id)])
             if ahead:
                 view = View(task, self.agent.status())
                 view.phase, view.ahead, view.again_s = "in line", ahead, 0.5
                 return view
         return self._carry(task)
+
+    def _hands_over(self, task: Task) -> bool:
+        """Tell whether its text is out already, so that it goes on although somebody came to stand before it."""
+        return task["status"] is not Step.CREATED and self.agent.status()["delivering"] == self.task_id
 
     def _watch_headless(self, task: Task) -> View:
         """Watch a program without a window, in place of whoever started it."""
@@ -323,9 +327,12 @@ class Carrier:
 
 
 def _stands_aside(task_id: str) -> bool:
-    """Tell whether a task lets those behind it go first: its agent is free, and its background work may never end."""
+    """Tell whether a task lets those behind it go first: its agent is free, and what it waits for may never come.
+
+    That is its background work, or a person who is to go on with what was interrupted.
+    """
     task = tasks.find(task_id)
-    return task is not None and task["status"] is Step.PARKED
+    return task is not None and task["status"] in (Step.PARKED, Step.INTERRUPTED)
 
 
 def await_ends(

@@ -52,7 +52,13 @@ def write(path: str, data: bytes, *, durable: bool = True, mode: int = 0o600) ->
     power cut may lose them (for what can be made again).
     """
     temporary = f"{path}.{os.getpid()}.tmp"
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+    # Only one of our own making: the prompt file lies where others may have put one there, to read along.
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+    try:
+        descriptor = os.open(temporary, flags, 0o600)
+    except FileExistsError:
+        os.unlink(temporary)
+        descriptor = os.open(temporary, flags, 0o600)
     try:
         with open(descriptor, "wb", buffering=0) as stream:
             view = memoryview(data)

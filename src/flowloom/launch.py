@@ -168,7 +168,8 @@ def spawn(agent: Agent, settings: Settings) -> None:
         files.write(opening, b"", durable=False)
         # What is heard from now on is the new program's; and this clock began anew if the machine did.
         seen_ns = int(steady_s() * 1e9)
-        window_id, pane_id = _window(agent, settings, tmux, now, str(spec["dir"]), ["sh", script])
+        with windows.kept_only_if_opened(script):
+            window_id, pane_id = _window(agent, settings, tmux, now, str(spec["dir"]), ["sh", script])
         look = tmux.look(pane_id)
         facts: dict[str, Any] = {
             "socket": settings.tmux_socket,

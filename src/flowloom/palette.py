@@ -206,7 +206,7 @@ def choose(
 def await_keys(terminal: Terminal, hangup_fd: int, limit_s: float = TICK_S) -> list[str] | None:
     """Return the keys pressed within `limit_s`, maybe none; None when nobody is there any longer."""
     ready, _, _ = select.select([terminal.fd, hangup_fd], [], [], limit_s)
-    if hangup_fd in ready:
+    if hangup_fd in ready or terminal.gone():
         return None
     keys = terminal.read_keys()
     # An ESC alone is known for the key only by what does not follow it.

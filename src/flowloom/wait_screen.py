@@ -215,16 +215,19 @@ class OnTerminal(WaitScreen):
 
     def _switch(self, port: tmux.Tmux, command: list[str], session: str) -> None:
         """Switch the client that shows us over to the agent's window."""
-        here, prefix = port.run(
-            "display-message", "-p", "-t", os.environ.get("TMUX_PANE", ""), "#{session_name}|#{prefix}"
-        ).split("|")
+        # The name of a session can hold anything but ":" and "."; that of a key has no space.
+        prefix, _, here = (
+            port.run("display-message", "-p", "-t", os.environ.get("TMUX_PANE", ""), "#{prefix} #{session_name}")
+            .removesuffix("\n")
+            .partition(" ")
+        )
         # Without a name tmux takes the client that was used last, whatever it shows.
         listed = port.run("list-clients", "-t", f"={here}:", "-F", "#{client_activity} #{client_name}").splitlines()
         if not listed:
             self.note = "nobody is attached here"
             return
         client = max(listed).partition(" ")[2]
-        back = f"{prefix.strip()} {'l' if here == session else 'L'}"
+        back = f"{prefix} {'l' if here == session else 'L'}"
         port.run(*command[3:], "-c", client)
         port.run("display-message", "-c", client, "-d", "5000", f"FlowLoom: back to your prompt with {back}")
         self.note = f"its window was shown; come back with {back}"

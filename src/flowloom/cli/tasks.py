@@ -44,10 +44,20 @@ class Notices:
         elif view.phase == "in line":
             said = f"in line, {view.ahead} before it"
         if said and said != self.told:
-            sys.stderr.write(f"flowloom: {said}\n")
-            sys.stderr.flush()
+            _notify(f"flowloom: {said}\n")
         self.told = said or self.told
         return True
+
+
+def _notify(text: str) -> None:
+    """Say something on stderr; where nobody reads it any more, the wait goes on, and so does the task."""
+    former = signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    try:
+        os.write(2, text.encode(errors="backslashreplace"))
+    except OSError:
+        return
+    finally:
+        signal.signal(signal.SIGPIPE, former)
 
 
 @app.command()
@@ -83,7 +93,7 @@ def ask(
             typer.echo(task["task_id"])
             return 0
         if sys.stderr.isatty():
-            sys.stderr.write(f"flowloom: task {task['task_id']} for {agent.agent_id}\n")
+            _notify(f"flowloom: task {task['task_id']} for {agent.agent_id}\n")
         _wait_for([carrier], Deadline(timeout if timeout is not None else chosen.timeout_s), stop)
         return _print(task["task_id"], as_json=as_json)
     finally:

@@ -86,7 +86,8 @@ def test_n_starts_an_agent_and_shows_it(world: World, seat: ChiefSeat) -> None:
     seat.shows("▸ planning           idle")
 
 
-def test_p_asks_before_it_starts_another_claude(world: World, seat: ChiefSeat) -> None:
+def test_p_asks_before_it_starts_another_claude(world: World) -> None:
+    seat = ChiefSeat(world, FLOWLOOM_NO_ROUTE="palette", FLOWLOOM_CLAUDE="true", columns=110, rows=30)
     path = world.prompt_file("x")
     opened(seat, path)
     seat.press("p")
@@ -95,6 +96,15 @@ def test_p_asks_before_it_starts_another_claude(world: World, seat: ChiefSeat) -
     seat.shows("to whom?")
     assert path.read_text() == "x"
     assert not (world.state / "parallel").exists()
+
+
+def test_p_says_so_where_there_is_no_claude_code(world: World) -> None:
+    seat = ChiefSeat(world, FLOWLOOM_NO_ROUTE="palette", FLOWLOOM_CLAUDE="no-such-claude", columns=110, rows=30)
+    path = world.prompt_file("x")
+    opened(seat, path)
+    seat.press("p")
+    seat.shows("there is no program 'no-such-claude'")
+    assert path.read_text() == "x"
 
 
 def test_an_agent_that_nobody_waits_for_is_seen_to_come_up(world: World, seat: ChiefSeat) -> None:

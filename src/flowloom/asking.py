@@ -8,6 +8,7 @@ from flowloom import files, paths, roles, status, tasks
 from flowloom.agents import Agent, known
 from flowloom.clock import wall_s
 from flowloom.errors import AgentFailed, NoSuchAgent, UsageError
+from flowloom.logs import log
 from flowloom.states import State, Step
 
 TYPE_CHECKING = False
@@ -88,18 +89,23 @@ def asked_by() -> tuple[str, str]:
 
 
 def mark_read(task_id: str) -> None:
-    """Note that a task's reply has reached whoever asked."""
-    with status.lock(tasks.read(task_id)["agent_dir"]):
-        task = tasks.read(task_id)
-        if task["read"] is None:
-            task["read"] = round(wall_s(), 3)
-            tasks.write(task)
+    """Note that a task's reply has reached whoever asked; where it cannot be noted it is offered once more."""
+    try:
+        with status.lock(tasks.read(task_id)["agent_dir"]):
+            task = tasks.read(task_id)
+            if task["read"] is None:
+                task["read"] = round(wall_s(), 3)
+                tasks.write(task)
+    except OSError as error:
+        log(paths.home(), "error", "asking", f"not noted as read: {error}", task=task_id)
 
 
 def failure(task: Task) -> AgentFailed:
     """Return the error for a task that ended without a reply, with what to do next."""
     task_id, agent_id, name = task["task_id"], task["agent_id"], task["agent_id"].split("@")[0]
     why = task["error"] or f"it is {task['status']}"
+    if task["status"] is Step.DONE:
+        why = f"its marker {paths.task_dir(task_id)}/.done is gone; what there is stands in reply.md beside it"
     hint = {
         Step.UNKNOWN: f"look at its window: flowloom attach {name}; then flowloom wait {task_id}, or send it again",
         Step.INTERRUPTED: f"send it again, or go on with the agent in its window: flowloom attach {name}",

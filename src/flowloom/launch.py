@@ -8,8 +8,8 @@ import shlex
 import sys
 
 from flowloom import files, paths, procs, providers, roles, status, windows
-from flowloom.clock import steady_s, wall_s
-from flowloom.errors import AgentFailed, FlowLoomError, UsageError
+from flowloom.clock import elapsed_s, steady_s
+from flowloom.errors import AgentFailed, DamagedFile, FlowLoomError, UsageError
 from flowloom.records import empty_status
 from flowloom.states import Event, State
 from flowloom.tmux import Tmux
@@ -141,7 +141,7 @@ def specify(
 
 def died_too_often(now: Status) -> bool:
     """Tell whether an agent has died so often of late that starting it again is no help."""
-    return len([at for at in now["deaths"] if wall_s() - at < DEATHS_WITHIN_S]) >= DEATHS_LIMIT
+    return len([at for at in now["deaths"] if elapsed_s(at) < DEATHS_WITHIN_S]) >= DEATHS_LIMIT
 
 
 def spawn(agent: Agent, settings: Settings) -> None:
@@ -244,7 +244,10 @@ def release(provider: Provider, binary: str) -> str:
     real = os.path.realpath(binary)
     key = f"{real} {os.stat(real).st_mtime_ns}"
     cache = f"{paths.home()}/cache/releases.json"
-    seen = files.read_json(cache) or {}
+    try:
+        seen = files.read_json(cache) or {}
+    except DamagedFile:
+        seen = {}
     if key not in seen:
         said = procs.output(command, timeout_s=10.0)
         if not said or not said.split():

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
-from flowloom import __version__, bugs
+from flowloom import __version__, bugs, paths
 from flowloom.errors import FlowLoomError, UsageError
 
 app = typer.Typer(
@@ -40,6 +40,8 @@ def options(
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())
         raise typer.Exit(2)
+    if context.invoked_subcommand != "doctor":  # which says it in its own words
+        paths.refuse_foreign()
 
 
 def main() -> None:

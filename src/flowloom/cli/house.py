@@ -105,8 +105,7 @@ def _await_free(agent: Agent, place: line.Place, deadline: Deadline) -> None:
             select.select([wake_fd], [], [], deadline.within_s(LOOK_AGAIN_S))
             _drain(wake_fd)
     finally:
-        os.close(wake_fd)
-        os.unlink(wake_path)
+        files.close_wake(wake_fd, wake_path)
 
 
 def _busy(now: Status, place: line.Place) -> str:
@@ -159,8 +158,7 @@ def logs(
                     last = event["seq"]
     finally:
         if follow:
-            os.close(wake_fd)
-            os.unlink(wake_path)
+            files.close_wake(wake_fd, wake_path)
     return 0
 
 

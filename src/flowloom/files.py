@@ -6,6 +6,7 @@ import errno
 import fcntl
 import json
 import os
+import time
 
 from flowloom.errors import DamagedFile
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 WAKE = "wake"
 # From here on OpenSSL, which is eight times as fast, makes up for its loading.
 BIG_BYTES = 1_000_000
+SWEPT_AFTER_S = 60.0
 
 
 def ensure_dir(path: str) -> str:
@@ -74,6 +76,41 @@ def _name_path(error: BaseException, path: str) -> None:
     """Put the path that an error is about into it: what fails on a descriptor names none."""
     if isinstance(error, OSError) and error.filename is None:
         error.filename = path
+
+
+def sweep(directory: str) -> list[str]:
+    """Remove what writers that were killed have left in a directory; return what that was.
+
+    Only of a process that is gone, and not of the last minute: over a network
+    or in a container the same number may be somebody else.
+    """
+    swept = []
+    try:
+        names = os.listdir(directory)
+    except OSError:
+        return []
+    for name in names:
+        stem, _, pid = name.removesuffix(".tmp").rpartition(".")
+        path = f"{directory}/{name}"
+        if not (stem and name.endswith(".tmp") and pid.isdecimal()) or _runs(int(pid)):
+            continue
+        try:
+            if abs(time.time() - os.lstat(path).st_mtime) > SWEPT_AFTER_S:
+                os.unlink(path)
+                swept.append(path)
+        except OSError:
+            continue
+    return swept
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def write_json(path: str, document: object, *, durable: bool = False) -> None:

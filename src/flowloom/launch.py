@@ -91,6 +91,8 @@ def prepare(
             hint=f"stop it first: flowloom stop {agent.name}",
         )
     paths.ensure_home()
+    if was and _leads_nowhere():
+        ensure_stubs()
     paths.ensure_project(agent.slug, root)
     files.ensure_dir(agent.directory)
     if was != spec:
@@ -165,6 +167,7 @@ def spawn(agent: Agent, settings: Settings) -> None:
         if os.path.exists(opening):
             _close_lost(agent, tmux, now)
         script = _script(agent, settings, tmux, provider, launch, spec)
+        files.sweep(agent.directory)
         files.write(opening, b"", durable=False)
         # What is heard from now on is the new program's; and this clock began anew if the machine did.
         seen_ns = int(steady_s() * 1e9)
@@ -285,15 +288,30 @@ def _hook(provider: Provider) -> str:
     Claude Code reads its settings once: after an upgrade or a move that file
     leads to where FlowLoom is then, and keeps the payload while it is nowhere.
     """
-    stub = f"{paths.home()}/hooks/agent-event"
-    text = HOOK_STUB.format(hook=shlex.quote(hook_path("agent-event")))
+    ensure_stubs()
+    return f"sh {shlex.quote(_stub())} {provider.NAME}"
+
+
+def _stub() -> str:
+    return f"{paths.home()}/hooks/agent-event"
+
+
+def _leads_nowhere() -> bool:
+    """Tell whether hook events of agents that run go to a FlowLoom that was moved or removed."""
+    lines = (files.read(_stub()) or b"").decode(errors="replace").splitlines()
+    named = next((line.partition("=")[2] for line in lines if line.startswith("hook=")), "")
+    return bool(named) and not os.path.exists(shlex.split(named)[0])
+
+
+def ensure_stubs() -> None:
+    """Lead the scripts whose paths never change to where FlowLoom is installed now."""
+    stub, text = _stub(), HOOK_STUB.format(hook=shlex.quote(hook_path("agent-event")))
     if files.read(stub) != text.encode():
         files.ensure_dir(os.path.dirname(stub))
         files.write(stub, text.encode())
     editor, wanted = editor_stub()
     if files.read(editor) not in (None, wanted):
         files.write(editor, wanted, mode=0o700)
-    return f"sh {shlex.quote(stub)} {provider.NAME}"
 
 
 def _script(

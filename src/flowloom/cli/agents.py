@@ -64,7 +64,10 @@ def await_ready(agent: Agent, deadline: Deadline) -> Status:
                 )
             if now["up"] and now["status"] not in (State.STARTING, State.BLOCKED):
                 return now
-            question = startup.step(now, look)[0] if look else None
+            question, says = startup.step(now, look) if look else (None, "")
+            if says and says != told:
+                told = says
+                sys.stderr.write(f"{agent.agent_id}: {says}\n")
             if question and question["text"] != told:
                 told = question["text"]
                 sys.stderr.write(f"{agent.agent_id} is blocked on {question['kind']}: {told}\n")
@@ -74,7 +77,8 @@ def await_ready(agent: Agent, deadline: Deadline) -> Status:
                     raise Blocked(
                         f"{agent.agent_id} is blocked on {question['kind']}", hint=f"flowloom attach {agent.name}"
                     )
-                raise TimedOut(f"{agent.agent_id} is not ready yet", hint=f"flowloom attach {agent.name}")
+                why = f": {says}" if says else ""
+                raise TimedOut(f"{agent.agent_id} is not ready yet{why}", hint=f"flowloom attach {agent.name}")
             # Its session start wakes us. Before that only a dialog can be seen, and a look costs a starting Claude
             # Code a part of its cores; after that only the box is to come.
             again_s = 0.25 if question else 0.03 if now["up"] else 0.15

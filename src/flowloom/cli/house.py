@@ -287,6 +287,9 @@ def clean(
     for part, size_bytes in retention.sizes().items():
         if size_bytes or part != "removed":
             sys.stderr.write(f"{part:<8} {amount(size_bytes):>9}\n")
+    swept = 0 if dry_run else retention.sweep()
+    if swept:
+        sys.stderr.write(f"removed {swept} files that killed commands had left half written\n")
     if older_than is None and chosen.keep_days is None:
         sys.stderr.write("nothing is removed; name an age to do so: flowloom clean --older-than 30d\n")
         return 0

@@ -107,10 +107,10 @@ def _wait_for(carriers: list[Carrier], deadline: Deadline, *, any_of: bool = Fal
             notice(view)
         return True
 
+    views = None
     try:
         views = coordinator.await_ends(carriers, deadline, tell, any_of=any_of)
     except KeyboardInterrupt as error:
-        views = None
         raise Stopped(f"stopped waiting for {ids}", hint=goes_on) from error
     finally:
         ended = [carrier for carrier, view in zip(carriers, views or [], strict=False) if view.ended]

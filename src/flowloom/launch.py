@@ -171,7 +171,12 @@ def spawn(agent: Agent, settings: Settings) -> None:
         files.write(opening, b"", durable=False)
         # What is heard from now on is the new program's; and this clock began anew if the machine did.
         seen_ns = int(steady_s() * 1e9)
-        window_id, pane_id = _window(agent, settings, tmux, now, str(spec["dir"]), ["sh", script])
+        try:
+            window_id, pane_id = _window(agent, settings, tmux, now, str(spec["dir"]), ["sh", script])
+        except AgentFailed:
+            # Nothing was opened. The next start must not take the window that was found for one of ours to close.
+            os.unlink(opening)
+            raise
         look = tmux.look(pane_id)
         facts: dict[str, Any] = {
             "socket": settings.tmux_socket,

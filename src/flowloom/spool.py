@@ -81,6 +81,6 @@ def _waiting(folder: str) -> list[tuple[int, str]]:
                     # the age of a file where the clock was set back.
                     at_ns = min(at_ns, entry.stat().st_mtime_ns - ahead_ns, time.monotonic_ns())
                     found.append((at_ns, entry.name))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return []
     return sorted(found)

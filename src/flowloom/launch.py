@@ -174,8 +174,10 @@ def spawn(agent: Agent, settings: Settings) -> None:
         try:
             window_id, pane_id = _window(agent, settings, tmux, now, str(spec["dir"]), ["sh", script])
         except AgentFailed:
-            # Nothing was opened. The next start must not take the window that was found for one of ours to close.
+            # Nothing was opened. The next start must not take the window that was found for one of ours to
+            # close; and nobody runs the script, which takes itself away.
             os.unlink(opening)
+            os.unlink(script)
             raise
         look = tmux.look(pane_id)
         facts: dict[str, Any] = {

@@ -135,7 +135,7 @@ def test_an_agents_file_that_is_damaged_is_named_or_does_no_harm(
     damage(path, kept)
     draft = world.prompt_file("@planning two\n")
     if then == GOES_ON:
-        assert world.ask("planning", "two") .startswith("echo heard: two")
+        assert world.ask("planning", "two").startswith("echo heard: two")
         assert world.ctrl_g(world.prompt_file("@planning three\n")).returncode == 0
     else:
         for done in (world.flowloom("ask", "planning", "two"), world.ctrl_g(draft)):
@@ -152,7 +152,7 @@ def test_an_agents_file_that_is_damaged_is_named_or_does_no_harm(
     if then == GOES_ON:
         return
     put_back(path, kept)
-    assert world.ask("planning", "four") .startswith("echo heard: four")
+    assert world.ask("planning", "four").startswith("echo heard: four")
     leftovers.check(world)
 
 
@@ -190,7 +190,7 @@ def test_a_tasks_file_that_is_damaged_is_named_and_costs_nothing_else(
             assert (done.returncode, done.stdout) == ((0, b"echo heard: one") if then == GOES_ON else (1, b"")), done
             assert then == GOES_ON or str(path) in done.stderr.decode()
             assert "Traceback" not in done.stderr.decode()
-    assert world.ask("planning", "two") .startswith("echo heard: two")
+    assert world.ask("planning", "two").startswith("echo heard: two")
     listed = world.flowloom("tasks")
     assert (listed.returncode, "Traceback" in listed.stderr.decode()) == (0, False), listed
     no_bug(world)
@@ -242,7 +242,7 @@ def test_strange_names_in_the_line_have_no_rank(world: World) -> None:
     world.ask("planning", "one")
     for name in (".nfs0001", "x.swp", "0000000001", "nonsense"):
         (world.agent_dir() / "line" / name).touch()
-    assert world.ask("planning", "two") .startswith("echo heard: two")
+    assert world.ask("planning", "two").startswith("echo heard: two")
 
 
 # The prompt file.
@@ -312,7 +312,7 @@ def test_a_file_that_belongs_to_root_is_named_or_does_no_harm(theirs: TheirWorld
     os.chown(path, 0, 0)
     path.chmod(0o700 if path.is_dir() else 0o600)
     if TAKEN[name] == GOES_ON:
-        assert theirs.ask("planning", "two") .startswith("echo heard: two")
+        assert theirs.ask("planning", "two").startswith("echo heard: two")
         return
     draft = theirs.prompt_file("@planning two\n")
     for done in (theirs.flowloom("ask", "planning", "two"), theirs.ctrl_g(draft)):
@@ -325,4 +325,4 @@ def test_a_file_that_belongs_to_root_is_named_or_does_no_harm(theirs: TheirWorld
     no_bug(theirs)
     os.chown(path, NOBODY, NOBODY)
     path.chmod(mode & 0o777)
-    assert theirs.ask("planning", "three") .startswith("echo heard: three")
+    assert theirs.ask("planning", "three").startswith("echo heard: three")

@@ -6,7 +6,7 @@ import os
 import re
 
 from flowloom import files, git, paths, procs, providers, sights, spool, status, tasks
-from flowloom.clock import wall_s
+from flowloom.clock import elapsed_s, wall_s
 from flowloom.errors import DamagedFile, NoSuchAgent
 from flowloom.logs import log
 from flowloom.states import Event, State, Step
@@ -25,6 +25,8 @@ DEATHS_WITHIN_S = 120.0
 LEAVE_S = 5.0
 SAYS_LATE_S = 0.7
 TRANSCRIPT_TAIL_BYTES = 16_000_000
+# What `agent.json` holds, each with a value of its type.
+SPEC: dict[str, object] = {"provider": "", "role": "", "dir": "", "args": [], "prompt": "", "given": {}, "trust": False}
 
 
 def named(name: str, directory: str) -> Agent:
@@ -87,8 +89,17 @@ class Agent:
     # What is known.
 
     def spec(self) -> dict[str, Any] | None:
-        """Return how the agent was started: provider, role, dir, args; None if it never was."""
-        return files.read_json(f"{self.directory}/agent.json")
+        """Return how the agent was started: provider, role, dir, args; None if it never was.
+
+        Raises:
+            DamagedFile: its record cannot be believed.
+        """
+        path = f"{self.directory}/agent.json"
+        document = files.read_json(path)
+        for key, example in SPEC.items():
+            if document is not None and not isinstance(document.get(key, example), type(example)):
+                raise files.damaged(path, f"{key!r} is a {type(document[key]).__name__}")
+        return document
 
     def status(self) -> Status:
         """Return the status as it stands on disk.
@@ -134,7 +145,7 @@ class Agent:
             return self.status()
         said = self.session_says(now, thorough=thorough, binary=binary)
         # Its file follows its hooks, or they it, by up to 0.2 s.
-        settled = wall_s() - max(now["since"], now["last_active"]) > SAYS_LATE_S
+        settled = elapsed_s(max(now["since"], now["last_active"])) > SAYS_LATE_S
         if not settled or not now["up"]:
             return now
         if said == "idle" and now["status"] in (State.WORKING, State.BLOCKED):
@@ -189,7 +200,7 @@ class Agent:
                 return
             code = "" if look is None or look.exit_status is None else f" (exit {look.exit_status})"
             why = "its window is gone" if look is None else f"its program ended{code}"
-            recent = [at for at in now["deaths"] if wall_s() - at < DEATHS_WITHIN_S]
+            recent = [at for at in now["deaths"] if elapsed_s(at) < DEATHS_WITHIN_S]
             sights.leave(self.directory, now, Event.GONE, why)
             status.note(self.directory, now, deaths=[*recent, wall_s()])
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 
 def age(seconds: int) -> str:
-    """Return a duration in one or two units."""
+    """Return a duration in one or two units; none is negative, where a clock was set back."""
+    seconds = max(0, seconds)
     if seconds < 60:
         return f"{seconds} s"
     if seconds < 3600:

@@ -8,6 +8,7 @@ from flowloom import files, line, paths, roles, status, tasks
 from flowloom.agents import Agent, known
 from flowloom.clock import wall_s
 from flowloom.errors import AgentFailed, DamagedFile, NoSuchAgent, UsageError
+from flowloom.logs import log
 from flowloom.states import State, Step
 
 TYPE_CHECKING = False
@@ -27,8 +28,12 @@ def ask(agent: Agent, prompt: str, *, asker: str, asker_kind: str) -> Task:
     if asker_kind == "agent":
         _refuse_circle(agent, asker)
     task = tasks.open_task(agent.agent_id, agent.directory, prompt, asker=asker, asker_kind=asker_kind)
-    files.ensure_dir(f"{agent.directory}/drafts")
-    files.write(f"{agent.directory}/drafts/{task['prompt_sha256']}", task["task_id"].encode(), durable=False)
+    try:
+        files.ensure_dir(f"{agent.directory}/drafts")
+        files.write(f"{agent.directory}/drafts/{task['prompt_sha256']}", task["task_id"].encode(), durable=False)
+    except OSError as error:
+        # It only helps to know the same draft again; the task is open, and must find somebody who carries it.
+        log(paths.home(), "error", "asking", f"its draft is not remembered: {error}", task=task["task_id"])
     return task
 
 
@@ -100,18 +105,23 @@ def asked_by() -> tuple[str, str]:
 
 
 def mark_read(task_id: str) -> None:
-    """Note that a task's reply has reached whoever asked."""
-    with status.lock(tasks.read(task_id)["agent_dir"]):
-        task = tasks.read(task_id)
-        if task["read"] is None:
-            task["read"] = round(wall_s(), 3)
-            tasks.write(task)
+    """Note that a task's reply has reached whoever asked; where it cannot be noted it is offered once more."""
+    try:
+        with status.lock(tasks.read(task_id)["agent_dir"]):
+            task = tasks.read(task_id)
+            if task["read"] is None:
+                task["read"] = round(wall_s(), 3)
+                tasks.write(task)
+    except OSError as error:
+        log(paths.home(), "error", "asking", f"not noted as read: {error}", task=task_id)
 
 
 def failure(task: Task) -> AgentFailed:
     """Return the error for a task that ended without a reply, with what to do next."""
     task_id, agent_id, name = task["task_id"], task["agent_id"], task["agent_id"].split("@")[0]
     why = task["error"] or f"it is {task['status']}"
+    if task["status"] is Step.DONE:
+        why = f"its marker {paths.task_dir(task_id)}/.done is gone; what there is stands in reply.md beside it"
     hint = {
         Step.UNKNOWN: f"look at its window: flowloom attach {name}; then flowloom wait {task_id}, or send it again",
         Step.INTERRUPTED: f"send it again, or go on with the agent in its window: flowloom attach {name}",

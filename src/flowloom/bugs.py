@@ -20,13 +20,16 @@ def reported(run: Callable[[], int], where: str, tell: Callable[[str], object] =
     """Return what `run` returns; for a bug of ours write a report, `tell` where it lies, and return 70.
 
     Raises:
-        FlowLoomError: an expected outcome, for the face to tell.
+        FlowLoomError: an expected outcome, for the face to tell; a disk that is full is one too.
     """
     try:
         return run()
     except FlowLoomError:
         raise
-    except Exception as error:  # noqa: BLE001 - the one place where a bug becomes a report
+    except Exception as error:
+        known = paths.trouble(error) if isinstance(error, OSError) else None
+        if known is not None:
+            raise known from error
         import traceback  # noqa: PLC0415 - 3 ms of every Ctrl-G, for the one that fails
 
         text = (

@@ -10,6 +10,11 @@ def wall_s() -> float:
     return time.time()
 
 
+def elapsed_s(at_s: float) -> float:
+    """Return how far a time of day that was written down is away, also where the clock was set back since."""
+    return abs(time.time() - at_s)
+
+
 def steady_s() -> float:
     """Return seconds that only grow, the same for every process since boot: for waiting and for order."""
     return time.monotonic()

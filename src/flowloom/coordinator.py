@@ -10,10 +10,11 @@ from __future__ import annotations
 import os
 import select
 
-from flowloom import announce, files, headless, launch, line, procs, sights, status, tasks, turns
+from flowloom import announce, files, headless, launch, line, paths, procs, sights, status, tasks, turns
 from flowloom.agents import Agent
-from flowloom.clock import steady_s, wall_s
+from flowloom.clock import elapsed_s, steady_s
 from flowloom.delivery import Delivery
+from flowloom.logs import log
 from flowloom.startup import Startup
 from flowloom.states import ENDED, State, Step
 
@@ -91,11 +92,7 @@ class Carrier:
         """Give up the place in line and the wake-up pipe; an unfinished task gets a waiter of its own."""
         self._entrust()
         self._give_up_place()
-        os.close(self.wake_fd)
-        try:
-            os.unlink(self._wake_path)
-        except FileNotFoundError:
-            pass
+        files.close_wake(self.wake_fd, self._wake_path)
 
     def _give_up_place(self) -> None:
         if self.place is not None:
@@ -272,9 +269,9 @@ class Carrier:
         view.phase = "blocked" if now["status"] is State.BLOCKED else "working"
         if task["status"] is Step.PARKED:
             view.phase, view.provisional = "parked", True
-            if now["status"] is State.PARKED and wall_s() - now["last_active"] > UNPARK_S:
+            if now["status"] is State.PARKED and elapsed_s(now["last_active"]) > UNPARK_S:
                 self.agent.unpark(self.task_id)
-            parked_s = wall_s() - task["journal"][-1]["at"]
+            parked_s = elapsed_s(task["journal"][-1]["at"])
             if parked_s >= self.settings.park_s:
                 view.ended = True
             view.again_s = min(LOOK_AGAIN_S, max(0.0, self.settings.park_s - parked_s))
@@ -353,7 +350,7 @@ def await_ends(
         for number, carrier in enumerate(carriers):
             seen = views[number]
             if seen is None or not seen.ended:
-                views[number] = carrier.step()
+                views[number] = _stepped(carrier)
         shown = [view for view in views if view is not None]
         if not on_views(shown):
             return None
@@ -366,6 +363,22 @@ def await_ends(
         ready, _, _ = select.select([*pipes, *fds], [], [], deadline.within_s(again_s))
         if any(fd in ready for fd in fds) and not on_views(shown):
             return None
+
+
+def _stepped(carrier: Carrier) -> View:
+    """Return what a carrier's step shows.
+
+    Raises:
+        StateFailed: the disk is full or worse; the task is kept, and goes on.
+    """
+    try:
+        return carrier.step()
+    except OSError as error:
+        known = paths.trouble(error)
+        if known is None:
+            raise
+        known.hint += f"; the task goes on when that is mended: flowloom wait {carrier.task_id}"
+        raise known from error
 
 
 def await_end(
@@ -383,7 +396,11 @@ def leave(carrier: Carrier, *, left: bool) -> None:
         if left:
             task["left"] = True
             task["left_tty"], task["left_tmux"] = announce.origin()
-        tasks.write(task)
+        try:
+            tasks.write(task)
+        except OSError as error:
+            # On a full disk it must have a waiter more than ever.
+            log(paths.home(), "error", "leave", f"not noted that it was left: {error}", task=carrier.task_id)
     place = carrier.place
     if place is None:
         return

@@ -160,6 +160,11 @@ class Delivery:
     def _paste(self, task: Task, now: Status) -> None:
         agent, pane = self.agent, now["pane_id"] or ""
         folder = paths.task_dir(self.task_id)
+        if not tasks.prompt_kept(task):
+            with status.lock(agent.directory):
+                why = f"{folder}/prompt.md is gone or was changed; nothing was sent"
+                tasks.note_step(tasks.read(self.task_id), Step.FAILED, why)
+            return
         first = frame.first_line(self.task_id, task["asker"], prompt_path=turns.prompt_path(task))
         body = frame.body(self.task_id, tasks.prompt_of(task))
         files.write(f"{folder}/first", first.encode(), durable=False)

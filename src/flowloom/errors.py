@@ -10,6 +10,7 @@
     ├─ TmuxFailed            1   tmux is missing, too old, or refused a command
     ├─ AgentFailed           1   the agent died, was interrupted or reported an error
     ├─ DamagedFile           1   a file of ours does not say what it must
+    ├─ StateFailed           1   the state folder cannot be used: full, read-only, somebody else's
     ├─ Blocked               3   a person must answer first
     ├─ TimedOut            124
     └─ Stopped             130   the user stopped waiting
@@ -76,6 +77,10 @@ class AgentFailed(FlowLoomError):
 
 class DamagedFile(FlowLoomError):
     """A state file exists and is not readable as what it must be."""
+
+
+class StateFailed(FlowLoomError):
+    """The file system does not let us keep our state."""
 
 
 class Blocked(FlowLoomError):

@@ -7,6 +7,7 @@ import fcntl
 import itertools
 import json
 import os
+import time
 
 from flowloom.errors import DamagedFile
 
@@ -29,6 +30,7 @@ _NUMBERS = itertools.count()
 WAKE = "wake"
 # From here on OpenSSL, which is eight times as fast, makes up for its loading.
 BIG_BYTES = 1_000_000
+SWEPT_AFTER_S = 60.0
 
 
 def ensure_dir(path: str) -> str:
@@ -69,12 +71,54 @@ def write(path: str, data: bytes, *, durable: bool = True, mode: int = 0o600) ->
             if durable:
                 os.fsync(descriptor)
         os.rename(temporary, path)
-    except BaseException:  # a Ctrl-C too leaves nothing behind
+    except BaseException as error:  # a Ctrl-C too leaves nothing behind
         try:
             os.unlink(temporary)
         except FileNotFoundError:
             pass
+        _name_path(error, path)
         raise
+
+
+def _name_path(error: BaseException, path: str) -> None:
+    """Put the path that an error is about into it: what fails on a descriptor names none."""
+    if isinstance(error, OSError) and error.filename is None:
+        error.filename = path
+
+
+def sweep(directory: str) -> list[str]:
+    """Remove what writers that were killed have left in a directory; return what that was.
+
+    Only of a process that is gone, and not of the last minute: over a network
+    or in a container the same number may be somebody else.
+    """
+    swept = []
+    try:
+        names = os.listdir(directory)
+    except OSError:
+        return []
+    for name in names:
+        stem, _, pid = name.removesuffix(".tmp").rpartition(".")
+        path = f"{directory}/{name}"
+        if not (stem and name.endswith(".tmp") and pid.isdecimal()) or _runs(int(pid)):
+            continue
+        try:
+            if abs(time.time() - os.lstat(path).st_mtime) > SWEPT_AFTER_S:
+                os.unlink(path)
+                swept.append(path)
+        except OSError:
+            continue
+    return swept
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def write_json(path: str, document: object, *, durable: bool = False) -> None:
@@ -106,9 +150,14 @@ def read_json(path: str) -> dict[str, object] | None:
     """Return a JSON object, or None where there is no file.
 
     Raises:
-        DamagedFile: the file is there and holds no JSON object.
+        DamagedFile: the file is there and cannot be read, or holds no JSON object.
     """
-    raw = read(path)
+    try:
+        raw = read(path)
+    except OSError as error:
+        raise DamagedFile(
+            f"{path} cannot be read: {error.strerror}", hint=f"it must be a file of your own: ls -ld {path}"
+        ) from error
     if raw is None:
         return None
     try:
@@ -130,6 +179,9 @@ def append(path: str, line: str) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
     try:
         os.write(descriptor, (line + "\n").encode("utf-8", "surrogatepass"))
+    except OSError as error:
+        _name_path(error, path)
+        raise
     finally:
         os.close(descriptor)
 
@@ -148,8 +200,9 @@ class locked:  # noqa: N801 - used as a function; importing contextlib for it ta
         self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX)
-        except BaseException:
+        except BaseException as error:
             os.close(self._descriptor)
+            _name_path(error, self._path)
             raise
 
     def __exit__(
@@ -174,7 +227,12 @@ def hold(path: str) -> int:
         FileExistsError: somebody has it.
     """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    except OSError as error:
+        os.close(descriptor)
+        _name_path(error, path)
+        raise
     return descriptor
 
 
@@ -189,16 +247,45 @@ def held(path: str) -> bool:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
+    except OSError as error:
+        _name_path(error, path)
+        raise
     finally:
         os.close(descriptor)
     return False
 
 
 def open_wake(directory: str) -> tuple[int, str]:
-    """Make a pipe in `directory` that `wake` writes to; return its descriptor and its name.
+    """Make a pipe in `directory` that `wake` writes to; return its descriptor and its name, for `close_wake`.
 
-    Non-blocking and never at end of file, so it can stand in a select().
+    Non-blocking and never at end of file, so it can stand in a select(). Where
+    the file system has no pipes it is one that nobody wakes, and has no name:
+    who waits then sees everything when it looks by itself.
     """
+    try:
+        return _open_wake(directory)
+    except OSError:
+        silent, end = os.pipe()
+        os.set_blocking(silent, False)
+        # Its other end stays open, or it would be readable, at its end, for ever.
+        _SILENT.append(end)
+        return silent, ""
+
+
+_SILENT: list[int] = []
+
+
+def close_wake(descriptor: int, path: str) -> None:
+    """Give up what `open_wake` returned."""
+    os.close(descriptor)
+    try:
+        if path:
+            os.unlink(path)
+    except OSError:
+        return  # `wake` takes a pipe without a reader away
+
+
+def _open_wake(directory: str) -> tuple[int, str]:
     ensure_dir(f"{directory}/{WAKE}")
     folder = f"{directory}/{WAKE}"
     while True:
@@ -221,34 +308,35 @@ def wake(directory: str) -> None:
     """Wake whoever waits for a change in `directory`.
 
     Only a hint, which may be lost: who waits also looks by itself now and then.
+    So nothing that fails here is an error.
     """
     try:
         names = os.listdir(f"{directory}/{WAKE}")
-    except FileNotFoundError:
+    except OSError:
         return
     for name in names:
         if name.startswith("."):
             continue  # it is just being made
         path = f"{directory}/{WAKE}/{name}"
         try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+            descriptor = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW)
         except OSError as error:
             # ENXIO: the reader died without taking its pipe away.
             if error.errno == errno.ENXIO:
                 try:
                     os.unlink(path)
-                except FileNotFoundError:
+                except OSError:
                     pass
             continue
         os.close(descriptor)
         try:
             # As a reader too: should theirs go just now, the write must not end us by SIGPIPE.
-            descriptor = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
-        except FileNotFoundError:
+            descriptor = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW)
+        except OSError:
             continue
         try:
             os.write(descriptor, b"\n")
-        except BlockingIOError:
+        except OSError:
             pass  # the pipe is full of earlier wake-ups: the reader will look anyway
         finally:
             os.close(descriptor)

@@ -8,8 +8,8 @@ import shlex
 import sys
 
 from flowloom import files, paths, procs, providers, roles, status, windows
-from flowloom.clock import steady_s, wall_s
-from flowloom.errors import AgentFailed, FlowLoomError, UsageError
+from flowloom.clock import elapsed_s, steady_s
+from flowloom.errors import AgentFailed, DamagedFile, FlowLoomError, UsageError
 from flowloom.records import empty_status
 from flowloom.states import Event, State
 from flowloom.tmux import Tmux
@@ -91,6 +91,8 @@ def prepare(
             hint=f"stop it first: flowloom stop {agent.name}",
         )
     paths.ensure_home()
+    if was and _leads_nowhere():
+        ensure_stubs()
     paths.ensure_project(agent.slug, root)
     files.ensure_dir(agent.directory)
     if was != spec:
@@ -141,7 +143,7 @@ def specify(
 
 def died_too_often(now: Status) -> bool:
     """Tell whether an agent has died so often of late that starting it again is no help."""
-    return len([at for at in now["deaths"] if wall_s() - at < DEATHS_WITHIN_S]) >= DEATHS_LIMIT
+    return len([at for at in now["deaths"] if elapsed_s(at) < DEATHS_WITHIN_S]) >= DEATHS_LIMIT
 
 
 def spawn(agent: Agent, settings: Settings) -> None:
@@ -165,11 +167,17 @@ def spawn(agent: Agent, settings: Settings) -> None:
         if os.path.exists(opening):
             _close_lost(agent, tmux, now)
         script = _script(agent, settings, tmux, provider, launch, spec)
+        files.sweep(agent.directory)
         files.write(opening, b"", durable=False)
         # What is heard from now on is the new program's; and this clock began anew if the machine did.
         seen_ns = int(steady_s() * 1e9)
-        with windows.kept_only_if_opened(script):
-            window_id, pane_id = _window(agent, settings, tmux, now, str(spec["dir"]), ["sh", script])
+        try:
+            with windows.kept_only_if_opened(script):
+                window_id, pane_id = _window(agent, settings, tmux, now, str(spec["dir"]), ["sh", script])
+        except AgentFailed:
+            # Nothing was opened: the next start must not take the window that was found for one of ours to close.
+            os.unlink(opening)
+            raise
         look = tmux.look(pane_id)
         facts: dict[str, Any] = {
             "socket": settings.tmux_socket,
@@ -245,7 +253,10 @@ def release(provider: Provider, binary: str) -> str:
     real = os.path.realpath(binary)
     key = f"{real} {os.stat(real).st_mtime_ns}"
     cache = f"{paths.home()}/cache/releases.json"
-    seen = files.read_json(cache) or {}
+    try:
+        seen = files.read_json(cache) or {}
+    except DamagedFile:
+        seen = {}
     if key not in seen:
         said = procs.output(command, timeout_s=10.0)
         if not said or not said.split():
@@ -283,15 +294,30 @@ def _hook(provider: Provider) -> str:
     Claude Code reads its settings once: after an upgrade or a move that file
     leads to where FlowLoom is then, and keeps the payload while it is nowhere.
     """
-    stub = f"{paths.home()}/hooks/agent-event"
-    text = HOOK_STUB.format(hook=shlex.quote(hook_path("agent-event")))
+    ensure_stubs()
+    return f"sh {shlex.quote(_stub())} {provider.NAME}"
+
+
+def _stub() -> str:
+    return f"{paths.home()}/hooks/agent-event"
+
+
+def _leads_nowhere() -> bool:
+    """Tell whether hook events of agents that run go to a FlowLoom that was moved or removed."""
+    lines = (files.read(_stub()) or b"").decode(errors="replace").splitlines()
+    named = next((line.partition("=")[2] for line in lines if line.startswith("hook=")), "")
+    return bool(named) and not os.path.exists(shlex.split(named)[0])
+
+
+def ensure_stubs() -> None:
+    """Lead the scripts whose paths never change to where FlowLoom is installed now."""
+    stub, text = _stub(), HOOK_STUB.format(hook=shlex.quote(hook_path("agent-event")))
     if files.read(stub) != text.encode():
         files.ensure_dir(os.path.dirname(stub))
         files.write(stub, text.encode())
     editor, wanted = editor_stub()
     if files.read(editor) not in (None, wanted):
         files.write(editor, wanted, mode=0o700)
-    return f"sh {shlex.quote(stub)} {provider.NAME}"
 
 
 def _script(

@@ -81,7 +81,8 @@ def standing(agent_dir: str) -> list[str]:
 
 def _names(agent_dir: str) -> list[str]:
     try:
-        return sorted(os.listdir(f"{agent_dir}/{LINE}"))
+        # What somebody else put there (an editor, NFS) has no rank.
+        return sorted(name for name in os.listdir(f"{agent_dir}/{LINE}") if name[:10].isdigit() and name[10:11] == "-")
     except FileNotFoundError:
         return []
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 
 from flowloom import files
-from flowloom.errors import BadName, FlowLoomError
+from flowloom.errors import BadName, FlowLoomError, StateFailed
 
 NAME = r"[a-z][a-z0-9_-]{0,39}"
 TASK_ID = r"[a-z2-9]{4,8}"
@@ -24,6 +25,51 @@ def home() -> str:
     return os.path.join(base, "flowloom")
 
 
+FULL = (errno.ENOSPC, errno.EDQUOT)
+NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
+
+
+def trouble(error: OSError) -> StateFailed | None:
+    """Return what an error of the system means where it is about the state folder or a full disk, None elsewhere."""
+    path = error.filename if isinstance(error.filename, str) else ""
+    if error.errno in FULL:
+        return StateFailed(f"no room is left on the disk: {path or home()}", hint=f"make room: df -h {path or home()}")
+    if not path.startswith(f"{home()}/") and path != home():
+        return None
+    if error.errno in NO_LOCKS:
+        return StateFailed(
+            f"the file system of {path} has no locks ({error.strerror})",
+            hint="set FLOWLOOM_HOME to a folder on a local disk",
+        )
+    if error.errno == errno.ELOOP:
+        return StateFailed(f"{path} is a symbolic link, which is not followed here", hint=f"take it away: rm {path}")
+    hint = {
+        errno.EROFS: "make its disk writable again, or set FLOWLOOM_HOME to another folder",
+        errno.EACCES: f"it must be your own: ls -ld {path}",
+        errno.EPERM: f"it must be your own: ls -ld {path}",
+    }.get(error.errno or 0, f"see what it is: ls -ld {path}")
+    return StateFailed(f"{path} cannot be used: {error.strerror}", hint=hint)
+
+
+def refuse_foreign() -> None:
+    """Refuse a state folder of another user, root's or ours: what we wrote there would shut its owner out.
+
+    Raises:
+        FlowLoomError: it is one.
+    """
+    path = home()
+    try:
+        theirs = os.stat(path).st_uid != os.getuid()
+    except PermissionError:
+        theirs = True
+    except OSError:
+        return
+    if theirs:
+        raise FlowLoomError(
+            f"the state folder {path} belongs to another user", hint="set FLOWLOOM_HOME to a folder of your own"
+        )
+
+
 def ensure_home() -> str:
     """Make the state folder, for its owner only, and return it.
 
@@ -39,10 +85,7 @@ def ensure_home() -> str:
             f"the state folder {path} cannot be made: {error.strerror}",
             hint="set FLOWLOOM_HOME to a folder that you can write to",
         ) from error
-    if owner.st_uid != os.getuid():
-        raise FlowLoomError(
-            f"the state folder {path} belongs to another user", hint="set FLOWLOOM_HOME to a folder of your own"
-        )
+    refuse_foreign()
     if not os.access(path, os.W_OK | os.X_OK):
         raise FlowLoomError(
             f"the state folder {path} cannot be written to",

@@ -26,9 +26,15 @@ def read(path: str) -> str:
     Bytes that are no UTF-8 come as surrogates, so that they can be written back.
 
     Raises:
-        UsageError: there is no such file.
+        UsageError: there is no such file, or it is not ours to read.
     """
-    raw = files.read(path)
+    try:
+        raw = files.read(path)
+    except OSError as error:
+        raise UsageError(
+            f"the prompt file {path} cannot be read: {error.strerror}",
+            hint=f"it must be a file of your own: ls -ld {path}",
+        ) from error
     if raw is None:
         raise UsageError(f"there is no prompt file {path}", hint="Claude Code makes one on Ctrl-G")
     text = raw.decode("utf-8", "surrogateescape")
@@ -86,11 +92,12 @@ def write(path: str, data: bytes) -> None:
         FlowLoomError: it cannot be written; the draft is as it was.
     """
     try:
-        if os.path.islink(path) or (os.path.exists(path) and not stat.S_ISREG(os.stat(path).st_mode)):
+        if os.path.exists(path) and not stat.S_ISREG(os.stat(path).st_mode):
             with open(path, "wb") as stream:
                 stream.write(data)
         else:
-            files.write(path, data)
+            # Where a link leads to: it stays one, and a disk that is full costs no draft.
+            files.write(os.path.realpath(path), data)
     except OSError as error:
         raise FlowLoomError(
             f"the prompt file {path} cannot be written: {error.strerror}",

@@ -100,6 +100,11 @@ def last_use(task: Task) -> float:
     return max([task["created"], task["read"] or 0.0, *(entry["at"] for entry in task["journal"])])
 
 
+def sweep() -> int:
+    """Remove what writers that were killed have left anywhere in the state; return how many files that was."""
+    return sum(len(files.sweep(folder)) for folder, _, _ in os.walk(paths.home()))
+
+
 def remove(found: Plan, before: float) -> list[str]:
     """Remove what a plan names, each looked at once more under its agent's lock; return what could not be."""
     failed = []

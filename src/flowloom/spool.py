@@ -77,9 +77,10 @@ def _waiting(folder: str) -> list[tuple[int, str]]:
                 if entry.name.endswith(".json"):
                     stamp = entry.name.split("-")[0]
                     at_ns = int(stamp) if stamp.isdigit() else NEVER_NS
-                    # Not later than now: a stamp of before a restart of the machine is.
-                    at_ns = min(at_ns, entry.stat().st_mtime_ns - ahead_ns)
+                    # Not later than now: a stamp of before a restart of the machine is, and so is
+                    # the age of a file where the clock was set back.
+                    at_ns = min(at_ns, entry.stat().st_mtime_ns - ahead_ns, time.monotonic_ns())
                     found.append((at_ns, entry.name))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return []
     return sorted(found)

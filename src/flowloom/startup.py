@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 # A start that shows neither box nor question for this long is said to hang.
 LIMIT_S = 60.0
+# Its session start is heard 0.1 s before or after its input box is seen; other hooks of the user's may hold it up.
+SILENT_S = 8.0
 # A dialog that looks the same for this long is all there, and has taken the key before.
 STEADY_S = 0.2
 # On a loaded machine a key can take this long to have its effect.
@@ -28,6 +30,8 @@ class Startup:
         self._dialog = ""
         self._dialog_since_s = 0.0
         self._pressed: tuple[str, float] = ("", 0.0)
+        self._box_since_s: float | None = None
+        self._silence = ""
 
     def step(self, now: Status, look: Look) -> tuple[Question | None, str]:
         """Take one look; return the question that stands on the screen, and what to say when it takes too long.
@@ -48,8 +52,33 @@ class Startup:
                 sights.dialog(directory, self.agent.status(), question)
             if question["kind"] == "trust" and (self.agent.spec() or {}).get("trust"):
                 self._trust(now, look, screen["keys"])
+        silent = self._silent(up=now["up"], box=screen["kind"] == "box")
+        if silent:
+            return question, silent
         late = steady_s() - self._began_s > LIMIT_S and question is None
         return question, f"it has not come up for {LIMIT_S:.0f} s; look at its window" if late else ""
+
+    def _silent(self, *, up: bool, box: bool) -> str:
+        """Say that an agent's box stands there and that it has not spoken, and why if its settings tell."""
+        if up or not box:
+            self._box_since_s = None
+            return ""
+        if self._box_since_s is None:
+            self._box_since_s = steady_s()
+        if steady_s() - self._box_since_s < SILENT_S:
+            return ""
+        if not self._silence:
+            self._silence = f"its input box is there, but its hooks are silent{self._because()}; see: flowloom doctor"
+        return self._silence
+
+    def _because(self) -> str:
+        from flowloom import claude_settings  # noqa: PLC0415 - 3 ms of every Ctrl-G, for a start that hangs
+
+        for _, path, document in claude_settings.documents(str((self.agent.spec() or {}).get("dir", "."))):
+            for key in ("disableAllHooks", "allowManagedHooksOnly"):
+                if document.get(key):
+                    return f", because {path} has {key}"
+        return ""
 
     def _trust(self, now: Status, look: Look, keys: list[str]) -> None:
         """Press one key towards yes for each steady look of the dialog, so that no key acts on what we have not seen.

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 
-from flowloom import files
+from flowloom import files, paths
 from flowloom.clock import wall_s
+from flowloom.logs import log
 from flowloom.records import status_from
 from flowloom.states import Event, State, move
 
@@ -114,7 +115,11 @@ def forget_events(agent_dir: str, before: float) -> int:
 
 
 def _remember(agent_dir: str, line: dict[str, object]) -> None:
+    """Add a line for people. That the agent moved is on disk already, so a full disk undoes nothing."""
     path = f"{agent_dir}/{EVENTS}"
-    if os.path.exists(path) and os.path.getsize(path) > EVENTS_LIMIT_BYTES:
-        os.replace(path, f"{path}.1")
-    files.append(path, json.dumps(line, ensure_ascii=False))
+    try:
+        if os.path.exists(path) and os.path.getsize(path) > EVENTS_LIMIT_BYTES:
+            os.replace(path, f"{path}.1")
+        files.append(path, json.dumps(line, ensure_ascii=False))
+    except OSError as error:
+        log(paths.home(), "error", "status", f"an event is not remembered: {error}")

@@ -29,22 +29,33 @@ RENEWAL_S = 2.0
 def open_task(agent_id: str, agent_dir: str, prompt: str, *, asker: str, asker_kind: str) -> Task:
     """Make a task's folder with the prompt in it and return the task; nothing is sent yet."""
     task_id = _new_folder()
-    data = prompt.encode("utf-8", "surrogateescape")
     folder = paths.task_dir(task_id)
-    files.write(f"{folder}/prompt.md", data)
-    task = empty_task(task_id, agent_id, agent_dir)
-    task.update(
-        {
-            "asker": asker,
-            "asker_kind": asker_kind,
-            "created": round(wall_s(), 3),
-            "prompt_sha256": files.sha256(data),
-            "prompt_bytes": len(data),
-            "exact": arrives_exactly(prompt),
-        }
-    )
-    note_step(task, Step.CREATED, f"asked by {asker}")
+    try:
+        data = prompt.encode("utf-8", "surrogateescape")
+        files.write(f"{folder}/prompt.md", data)
+        task = empty_task(task_id, agent_id, agent_dir)
+        task.update(
+            {
+                "asker": asker,
+                "asker_kind": asker_kind,
+                "created": round(wall_s(), 3),
+                "prompt_sha256": files.sha256(data),
+                "prompt_bytes": len(data),
+                "exact": arrives_exactly(prompt),
+            }
+        )
+        note_step(task, Step.CREATED, f"asked by {asker}")
+    except OSError:
+        # A full disk: who asks is told so and still has the prompt.
+        _take_away(folder)
+        raise
     return task
+
+
+def _take_away(folder: str) -> None:
+    for name in os.listdir(folder):
+        os.unlink(f"{folder}/{name}")
+    os.rmdir(folder)
 
 
 def _new_folder() -> str:
@@ -115,13 +126,19 @@ def prompt_of(task: Task) -> str:
     return (raw or b"").decode("utf-8", "surrogateescape")
 
 
+def prompt_kept(task: Task) -> bool:
+    """Tell whether `prompt.md` still is what was asked."""
+    raw = files.read(f"{paths.task_dir(task['task_id'])}/prompt.md")
+    return raw is not None and (not task["prompt_sha256"] or files.sha256(raw) == task["prompt_sha256"])
+
+
 def complete(task: Task, message: str, why: str) -> None:
     """Write the reply, then its marker; the same message twice changes nothing."""
     folder = paths.task_dir(task["task_id"])
     data = message.encode("utf-8", "surrogatepass")
     digest = files.sha256(data)
     marker = files.read(f"{folder}/.done")
-    if task["status"] is Step.DONE and marker is not None and marker.decode().strip() == digest:
+    if task["status"] is Step.DONE and marker is not None and marker.strip() == digest.encode():
         return
     files.write(f"{folder}/reply.md", data)
     files.write(f"{folder}/.done", (digest + "\n").encode())

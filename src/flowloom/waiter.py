@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+import select
 import sys
 
 from flowloom import announce, bugs, coordinator, files, paths, tasks
 from flowloom.agents import Agent
 from flowloom.clock import Deadline
-from flowloom.errors import FlowLoomError
+from flowloom.errors import FlowLoomError, StateFailed
 from flowloom.logs import log
 from flowloom.settings import load
+
+# How often a waiter looks whether a full disk has room again.
+MENDED_AGAIN_S = 5.0
 
 
 def main() -> None:
@@ -29,7 +33,14 @@ def carry(task_id: str, inherited: int) -> int:
     settings.park_s = float("inf")
     carrier = coordinator.Carrier(task_id, settings, inherited=inherited)
     try:
-        coordinator.await_end(carrier, Deadline(None), lambda _: True)
+        while True:
+            try:
+                coordinator.await_end(carrier, Deadline(None), lambda _: True)
+                break
+            except StateFailed as error:
+                # Whoever could be told is gone. It goes on by itself when there is room again.
+                log(paths.home(), "error", "waiter", str(error), task=task_id)
+                select.select([], [], [], MENDED_AGAIN_S)
         task = tasks.read(task_id)
         if task["left"] and task["read"] is None:
             announce.announce(task, agent.status()["socket"])

@@ -95,6 +95,7 @@ TREE = [
     (errors.TmuxFailed, 1),
     (errors.AgentFailed, 1),
     (errors.DamagedFile, 1),
+    (errors.StateFailed, 1),
     (errors.Blocked, 3),
     (errors.TimedOut, 124),
     (errors.Stopped, 130),

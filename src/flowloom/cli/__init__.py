@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
-from flowloom import __version__, bugs
+from flowloom import __version__, bugs, paths
 from flowloom.errors import FlowLoomError, UsageError
 
 # As they are met: set up, hand out work, look at agents, look after the house.
@@ -60,6 +60,8 @@ def options(
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())
         raise typer.Exit(2)
+    if context.invoked_subcommand != "doctor":  # which says it in its own words
+        paths.refuse_foreign()
 
 
 def main() -> None:

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flowloom import files, git, launch, paths, settings, tiles, tmux
+from flowloom import files, git, launch, line, paths, settings, tasks, tiles, tmux
 from flowloom.agents import Agent, known, named, survey
 from flowloom.ages import age
-from flowloom.cli import app
+from flowloom.cli import app, say
 from flowloom.clock import Deadline, wall_s
-from flowloom.errors import AgentFailed, Blocked, NoSuchAgent, TimedOut, UsageError
+from flowloom.errors import AgentFailed, Blocked, FlowLoomError, NoSuchAgent, TimedOut, UsageError
 from flowloom.startup import Startup
 from flowloom.states import State
 
@@ -67,7 +67,10 @@ def await_ready(agent: Agent, deadline: Deadline) -> Status:
                 )
             if now["up"] and now["status"] not in (State.STARTING, State.BLOCKED):
                 return now
-            question = startup.step(now, look)[0] if look else None
+            question, says = startup.step(now, look) if look else (None, "")
+            if says and says != told:
+                told = says
+                sys.stderr.write(f"{agent.agent_id}: {says}\n")
             agreed = question and question["kind"] == "trust" and (agent.spec() or {}).get("trust")
             if question and not agreed and question["text"] != told:
                 told = question["text"]
@@ -78,15 +81,15 @@ def await_ready(agent: Agent, deadline: Deadline) -> Status:
                     raise Blocked(
                         f"{agent.agent_id} is blocked on {question['kind']}", hint=f"flowloom attach {agent.name}"
                     )
-                raise TimedOut(f"{agent.agent_id} is not ready yet", hint=f"flowloom attach {agent.name}")
+                why = f": {says}" if says else ""
+                raise TimedOut(f"{agent.agent_id} is not ready yet{why}", hint=f"flowloom attach {agent.name}")
             # Its session start wakes us. Before that only a dialog can be seen, and a look costs a starting Claude
             # Code a part of its cores; after that only the box is to come.
             again_s = 0.25 if question else 0.03 if now["up"] else 0.15
             select.select([wake_fd], [], [], deadline.within_s(again_s))
             _read_all(wake_fd)
     finally:
-        os.close(wake_fd)
-        os.unlink(wake_path)
+        files.close_wake(wake_fd, wake_path)
 
 
 def _read_all(descriptor: int) -> None:
@@ -108,13 +111,35 @@ def stop(
     if (name is None) == (not all_agents):
         raise UsageError("name one agent, or say --all", hint="flowloom agents lists them")
     chosen = [named(name, os.getcwd())] if name is not None else known()
+    code = 0
     for agent in chosen:
-        if agent.spec() is None:
-            raise NoSuchAgent(f"there is no agent {agent.agent_id}")
+        try:
+            _stop(agent, named=name is not None)
+        except FlowLoomError as error:
+            if name is not None:
+                raise
+            # One that is damaged must not keep the others running.
+            say(error)
+            code = error.exit_code
+    return code
+
+
+def _stop(agent: Agent, *, named: bool) -> None:
+    if agent.spec() is None:
+        raise NoSuchAgent(f"there is no agent {agent.agent_id}")
+    # Before all who wait: none of them may start it again, or deliver to it, while it is closing.
+    place = line.enter(agent.directory, "stop", first=True)
+    try:
         how = agent.stop()
-        if name or how != "was not running":
-            sys.stderr.write(f"{agent.agent_id} {how}\n")
-    return 0
+        waiting = [task_id for task_id in line.standing(agent.directory) if paths.is_task_id(task_id)]
+        waiting = [task_id for task_id in waiting if (task := tasks.find(task_id)) and not tasks.ended(task)]
+    finally:
+        if place is not None:
+            place.leave()
+    if named or how != "was not running":
+        sys.stderr.write(f"{agent.agent_id} {how}\n")
+    for task_id in waiting:
+        sys.stderr.write(f"task {task_id} is in line and starts it again; take it back: flowloom cancel {task_id}\n")
 
 
 @app.command("agents")
@@ -125,9 +150,11 @@ def list_agents(
     found = survey()
     for agent, status in found:
         if status is None:
-            sys.stderr.write(
-                f"flowloom: {agent.directory}/status.json is damaged; move it away and start the agent again\n"
-            )
+            try:
+                agent.spec()
+                agent.status()
+            except FlowLoomError as error:
+                say(error)
     rows = [status for _, status in found if status is not None]
     if as_json:
         from flowloom.cli import published  # noqa: PLC0415 - pydantic, 60 ms of every command

@@ -105,8 +105,7 @@ def _await_free(agent: Agent, place: line.Place, deadline: Deadline) -> None:
             select.select([wake_fd], [], [], deadline.within_s(LOOK_AGAIN_S))
             _drain(wake_fd)
     finally:
-        os.close(wake_fd)
-        os.unlink(wake_path)
+        files.close_wake(wake_fd, wake_path)
 
 
 def _busy(now: Status, place: line.Place) -> str:
@@ -162,8 +161,7 @@ def logs(
                     last = event["seq"]
     finally:
         if follow:
-            os.close(wake_fd)
-            os.unlink(wake_path)
+            files.close_wake(wake_fd, wake_path)
     return 0
 
 
@@ -295,6 +293,9 @@ def clean(
     for part, size_bytes in retention.sizes().items():
         if size_bytes or part != "removed":
             sys.stderr.write(f"{part:<8} {amount(size_bytes):>9}\n")
+    swept = 0 if dry_run else retention.sweep()
+    if swept:
+        sys.stderr.write(f"removed {swept} files that killed commands had left half written\n")
     if older_than is None and chosen.keep_days is None:
         sys.stderr.write("nothing is removed; name an age to do so: flowloom clean --older-than 30d\n")
         return 0

@@ -291,7 +291,10 @@ def list_tasks(
             "no reply that nobody has read\n" if unread else "no tasks yet; ask: flowloom ask planning …\n"
         )
     for task in shown:
-        words = " ".join(tasks.prompt_of(task).split())
+        try:
+            words = " ".join(tasks.prompt_of(task).split())
+        except OSError as error:
+            words = f"({error.strerror}: {error.filename})"
         mark = "unread" if task["status"] is Step.DONE and task["read"] is None else ""
         waited = age(int(wall_s() - task["created"]))
         line = f"{task['task_id']}  {task['agent_id']:<20} {task['status']:<11} {waited:>12}  {mark:<6}  {words}"

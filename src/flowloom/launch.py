@@ -174,8 +174,7 @@ def spawn(agent: Agent, settings: Settings) -> None:
         try:
             window_id, pane_id = _window(agent, settings, tmux, now, str(spec["dir"]), ["sh", script])
         except AgentFailed:
-            # Nothing was opened. The next start must not take the window that was found for one of ours to
-            # close; and nobody runs the script, which takes itself away.
+            # Nothing was opened: the next start must not close the window that was found, as one that was lost.
             os.unlink(opening)
             os.unlink(script)
             raise
@@ -295,30 +294,25 @@ def _hook(provider: Provider) -> str:
     Claude Code reads its settings once: after an upgrade or a move that file
     leads to where FlowLoom is then, and keeps the payload while it is nowhere.
     """
-    ensure_stubs()
-    return f"sh {shlex.quote(_stub())} {provider.NAME}"
-
-
-def _stub() -> str:
-    return f"{paths.home()}/hooks/agent-event"
+    return f"sh {shlex.quote(ensure_stubs())} {provider.NAME}"
 
 
 def _leads_nowhere() -> bool:
     """Tell whether hook events of agents that run go to a FlowLoom that was moved or removed."""
-    lines = (files.read(_stub()) or b"").decode(errors="replace").splitlines()
-    named = next((line.partition("=")[2] for line in lines if line.startswith("hook=")), "")
-    return bool(named) and not os.path.exists(shlex.split(named)[0])
+    text = (files.read(f"{paths.home()}/hooks/agent-event") or b"").decode(errors="replace")
+    return any(not os.path.exists(hook) for hook in shlex.split(text.partition("\nhook=")[2].partition("\n")[0]))
 
 
-def ensure_stubs() -> None:
-    """Lead the scripts whose paths never change to where FlowLoom is installed now."""
-    stub, text = _stub(), HOOK_STUB.format(hook=shlex.quote(hook_path("agent-event")))
+def ensure_stubs() -> str:
+    """Lead the scripts whose paths never change to where FlowLoom is installed now; return that for hook events."""
+    stub, text = f"{paths.home()}/hooks/agent-event", HOOK_STUB.format(hook=shlex.quote(hook_path("agent-event")))
     if files.read(stub) != text.encode():
         files.ensure_dir(os.path.dirname(stub))
         files.write(stub, text.encode())
     editor, wanted = editor_stub()
     if files.read(editor) not in (None, wanted):
         files.write(editor, wanted, mode=0o700)
+    return stub
 
 
 def _script(

@@ -35,7 +35,8 @@ def table(head: list[str], rows: list[list[str]]) -> str:
 
 def commands() -> dict[str, Any]:
     """Return the commands of `flowloom` by name."""
-    return dict(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
+    group: Any = typer.main.get_command(app)
+    return {name: group.commands[name] for name in group.list_commands(None)}
 
 
 def options(command: Any) -> Iterator[tuple[str, str]]:

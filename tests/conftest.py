@@ -9,7 +9,6 @@ from pathlib import Path
 
 import psutil
 import pytest
-
 from tests.support.messages_api import MessagesApi
 from tests.support.world import World
 

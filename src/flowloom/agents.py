@@ -62,6 +62,8 @@ def survey() -> list[tuple[Agent, Status | None]]:
                 if now["socket"] not in listed:
                     listed[now["socket"]] = {window.pane_id: window for window in Tmux(now["socket"]).windows()}
                 now = agent._compare(now, listed[now["socket"]].get(now["pane_id"] or ""))
+                if now["status"] is State.STARTING:
+                    now = agent._come_up(now)
         except DamagedFile as error:
             log(paths.home(), "error", "survey", str(error))
             found.append((agent, None))
@@ -157,6 +159,20 @@ class Agent:
             self._waits(now)
         else:
             return now
+        return self.status()
+
+    def _come_up(self, seen: Status) -> Status:
+        """Return the status of an agent that starts and that nobody waits for, after a look at its window."""
+        look = self.tmux(seen).look(seen["pane_id"] or "")
+        if look is None or look.dead:
+            return seen
+        screen = self.read_screen(look)
+        with status.lock(self.directory):
+            fresh = self.status()
+            if fresh["seq"] == seen["seq"] and screen["kind"] == "box" and fresh["up"]:
+                sights.box(self.directory, fresh)
+            elif fresh["seq"] == seen["seq"] and screen["question"] is not None:
+                sights.dialog(self.directory, fresh, screen["question"])
         return self.status()
 
     def _waits(self, seen: Status) -> None:

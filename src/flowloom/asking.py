@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 
-from flowloom import files, paths, roles, status, tasks
+from flowloom import files, line, paths, roles, status, tasks
 from flowloom.agents import Agent, known
 from flowloom.clock import wall_s
-from flowloom.errors import AgentFailed, NoSuchAgent, UsageError
+from flowloom.errors import AgentFailed, DamagedFile, NoSuchAgent, UsageError
 from flowloom.logs import log
 from flowloom.states import State, Step
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from flowloom.records import Task
+    from flowloom.records import Status, Task
     from flowloom.settings import Settings
 
 
@@ -58,19 +58,31 @@ def refuse_unknown(agent: Agent, chosen: Settings) -> None:
 
 def _refuse_circle(agent: Agent, asker: str) -> None:
     """Refuse a task whose agent already waits, directly or through others, for who asks."""
-    seen = asker
-    for _ in range(20):
-        if seen == agent.agent_id:
-            raise UsageError(
-                f"{asker} cannot ask {agent.agent_id}: it would wait for itself",
-                hint="answer from what you know, or ask another agent",
-            )
-        directory = next((folder for folder in paths.agent_dirs() if Agent(folder).agent_id == seen), None)
-        now = status.read(directory) if directory else None
-        task = tasks.find(now["current_task"]) if now else None
-        if task is None or task["asker_kind"] != "agent":
-            return
-        seen = task["asker"]
+    waits: dict[str, set[str]] = {}
+    for folder in paths.agent_dirs():
+        at = _current_task(folder)
+        for task_id in {at, *line.standing(folder)}:
+            task = tasks.find(task_id)
+            # Who left its task waits no longer. What an agent is at counts all the same: it may be waited for again.
+            if task and task["asker_kind"] == "agent" and (task_id == at or not task["left"]):
+                waits.setdefault(task["asker"], set()).add(task["agent_id"])
+    reached, new = set[str](), {agent.agent_id}
+    while new:
+        reached |= new
+        new = set[str]().union(*(waits.get(each, set()) for each in new)) - reached
+    if asker in reached:
+        raise UsageError(
+            f"{asker} cannot ask {agent.agent_id}: it would wait for itself",
+            hint="answer from what you know, or ask another agent",
+        )
+
+
+def _current_task(agent_dir: str) -> str | None:
+    try:
+        now = status.read(agent_dir)
+    except DamagedFile:
+        return None  # its own commands tell
+    return now["current_task"] if now else None
 
 
 def former(agent: Agent, prompt: str) -> Task | None:
@@ -137,6 +149,7 @@ def cancel(task_id: str) -> str:
         turn = now["turn"]
         running = turn is not None and turn["task"] == task_id and now["status"] in (State.WORKING, State.BLOCKED)
         task_was_parked = task["status"] is Step.PARKED
+        typed = turn is None and task["status"] in (Step.TYPED, Step.PASTED)
         tasks.note_step(task, Step.CANCELLED, "cancelled by the user")
         if now["delivering"] == task_id:
             status.note(agent.directory, now, delivering=None)
@@ -149,4 +162,24 @@ def cancel(task_id: str) -> str:
                 tmux.leave_mode(now["pane_id"])
             tmux.press(now["pane_id"], "Escape")
             return "the agent was interrupted"
+        if typed and now["pane_id"]:
+            return _take_back(agent, now, task_id)
     return "it will not be delivered"
+
+
+def _take_back(agent: Agent, now: Status, task_id: str) -> str:
+    """Take back a text that its agent has not confirmed: out of its box, or out of the turn that it has begun."""
+    tmux, pane = agent.tmux(now), now["pane_id"] or ""
+    look = tmux.look(pane)
+    if look is None:
+        return "it will not be delivered"
+    if look.in_mode:
+        tmux.leave_mode(pane)
+    screen = agent.read_screen(look)
+    if screen["busy"] or agent.session_says(now) == "busy":
+        tmux.press(pane, "Escape")
+        return "the agent was interrupted"
+    if screen["ours"] == task_id:
+        tmux.press(pane, *agent.provider().CLEAR)
+        return "its text was taken out of the agent's window"
+    return f"its text was on its way; see that the agent leaves it: flowloom attach {agent.name}"

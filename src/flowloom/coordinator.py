@@ -129,17 +129,21 @@ class Carrier:
             self.place = line.enter(task["agent_dir"], self.task_id)
         if self.place is None:
             view = View(task, self.agent.status())
-            view.says = "another process carries this task; watching"
+            view.says = "" if task["left"] else "somebody waits for it already; waiting with them"
             return view
         if task.get("headless") is not None:
             return self._watch_headless(task)
-        if task["status"] in (Step.CREATED, Step.TYPED, Step.PASTED):
+        if task["status"] in (Step.CREATED, Step.TYPED, Step.PASTED) and not self._hands_over(task):
             ahead = len([task_id for task_id in self.place.ahead() if not _stands_aside(task_id)])
             if ahead:
                 view = View(task, self.agent.status())
                 view.phase, view.ahead, view.again_s = "in line", ahead, 0.5
                 return view
         return self._carry(task)
+
+    def _hands_over(self, task: Task) -> bool:
+        """Tell whether its text is out already, so that it goes on although somebody came to stand before it."""
+        return task["status"] is not Step.CREATED and self.agent.status()["delivering"] == self.task_id
 
     def _watch_headless(self, task: Task) -> View:
         """Watch a program without a window, in place of whoever started it."""
@@ -289,6 +293,7 @@ class Carrier:
             return True
         said = self.agent.session_says(now)
         if said != "busy":
+            self._rest(now)
             return True
         turn = now["turn"]
         if turn is not None and turn["task"] != self.task_id:
@@ -302,6 +307,15 @@ class Carrier:
                     sights.goes_on(self.agent.directory, fresh, "a Stop hook sent its turn on")
         return False
 
+    def _rest(self, now: Status) -> None:
+        """Take an agent that we held to go on after its Stop for idle again: its session says so."""
+        turn = now["turn"]
+        if now["status"] is State.WORKING and turn is not None and turn["task"] == self.task_id:
+            with status.lock(self.agent.directory):
+                fresh = self.agent.status()
+                if fresh["seq"] == now["seq"]:
+                    sights.quiet(self.agent.directory, fresh, "its turn ended")
+
     def _drain_wake(self) -> None:
         try:
             os.read(self.wake_fd, 4096)
@@ -310,9 +324,12 @@ class Carrier:
 
 
 def _stands_aside(task_id: str) -> bool:
-    """Tell whether a task lets those behind it go first: its agent is free, and its background work may never end."""
+    """Tell whether a task lets those behind it go first: its agent is free, and what it waits for may never come.
+
+    That is its background work, or a person who is to go on with what was interrupted.
+    """
     task = tasks.find(task_id)
-    return task is not None and task["status"] is Step.PARKED
+    return task is not None and task["status"] in (Step.PARKED, Step.INTERRUPTED)
 
 
 def await_ends(

@@ -6,7 +6,7 @@ Nothing is pasted twice on a guess. Who delivers holds the first place in line
 
 from __future__ import annotations
 
-from flowloom import files, frame, paths, sights, status, tasks, turns
+from flowloom import files, frame, line, paths, procs, sights, status, tasks, turns
 from flowloom.clock import steady_s
 from flowloom.logs import log
 from flowloom.screens import plain_lines
@@ -66,10 +66,23 @@ class Delivery:
         screen = self.agent.read_screen(look)
         self.waits_for = ""
         if task["status"] is Step.CREATED:
-            if now["status"] in (State.IDLE, State.PARKED) and self._box_is_free(now, look, screen):
+            if self._another_is_handed_over(now):
+                self.waits_for = "another task is being handed over"
+            elif now["status"] in (State.IDLE, State.PARKED) and self._box_is_free(now, look, screen):
                 self._paste(task, now)
         elif task["status"] in (Step.TYPED, Step.PASTED):
             self._await_receipt(task, now, look, screen)
+
+    def _another_is_handed_over(self, now: Status) -> bool:
+        """Tell whether somebody living is at another task's text.
+
+        Whoever takes up a task whose waiter died gets its former place, which can
+        be before one that is being delivered.
+        """
+        other = tasks.find(now["delivering"])
+        if other is None or other["task_id"] == self.task_id or other["status"] not in (Step.TYPED, Step.PASTED):
+            return False
+        return line.waited_for(self.agent.directory, other["task_id"])
 
     def _box_is_free(self, now: Status, look: Look, screen: Screen) -> bool:
         """Clear the way to an empty box, a step a call; tell whether it is there."""
@@ -83,6 +96,14 @@ class Delivery:
             self._clear_the_way(tmux, pane, look, screen)
             return False
         if screen["busy"] or self.agent.session_says(now) in ("busy", "waiting"):
+            return False
+        if (
+            screen["ours"]
+            and screen["ours"] == now["adopt"]
+            and not self._undisturbed(
+                f"adopted {screen['draft']}", "a person goes on with an interrupted task in its window"
+            )
+        ):
             return False
         if screen["ours"]:
             self._clear(tmux, pane, screen["ours"])
@@ -177,6 +198,11 @@ class Delivery:
         if at_s - self._pressed_at_s < ENTER_AGAIN_S and not first:
             return
         tmux, pane = self.agent.tmux(now), now["pane_id"] or ""
+        if not first and procs.unread_bytes(look.tty):
+            # It hangs. It will take our text once it goes on: pasted again, it would have it twice, and keys pile up.
+            self.waits_for = "its program does not read what is typed; look at its window"
+            self._pasted_at_s = self._pressed_at_s = at_s
+            return
         if look.in_mode:
             tmux.leave_mode(pane)
             return

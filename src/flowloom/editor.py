@@ -29,42 +29,35 @@ from flowloom import (
 from flowloom.agents import named
 from flowloom.clock import Deadline
 from flowloom.errors import Blocked, FlowLoomError, Stopped, TimedOut, UsageError
+from flowloom.signals import Noted
 from flowloom.states import State, Step
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from types import FrameType
-
     from flowloom.agents import Agent
     from flowloom.coordinator import View
     from flowloom.records import Task
     from flowloom.settings import Settings
 
 NO_ROUTE = 112
+# What hooks/editor turns into 1, which is how a Python ends that cannot even start.
+FAILED = 101
 
 
 class Hangup(Stopped):
     """Claude Code or its terminal is gone."""
 
 
-class Signals:
-    """SIGTERM and SIGHUP as something to wait for, so that they never break into a step."""
+class Signals(Noted):
+    """SIGTERM and SIGHUP, and whether the Chief is still there."""
 
     def __init__(self) -> None:
-        self.number = 0
+        super().__init__(signal.SIGTERM, signal.SIGHUP)
         self._caller = os.getppid()
         self._chief = int(os.environ.get("FLOWLOOM_CHIEF") or 0)
-        self.fd, wake = os.pipe()
-        os.set_blocking(wake, False)
-        signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
-        for number in (signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, self._note)
         # The terminal's own signals are off, but somebody may still send these to our group.
         for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGTSTP):
             signal.signal(number, signal.SIG_IGN)
-
-    def _note(self, number: int, _frame: FrameType | None) -> None:
-        self.number = number
 
     def came(self) -> bool:
         """Tell whether one came, or whoever called us was killed and could not send any: nobody reads the file then."""
@@ -93,6 +86,8 @@ def main() -> None:
         screen.tell(f"flowloom: {error}{f'; {error.hint}' if error.hint else ''}\n")
     finally:
         screen.close()
+    if code == 1:
+        code = FAILED
     # All is written (stderr by the line) and the terminal given back: the interpreter's tidying up takes 4 ms more.
     os._exit(code)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import itertools
 import json
 import os
 import time
@@ -24,6 +25,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import TracebackType
 
+_NUMBERS = itertools.count()
 # Wake-up pipes are named after the process that reads them.
 WAKE = "wake"
 # From here on OpenSSL, which is eight times as fast, makes up for its loading.
@@ -52,7 +54,13 @@ def write(path: str, data: bytes, *, durable: bool = True, mode: int = 0o600) ->
     power cut may lose them (for what can be made again).
     """
     temporary = f"{path}.{os.getpid()}.tmp"
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+    # Only one of our own making: the prompt file lies where others may have put one there, to read along.
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+    try:
+        descriptor = os.open(temporary, flags, 0o600)
+    except FileExistsError:
+        os.unlink(temporary)
+        descriptor = os.open(temporary, flags, 0o600)
     try:
         with open(descriptor, "wb", buffering=0) as stream:
             view = memoryview(data)
@@ -281,10 +289,10 @@ def make_wake(directory: str) -> tuple[int, str]:
     """Do what `open_wake` does, or fail where the file system has no pipes."""
     ensure_dir(f"{directory}/{WAKE}")
     folder = f"{directory}/{WAKE}"
-    number = 0
     while True:
+        # A name is never used twice: whoever takes a dead pipe away must not meet a new one.
+        number = next(_NUMBERS)
         path, fresh = f"{folder}/{os.getpid()}.{number}", f"{folder}/.{os.getpid()}.{number}"
-        number += 1
         if os.path.exists(path):
             continue
         # Under its name only once it is open: `wake` takes a pipe without a reader away.
@@ -321,16 +329,15 @@ def wake(directory: str) -> None:
                 except OSError:
                     pass
             continue
+        os.close(descriptor)
         try:
-            # A reader of our own: should theirs go just now, the write must not end us by SIGPIPE.
-            reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW)
+            # As a reader too: should theirs go just now, the write must not end us by SIGPIPE.
+            descriptor = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW)
         except OSError:
-            os.close(descriptor)
             continue
         try:
             os.write(descriptor, b"\n")
         except OSError:
             pass  # the pipe is full of earlier wake-ups: the reader will look anyway
         finally:
-            os.close(reader)
             os.close(descriptor)

@@ -172,11 +172,11 @@ def spawn(agent: Agent, settings: Settings) -> None:
         # What is heard from now on is the new program's; and this clock began anew if the machine did.
         seen_ns = int(steady_s() * 1e9)
         try:
-            window_id, pane_id = _window(agent, settings, tmux, now, str(spec["dir"]), ["sh", script])
+            with windows.kept_only_if_opened(script):
+                window_id, pane_id = _window(agent, settings, tmux, now, str(spec["dir"]), ["sh", script])
         except AgentFailed:
             # Nothing was opened: the next start must not close the window that was found, as one that was lost.
             os.unlink(opening)
-            os.unlink(script)
             raise
         look = tmux.look(pane_id)
         facts: dict[str, Any] = {

@@ -1,20 +1,20 @@
-"""What tmux answers about panes and windows, as values."""
+"""What tmux answers about panes and windows, as values, and how text is given to it."""
 
 from __future__ import annotations
 
 # The option, set on the pane, that makes a pane ours.
 MARK = "@flowloom_agent"
-LOOK = "#{pane_dead}|#{pane_in_mode}|#{pane_pid}|#{pane_dead_status}|#{window_id}|#{" + MARK + "}"
+LOOK = "#{pane_dead}|#{pane_in_mode}|#{pane_pid}|#{pane_dead_status}|#{pane_tty}|#{window_id}|#{" + MARK + "}"
 
 
 class Look:
     """What stands in a pane now: its screen with colours, and whether it lives, scrolls, and is still ours."""
 
-    __slots__ = ("agent_id", "dead", "exit_status", "in_mode", "pid", "screen", "window_id")
+    __slots__ = ("agent_id", "dead", "exit_status", "in_mode", "pid", "screen", "tty", "window_id")
 
     def __init__(self, answer: str) -> None:
         head, _, self.screen = answer.partition("\n")
-        dead, mode, pid, status, self.window_id, self.agent_id = head.split("|", 5)
+        dead, mode, pid, status, self.tty, self.window_id, self.agent_id = head.split("|", 6)
         self.dead = dead == "1"
         self.in_mode = mode not in ("", "0")
         self.pid = int(pid or 0)
@@ -39,3 +39,13 @@ LIST = (
     + MARK
     + "}|#{session_name}|#{window_name}"
 )
+
+
+def literal(text: str) -> str:
+    """Return text that tmux takes as it stands where it expands formats: `#(command)` in a path would be run."""
+    return text.replace("#", "##")
+
+
+def quoted(text: str) -> str:
+    """Return text as one word of a tmux command string."""
+    return "'" + text.replace("'", "'\\''") + "'"

@@ -7,7 +7,21 @@ import os
 import re
 import time
 
-from flowloom import asking, chief, files, launch, palette, paths, prompt_file, roles, tasks, tmux, wait_view, windows
+from flowloom import (
+    asking,
+    chief,
+    files,
+    launch,
+    palette,
+    paths,
+    prompt_file,
+    providers,
+    roles,
+    tasks,
+    tmux,
+    wait_view,
+    windows,
+)
 from flowloom.agents import named, survey
 from flowloom.ages import age
 from flowloom.clock import wall_s
@@ -26,6 +40,8 @@ if TYPE_CHECKING:
 REAL_EDITOR = 112
 WENT_BACK = 130
 DONE = 0
+# Linux takes no longer word than 131,071 bytes in the arguments or the environment of a program.
+ARGUMENT_LIMIT_BYTES = 130_000
 
 
 def choose(
@@ -49,6 +65,7 @@ class Lobby:
         self.terminal = terminal
         self.slug = paths.project_slug(root)
         self.note = ""
+        self.started = ""
         self.statuses: dict[str, Status] = {}
 
     def run(self) -> tuple[str, str] | int:
@@ -56,9 +73,13 @@ class Lobby:
         prompt, meant = self._misspelt()
         while True:
             shown = palette.Palette(
-                os.path.basename(self.root), self._rows(), self.draft, last=meant or self._last(), hint=self.note
+                os.path.basename(self.root),
+                self._rows(),
+                self.draft,
+                last=self.started or meant or self._last(),
+                hint=self.note,
             )
-            what, name = palette.choose(self.terminal, shown, self._live, self.screen.hangup_fd)
+            what, name = palette.choose(self.terminal, shown, self._rows, self._live, self.screen.hangup_fd)
             self.note = ""
             try:
                 ended = self._do(what, name, prompt)
@@ -154,13 +175,14 @@ class Lobby:
             return
         launch.prepare(agent, self.chosen, root=self.root, directory=directory)
         launch.spawn(agent, self.chosen)
-        self.note = f"{agent.agent_id} is starting"
+        self.started = name
+        self.note = f"{agent.agent_id} is starting; Enter sends it the draft"
 
     def _take_reply(self) -> int | None:
         """Let the person read the waiting replies and take one into the draft, above what stands there."""
         unread = self._unread()
         if not unread:
-            self.note = "no replies wait"
+            self.note = "there is no reply that you have not read; the former ones: flowloom tasks"
             return None
         entries = [
             f"{task['agent_id']:<20} {age(int(wall_s() - task['created'])):>12}  {words(task)}" for task in unread
@@ -192,9 +214,22 @@ class Lobby:
         if not self.draft.strip():
             self.note = "the draft is empty: there is nothing to send"
             return None
+        raw = self.draft.encode("utf-8", "surrogateescape")
+        if len(raw) > ARGUMENT_LIMIT_BYTES:
+            self.note = "the draft is too long for a parallel Claude, which gets it as an argument; send it to an agent"
+            return None
+        launch.program(providers.find("claude"), self.chosen, "a parallel Claude")
+        says = (
+            f"It begins to work on the draft at once, in a window parallel of the tmux session {self.chosen.session},"
+            " and your prompt box is emptied. A copy of the draft is kept on disk."
+        )
+        if not palette.confirm(
+            self.terminal, "Start another Claude Code with this draft?", says, self.screen.hangup_fd
+        ):
+            return None
         folder = files.ensure_dir(paths.ensure_home() + "/parallel")
         kept = f"{folder}/{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.md"
-        files.write(kept, self.draft.encode("utf-8", "surrogateescape"))
+        files.write(kept, raw)
         command = ["sh", "-c", 'exec "$1" -- "$(cat "$2")"', "sh", self.chosen.claude, kept]
         windows.open_beside(self.chosen, "parallel", self.root, command, {})
         prompt_file.write(self.path, b"")
@@ -202,6 +237,9 @@ class Lobby:
 
     def _shell(self) -> None:
         """Open a terminal in the session, with the draft in $PROMPT, and show it."""
+        if len(self.draft.encode("utf-8", "surrogateescape")) > ARGUMENT_LIMIT_BYTES:
+            self.note = "the draft is too long for $PROMPT"
+            return
         shell = os.environ.get("SHELL") or "/bin/sh"
         where = windows.open_beside(self.chosen, "terminal", self.root, [shell], {"PROMPT": self.draft})
         self.note = self.screen.show_window(self.chosen.tmux_socket, where)

@@ -10,6 +10,7 @@ import select
 
 from flowloom.ages import age
 from flowloom.clock import wall_s
+from flowloom.terminal import ESC_S, choices, wrap
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,9 +28,13 @@ BOLD, DIM, REVERSE, YELLOW, GREEN, CYAN, RED, RESET = (
     "\x1b[31m",
     "\x1b[0m",
 )
+# How often the rows and the window are looked at anew.
+TICK_S = 1.0
 COLOURS = {"idle": GREEN, "working": CYAN, "blocked": YELLOW, "parked": CYAN, "failed": RED}
 # What comes first: what needs the person, then what is ready, then the rest.
 ORDER = {"blocked": 0, "idle": 2, "parked": 3, "working": 4, "starting": 5, "failed": 6, "backoff": 6, "offline": 7}
+# A letter that is a command is the beginning of a name if another letter follows within this.
+LETTER_S = 0.3
 COMMANDS = {
     "e": ("edit", "edit"),
     "n": ("new", "new agent"),
@@ -67,9 +72,18 @@ class Palette:
         self.hint = hint
         self.filter = ""
         self.filtering = False
+        self.pending = ""
         self.outcome: tuple[str, str] | None = None
         names = [row.name for row in self.rows]
         self.at = names.index(last) if last in names else 0
+
+    def renew(self, rows: list[Row]) -> None:
+        """Show these rows from now on; the chosen one stays chosen."""
+        chosen = self.selected()
+        self.rows = sorted(rows, key=Row.rank)
+        names = [row.name for row in self.shown()]
+        if chosen and chosen.name in names:
+            self.at = names.index(chosen.name)
 
     def shown(self) -> list[Row]:
         """Return the rows that the filter leaves."""
@@ -82,6 +96,14 @@ class Palette:
 
     def press(self, key: str) -> None:
         """Take one key: `outcome` is (what, agent's name) once something was chosen."""
+        letter = len(key) == 1 and key.isprintable()
+        if self.pending and key in ("esc", "^C"):
+            self.pending = ""
+            return
+        if self.pending and not letter:
+            self.settle()
+        if self.outcome is not None:
+            return
         row = self.selected()
         name = row.name if row else ""
         if key in ("up", "^P"):
@@ -97,12 +119,21 @@ class Palette:
             self.filtering = bool(self.filter)
         elif key == "/" and not self.filtering:
             self.filtering = True
-        elif not self.filtering and key in COMMANDS:
-            self.outcome = (COMMANDS[key][0], name)
-        elif len(key) == 1 and key.isprintable():
+        elif not self.filtering and not self.pending and key in COMMANDS:
+            # Or the first letter of a name: the next one, or its absence, will tell.
+            self.pending = key
+        elif letter:
             self.filtering = True
-            self.filter += key
+            self.filter += self.pending + key
+            self.pending = ""
             self.at = 0
+
+    def settle(self) -> None:
+        """Take a letter that no other followed for the command that it is."""
+        row = self.selected()
+        if self.pending:
+            self.outcome = (COMMANDS[self.pending][0], row.name if row else "")
+            self.pending = ""
 
     def _escape(self, key: str) -> None:
         if self.filtering and key == "esc":
@@ -119,7 +150,7 @@ class Palette:
         ]
         head += [f"{YELLOW}{self.hint}{RESET}"] if self.hint else []
         head.append(f"filter: {self.filter}▏" if self.filtering else "")
-        foot = ["", self._keys(columns)]
+        foot = ["", *self._keys(columns)[: max(1, rows // 5)]]
         shown = self.shown()
         room = max(1, rows - len(head) - len(foot))
         listed = min(len(shown), max(3, room // 2) if live and room > 5 else room)
@@ -140,29 +171,63 @@ class Palette:
         colour = COLOURS.get(row.status, DIM)
         return f"{mark} {row.name:<18}{RESET} {colour}{row.status:<9}{RESET} {DIM}{since:>12}{RESET}  {said}"
 
-    def _keys(self, columns: int) -> str:
-        keys = "   ".join(f"{BOLD}{key}{RESET} {words}" for key, (_, words) in COMMANDS.items())
-        line = f"{BOLD}enter{RESET} send   {keys}   {BOLD}esc{RESET} back"
-        if columns < 100:
-            line = "enter send  e edit  n new  r replies  a attach  p parallel  t term  f files  esc back"
-        return line
+    def _keys(self, columns: int) -> list[str]:
+        if self.filtering:
+            return choices("", [("enter", "send"), ("↑↓", "choose"), ("esc", "all agents")], columns)
+        keys = [("enter", "send"), ("↑↓ or a name", "choose"), ("esc", "back")]
+        return choices("", [*keys, *((key, words) for key, (_, words) in COMMANDS.items())], columns)
 
 
 def choose(
-    terminal: Terminal, palette: Palette, live: Callable[[str, int, int], list[str]], hangup_fd: int
+    terminal: Terminal,
+    palette: Palette,
+    rows_now: Callable[[], list[Row]],
+    live: Callable[[str, int, int], list[str]],
+    hangup_fd: int,
 ) -> tuple[str, str]:
-    """Run the palette until something is chosen; `live` gives the end of an agent's window."""
+    """Run the palette until something is chosen; `rows_now` gives its rows anew, `live` the end of a window."""
     while palette.outcome is None:
         columns, rows = terminal.size()
         row = palette.selected()
         seen = live(row.name, columns, rows) if row and row.status != "offline" else []
         terminal.draw(palette.lines(columns, rows, seen, wall_s()))
-        ready, _, _ = select.select([terminal.fd, hangup_fd], [], [], 1.0)
-        if hangup_fd in ready:
+        keys = await_keys(terminal, hangup_fd, LETTER_S if palette.pending else TICK_S)
+        if keys is None:
             return ("back", "")
-        for key in terminal.read_keys():
+        if not keys and palette.pending:
+            palette.settle()
+        elif not keys:
+            palette.renew(rows_now())
+        for key in keys:
             palette.press(key)
     return palette.outcome
+
+
+def await_keys(terminal: Terminal, hangup_fd: int, limit_s: float = TICK_S) -> list[str] | None:
+    """Return the keys pressed within `limit_s`, maybe none; None when nobody is there any longer."""
+    ready, _, _ = select.select([terminal.fd, hangup_fd], [], [], limit_s)
+    if hangup_fd in ready or terminal.gone():
+        return None
+    keys = terminal.read_keys()
+    # An ESC alone is known for the key only by what does not follow it.
+    while not keys and terminal.keys.held:
+        select.select([terminal.fd], [], [], ESC_S)
+        keys = terminal.read_keys()
+    return keys
+
+
+def confirm(terminal: Terminal, title: str, says: str, hangup_fd: int) -> bool:
+    """Let the person say yes with Enter, or go back."""
+    while True:
+        columns, _ = terminal.size()
+        foot = choices("", [("enter", "yes"), ("esc", "back")], columns)
+        said = [f"  {line}" for line in wrap(says, max(10, columns - 4))]
+        terminal.draw([f"{BOLD}{title}{RESET}", "", *said, "", *foot])
+        keys = await_keys(terminal, hangup_fd)
+        if keys is None or "esc" in keys or "^C" in keys:
+            return False
+        if "enter" in keys:
+            return True
 
 
 def pick(
@@ -180,12 +245,12 @@ def pick(
         if preview and entries:
             text = preview(at).split("\n")
             lines += [f"{DIM}{'─' * columns}{RESET}", *text[: max(0, rows - len(lines) - 3)]]
-        lines += ["", f"{BOLD}enter{RESET} take   {BOLD}↑↓{RESET} choose   {BOLD}esc{RESET} back"]
+        lines += ["", *choices("", [("enter", "take"), ("↑↓", "choose"), ("esc", "back")], columns)]
         terminal.draw(lines)
-        ready, _, _ = select.select([terminal.fd, hangup_fd], [], [], 1.0)
-        if hangup_fd in ready:
+        keys = await_keys(terminal, hangup_fd)
+        if keys is None:
             return None
-        for key in terminal.read_keys():
+        for key in keys:
             if key == "up":
                 at = max(0, at - 1)
             elif key == "down":
@@ -199,13 +264,13 @@ def pick(
 def ask_line(terminal: Terminal, title: str, text: str, hangup_fd: int) -> str | None:
     """Let the person type one line, beginning with `text`; None when they go back."""
     while True:
-        terminal.draw(
-            [f"{BOLD}{title}{RESET}", "", f"  {text}▏", "", f"{BOLD}enter{RESET} take   {BOLD}esc{RESET} back"]
-        )
-        ready, _, _ = select.select([terminal.fd, hangup_fd], [], [], 1.0)
-        if hangup_fd in ready:
+        columns, _ = terminal.size()
+        foot = choices("", [("enter", "take"), ("esc", "back")], columns)
+        terminal.draw([f"{BOLD}{title}{RESET}", "", f"  {text}▏", "", *foot])
+        keys = await_keys(terminal, hangup_fd)
+        if keys is None:
             return None
-        for key in terminal.read_keys():
+        for key in keys:
             if key == "enter":
                 return text
             if key in ("esc", "^C"):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import array
+import fcntl
 import os
 import select
 import signal
 import subprocess
 import sys
+import termios
 
 from flowloom.clock import Deadline
 
@@ -40,6 +43,22 @@ def ended(pid: int) -> bool:
         return True
     except OSError:
         return False
+
+
+def unread_bytes(tty: str) -> int:
+    """Return how much of what was typed into a terminal its program has not read yet; 0 where that is not known."""
+    count = array.array("i", [0])
+    try:
+        descriptor = os.open(tty, os.O_RDONLY | os.O_NOCTTY | os.O_NONBLOCK)
+    except OSError:
+        return 0
+    try:
+        fcntl.ioctl(descriptor, termios.FIONREAD, count)
+    except OSError:
+        return 0
+    finally:
+        os.close(descriptor)
+    return count[0]
 
 
 def await_end(pid: int | None, *, timeout_s: float) -> bool:

@@ -29,6 +29,7 @@ SEQUENCE = re.compile(
 )
 CONTROL, RELEASED = 4, "3"
 ARROWS = {"A": "up", "B": "down"}
+BOLD, YELLOW, RESET = "\x1b[1m", "\x1b[33m", "\x1b[0m"
 PASTE_END = "\x1b[201~"
 PASTE_END_BEGUN = [PASTE_END[:size] for size in range(len(PASTE_END) - 1, -1, -1)]
 
@@ -264,4 +265,18 @@ def wrap(text: str, columns: int) -> list[str]:
             lines[-1], word = head, word[len(head) :]
             lines.append("")
         lines[-1] = word
+    return lines
+
+
+def choices(question: str, keys: list[tuple[str, str]], columns: int) -> list[str]:
+    """Return the keys that can be pressed, in as many lines as they need."""
+    lines, used = ["  "], 2
+    words = [(question, "")] if question else []
+    for key, says in [*words, *keys]:
+        room = sum(map(width, f"{key} {says}")) + 3
+        if used + room - 3 > columns and used > 2:
+            lines.append("  ")
+            used = 2
+        lines[-1] += f"{BOLD}{key}{RESET} {says}   " if says else f"{YELLOW}{key}{RESET}   "
+        used += room
     return lines

@@ -16,7 +16,7 @@ import subprocess
 
 from flowloom.clock import Deadline
 from flowloom.errors import TmuxFailed
-from flowloom.looks import LIST, LOOK, MARK, Look, Window
+from flowloom.looks import LIST, LOOK, MARK, Look, Window, literal, quoted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ class Tmux:
             if gone(error):
                 return None
             raise
-        if answer.count("|") < 5:
+        if answer.count("|") < 6:
             return None
         look = Look(answer)
         # tmux answers for a pane that is gone with empty formats, not with an error.
@@ -109,24 +109,39 @@ class Tmux:
         It is one sequence, and tmux runs a sequence without taking a viewer's
         keys in between, so nobody's typing can come into the middle of it. A dead
         pane is asked for in the same sequence: tmux 3.3a crashes, and all agents
-        with it, when it is to paste into one. The buffers are gone afterwards.
+        with it, when it is to paste into one. The buffers are always gone afterwards.
         """
-        load = [word for buffer, path in buffers.items() for word in ("load-buffer", "-b", buffer, path, ";")]
+        load = [word for name, path in buffers.items() for word in ("load-buffer", "-b", name, literal(path), ";")]
         pasted = [f"paste-buffer -p -d -b {quoted(buffer)} -t {pane_id}" for buffer in buffers]
         pressed = [f"send-keys -t {pane_id} Enter"] if enter else []
         sequence = " ; ".join([*pasted, *pressed])
         refused = " ; ".join(["display-message -p REFUSED", *(f"delete-buffer -b {quoted(name)}" for name in buffers)])
         choice = ("if-shell", "-F", "-t", pane_id, "#{||:#{pane_dead},#{pane_input_off}}", refused, sequence)
-        answer = self.run(*load, *choice)
+        try:
+            answer = self.run(*load, *choice)
+        except TmuxFailed:
+            for buffer in buffers:
+                self._try("delete-buffer", "-b", buffer)
+            if self.look(pane_id) is None:
+                return False
+            raise
         return "REFUSED" not in answer
 
+    def _try(self, *command: str) -> None:
+        """Run a command whose object may be gone since somebody looked at it."""
+        try:
+            self.run(*command)
+        except TmuxFailed as error:
+            if not gone(error):
+                raise
+
     def press(self, pane_id: str, *keys: str) -> None:
-        """Press keys by their tmux names."""
-        self.run("send-keys", "-t", pane_id, *keys)
+        """Press keys by their tmux names; nothing happens where the pane is gone."""
+        self._try("send-keys", "-t", pane_id, *keys)
 
     def leave_mode(self, pane_id: str) -> None:
-        """End copy-mode, in which a paste arrives and Enter does not."""
-        self.run("send-keys", "-t", pane_id, "-X", "cancel")
+        """End copy-mode, in which a paste arrives and Enter does not; its person may have left it just before."""
+        self._try("send-keys", "-t", pane_id, "-X", "cancel")
 
     # Sessions and windows.
 
@@ -167,7 +182,7 @@ class Tmux:
         """
         fmt = ["-P", "-F", "#{window_id}|#{pane_id}"]
         # Several words: tmux runs them itself, without the user's default-shell or default-command.
-        tail = ["-n", name, "-c", directory, *command]
+        tail = ["-n", name, "-c", literal(directory), *command]
         made = self._make_window(session, fmt, [*tail, *_dress(f"={session}:{{end}}", name, agent_id)])
         window_id, _, pane_id = made[0].partition("|")
         return window_id, pane_id
@@ -175,9 +190,8 @@ class Tmux:
     def open_beside(self, session: str, name: str, directory: str, command: list[str]) -> str:
         """Open a window that is no agent's, and return its id; it closes with its command."""
         kept = [";", "set-option", "-t", f"={session}:", "destroy-unattached", "off"]
-        return self._make_window(session, ["-P", "-F", "#{window_id}"], ["-n", name, "-c", directory, *command, *kept])[
-            0
-        ]
+        tail = ["-n", name, "-c", literal(directory), *command, *kept]
+        return self._make_window(session, ["-P", "-F", "#{window_id}"], tail)[0]
 
     def _make_window(self, session: str, fmt: list[str], tail: list[str]) -> list[str]:
         for _ in range(5):
@@ -196,7 +210,7 @@ class Tmux:
 
     def reopen(self, pane_id: str, directory: str, command: list[str]) -> None:
         """Run `command` in the pane of one that has ended."""
-        self._command("respawn-pane", "-k", "-c", directory, "-t", pane_id, *command)
+        self._command("respawn-pane", "-k", "-c", literal(directory), "-t", pane_id, *command)
 
     def has_session(self, session: str) -> bool:
         """Tell whether the session exists."""
@@ -235,7 +249,7 @@ class Tmux:
         """Show a line in the status line of every client of this server; return their terminals."""
         told = []
         for client in self.run("list-clients", "-F", "#{client_name}").splitlines():
-            self.run("display-message", "-c", client, "-d", str(shown_ms), text.replace("#", "##"))
+            self.run("display-message", "-c", client, "-d", str(shown_ms), literal(text))
             told.append(client)
         return told
 
@@ -367,11 +381,6 @@ def _dress(window: str, name: str, agent_id: str) -> list[str]:
     ]
 
 
-def quoted(text: str) -> str:
-    """Return text as one word of a tmux command string."""
-    return "'" + text.replace("'", "'\\''") + "'"
-
-
 def gone(error: TmuxFailed) -> bool:
     """Tell whether an error says that the server, session, window or pane does not exist."""
     said = str(error)
@@ -380,6 +389,8 @@ def gone(error: TmuxFailed) -> bool:
         for words in (
             "no server running",
             "can't find",
+            "not in a mode",
+            "unknown buffer",
             "No such file or directory",
             "no current",
             "lost server",

@@ -16,8 +16,8 @@ from flowloom.ages import age
 from flowloom.clock import steady_s, wall_s
 from flowloom.errors import TmuxFailed
 from flowloom.states import State, Step
-from flowloom.terminal import ESC_S, Terminal, wrap
-from flowloom.wait_view import choices, shorten
+from flowloom.terminal import ESC_S, Terminal, choices, wrap
+from flowloom.wait_view import shorten
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,6 +41,8 @@ UNFINISHED = {
     Step.PARKED: "waits for its background work",
     Step.UNKNOWN: "was typed, and never confirmed",
 }
+# The message goes to the client's status line: how to come back must stand where the person looks.
+WAY_BACK = [";", "display-message", "-d", "5000", "FlowLoom: back to your prompt with #{prefix} d"]
 # On a wide terminal a line is no longer than an eye can follow.
 WIDEST = 110
 
@@ -105,10 +107,10 @@ class OnTerminal(WaitScreen):
         self.started_s = steady_s()
         self.asking_since_s: float | None = None
         self.note = ""
-        self.question = ""
         self.client: subprocess.Popen[bytes] | None = None
         self.terminal = Terminal()
         self.part = 0
+        self.prompts: dict[str, str] = {}
 
     def opened(self) -> Terminal:
         """Return the terminal, taken over."""
@@ -139,11 +141,12 @@ class OnTerminal(WaitScreen):
     def _parts(self, views: list[View]) -> list[str]:
         """Return the screen of several parts, the one that keys are for marked."""
         columns, rows = self.terminal.size()
-        keys = self._keys(views[self.part], columns)
+        keys = self._keys(views[self.part], columns, several=True)
+        prompts = [self._prompt(view.task) for view in views]
         waited_s = int(steady_s() - self.started_s)
         room = rows - len(keys) - 1
-        body = wait_view.lines(views, columns, room, now_s=wall_s(), waited_s=waited_s, chosen=self.part)
-        body = body[:room]
+        chosen = self.part
+        body = wait_view.lines(views, prompts, columns, room, now_s=wall_s(), waited_s=waited_s, chosen=chosen)[:room]
         return [*body, *[""] * (rows - len(keys) - len(body)), *keys]
 
     def _press(self, key: str, view: View) -> bool:
@@ -179,9 +182,7 @@ class OnTerminal(WaitScreen):
         if not command:
             return
         self.terminal.close()
-        # The message goes to the client's status line: how to come back must stand where the person looks.
-        hint = [";", "display-message", "-d", "5000", "FlowLoom: back to your prompt with #{prefix} d"]
-        self.client = subprocess.Popen([*command, *hint], env=tmux.outside(), stderr=subprocess.PIPE)
+        self.client = subprocess.Popen([*command, *WAY_BACK], env=tmux.outside(), stderr=subprocess.PIPE)
         self.fds.remove(0)
         view.again_s = ATTACHED_TICK_S
 
@@ -207,23 +208,26 @@ class OnTerminal(WaitScreen):
         command = self._way_to(socket, window_id)
         if command:
             self.terminal.close()
-            done = subprocess.run(command, env=tmux.outside(), stderr=subprocess.PIPE, check=False)
+            done = subprocess.run([*command, *WAY_BACK], env=tmux.outside(), stderr=subprocess.PIPE, check=False)
             self.note = done.stderr.decode(errors="replace").strip()
             self.terminal.open()
         return self.note
 
     def _switch(self, port: tmux.Tmux, command: list[str], session: str) -> None:
         """Switch the client that shows us over to the agent's window."""
-        here, prefix = port.run(
-            "display-message", "-p", "-t", os.environ.get("TMUX_PANE", ""), "#{session_name}|#{prefix}"
-        ).split("|")
+        # The name of a session can hold anything but ":" and "."; that of a key has no space.
+        prefix, _, here = (
+            port.run("display-message", "-p", "-t", os.environ.get("TMUX_PANE", ""), "#{prefix} #{session_name}")
+            .removesuffix("\n")
+            .partition(" ")
+        )
         # Without a name tmux takes the client that was used last, whatever it shows.
         listed = port.run("list-clients", "-t", f"={here}:", "-F", "#{client_activity} #{client_name}").splitlines()
         if not listed:
             self.note = "nobody is attached here"
             return
         client = max(listed).partition(" ")[2]
-        back = f"{prefix.strip()} {'l' if here == session else 'L'}"
+        back = f"{prefix} {'l' if here == session else 'L'}"
         port.run(*command[3:], "-c", client)
         port.run("display-message", "-c", client, "-d", "5000", f"FlowLoom: back to your prompt with {back}")
         self.note = f"its window was shown; come back with {back}"
@@ -263,8 +267,6 @@ class OnTerminal(WaitScreen):
         return [f"{DIM}{'─' * columns}{RESET}", *wait_view.live_end(view.screen, columns, limit - 1)]
 
     def _title(self, task: Task, columns: int) -> str:
-        if not self.question:
-            self.question = " ".join(tasks.prompt_of(task)[:400].split())
         waited = age(int(steady_s() - self.started_s))
         left = f"{self.agent_id} · task {task['task_id']}"
         gap = columns - 13 - len(left) - len(waited)
@@ -272,15 +274,21 @@ class OnTerminal(WaitScreen):
             return f" {BOLD}{self.agent_id}{RESET}  {waited}"
         return f" {BOLD}FlowLoom{RESET}  {left}{' ' * gap}{waited}"
 
+    def _prompt(self, task: Task) -> str:
+        """Return the beginning of a task's prompt on one line, read once."""
+        if task["task_id"] not in self.prompts:
+            self.prompts[task["task_id"]] = " ".join(tasks.prompt_of(task)[:400].split())
+        return self.prompts[task["task_id"]]
+
     def _state(self, view: View, columns: int) -> list[str]:
         """Return what is going on, the question that somebody must answer, and what else is to be said."""
         now, room = view.agent, max(10, columns - 4)
-        lines = [f"  {DIM}{shorten(self.question, room)}{RESET}", "", f"  {BOLD}{doing(view)}{RESET}"]
+        lines = [f"  {DIM}{shorten(self._prompt(view.task), room)}{RESET}", "", f"  {BOLD}{doing(view)}{RESET}"]
         if now:
             since = f" for {age(int(wall_s() - now['since']))}" if now["since"] else ""
-            # What it is blocked on stands below, in full.
-            why = "" if now["status"] is State.BLOCKED else f" · {now['why']}"
-            said = wrap(f"{now['status']}{since}{why} ({now['source']})", room)
+            # What it is blocked on stands below, in full; what it works on, above.
+            why = "" if now["status"] in (State.BLOCKED, State.WORKING) else f" · {now['why']}"
+            said = wrap(f"{now['status']}{since}{why}", room)
             lines += [f"  {DIM}{line}{RESET}" for line in said[:2]]
         if view.question and now and now["status"] is State.BLOCKED:
             how = view.question["how"] or "press a and answer in its window"
@@ -291,14 +299,18 @@ class OnTerminal(WaitScreen):
                 lines += ["", *(f"  {YELLOW}{line}{RESET}" for line in wrap(text, room))]
         return lines
 
-    def _keys(self, view: View, columns: int) -> list[str]:
-        keys = [("a", "look into its window"), ("l", "leave it running"), ("c", "cancel")]
+    def _keys(self, view: View, columns: int, *, several: bool = False) -> list[str]:
+        them = "them" if several else "it"
+        keys = [("a", "look into its window"), ("l", f"leave {them} running (reply later: Ctrl-G r)"), ("c", "cancel")]
+        if several:
+            keys.insert(0, ("tab", "the next agent"))
         if view.task["status"] is Step.PARKED:
             keys.insert(0, ("p", "take the message so far"))
         if self.asking_since_s is None:
             return choices("", keys, columns)
-        name = self.agent_id.partition("@")[0]
-        keys = [("s", "stop waiting, it goes on"), ("i", f"interrupt {name} too"), ("esc", "wait on")]
+        name = "them all" if several else self.agent_id.partition("@")[0]
+        goes_on = "they go on" if several else "it goes on"
+        keys = [("s", f"stop waiting, {goes_on}"), ("i", f"interrupt {name} too"), ("esc", "wait on")]
         return choices("Cancel?", keys, columns)
 
     # Questions.
@@ -328,7 +340,8 @@ class OnTerminal(WaitScreen):
         if self.chosen:
             return
         said = text.strip().removeprefix("flowloom: ")
-        self._choose(YELLOW, f"{said}.\nYour draft is as it was.", [("any key", "back")], {"any": "back"}, TELL_S)
+        said += "" if said.endswith((".", "?", "!")) else "."
+        self._choose(YELLOW, f"{said}\nYour draft is as it was.", [("any key", "back")], {"any": "back"}, TELL_S)
 
     def _choose(
         self, colour: str, text: str, keys: list[tuple[str, str]], meant: dict[str, str], limit_s: float | None
@@ -370,6 +383,10 @@ class OnTerminal(WaitScreen):
 def doing(view: View) -> str:
     """Return in a sentence where the task is."""
     name = view.agent["name"] if view.agent else "the agent"
+    phase = view.phase
+    if phase == "waiting" and view.agent and view.agent["current_task"] == view.task["task_id"]:
+        # Somebody else carries it, and only the agent says how far it is.
+        phase = view.agent["status"]
     return {
         "in line": f"in line, {view.ahead} before it",
         "starting": f"{name} is starting",
@@ -379,4 +396,4 @@ def doing(view: View) -> str:
         "parked": f"{name} waits for its background work",
         "settling": f"{name} is about to end",
         "with a person": f"{name} is with a person",
-    }.get(view.phase, view.phase)
+    }.get(phase, phase)

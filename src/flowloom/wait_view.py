@@ -1,4 +1,4 @@
-"""The wait drawn as lines: for each part its agent's status, journal, question, and the end of its window.
+"""The wait drawn as lines: for each part its prompt, its agent's status and question, and the end of its window.
 
 Values in, values out: `wait_screen` owns the terminal and the keys.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from flowloom import screens
 from flowloom.ages import age
 from flowloom.states import State, Step
-from flowloom.terminal import cut, padded, width
+from flowloom.terminal import cut, padded
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,14 +30,23 @@ PART_COLUMNS = 44
 ABOVE_ROWS = 5
 
 
-def lines(views: list[View], columns: int, rows: int, *, now_s: float, waited_s: int, chosen: int = 0) -> list[str]:
+def lines(
+    views: list[View],
+    prompts: list[str],
+    columns: int,
+    rows: int,
+    *,
+    now_s: float,
+    waited_s: int,
+    chosen: int = 0,
+) -> list[str]:
     """Return what fills `columns` by `rows`: one part over all of it, several side by side or stacked."""
     if len(views) == 1:
-        return part(views[0], columns, rows, now_s=now_s, waited_s=waited_s)
+        return part(views[0], prompts[0], columns, rows, now_s=now_s, waited_s=waited_s)
     if columns // len(views) >= PART_COLUMNS:
         width = (columns - 3 * (len(views) - 1)) // len(views)
         blocks = [
-            part(view, width, rows, now_s=now_s, waited_s=waited_s, mark=number == chosen)
+            part(view, prompts[number], width, rows, now_s=now_s, waited_s=waited_s, mark=number == chosen)
             for number, view in enumerate(views)
         ]
         tall = max(len(block) for block in blocks)
@@ -46,24 +55,25 @@ def lines(views: list[View], columns: int, rows: int, *, now_s: float, waited_s:
     each = max(2, rows // len(views))
     stacked: list[str] = []
     for number, view in enumerate(views):
-        stacked += part(view, columns, each, now_s=now_s, waited_s=waited_s, mark=number == chosen)[:each]
+        shown = part(view, prompts[number], columns, each, now_s=now_s, waited_s=waited_s, mark=number == chosen)
+        stacked += shown[:each]
     return stacked[:rows]
 
 
-def part(view: View, columns: int, rows: int, *, now_s: float, waited_s: int, mark: bool = False) -> list[str]:
-    """Return one part: who, what it does, its journal, its question, and as much of its window as there is room."""
+def part(
+    view: View, prompt: str, columns: int, rows: int, *, now_s: float, waited_s: int, mark: bool = False
+) -> list[str]:
+    """Return one part: who, what it is to do, what it does, its question, and as much of its window as fits."""
     now, task = view.agent, view.task
     status = now["status"] if now else State.OFFLINE
     name = f"{BOLD}{'▸ ' if mark else ''}{task['agent_id']}{RESET}"
     head = [f"{name}  {DIM}task {task['task_id']} · {age(waited_s)}{RESET}"]
-    source = (
-        f" {DIM}({now['source']}, {age(max(0, int(now_s - now['since'])))} ago){RESET}" if now and now["since"] else ""
-    )
+    since = f" {DIM}for {age(max(0, int(now_s - now['since'])))}{RESET}" if now and now["since"] else ""
     if view.ended:
         head.append(ending(view))
     else:
-        head.append(f"{COLOURS.get(status, DIM)}{status}{RESET} {phase(view)}{source}")
-    head.append(f"{DIM}{journal(view)}{RESET}")
+        head.append(f"{COLOURS.get(status, DIM)}{status}{RESET}{since}{phase(view)}")
+    head.append(shorten(f"{DIM}{prompt}{RESET}", columns))
     if view.question and status is State.BLOCKED:
         how = view.question["how"] or "press a and answer in its window"
         head += ["", f"{YELLOW}{view.question['kind']}: {view.question['text']}{RESET}", f"{DIM}{how}{RESET}"]
@@ -85,18 +95,9 @@ def ending(view: View) -> str:
 def phase(view: View) -> str:
     """Return where the task is, in few words, where the status does not say it already."""
     if view.phase == "in line":
-        return f"· in line, {view.ahead} before it"
+        return f" · in line, {view.ahead} before it"
     status = view.agent["status"] if view.agent else ""
-    return "" if view.phase in (status, "waiting") else f"· {view.phase}"
-
-
-def journal(view: View) -> str:
-    """Return the task's steps, each with its second since the first."""
-    steps = view.task["journal"]
-    began = steps[0]["at"] if steps else 0.0
-    return " → ".join(
-        f"{entry['step']} {entry['at'] - began:.1f}" if entry["at"] > began else entry["step"] for entry in steps
-    )
+    return "" if view.phase in (status, "waiting") else f" · {view.phase}"
 
 
 def live_end(screen: str, columns: int, rows: int) -> list[str]:
@@ -107,27 +108,7 @@ def live_end(screen: str, columns: int, rows: int) -> list[str]:
     return [cut(line, columns) + RESET for line in shown[-rows:]]
 
 
-def fitted(lines: list[str], keys: str, rows: int) -> list[str]:
-    """Return the lines with the keys in the last row but never over it."""
-    body = lines[: max(1, rows - 2)]
-    return [*body, *[""] * (rows - 1 - len(body)), keys]
-
-
 def shorten(line: str, columns: int) -> str:
     """Return a line that fits, with an ellipsis where it was cut."""
     fits = cut(line, columns)
     return fits if fits == line else f"{cut(line, columns - 1)}…"
-
-
-def choices(question: str, keys: list[tuple[str, str]], columns: int) -> list[str]:
-    """Return the keys that can be pressed, in as many lines as they need."""
-    lines, used = ["  "], 2
-    words = [(question, "")] if question else []
-    for key, says in [*words, *keys]:
-        room = sum(map(width, f"{key} {says}")) + 3
-        if used + room - 3 > columns and used > 2:
-            lines.append("  ")
-            used = 2
-        lines[-1] += f"{BOLD}{key}{RESET} {says}   " if says else f"{YELLOW}{key}{RESET}   "
-        used += room
-    return lines

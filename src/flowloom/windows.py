@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import shlex
 import uuid
+from contextlib import contextmanager, suppress
 
 from flowloom import files, paths, providers
 from flowloom.tmux import Tmux
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from flowloom.providers import Provider
     from flowloom.settings import Settings
 
@@ -42,6 +45,17 @@ def write_script(path: str, tmux: Tmux, wanted: dict[str, str], directory: str, 
     files.write(path, "\n".join(lines).encode("utf-8", "surrogateescape"), durable=False)
 
 
+@contextmanager
+def kept_only_if_opened(script: str) -> Iterator[None]:
+    """Take a script away where the window that was to run it, and with that to delete it, could not be opened."""
+    try:
+        yield
+    except BaseException:
+        with suppress(FileNotFoundError):
+            os.unlink(script)
+        raise
+
+
 def open_beside(settings: Settings, name: str, directory: str, command: list[str], more: dict[str, str]) -> str:
     """Open a window that is no agent's, with our environment and `more`; return its id."""
     tmux = Tmux(settings.tmux_socket)
@@ -49,4 +63,5 @@ def open_beside(settings: Settings, name: str, directory: str, command: list[str
     script = f"{folder}/{uuid.uuid4().hex}"
     wanted = {**inherited(providers.find("claude")), **more}
     write_script(script, tmux, wanted, directory, command)
-    return tmux.open_beside(settings.session, name, directory, ["sh", script])
+    with kept_only_if_opened(script):
+        return tmux.open_beside(settings.session, name, directory, ["sh", script])

@@ -28,7 +28,8 @@ def test_a_hook_that_is_killed_after_it_read_costs_no_reply(
     install.behave(f'case "$*" in *agent_event*) {script};; esac')
     reply = claude.ask("planning", "what is the port?", env=install.environment)
     assert reply == "answer 1: what is the port?", claude.describe()
-    assert claude.task()["recovered"] is (event == "Stop"), claude.describe()
+    # Without its receipt a task is known again at its Stop, or from the transcript, if that was written later.
+    assert claude.task()["recovered"] or event != "Stop", claude.describe()
     assert "hook error" not in claude.screen().lower()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from tests.support.world import World
 
 pytestmark = pytest.mark.claude
@@ -16,5 +15,8 @@ def test_ctrl_g_brings_the_reply_into_the_prompt_file(claude: World) -> None:
     done = claude.ctrl_g(path)
     task = claude.task()
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
-    assert path.read_text() == f"Reply from planning (task {task['task_id']}): what is the port?\n\nanswer 2: what is the port?"
+    assert (
+        path.read_text()
+        == f"Reply from planning (task {task['task_id']}): what is the port?\n\nanswer 2: what is the port?"
+    )
     assert claude.steps() == ["created", "typed", "pasted", "accepted", "done"]

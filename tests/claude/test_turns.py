@@ -183,7 +183,7 @@ def test_a_command_that_a_person_queues_in_mid_task_frees_nobody(desk: Desk, com
     asked = desk.ask(f"long {command}")
     desk.until_seen(half(f"long {command}"))
     desk.type(command, enter=True)
-    desk.until_seen("Press up to edit queued messages")
+    desk.until_box("Press up to edit queued messages")
     assert desk.world.status()["status"] == "working"
     rest.set()
     assert asked.end()[:2] == (0, half(f"long {command}") + "\n and the rest")
@@ -318,7 +318,7 @@ def test_what_a_person_types_into_our_turn_does_not_end_it(desk: Desk, release: 
     asked = desk.ask("a talkative task")
     desk.until_seen(half("a talkative task"))
     desk.type("a side remark", enter=True)
-    desk.until_seen("Press up to edit queued messages")
+    desk.until_box("Press up to edit queued messages")
     rest.set()
     assert asked.end()[:2] == (0, half("a talkative task") + "\n and the rest")
     # Only the newer release tells of it while the turn runs.
@@ -335,7 +335,7 @@ def test_what_a_person_types_into_our_tool_call_joins_our_turn(desk: Desk) -> No
     asked.until("accepted")
     desk.until_tool()
     desk.type("a remark on it", enter=True)
-    desk.until_seen("Press up to edit queued messages")
+    desk.until_box("Press up to edit queued messages")
     (desk.world.project / "gate").touch()
     assert asked.end()[:2] == (0, "both done")
     assert "after both" in desk.reply("after both")
@@ -385,9 +385,6 @@ def test_a_draft_in_shell_mode_is_neither_run_nor_in_the_way(desk: Desk) -> None
     assert "past a shell draft" in desk.reply("past a shell draft")
     assert (desk.drafts(), (desk.world.project / "ran").exists()) == ("!touch ran\n", False)
     (desk.world.agent_dir() / "drafts.txt").unlink()
-    desk.world.keys("C-c")
-    desk.until_box("")
-    desk.world.keys("BSpace")
 
 
 def test_copy_mode_is_left_before_a_task_goes_in(desk: Desk) -> None:

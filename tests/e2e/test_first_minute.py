@@ -92,14 +92,15 @@ def test_the_demo_shows_reply_and_memory_and_leaves_nothing(place: Path) -> None
 
 def test_the_readme_shows_what_the_demo_shows(place: Path) -> None:
     def plain(text: str) -> list[str]:
-        lines = [line.rstrip() for line in text.strip().splitlines()]
-        return [re.sub(r"task \w{4}\)|\d+ s ", "…", line) for line in lines]
+        lines = [line.rstrip() for line in text.strip("\n").splitlines()]
+        return [re.sub(r"task \w{4}\)", "…", line) for line in lines]
 
     block = re.search(r"^```console\n(.*?)^```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL | re.MULTILINE)
-    shown = re.search(r"^2  Ctrl-G.*?(?=^5  )", run(DEMO).stdout, re.DOTALL | re.MULTILINE)
     assert block
-    assert shown
-    assert plain(block.group(1)) == plain(shown.group(0))
+    wanted = plain(block.group(1))
+    shown = plain(run(DEMO).stdout)
+    first = shown.index(wanted[0])
+    assert shown[first : first + len(wanted)] == wanted
 
 
 UNUSUAL = {
@@ -246,7 +247,8 @@ def test_a_mistyped_command_is_told_in_one_line(place: Path, words: list[str], s
     done = run(FLOWLOOM, *words)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(says)
-    assert done.stderr.endswith("\n  see: flowloom --help\n")
+    command = "flowloom" if words == ["nosuch"] else f"flowloom {words[0]}"
+    assert done.stderr.endswith(f"\n  see: {command} --help\n")
 
 
 def test_flowloom_alone_says_what_it_can_do(place: Path) -> None:

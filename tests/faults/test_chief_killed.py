@@ -13,6 +13,8 @@ import pytest
 from tests.support import leftovers
 from tests.support.world import EDITOR, ROOT, World
 
+from flowloom import line
+
 pytestmark = pytest.mark.faults
 
 HALTING = str(ROOT / "tests/support/halting.py")
@@ -108,6 +110,21 @@ def test_a_shell_that_is_ended_while_it_asks_leaves_a_waiter(world: World, numbe
     release(world)
     world.until_step("done")
     assert world.flowloom("reply", world.task()["task_id"]).returncode == 0
+    leftovers.check(world)
+
+
+def test_a_shell_whose_messages_nobody_reads_waits_on(world: World) -> None:
+    world.start()
+    assert world.flowloom("ask", "planning", f"before{hold(world)}", "--no-wait").returncode == 0
+    world.until_step("accepted")
+    reading, writing = os.pipe()
+    os.close(reading)
+    asked = world.begin("ask", "planning", PROMPT, stderr=writing)
+    os.close(writing)
+    world.until(lambda: len(world.tasks()) == 2 and line.waited_for(world.task()["agent_dir"], world.task()["task_id"]))
+    release(world)
+    out, _ = asked.communicate(timeout=20)
+    assert (asked.returncode, PROMPT.encode() in out) == (0, True)
     leftovers.check(world)
 
 

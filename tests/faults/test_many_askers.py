@@ -122,3 +122,40 @@ def test_cancel_takes_a_queued_task_out_of_the_line_and_interrupts_a_running_one
     assert world.flowloom("cancel", queued).returncode == 2
     assert world.flowloom("wait", queued).returncode == 1
     leftovers.check(world)
+
+
+@pytest.mark.parametrize("how", ["lag 20", "swallow"])
+def test_cancel_takes_back_a_task_that_its_agent_has_not_confirmed(world: World, how: str) -> None:
+    world.start()
+    world.ask("planning", f"before\necho:{how}")
+    asked = world.begin("ask", "planning", "heron")
+    world.until_step("pasted")
+    world.until(lambda: "heron" in world.screen() or "#1 +" in world.screen().split("before")[-1], "it shows our text")
+    done = world.flowloom("cancel", world.task()["task_id"])
+    assert done.returncode == 0
+    assert b"interrupted" in done.stderr or b"taken out" in done.stderr, done
+    assert asked.wait(20) == 1
+    assert world.ask("planning", "next").startswith("echo heard: next")
+    assert sorted(told(world)) == ["before", "next"]
+    leftovers.check(world)
+
+
+def test_a_task_that_comes_back_to_its_place_leaves_one_that_is_being_handed_over_alone(world: World) -> None:
+    world.start()
+    go = world.folder / "go"
+    assert world.flowloom("ask", "planning", f"before\necho:hold {go}\necho:swallow", "--no-wait").returncode == 0
+    world.until_step("accepted")
+    earlier = world.flowloom("ask", "planning", "earlier", "--no-wait").stdout.decode().strip()
+    leftovers.kill_waiter(world, earlier)
+    later = world.begin("ask", "planning", "later")
+    world.until(lambda: len(world.tasks()) == 3)
+    go.touch()
+    world.until_step("pasted")
+    # Its Enter is swallowed: until it is pressed again, the text stands in the box.
+    done = world.flowloom("wait", earlier)
+    assert done.returncode == 0, (done, world.describe())
+    _, err = later.communicate(timeout=20)
+    assert later.returncode == 0, (err, world.describe())
+    assert world.steps() == ["created", "typed", "pasted", "accepted", "done"]
+    assert sorted(told(world)) == ["before", "earlier", "later"]
+    leftovers.check(world)

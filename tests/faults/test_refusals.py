@@ -106,6 +106,28 @@ def test_an_agent_cannot_ask_itself_nor_in_a_circle(world: World) -> None:
     leftovers.check(world)
 
 
+def test_two_agents_that_work_for_others_cannot_wait_for_each_other(world: World) -> None:
+    go = world.folder / "go"
+    for name in ("planning", "coding"):
+        assert world.flowloom("ask", name, f"work\necho:hold {go}", "--no-wait").returncode == 0
+    world.until(lambda: [task["status"] for task in world.tasks()] == ["accepted"] * 2)
+    first = world.begin("ask", "coding", "a question", env={"FLOWLOOM_AGENT": "planning@site"})
+    assert first.stderr
+    assert b"in line, 1 before it" in first.stderr.readline()
+    done = world.flowloom("ask", "planning", "a question", env={"FLOWLOOM_AGENT": "coding@site"})
+    assert (done.returncode, b"wait for itself" in done.stderr) == (2, True), done
+    # Whoever asked and does not wait can be asked.
+    done = world.flowloom("ask", "planning", "later", "--no-wait", env={"FLOWLOOM_AGENT": "testing@site"})
+    assert done.returncode == 0, done
+    done = world.flowloom("ask", "testing", "meanwhile", env={"FLOWLOOM_AGENT": "planning@site"})
+    assert done.returncode == 0, done
+    go.touch()
+    _, err = first.communicate(timeout=30)
+    assert first.returncode == 0, err
+    world.until(lambda: {task["status"] for task in world.tasks()} == {"done"})
+    leftovers.check(world)
+
+
 def test_an_empty_prompt_is_exit_2(world: World) -> None:
     for prompt in ("", " \n\t "):
         done = world.flowloom("ask", "planning", "-", stdin=prompt.encode())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -281,6 +282,8 @@ def test_a_reply_that_comes_while_attached_waits_for_the_detach(world: World, ot
 def test_attach_inside_the_same_server_switches_only_the_client_that_asked(world: World, other_server: str) -> None:
     world.start()
     seat = ChiefSeat(world)
+    seat.tmux("rename-session", "-t", seat.session, "my | own")
+    seat.session = "my | own"
     world.tmux("new-session", "-d", "-s", "theirs", "cat")
     outer = {
         name: Seat(world, "env", "-u", "TMUX", "tmux", "-L", world.socket, "attach", "-t", target, socket=other_server)
@@ -415,3 +418,57 @@ def test_a_link_to_the_editor_finds_flowloom(world: World) -> None:
     done = world.run(str(link), str(path))
     assert (done.returncode, done.stderr) == (0, b"")
     assert path.read_text().endswith("echo heard: hello")
+
+
+def test_a_task_that_waits_for_a_person_holds_nobody_up(world: World) -> None:
+    world.start()
+    seat = ChiefSeat(world)
+    seat.ctrl_g(world.prompt_file(f"@planning one\necho:hold {world.folder / 'go'}\n"))
+    world.until_step("accepted")
+    world.keys("Escape")
+    seat.shows("wait on, what it says next")
+    seat.press("w")
+    seat.shows("is with a person")
+    assert world.ask("planning", "two") == "echo heard: two"
+    world.keys("three", "Enter")
+    assert seat.ended()["code"] == 0
+    assert world.task(0)["status"] == "done"
+
+
+@pytest.mark.parametrize("key", ["", "n"])
+def test_the_palette_ends_with_a_chief_that_was_killed(world: World, key: str) -> None:
+    path = world.prompt_file("no route\n")
+    # The terminal lives on: it belongs to the shell that the Chief was started from.
+    seat = Seat(world, "sh", "-i", FLOWLOOM_NO_ROUTE="palette", PS1="the shell> ")
+    call = f"import subprocess; subprocess.call([{str(EDITOR)!r}, {str(path)!r}])"
+    seat.type(f'exec 3>&1; {sys.executable} -c "{call}"\n')
+    seat.shows("to whom?")
+    if key:
+        seat.press(key)
+        seat.shows("Start an agent")
+    family = psutil.Process(int(seat.tmux("display-message", "-p", "-t", seat.session, "#{pane_pid}"))).children(True)
+    family[0].kill()
+    world.until(lambda: not any(process.is_running() for process in family), "all of them have ended", 10)
+    assert path.read_text() == "no route\n"
+
+
+# A draft, the user's Claude Code, the key; what the palette says.
+REFUSED = {
+    "parallel, too long": ("word " * 30_000, "true", "p", "too long for a parallel Claude"),
+    "parallel, not installed": ("word", "/no/such/claude", "p", "a parallel Claude cannot start"),
+    "terminal, too long": ("word " * 30_000, "true", "t", "too long for $PROMPT"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_could_not_reach_a_window_stays_in_the_box(world: World, name: str) -> None:
+    draft, program, key, said = REFUSED[name]
+    seat = ChiefSeat(world, FLOWLOOM_NO_ROUTE="palette", FLOWLOOM_CLAUDE=program)
+    path = world.prompt_file(draft)
+    seat.ctrl_g(path)
+    seat.shows("to whom?")
+    seat.press(key)
+    seat.shows(said)
+    seat.press("Escape")
+    assert seat.ended()["code"] == 130
+    assert path.read_text() == draft

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Callable
 
 import pytest
 from tests.support import leftovers
 from tests.support.world import World
+
+from flowloom.delivery import LOST_S
 
 pytestmark = pytest.mark.faults
 
@@ -105,6 +108,35 @@ def test_an_agent_that_is_gone_while_blocked_ends_the_task(world: World, end: Ca
     assert (asked.returncode, out) == (1, b""), err
     assert world.status()["question"] is None
     assert world.ask("planning", "next") == "echo heard: next"
+    leftovers.check(world)
+
+
+def test_a_window_that_cannot_be_opened_leaves_no_secrets_behind(world: World) -> None:
+    world.start()
+    (world.agent_dir() / "status.json").unlink()
+    done = world.flowloom("start", "planning", env={"ANTHROPIC_AUTH_TOKEN": "a secret"})
+    assert (done.returncode, b"lost sight of" in done.stderr) == (1, True), done
+    assert not [path for path in world.state.rglob("*") if path.is_file() and b"a secret" in path.read_bytes()]
+
+
+def test_an_agent_that_hangs_as_its_task_comes_gets_it_once(world: World) -> None:
+    frozen = world.folder / "frozen"
+    world.start()
+    world.ask("planning", f"before\necho:freeze {frozen}")
+    frozen.touch()
+    world.until(lambda: frozen.with_suffix(".frozen").exists(), "it hangs")
+    asked = world.begin("ask", "planning", "heron")
+    world.until_step("pasted")
+    began = time.monotonic()
+    assert asked.stderr
+    assert b"does not read what is typed; look at its window" in asked.stderr.readline()
+    # Longer than an idle box without our text is believed.
+    world.until(lambda: time.monotonic() - began > LOST_S + 2)
+    frozen.unlink()
+    out, err = asked.communicate(timeout=30)
+    assert (asked.returncode, out.startswith(b"echo heard: heron")) == (0, True), (err, world.describe())
+    assert world.steps() == ["created", "typed", "pasted", "accepted", "done"]
+    assert "I have been told 3 things" in world.ask("planning", "next")
     leftovers.check(world)
 
 

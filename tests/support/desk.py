@@ -111,13 +111,14 @@ class Desk:
         self.world.until(lambda: text in self.world.screen(), f"{text!r} on the screen")
 
     def box(self) -> str | None:
-        """Return what stands in the input box, None when there is none."""
+        """Return what stands in the input box, with a `!` before it in shell mode; None when there is none."""
         lines = self.world.screen().splitlines()
         rules = [number for number, line in enumerate(lines) if line.startswith("────")]
         if len(rules) < 2 or not lines[rules[-2] + 1].startswith(("❯", "!")):
             return None
         rows = lines[rules[-2] + 1 : rules[-1]]
-        return "\n".join([rows[0][1:], *rows[1:]]).replace("\xa0", " ").strip()
+        said = "\n".join([rows[0][1:], *rows[1:]]).replace("\xa0", " ").strip()
+        return f"!{said}" if rows[0].startswith("!") else said
 
     def until_box(self, text: str) -> None:
         """Wait until the input box holds exactly this."""
@@ -153,9 +154,11 @@ class Desk:
         self._asked.clear()
         try:
             self.world.until(lambda: self.world.status()["status"] in ("idle", "offline"), limit_s=3.0)
-            if self.box():
+            if self.box() not in ("", "!"):
                 self.world.keys("C-c")
-                self.until_box("")
+                self.world.until(lambda: self.box() in ("", "!"), limit_s=3.0)
+            if self.box() == "!":
+                self.press("BSpace", lambda: self.box() == "")
         except (AssertionError, OSError):
             for name in os.listdir(self.world.state / "agents" / "site"):
                 self.world.flowloom("stop", name)

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-
 from tests.support.world import EDITOR, ROOT, World
 
 STAND_IN = ROOT / "tests" / "support" / "chief_stand_in.py"
@@ -140,6 +139,7 @@ class ChiefSeat(Seat):
 
     def editor_pid(self) -> int:
         """Return the pid of our Python below the stub."""
+
         def find() -> int:
             chief = psutil.Process(self.told("began")["pid"])
             family = [

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 import uuid
 from collections.abc import Callable
@@ -41,6 +42,7 @@ class World:
             path.mkdir(parents=True)
         self.editor = EDITOR
         self.started: list[subprocess.Popen[bytes]] = []
+        self._pause = threading.Event()
         self.socket = f"fl-{uuid.uuid4().hex[:8]}"
         self.environment = {
             "HOME": str(self.home),
@@ -80,12 +82,19 @@ class World:
         """Start a program in the project folder and return it."""
         environment = {**os.environ, **self.environment, **more.pop("env", {})}
         environment = {name: value for name, value in environment.items() if value is not None}
-        options = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "cwd": self.project}
-        process = subprocess.Popen(words, env=environment, **(options | more))
+        options: dict[str, Any] = {
+            "stdin": subprocess.DEVNULL,
+            "stdout": subprocess.PIPE,
+            "stderr": subprocess.PIPE,
+            "cwd": self.project,
+        }
+        process: subprocess.Popen[bytes] = subprocess.Popen(words, env=environment, **(options | more))
         self.started.append(process)
         return process
 
-    def run(self, *words: str, stdin: bytes = b"", limit_s: float = LIMIT_S, **more: Any) -> subprocess.CompletedProcess[bytes]:
+    def run(
+        self, *words: str, stdin: bytes = b"", limit_s: float = LIMIT_S, **more: Any
+    ) -> subprocess.CompletedProcess[bytes]:
         """Run a program to its end."""
         process = self.popen(*words, **{"stdin": subprocess.PIPE, **more})
         try:
@@ -107,7 +116,12 @@ class World:
     def ask(self, name: str, prompt: str, *words: str, **more: Any) -> str:
         """Ask and return the reply; an exit other than 0 is a failure."""
         done = self.flowloom("ask", name, "-", *words, stdin=prompt.encode("utf-8", "surrogateescape"), **more)
-        assert done.returncode == 0, (done.returncode, done.stdout[-2000:], done.stderr.decode()[-2000:], self.screen(name))
+        assert done.returncode == 0, (
+            done.returncode,
+            done.stdout[-2000:],
+            done.stderr.decode()[-2000:],
+            self.screen(name),
+        )
         return done.stdout.decode("utf-8", "surrogateescape")
 
     def start(self, name: str = "planning", *words: str) -> None:
@@ -131,7 +145,9 @@ class World:
     def tmux(self, *words: str) -> str:
         """Run a tmux command on this world's server; an error is an empty answer."""
         environment = {**os.environ, **self.environment}
-        done = subprocess.run(["tmux", "-L", self.socket, *words], env=environment, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            ["tmux", "-L", self.socket, *words], env=environment, capture_output=True, text=True, check=False
+        )
         return done.stdout
 
     def pane(self, name: str = "planning") -> str:
@@ -190,7 +206,7 @@ class World:
             if time.monotonic() > end:
                 raise AssertionError(f"not within {limit_s} s: {what}\n{self.describe()}")
             os.sched_yield()
-            time.sleep(0.01)
+            self._pause.wait(0.01)
 
     def until_status(self, status: str, name: str = "planning") -> None:
         """Wait until an agent's status on disk is this one."""
@@ -204,9 +220,14 @@ class World:
         """Return what a person debugging would look at."""
         parts = []
         for path in sorted((self.state / "agents").glob("*/*/status.json")):
-            parts += [path.read_text(), (path.parent / "events.jsonl").read_text() if (path.parent / "events.jsonl").exists() else ""]
+            parts += [
+                path.read_text(),
+                (path.parent / "events.jsonl").read_text() if (path.parent / "events.jsonl").exists() else "",
+            ]
             parts.append(self.screen(path.parent.name))
-        parts += [json.dumps(task["journal"], indent=1) for task in self.tasks()] if (self.state / "tasks").exists() else []
+        parts += (
+            [json.dumps(task["journal"], indent=1) for task in self.tasks()] if (self.state / "tasks").exists() else []
+        )
         return "\n".join([*parts, self.log()])
 
     def end(self) -> None:

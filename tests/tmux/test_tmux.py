@@ -13,6 +13,7 @@ from tests.support.world import World
 from flowloom import tmux
 from flowloom.clock import Deadline
 from flowloom.errors import TmuxFailed
+from flowloom.looks import quoted
 from flowloom.tmux import Tmux
 
 pytestmark = pytest.mark.tmux
@@ -83,6 +84,22 @@ def test_what_is_pasted_arrives_whole_and_enter_after_it(port: Tmux, world: Worl
     assert world.tmux("list-buffers") == ""
 
 
+def test_a_folder_whose_name_is_a_format_is_taken_as_it_stands_and_runs_nothing(port: Tmux, world: World) -> None:
+    folder = world.folder / "site #(touch ran) #{session_name}"
+    folder.mkdir()
+    where = ["sh", "-c", f"pwd -P >>{world.folder / 'seen'}; exec cat"]
+    _, pane = port.open_window("Claude", "planning", "planning@site", str(folder), where)  # makes the session
+    port.open_window("Claude", "coding", "coding@site", str(folder), where)
+    port.open_beside("Claude", "terminal", str(folder), where)
+    until(lambda: (world.folder / "seen").read_text().count("\n") == 3, "all three run")
+    port.reopen(pane, str(folder), where)
+    until(lambda: (world.folder / "seen").read_text().count("\n") == 4, "the first runs again")
+    assert set((world.folder / "seen").read_text().splitlines()) == {str(folder)}
+    assert paste(port, pane, folder, "heron")
+    shows(port, pane, "heron")
+    assert not list(world.folder.rglob("ran"))
+
+
 def test_several_texts_are_pasted_in_their_order(port: Tmux, world: World) -> None:
     _, pane = opened(port)
     for name in ("first", "second"):
@@ -116,11 +133,28 @@ def test_a_paste_into_a_pane_that_takes_no_input_is_refused(port: Tmux, world: W
     assert not paste(port, pane, world.folder, "x")
 
 
-def test_a_paste_into_a_pane_that_is_gone_is_an_error_and_the_server_lives(port: Tmux, world: World) -> None:
+def test_a_paste_into_a_pane_that_is_gone_is_refused_and_leaves_no_buffer(port: Tmux, world: World) -> None:
     _, pane = opened(port)
-    with pytest.raises(TmuxFailed):
-        paste(port, "%99", world.folder, "x")
+    assert not paste(port, "%99", world.folder, "x")
+    assert world.tmux("list-buffers") == ""
     assert port.look(pane) is not None
+    port.end_server()
+    assert not paste(port, pane, world.folder, "x")
+
+
+def test_a_paste_of_a_file_that_is_not_there_is_an_error_and_leaves_no_buffer(port: Tmux, world: World) -> None:
+    _, pane = opened(port)
+    (world.folder / "first").write_text("first")
+    with pytest.raises(TmuxFailed):
+        port.paste(pane, {"a": str(world.folder / "first"), "b": str(world.folder / "second")}, enter=True)
+    assert world.tmux("list-buffers") == ""
+
+
+def test_keys_for_a_pane_that_is_gone_and_a_mode_that_was_left_are_no_error(port: Tmux) -> None:
+    _, pane = opened(port)
+    port.leave_mode(pane)
+    port.leave_mode("%99")
+    port.press("%99", "Enter")
 
 
 def test_keys_are_pressed_by_their_names(port: Tmux) -> None:
@@ -224,13 +258,13 @@ def test_the_window_in_front_stays_in_front(port: Tmux, world: World) -> None:
 
 def test_a_session_is_found_by_its_exact_name(port: Tmux, world: World) -> None:
     assert not port.has_session("Claude")
-    world.tmux("-f", "/dev/null", "new-session", "-d", "-s", "Claude-work", "cat")
+    world.tmux("-f", "/dev/null", "new-session", "-d", "-s", "Claude-work", "-n", "mine", "cat")
     assert [port.has_session(name) for name in ("Claude", "Claude-work", "Clau")] == [False, True, False]
     assert port.window_names("Claude") == []
     opened(port)
     assert port.has_session("Claude")
     sessions = world.tmux("list-windows", "-t", "=Claude-work", "-F", "#{window_name}").split()
-    assert sessions == ["cat"]
+    assert sessions == ["mine"]
 
 
 def test_a_program_runs_again_in_the_pane_of_one_that_has_ended(port: Tmux) -> None:
@@ -334,7 +368,7 @@ def test_a_tmux_that_hangs_does_not_hold_us(port: Tmux, tmp_path: Path, monkeypa
 @pytest.mark.parametrize("word", ["plain", "it's", "a b", "$HOME", "#{x}", "a;b", "\\", '"', "ä"])
 def test_a_word_is_quoted_for_a_command_string(port: Tmux, word: str) -> None:
     opened(port)
-    port.run("if-shell", "-F", "1", f"set-buffer -b x {tmux.quoted(word)}")
+    port.run("if-shell", "-F", "1", f"set-buffer -b x {quoted(word)}")
     assert port.run("show-buffer", "-b", "x") == word
-    done = subprocess.run(["sh", "-c", f"printf %s {tmux.quoted(word)}"], capture_output=True, text=True, check=True)
+    done = subprocess.run(["sh", "-c", f"printf %s {quoted(word)}"], capture_output=True, text=True, check=True)
     assert done.stdout == word

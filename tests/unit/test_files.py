@@ -59,13 +59,15 @@ def test_a_file_in_a_folder_that_is_missing_is_an_error_of_the_system(tmp_path: 
         files.write(str(tmp_path / "no" / "file"), b"")
 
 
-def test_a_link_in_the_place_of_the_temporary_file_is_not_followed(tmp_path: Path) -> None:
-    victim = tmp_path / "victim"
-    victim.write_bytes(b"mine")
-    os.symlink(victim, tmp_path / f"reply.md.{os.getpid()}.tmp")
-    with pytest.raises(OSError, match="symbolic links"):
-        files.write(str(tmp_path / "reply.md"), b"x")
-    assert victim.read_bytes() == b"mine"
+def test_nothing_in_the_place_of_the_temporary_file_is_written_through(tmp_path: Path) -> None:
+    target, temporary, path = tmp_path / "theirs", tmp_path / f"document.{os.getpid()}.tmp", tmp_path / "document"
+    target.write_text("theirs")
+    target.chmod(0o666)
+    for put in (temporary.symlink_to, temporary.hardlink_to):
+        put(target)
+        files.write(str(path), b"ours")
+        assert (target.read_text(), path.read_bytes(), path.stat().st_mode & 0o777) == ("theirs", b"ours", 0o600)
+        assert sorted(each.name for each in tmp_path.iterdir()) == ["document", "theirs"]
 
 
 def test_what_is_absent_reads_as_nothing(tmp_path: Path) -> None:

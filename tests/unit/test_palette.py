@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from flowloom.palette import Palette, Row
+from flowloom.palette import COMMANDS, Palette, Row
 
 
 def rows() -> list[Row]:
@@ -27,6 +27,7 @@ def pressed(keys: list[str], **more: str) -> Palette:
     made = palette(**more)
     for key in keys:
         made.press(key)
+    made.settle()
     return made
 
 
@@ -44,6 +45,9 @@ CHOICES = {
     "up stays at the top": (["up", "enter"], ("send", "review")),
     "down stays at the end": (["down"] * 9 + ["enter"], ("send", "testing")),
     "typing filters": (["l", "a", "enter"], ("send", "planning")),
+    "letters that are commands begin a name when more follow": (["p", "l", "enter"], ("send", "planning")),
+    "esc takes a letter back that may be a command": (["p", "esc", "enter"], ("send", "review")),
+    "a command and enter is the command": (["e", "enter"], ("edit", "review")),
     "a slash filters by letters that are commands": (["/", "t", "e", "enter"], ("send", "testing")),
     "backspace takes a letter of the filter": (["x", "backspace", "enter"], ("send", "review")),
     "esc leaves the filter first": (["l", "a", "esc", "enter"], ("send", "review")),
@@ -97,3 +101,21 @@ def test_it_fits_its_terminal(columns: int, lines: int) -> None:
     shown = text(made, columns, lines, ["live"] * 50)
     assert len(shown) <= lines
     assert sum(line.startswith("▸") for line in shown) == 1
+
+
+def test_rows_are_renewed_under_the_chosen_one() -> None:
+    made = pressed(["down", "down"])
+    made.renew([Row("coding", "idle", 0.0, ""), Row("planning", "blocked", 0.0, ""), Row("docs", "failed", 0.0, "")])
+    assert [row.name for row in made.shown()] == ["planning", "coding", "docs"]
+    assert made.selected() is made.shown()[1]
+
+
+@pytest.mark.parametrize("columns", [110, 80, 60])
+def test_every_key_is_named_whatever_the_width(columns: int) -> None:
+    shown = " ".join(text(palette(), columns, 40))
+    missing = [words for _, words in COMMANDS.values() if words not in shown]
+    assert (missing, "choose" in shown, "back" in shown) == ([], True, True)
+
+
+def test_a_filter_names_the_keys_that_count_then() -> None:
+    assert text(pressed(["l", "a"]))[-1].split() == ["enter", "send", "↑↓", "choose", "esc", "all", "agents"]

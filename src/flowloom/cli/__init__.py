@@ -4,21 +4,41 @@ from __future__ import annotations
 
 import signal
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
 from flowloom import __version__, bugs, paths
 from flowloom.errors import FlowLoomError, UsageError
 
+# As they are met: set up, hand out work, look at agents, look after the house.
+ORDER = [
+    *("setup", "doctor"),
+    *("ask", "wait", "reply", "tasks", "show", "cancel"),
+    *("start", "agents", "attach", "logs", "restart", "stop"),
+    *("config", "clean"),
+]
+
+
+class Ordered(TyperGroup):
+    """The commands in the order in which somebody meets them."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the names of the commands."""
+        return sorted(super().list_commands(ctx), key=ORDER.index)
+
+
 app = typer.Typer(
     name="flowloom",
+    cls=Ordered,
     help="A staff of long-lived Claude Code agents in tmux: start them, ask them, watch them.",
     invoke_without_command=True,
     add_completion=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
+    epilog="First: flowloom setup. Then type '@planning …' in Claude Code and press Ctrl-G.",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
@@ -65,7 +85,9 @@ def _run() -> int:
     try:
         result = app(standalone_mode=False)
     except TyperException as error:
-        raise UsageError(error.format_message(), hint="see: flowloom --help") from error
+        context = getattr(error, "ctx", None)
+        command = context.command_path if context else "flowloom"
+        raise UsageError(error.format_message(), hint=f"see: {command} --help") from error
     except (typer.Abort, KeyboardInterrupt):
         return 130
     return result if isinstance(result, int) else 0

@@ -37,7 +37,10 @@ def start(
     ] = False,
     timeout: Annotated[float, typer.Option(help="Seconds to wait until it is ready.")] = START_TIMEOUT_S,
 ) -> int:
-    """Start an agent in a window of its own and wait until it is ready."""
+    """Start an agent in a window of its own, and wait for it.
+
+    `flowloom ask` and Ctrl-G start it too; this is for its options.
+    """
     root = git.project_root(os.getcwd())
     agent = named(name, os.getcwd())
     chosen = settings.load(root)
@@ -68,7 +71,8 @@ def await_ready(agent: Agent, deadline: Deadline) -> Status:
             if says and says != told:
                 told = says
                 sys.stderr.write(f"{agent.agent_id}: {says}\n")
-            if question and question["text"] != told:
+            agreed = question and question["kind"] == "trust" and (agent.spec() or {}).get("trust")
+            if question and not agreed and question["text"] != told:
                 told = question["text"]
                 sys.stderr.write(f"{agent.agent_id} is blocked on {question['kind']}: {told}\n")
                 sys.stderr.write(f"  {question['how']}: flowloom attach {agent.name}\n")
@@ -100,7 +104,10 @@ def stop(
     name: Annotated[str | None, typer.Argument(help="The agent.")] = None,
     all_agents: Annotated[bool, typer.Option("--all", help="Stop every agent.")] = False,
 ) -> int:
-    """Ask an agent to leave, wait, then end it; its conversation is kept."""
+    """Stop an agent; its conversation is kept.
+
+    It is asked to leave and has some seconds for that; then it is ended.
+    """
     if (name is None) == (not all_agents):
         raise UsageError("name one agent, or say --all", hint="flowloom agents lists them")
     chosen = [named(name, os.getcwd())] if name is not None else known()
@@ -194,7 +201,10 @@ def attach(
     every: Annotated[bool, typer.Option("--all", help="Every agent that runs, in tiles.")] = False,
     read_only: Annotated[bool, typer.Option("--read-only", help="With --all: what is typed reaches nobody.")] = False,
 ) -> int:
-    """Show an agent's window on this terminal, or all of them; detach with the tmux prefix and d."""
+    """Show an agent's window on this terminal, or all of them.
+
+    The tmux prefix and d (Ctrl-b d) bring you back.
+    """
     if (name is None) is not every:
         raise UsageError("name an agent or say --all", hint="flowloom agents lists them")
     return _attach_all(read_only=read_only) if name is None else _attach(name)

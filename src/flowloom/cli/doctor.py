@@ -25,7 +25,10 @@ def doctor(
         typer.Option("--claude", help="Also ask a real agent, in a folder made for it; costs one short turn."),
     ] = False,
 ) -> int:
-    """Prove the chain from Ctrl-G to a reply, link by link; each broken one with its repair."""
+    """Check all that Ctrl-G needs, and say how to repair it.
+
+    Goes along the chain from Ctrl-G to a reply, link by link, and sends a prompt through it.
+    """
     found = []
     for finding in examine(os.getcwd(), claude=claude):
         found.append(finding)

@@ -138,7 +138,10 @@ def logs(
     number: Annotated[int, typer.Option("--lines", "-n", help="So many of the last events.", min=0)] = 40,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> int:
-    """Show what happened to an agent: each event, where it led, and why."""
+    """Show what happened to an agent, and why.
+
+    Each event with its time, where it led, the task, and what led to it.
+    """
     agent = named(name, os.getcwd())
     if agent.spec() is None:
         raise NoSuchAgent(f"there is no agent {agent.agent_id}")
@@ -186,7 +189,10 @@ def moment(at: float) -> str:
 
 @app.command()
 def show(task_id: Annotated[str, typer.Argument(help="The task's id.")], as_json: Json = False) -> int:
-    """Show all that is known of a task: who asked whom, its journal, and where its texts begin and lie."""
+    """Show all that is known of a task.
+
+    Who asked whom, its journal, and the beginnings and the files of prompt and reply.
+    """
     task = tasks.read(task_id)
     if not tasks.ended(task):
         try:
@@ -279,7 +285,7 @@ def clean(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be removed.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> int:
-    """Show what the state takes on the disk; with an age, remove old tasks and events.
+    """Show what is kept on disk; with an age, remove old tasks.
 
     Kept whatever its age: a reply that nobody has read, a task that has not ended, the one an agent is at.
     """
@@ -355,7 +361,10 @@ def show_config(
     only_paths: Annotated[bool, typer.Option("--path", help="Only where configuration files can lie.")] = False,
     as_json: Json = False,
 ) -> int:
-    """Show the settings in force here, and who chose each: default, user, project or environment."""
+    """Show the settings in force here, and who chose each.
+
+    That is the default, your own file, the project's, or a variable.
+    """
     root = git.project_root(os.getcwd())
     places = settings.config_paths(root)
     if only_paths:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +16,7 @@ from flowloom.cli import app
 from flowloom.cli.headless import NAME_HELP, run
 from flowloom.clock import Deadline, wall_s
 from flowloom.errors import Blocked, DamagedFile, FlowLoomError, NoSuchTask, Stopped, TimedOut, UsageError
+from flowloom.signals import Noted
 from flowloom.states import State, Step
 
 if TYPE_CHECKING:
@@ -42,10 +44,20 @@ class Notices:
         elif view.phase == "in line":
             said = f"in line, {view.ahead} before it"
         if said and said != self.told:
-            sys.stderr.write(f"flowloom: {said}\n")
-            sys.stderr.flush()
+            _notify(f"flowloom: {said}\n")
         self.told = said or self.told
         return True
+
+
+def _notify(text: str) -> None:
+    """Say something on stderr; where nobody reads it any more, the wait goes on, and so does the task."""
+    former = signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    try:
+        os.write(2, text.encode(errors="backslashreplace"))
+    except OSError:
+        return
+    finally:
+        signal.signal(signal.SIGPIPE, former)
 
 
 @app.command()
@@ -71,6 +83,8 @@ def ask(
     text = _stdin() if prompt == "-" else prompt
     launch.prepare(agent, chosen, root=paths.project_root(agent.slug) or root)
     asker, kind = asking.asked_by()
+    # From here on no signal may come between the task and its waiter.
+    stop = Noted(signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     task = asking.ask(agent, text, asker=asker, asker_kind=kind)
     carrier = coordinator.Carrier(task["task_id"], chosen)
     try:
@@ -79,11 +93,12 @@ def ask(
             typer.echo(task["task_id"])
             return 0
         if sys.stderr.isatty():
-            sys.stderr.write(f"flowloom: task {task['task_id']} for {agent.agent_id}\n")
-        _wait_for([carrier], Deadline(timeout if timeout is not None else chosen.timeout_s))
+            _notify(f"flowloom: task {task['task_id']} for {agent.agent_id}\n")
+        _wait_for([carrier], Deadline(timeout if timeout is not None else chosen.timeout_s), stop)
         return _print(task["task_id"], as_json=as_json)
     finally:
         carrier.close()
+        stop.give_back()
 
 
 def _stdin() -> str:
@@ -92,7 +107,7 @@ def _stdin() -> str:
     return sys.stdin.buffer.read().decode("utf-8", "surrogateescape")
 
 
-def _wait_for(carriers: list[Carrier], deadline: Deadline, *, any_of: bool = False) -> list[Carrier]:
+def _wait_for(carriers: list[Carrier], deadline: Deadline, stop: Noted, *, any_of: bool = False) -> list[Carrier]:
     """Wait until tasks have ended, all or one of them, and return those; whatever ends the wait, the others go on.
 
     Raises:
@@ -105,13 +120,11 @@ def _wait_for(carriers: list[Carrier], deadline: Deadline, *, any_of: bool = Fal
     def tell(views: list[View]) -> bool:
         for notice, view in zip(notices, views, strict=True):
             notice(view)
-        return True
+        return not stop.came()
 
-    views = None
+    views: list[View] | None = None
     try:
-        views = coordinator.await_ends(carriers, deadline, tell, any_of=any_of)
-    except KeyboardInterrupt as error:
-        raise Stopped(f"stopped waiting for {ids}", hint=goes_on) from error
+        views = coordinator.await_ends(carriers, deadline, tell, fds=[stop.fd], any_of=any_of)
     finally:
         ended = [carrier for carrier, view in zip(carriers, views or [], strict=False) if view.ended]
         over = {
@@ -124,6 +137,8 @@ def _wait_for(carriers: list[Carrier], deadline: Deadline, *, any_of: bool = Fal
                 coordinator.leave(carrier, left=True)
     if views is not None:
         return ended
+    if stop.came():
+        raise Stopped(f"stopped waiting for {ids}", hint=goes_on)
     blocked = [now for carrier in carriers if (now := carrier.agent.status())["status"] is State.BLOCKED]
     for now in blocked:
         if now["question"]:
@@ -188,16 +203,21 @@ def wait(
     timeout: Timeout = None,
     as_json: Json = False,
 ) -> int:
-    """Wait for tasks and print their replies; a task that nobody waits for any more is carried on."""
+    """Wait for tasks and print their replies.
+
+    A task that nobody waits for any more, because its terminal was closed, is carried on.
+    """
     for task_id in task_ids:
         tasks.read(task_id)
+    stop = Noted(signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     carriers = [_carrier(task_id) for task_id in task_ids]
     try:
-        ended = _wait_for(carriers, Deadline(timeout), any_of=any_of)
+        ended = _wait_for(carriers, Deadline(timeout), stop, any_of=any_of)
         return _print_each([carrier.task_id for carrier in ended], as_json=as_json, headed=len(task_ids) > 1)
     finally:
         for carrier in carriers:
             carrier.close()
+        stop.give_back()
 
 
 def _carrier(task_id: str) -> Carrier:
@@ -266,6 +286,10 @@ def list_tasks(
         listed = [published.task(task, paths.task_dir(task["task_id"])) for task in shown]
         typer.echo(published.Tasks(tasks=listed).model_dump_json(indent=1))
         return 0
+    if not shown:
+        sys.stderr.write(
+            "no reply that nobody has read\n" if unread else "no tasks yet; ask: flowloom ask planning …\n"
+        )
     for task in shown:
         try:
             words = " ".join(tasks.prompt_of(task).split())
@@ -284,7 +308,10 @@ def _columns() -> int:
 
 @app.command()
 def cancel(task_id: TaskId) -> int:
-    """Take a task back: out of the line, or out of the agent's hands by an Esc in its window."""
+    """Take a task back, also one that is being worked on.
+
+    Out of the line, or out of the agent's hands by an Esc in its window.
+    """
     task = tasks.read(task_id)
     if tasks.ended(task):
         raise UsageError(f"task {task_id} has ended already: it is {task['status']}", hint=f"flowloom reply {task_id}")

@@ -22,7 +22,10 @@ def setup(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the changes and make none.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> int:
-    """Make Ctrl-G in Claude Code lead to FlowLoom, and tell Claude Code how to ask agents; shows each change first."""
+    """Make Ctrl-G in Claude Code lead to FlowLoom.
+
+    Also tells Claude Code how to ask agents. Each change is shown first, and --undo takes it back.
+    """
     plan = wiring.plan_undo() if undo else wiring.plan_setup(os.getcwd(), _completions())
     for change in plan.changes:
         _show(change)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 
 from flowloom.echo_agent.answers import big
 from flowloom.echo_agent.draft import Draft
@@ -47,10 +48,8 @@ def obey(session: Session, turn: Turn, name: str, argument: str) -> Flow:
             turn.twice = True
         case "background":
             run_beside(session, seconds(argument))
-        case "swallow":
-            session.swallow += 1
-        case "lag":
-            session.lag_s = seconds(argument)
+        case "swallow" | "lag" | "freeze":
+            hinder(session, name, argument)
         case _:
             raise ValueError(name)
 
@@ -92,6 +91,29 @@ def run_beside(session: Session, duration_s: float) -> None:
             session.queue.append(Draft(f"<task-notification>\n{said}\n</task-notification>"))
 
     session.background.append(task)
+    session.flows.begin(wait())
+
+
+def hinder(session: Session, name: str, argument: str) -> None:
+    """Make the session take the next Enter not at all or late, or hang later."""
+    if name == "swallow":
+        session.swallow += 1
+    elif name == "lag":
+        session.lag_s = seconds(argument)
+    else:
+        freeze(session, argument.strip())
+
+
+def freeze(session: Session, path: str) -> None:
+    """Once `path` exists, neither read nor draw until it is gone, as a program that hangs; `path`.frozen says so."""
+
+    def wait() -> Flow:
+        yield Wait(lambda: os.path.exists(path), every_s=LOOK_S)
+        with open(f"{path}.frozen", "w", encoding="utf-8"):
+            pass
+        while os.path.exists(path):
+            select.select([], [], [], LOOK_S)
+
     session.flows.begin(wait())
 
 

@@ -263,7 +263,7 @@ def open_wake(directory: str) -> tuple[int, str]:
     who waits then sees everything when it looks by itself.
     """
     try:
-        return _open_wake(directory)
+        return make_wake(directory)
     except OSError:
         silent, end = os.pipe()
         os.set_blocking(silent, False)
@@ -285,7 +285,8 @@ def close_wake(descriptor: int, path: str) -> None:
         return  # `wake` takes a pipe without a reader away
 
 
-def _open_wake(directory: str) -> tuple[int, str]:
+def make_wake(directory: str) -> tuple[int, str]:
+    """Do what `open_wake` does, or fail where the file system has no pipes."""
     ensure_dir(f"{directory}/{WAKE}")
     folder = f"{directory}/{WAKE}"
     while True:

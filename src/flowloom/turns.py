@@ -7,7 +7,7 @@ writing are one step: two hooks, a waiter and a command never undo each other.
 from __future__ import annotations
 
 from flowloom import files, frame, paths, sights, status, tasks
-from flowloom.clock import elapsed_s, wall_s
+from flowloom.clock import wall_s
 from flowloom.states import Event, State, Step
 
 TYPE_CHECKING = False
@@ -80,7 +80,7 @@ def _accept(agent_dir: str, now: Status, report: Report) -> None:
     if running and prompt_id and running["prompt_id"] == prompt_id:
         _queue(agent_dir, now, task, report)
         return
-    merged = running is not None and elapsed_s(running["at"]) < MERGED_S
+    merged = running is not None and abs(wall_s() - running["at"]) < MERGED_S
     again = running is not None and running["prompt_id"] is None and running["task"] in frame.task_ids(prompt)
     if running and running["task"] and (again or (merged and task is None)):
         # Its own receipt after all, or a text that was queued together with it: one turn, one Stop, the last one's.

@@ -86,7 +86,7 @@ def _locks(place: str) -> bool:
 
 
 def _wakes(place: str) -> bool:
-    descriptor, _ = files.open_wake(place)
+    descriptor, _ = files.make_wake(place)
     files.wake(place)
     ready = select.select([descriptor], [], [], 1.0)[0]
     os.close(descriptor)

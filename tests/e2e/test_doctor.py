@@ -140,7 +140,7 @@ def test_a_hook_that_cannot_be_run(
     if mode is not None:
         path.write_text("#!/bin/sh\n")
         path.chmod(mode)
-    monkeypatch.setattr(stubs, "hook_path", lambda name: str(path))
+    monkeypatch.setattr(install, "hook_path", lambda name: str(path))
     finding = seen(install.hooks)
     assert (finding.level, finding.repair.startswith(repair)) == ("fail", True)
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import difflib
+import os
 import tomllib
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from flowloom.errors import BadConfig
+
+PROJECT_FILE = "flowloom.toml"
 
 
 class AgentTable(BaseModel):
@@ -63,10 +66,23 @@ def read_files(files: list[str]) -> dict[str, Any]:
         except ValidationError as error:
             raise BadConfig(*_explain(path, error)) from error
         chosen = table.model_dump(exclude_none=True)
+        if os.path.basename(path) == PROJECT_FILE:
+            _refuse_programs(path, chosen)
         for name, agent in chosen.pop("agents", {}).items():
             merged["agents"].setdefault(name, {}).update(agent)
         merged.update(chosen)
     return merged
+
+
+def _refuse_programs(path: str, chosen: dict[str, Any]) -> None:
+    """Refuse what a project may not choose: whoever clones it would run it, before any question about trust."""
+    named: list[str] = [key for key in ("claude", "args") if key in chosen]
+    named += [f"agents.{name}.args" for name, agent in chosen.get("agents", {}).items() if "args" in agent]
+    if named:
+        raise BadConfig(
+            f"{path}: {named[0]!r} is not for a project to choose: it decides what is run on your machine",
+            hint="put it into your own config.toml, or give arguments with: flowloom start NAME -- ARGUMENTS",
+        )
 
 
 def _explain(path: str, error: ValidationError) -> tuple[str]:

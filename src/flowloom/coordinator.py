@@ -8,7 +8,6 @@ steps on `Carrier.wake_fd` or for `View.again_s` seconds, whichever comes first.
 from __future__ import annotations
 
 import os
-import select
 
 from flowloom import announce, files, headless, launch, line, paths, procs, sights, status, tasks, turns
 from flowloom.agents import Agent
@@ -20,9 +19,6 @@ from flowloom.states import ENDED, State, Step
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from flowloom.clock import Deadline
     from flowloom.looks import Look
     from flowloom.records import Question, Status, Task
     from flowloom.settings import Settings
@@ -92,7 +88,16 @@ class Carrier:
         """Give up the place in line and the wake-up pipe; an unfinished task gets a waiter of its own."""
         self._entrust()
         self._give_up_place()
+        if self.waits_on:
+            self._adopt_no_more()
         files.close_wake(self.wake_fd, self._wake_path)
+
+    def _adopt_no_more(self) -> None:
+        """Stop taking what somebody says in the window for the reply: nobody waits on for it."""
+        with status.lock(self.agent.directory):
+            now = self.agent.status()
+            if now["adopt"] == self.task_id:
+                status.note(self.agent.directory, now, adopt=None)
 
     def _give_up_place(self) -> None:
         if self.place is not None:
@@ -330,63 +335,6 @@ def _stands_aside(task_id: str) -> bool:
     """
     task = tasks.find(task_id)
     return task is not None and task["status"] in (Step.PARKED, Step.INTERRUPTED)
-
-
-def await_ends(
-    carriers: Sequence[Carrier],
-    deadline: Deadline,
-    on_views: Callable[[list[View]], bool],
-    *,
-    fds: Sequence[int] = (),
-    any_of: bool = False,
-) -> list[View] | None:
-    """Step until all tasks have ended (one of them with `any_of`) and return the last views.
-
-    Returns None when the deadline is over or `on_views` returns False. It sees
-    every round of views, and is called at once when one of `fds` can be read.
-    """
-    views: list[View | None] = [None] * len(carriers)
-    while True:
-        for number, carrier in enumerate(carriers):
-            seen = views[number]
-            if seen is None or not seen.ended:
-                views[number] = _stepped(carrier)
-        shown = [view for view in views if view is not None]
-        if not on_views(shown):
-            return None
-        if (any if any_of else all)(view.ended for view in shown):
-            return shown
-        if deadline.over():
-            return None
-        again_s = min(view.again_s for view in shown if not view.ended)
-        pipes = [carrier.wake_fd for carrier in carriers]
-        ready, _, _ = select.select([*pipes, *fds], [], [], deadline.within_s(again_s))
-        if any(fd in ready for fd in fds) and not on_views(shown):
-            return None
-
-
-def _stepped(carrier: Carrier) -> View:
-    """Return what a carrier's step shows.
-
-    Raises:
-        StateFailed: the disk is full or worse; the task is kept, and goes on.
-    """
-    try:
-        return carrier.step()
-    except OSError as error:
-        known = paths.trouble(error)
-        if known is None:
-            raise
-        known.hint += f"; the task goes on when that is mended: flowloom wait {carrier.task_id}"
-        raise known from error
-
-
-def await_end(
-    carrier: Carrier, deadline: Deadline, on_view: Callable[[View], bool], *, fds: Sequence[int] = ()
-) -> View | None:
-    """Do what `await_ends` does, for one task."""
-    views = await_ends([carrier], deadline, lambda seen: on_view(seen[0]), fds=fds)
-    return views[0] if views else None
 
 
 def leave(carrier: Carrier, *, left: bool) -> None:

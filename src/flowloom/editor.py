@@ -25,6 +25,7 @@ from flowloom import (
     settings,
     tasks,
     wait_screen,
+    waits,
 )
 from flowloom.agents import named
 from flowloom.clock import Deadline
@@ -178,8 +179,15 @@ class Errand:
             launch.prepare(agent, self.chosen, root=paths.project_root(agent.slug) or root)
         first = self._former() if len(self.parts) == 1 else None
         self.signals.refuse()
-        sent = [first] if first else [self._ask(agent, prompt) for agent, prompt in self.parts]
-        prompt_file.consume_order(self.path)
+        sent: list[Task] = [first] if first else []
+        try:
+            for agent, prompt in self.parts[len(sent) :]:
+                sent.append(self._ask(agent, prompt))
+            prompt_file.consume_order(self.path)
+        except (FlowLoomError, OSError):
+            for task in sent:
+                coordinator.Carrier(task["task_id"], self.chosen).close()  # which leaves it to a waiter
+            raise
         while sent:
             sent = self._carry(sent)
 
@@ -204,7 +212,7 @@ class Errand:
         carriers = [coordinator.Carrier(task["task_id"], self.chosen) for task in sent]
         fds = self.screen.fds
         try:
-            views = coordinator.await_ends(carriers, Deadline(self.chosen.timeout_s), self._show, fds=fds)
+            views = waits.await_ends(carriers, Deadline(self.chosen.timeout_s), self._show, fds=fds)
             while views is not None and len(views) == 1 and views[0].task["status"] is Step.INTERRUPTED:
                 choice = self.screen.choose_interrupted(views[0])
                 if choice == "again":
@@ -212,7 +220,7 @@ class Errand:
                 if choice != "wait":
                     raise asking.failure(views[0].task)
                 carriers[0].wait_on()
-                views = coordinator.await_ends(carriers, Deadline(None), self._show, fds=fds)
+                views = waits.await_ends(carriers, Deadline(None), self._show, fds=fds)
             if self.signals.came():
                 self._leave(carriers)
                 self.signals.refuse()
@@ -244,6 +252,9 @@ class Errand:
             if reply is None:
                 reply = tasks.provisional_of(carrier.task_id) if task["status"] is Step.PARKED else None
                 provisional = reply is not None
+            if reply is None and not tasks.ended(task) and task["status"] is not Step.UNKNOWN:
+                texts.append(parts.going_on(carrier.agent.name, carrier.task_id))
+                continue
             if reply is None:
                 failures.append(asking.failure(task))
                 texts.append(parts.unanswered(carrier.agent.name, tasks.prompt_of(task), task["error"] or "no reply"))

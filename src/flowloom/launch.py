@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
-import sys
 
-from flowloom import files, paths, procs, providers, roles, status, windows
+from flowloom import files, paths, procs, providers, roles, status, stubs, windows
 from flowloom.clock import elapsed_s, steady_s
 from flowloom.errors import AgentFailed, DamagedFile, FlowLoomError, UsageError
 from flowloom.records import empty_status
@@ -29,38 +27,6 @@ DEATHS_WITHIN_S = 120.0
 SCRIPT = "launch"
 # Kept beside the agent: they say where its program keeps what it says of itself.
 REMEMBERED = ("HOME", "CLAUDE_CONFIG_DIR")
-
-HOOK_STUB = """#!/bin/sh
-# Leads an agent's hook events to where FlowLoom is installed now. Written by FlowLoom.
-hook={hook}
-[ -x "$hook" ] && exec "$hook" "$@"
-[ -d "$FLOWLOOM_AGENT_DIR" ] || exit 0
-umask 077
-kept=$FLOWLOOM_AGENT_DIR/spool/late-$(date +%s)-$$
-{{ mkdir -p "$FLOWLOOM_AGENT_DIR/spool" && cat >"$kept" && mv "$kept" "$kept.json"; }} 2>/dev/null
-exit 0
-"""
-
-# The name of its folder is how `hooks/editor` tells it from a real editor.
-EDITOR_STUB = """#!/bin/sh
-# Leads Ctrl-G to where FlowLoom is installed now; while that is nowhere, to the
-# real editor. Written by `flowloom setup`, which can take it back: --undo.
-# shellcheck disable=SC2086  # an editor may be given with arguments
-for hook in {hook} {environment}/lib/python3*/site-packages/flowloom/hooks/editor; do
-    [ -x "$hook" ] && exec "$hook" "$@"
-done
-case ${{1##*/}} in
-    claude-prompt-*.md) echo "flowloom: FlowLoom has moved or is gone (flowloom setup); your real editor" >&2 ;;
-esac
-for editor in "$FLOWLOOM_EDITOR" sensible-editor vi nano; do
-    case $editor in
-        '' | *hooks/editor*) continue ;;
-    esac
-    command -v "${{editor%% *}}" >/dev/null 2>&1 && exec $editor "$@"
-done
-echo "flowloom: no editor found; set FLOWLOOM_EDITOR to one" >&2
-exit 1
-"""
 
 
 def prepare(
@@ -91,8 +57,8 @@ def prepare(
             hint=f"stop it first: flowloom stop {agent.name}",
         )
     paths.ensure_home()
-    if was and _leads_nowhere():
-        ensure_stubs()
+    if was and stubs.leads_nowhere():
+        stubs.ensure_stubs()
     paths.ensure_project(agent.slug, root)
     files.ensure_dir(agent.directory)
     if was != spec:
@@ -175,7 +141,7 @@ def spawn(agent: Agent, settings: Settings) -> None:
             with windows.kept_only_if_opened(script):
                 window_id, pane_id = _window(agent, settings, tmux, now, str(spec["dir"]), ["sh", script])
         except AgentFailed:
-            # Nothing was opened: the next start must not close the window that was found, as one that was lost.
+            # Nothing was opened: the next start must not take the window that was found for one of ours to close.
             os.unlink(opening)
             raise
         look = tmux.look(pane_id)
@@ -213,7 +179,7 @@ def _launch(
     binary = program(provider, settings, agent.name)
     args, extra = split_settings(list(spec["args"]), str(spec["dir"]))
     path = f"{agent.directory}/settings.json"
-    files.write_json(path, provider.settings(_hook(provider), extra))
+    files.write_json(path, provider.settings(stubs.hook_command(provider), extra))
     return {
         "binary": binary,
         "agent_id": agent.agent_id,
@@ -265,54 +231,6 @@ def release(provider: Provider, binary: str) -> str:
         files.ensure_dir(os.path.dirname(cache))
         files.write_json(cache, seen)
     return str(seen[key])
-
-
-def hook_path(name: str) -> str:
-    """Return the path of a hook script: beside the package in a wheel, at the top of a checkout."""
-    here = os.path.dirname(os.path.abspath(__file__))
-    packaged = f"{here}/hooks/{name}"
-    return packaged if os.path.exists(packaged) else os.path.abspath(f"{here}/../../hooks/{name}")
-
-
-def editor_stub() -> tuple[str, bytes]:
-    """Return path and text of the script that stands for Ctrl-G in Claude Code's settings.
-
-    As with hook events, that path never changes; an upgrade of Python moves the
-    package within its environment, and a `flowloom setup` or the next start of
-    an agent tells the script where FlowLoom is then.
-    """
-    text = EDITOR_STUB.format(
-        hook=shlex.quote(hook_path("editor")),
-        environment=shlex.quote(sys.prefix),
-    )
-    return f"{paths.home()}/hooks/editor", text.encode()
-
-
-def _hook(provider: Provider) -> str:
-    """Return the command for hook events, by way of a file whose path never changes.
-
-    Claude Code reads its settings once: after an upgrade or a move that file
-    leads to where FlowLoom is then, and keeps the payload while it is nowhere.
-    """
-    return f"sh {shlex.quote(ensure_stubs())} {provider.NAME}"
-
-
-def _leads_nowhere() -> bool:
-    """Tell whether hook events of agents that run go to a FlowLoom that was moved or removed."""
-    text = (files.read(f"{paths.home()}/hooks/agent-event") or b"").decode(errors="replace")
-    return any(not os.path.exists(hook) for hook in shlex.split(text.partition("\nhook=")[2].partition("\n")[0]))
-
-
-def ensure_stubs() -> str:
-    """Lead the scripts whose paths never change to where FlowLoom is installed now; return that for hook events."""
-    stub, text = f"{paths.home()}/hooks/agent-event", HOOK_STUB.format(hook=shlex.quote(hook_path("agent-event")))
-    if files.read(stub) != text.encode():
-        files.ensure_dir(os.path.dirname(stub))
-        files.write(stub, text.encode())
-    editor, wanted = editor_stub()
-    if files.read(editor) not in (None, wanted):
-        files.write(editor, wanted, mode=0o700)
-    return stub
 
 
 def _script(

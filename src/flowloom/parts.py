@@ -41,6 +41,11 @@ def joined(answers: list[bytes]) -> bytes:
     return b"\n\n".join(answer.rstrip(b"\n") if len(answers) > 1 else answer for answer in answers)
 
 
+def going_on(name: str, task_id: str) -> bytes:
+    """Return what stands for a part that is not finished: it is not to be sent again."""
+    return f"{name} still works on task {task_id}; its reply: flowloom reply {task_id}".encode()
+
+
 def unanswered(name: str, prompt: str, why: str) -> bytes:
     """Return what stands for a part that has no reply: the reason, and its own prompt to send again."""
     return f"No reply from {name}: {why}\n\n@{name} {prompt}".encode("utf-8", "surrogateescape")

@@ -76,6 +76,9 @@ def load(project_root: str) -> Settings:
     for key, variable in ENVIRONMENT.items():
         if os.environ.get(variable):
             chosen[key] = os.environ[variable]
+    session = str(chosen.get("session", "Claude"))
+    if not session.strip() or set(session) & set(".:"):
+        raise BadConfig(f"{session!r} cannot be the name of a tmux session", hint="leave out dots and colons")
     if chosen.get("no_route", "palette") not in ("palette", "editor"):
         raise BadConfig(
             f"FLOWLOOM_NO_ROUTE={chosen['no_route']}: it is palette or editor", hint="set it to one of these"

@@ -6,7 +6,7 @@ import os
 import select
 import sys
 
-from flowloom import announce, bugs, coordinator, files, paths, tasks
+from flowloom import announce, bugs, coordinator, files, paths, tasks, waits
 from flowloom.agents import Agent
 from flowloom.clock import Deadline
 from flowloom.errors import FlowLoomError, StateFailed
@@ -35,7 +35,7 @@ def carry(task_id: str, inherited: int) -> int:
     try:
         while True:
             try:
-                coordinator.await_end(carrier, Deadline(None), lambda _: True)
+                waits.await_end(carrier, Deadline(None), lambda _: True)
                 break
             except StateFailed as error:
                 # Whoever could be told is gone. It goes on by itself when there is room again.

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from flowloom import claude_settings, files, json_text, launch, paths
+from flowloom import claude_settings, files, json_text, paths, stubs
 from flowloom.errors import FlowLoomError
 
 RULES = [f"Bash(flowloom {command}:*)" for command in ("ask", "wait", "reply", "agents", "tasks")]
@@ -80,7 +80,7 @@ def plan_setup(directory: str, completions: dict[str, str]) -> Plan:
         FlowLoomError: the path of the state folder cannot stand in VISUAL.
     """
     plan = Plan(copy.deepcopy(read_record()))
-    stub, text = launch.editor_stub()
+    stub, text = stubs.editor_stub()
     if not all(character.isalnum() or character in "/._-+@%" for character in stub):
         raise FlowLoomError(
             f"Claude Code cannot call {stub}: it runs its editor through a shell",

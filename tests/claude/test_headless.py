@@ -78,14 +78,14 @@ def test_no_login_is_exit_1_and_says_so(claude: World) -> None:
     ],
 )
 def test_a_limit_or_a_bad_argument_is_exit_1_with_its_words(claude: World, args: list[str], message: str) -> None:
-    (claude.project / "flowloom.toml").write_text(f"args = {json.dumps(args)}\n")
+    claude.user_config(f"args = {json.dumps(args)}\n")
     code, out, _ = ask(claude, "please do", "--json")
     assert (code, claude.task()["status"]) == (1, "failed")
     assert message in json.loads(out)["task"]["error"]
 
 
 def test_a_refused_tool_is_told(claude: World, api: MessagesApi) -> None:
-    (claude.project / "flowloom.toml").write_text('args = ["--permission-mode", "default"]\n')
+    claude.user_config('args = ["--permission-mode", "default"]\n')
     api.on("please", Call("Bash", {"command": "touch made", "description": "x"}), Say("I could not"))
     code, out, err = ask(claude, "please do")
     assert (code, out) == (0, "I could not")
@@ -94,7 +94,7 @@ def test_a_refused_tool_is_told(claude: World, api: MessagesApi) -> None:
 
 
 def test_a_timeout_ends_claude_and_what_it_runs(claude: World, api: MessagesApi) -> None:
-    (claude.project / "flowloom.toml").write_text('args = ["--allowedTools", "Bash"]\n')
+    claude.user_config('args = ["--allowedTools", "Bash"]\n')
     api.on("please", Call("Bash", {"command": "echo $$ >pid; exec tail -f pid", "description": "x"}), Say("never"))
     begin = time.monotonic()
     going = claude.begin("ask", "--headless", "please do", "--timeout", "6")

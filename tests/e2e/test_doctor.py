@@ -24,6 +24,7 @@ from tests.support.world import World
 from flowloom import claude_settings, doctor, launch, settings, tasks
 from flowloom.doctor import claude_code, install, leftovers, multiplexer, round_trip, state
 from flowloom.doctor.finding import Case, Finding
+from flowloom.stubs import hook_path
 
 
 @pytest.fixture
@@ -149,7 +150,7 @@ def test_a_hook_path_that_dangles_after_a_move(house: World, name: str) -> None:
     house.start()
     stub = house.state / "hooks" / name
     gone = f"/gone/hooks/{name}"
-    stub.write_text(stub.read_text().replace(launch.hook_path(name), gone))
+    stub.write_text(stub.read_text().replace(hook_path(name), gone))
     finding = seen(install.stubs)
     assert (finding.level, f"leads to {gone}, which is gone" in finding.saw) == ("fail", True)
     repaired = house.flowloom(
@@ -438,7 +439,7 @@ def test_errors_and_bugs_that_nobody_was_told_of(house: World) -> None:
     assert (seen(leftovers.bug_reports).level, "1 reports" in seen(leftovers.bug_reports).saw) == ("warn", True)
     house.start()
     whose = {"FLOWLOOM_AGENT_DIR": str(house.agent_dir())}
-    house.run(launch.hook_path("agent-event"), "claude", stdin=b"no JSON", env=whose)
+    house.run(hook_path("agent-event"), "claude", stdin=b"no JSON", env=whose)
     finding = seen(leftovers.logged_errors)
     assert (finding.level, "by agent-event" in finding.saw) == ("warn", True)
 

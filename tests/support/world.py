@@ -71,6 +71,12 @@ class World:
         """Write `~/.claude.json`."""
         (self.home / ".claude.json").write_text(json.dumps(document))
 
+    def user_config(self, text: str) -> None:
+        """Write the user's configuration of FlowLoom."""
+        path = self.home / ".config" / "flowloom" / "config.toml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
     def user_settings(self, **document: Any) -> None:
         """Write `~/.claude/settings.json`."""
         (self.home / ".claude").mkdir(exist_ok=True)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from flowloom import launch, roles
+from flowloom import launch, roles, stubs
 from flowloom.errors import UsageError
 
 
@@ -109,7 +109,7 @@ def test_the_hook_stub_leads_to_the_hook_and_keeps_the_payload_where_that_is_gon
     hook.write_text('#!/bin/sh\necho "$1: $(cat)"\n')
     hook.chmod(0o755)
     stub = tmp_path / "agent-event"
-    stub.write_text(launch.HOOK_STUB.format(hook=shlex.quote(str(hook))))
+    stub.write_text(stubs.HOOK_STUB.format(hook=shlex.quote(str(hook))))
     agent_dir = tmp_path / "agent"
     agent_dir.mkdir()
 

@@ -45,8 +45,8 @@ def test_without_a_file_and_a_variable_the_defaults_hold(project: Path, monkeypa
     assert (chosen.reply, chosen.timeout_s, chosen.agents, chosen.of_agent("x")) == ("headed", None, {}, {})
 
 
-# `no_route` takes two words only, so it is not in this table.
-FREE = [(key, variable) for key, variable in settings.ENVIRONMENT.items() if key != "no_route"]
+# `no_route` takes two words only, and `claude` is not for a project to choose.
+FREE = [(key, variable) for key, variable in settings.ENVIRONMENT.items() if key not in ("no_route", "claude")]
 
 
 @pytest.mark.parametrize(("key", "variable"), FREE)
@@ -67,11 +67,36 @@ def test_the_environment_wins_over_the_project_and_the_project_over_the_user(
     assert seen == [default, "by the user", "by the project", "by the project", "by the environment"]
 
 
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("claude = '/x/evil'", "claude"),
+        ("args = ['-x']", "args"),
+        ("agents.planning.args = ['-x']", "agents.planning.args"),
+    ],
+)
+def test_a_project_does_not_choose_what_is_run(project: Path, user: Path, text: str, key: str) -> None:
+    user.write_text(text)
+    load(project)
+    (project / "flowloom.toml").write_text(text)
+    with pytest.raises(BadConfig, match=f"'{key}' is not for a project to choose"):
+        load(project)
+
+
+@pytest.mark.parametrize("name", ["a.b", "a:b", " "])
+def test_a_session_is_not_called_what_tmux_would_take_apart(
+    project: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FLOWLOOM_SESSION", name)
+    with pytest.raises(BadConfig, match="cannot be the name of a tmux session"):
+        load(project)
+
+
 def test_tables_of_agents_are_merged_key_by_key(project: Path, user: Path) -> None:
     user.write_text('[agents.planning]\nprovider = "echo"\nprompt = "be brief"\n[agents.docs]\nrole = "coding"\n')
-    (project / "flowloom.toml").write_text('[agents.planning]\nprompt = "be long"\nargs = ["--model", "x"]\n')
+    (project / "flowloom.toml").write_text('[agents.planning]\nprompt = "be long"\ndir = "sub"\n')
     assert load(project).agents == {
-        "planning": {"provider": "echo", "prompt": "be long", "args": ["--model", "x"]},
+        "planning": {"provider": "echo", "prompt": "be long", "dir": "sub"},
         "docs": {"role": "coding"},
     }
     assert load(project).of_agent("docs") == {"role": "coding"}

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from flowloom import claude_settings, launch, wiring
+from flowloom import claude_settings, launch, stubs, wiring
 from flowloom.errors import FlowLoomError
 
 COMPLETIONS = {"bash": "complete -F x flowloom\n"}
@@ -55,7 +55,7 @@ def tree(folder: Path) -> dict[str, tuple[bytes | str | None, int]]:
 
 
 def stub() -> str:
-    return launch.editor_stub()[0]
+    return stubs.editor_stub()[0]
 
 
 GOOD = [

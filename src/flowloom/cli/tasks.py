@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flowloom import asking, coordinator, files, git, headless, launch, paths, settings, tasks
+from flowloom import asking, coordinator, files, git, headless, launch, paths, settings, tasks, waits
 from flowloom.agents import Agent, named
 from flowloom.ages import age
 from flowloom.cli import app
@@ -124,7 +124,7 @@ def _wait_for(carriers: list[Carrier], deadline: Deadline, stop: Noted, *, any_o
 
     views: list[View] | None = None
     try:
-        views = coordinator.await_ends(carriers, deadline, tell, fds=[stop.fd], any_of=any_of)
+        views = waits.await_ends(carriers, deadline, tell, fds=[stop.fd], any_of=any_of)
     finally:
         ended = [carrier for carrier, view in zip(carriers, views or [], strict=False) if view.ended]
         over = {

@@ -9,8 +9,9 @@ import shlex
 import shutil
 import sys
 
-from flowloom import __version__, files, launch, paths
+from flowloom import __version__, files, paths
 from flowloom.doctor.finding import Case, Finding, fail, ok, warn
+from flowloom.stubs import hook_path
 
 LIBRARIES = ("libtmux", "psutil", "pydantic", "typer")
 
@@ -37,13 +38,13 @@ def command(case: Case) -> list[Finding]:
 
 def hooks(case: Case) -> list[Finding]:
     """Check that both hook scripts are there and can be run."""
-    broken = [path for name in ("editor", "agent-event") if not os.access(path := launch.hook_path(name), os.X_OK)]
+    broken = [path for name in ("editor", "agent-event") if not os.access(path := hook_path(name), os.X_OK)]
     if broken:
         why = ", ".join(f"{path} {'cannot be run' if os.path.exists(path) else 'is missing'}" for path in broken)
         there = [path for path in broken if os.path.exists(path)]
         repair = f"chmod +x {shlex.join(there)}" if there == broken else "install FlowLoom again"
         return [fail("hooks", why, repair)]
-    return [ok("hooks", os.path.dirname(launch.hook_path("editor")))]
+    return [ok("hooks", os.path.dirname(hook_path("editor")))]
 
 
 def stubs(case: Case) -> list[Finding]:
@@ -60,6 +61,6 @@ def stubs(case: Case) -> list[Finding]:
             found.append(
                 fail("hook paths", f"{path} leads to {targets[0] if targets else 'nothing'}, which is gone", repair)
             )
-        elif os.path.realpath(targets[0]) != os.path.realpath(launch.hook_path(name)):
+        elif os.path.realpath(targets[0]) != os.path.realpath(hook_path(name)):
             found.append(warn("hook paths", f"{path} leads to another FlowLoom: {targets[0]}", repair))
     return found or [ok("hook paths", f"{paths.home()}/hooks leads here")]

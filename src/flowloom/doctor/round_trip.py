@@ -6,7 +6,7 @@ import os
 import shutil
 import sys
 
-from flowloom import claude_settings, files, launch, paths, procs, wiring
+from flowloom import claude_settings, files, paths, procs, stubs, wiring
 from flowloom.clock import steady_s
 from flowloom.doctor.finding import Case, Finding, fail, ok
 from flowloom.tmux import Tmux
@@ -86,7 +86,7 @@ def _go(
 def _hook(directory: str) -> str:
     """Return what Ctrl-G runs if that is ours, else our own script."""
     value = claude_settings.variable("VISUAL", directory)[0]
-    return value if wiring.OURS in value and os.access(value, os.X_OK) else launch.hook_path("editor")
+    return value if wiring.OURS in value and os.access(value, os.X_OK) else stubs.hook_path("editor")
 
 
 def _code(code: int | None) -> str:

@@ -21,7 +21,7 @@ from tests.support import leftovers as left
 from tests.support.seat import Seat
 from tests.support.world import World
 
-from flowloom import claude_settings, doctor, launch, settings, tasks
+from flowloom import claude_settings, doctor, settings, tasks
 from flowloom.doctor import claude_code, install, leftovers, multiplexer, round_trip, state
 from flowloom.doctor.finding import Case, Finding
 from flowloom.stubs import hook_path
@@ -140,7 +140,7 @@ def test_a_hook_that_cannot_be_run(
     if mode is not None:
         path.write_text("#!/bin/sh\n")
         path.chmod(mode)
-    monkeypatch.setattr(launch, "hook_path", lambda name: str(path))
+    monkeypatch.setattr(stubs, "hook_path", lambda name: str(path))
     finding = seen(install.hooks)
     assert (finding.level, finding.repair.startswith(repair)) == ("fail", True)
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from flowloom import claude_settings, launch, stubs, wiring
+from flowloom import claude_settings, stubs, wiring
 from flowloom.errors import FlowLoomError
 
 COMPLETIONS = {"bash": "complete -F x flowloom\n"}
@@ -272,7 +272,7 @@ def test_the_script_leads_to_flowloom_and_when_that_is_gone_to_the_real_editor(
     real.write_text('#!/bin/sh\necho "real $*"\n')
     hook.chmod(0o755)
     real.chmod(0o755)
-    monkeypatch.setattr(launch, "hook_path", lambda name: str(hook))
+    monkeypatch.setattr(stubs, "hook_path", lambda name: str(hook))
     setup()
     environment = {**os.environ, "FLOWLOOM_EDITOR": f"{real} --wait", "VISUAL": stub(), "EDITOR": stub()}
 
@@ -288,7 +288,7 @@ def test_the_script_finds_flowloom_again_after_an_upgrade_of_python(
     settings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "prefix", str(tmp_path / "venv"))
-    monkeypatch.setattr(launch, "hook_path", lambda name: str(tmp_path / "venv/lib/python3.11/gone/hooks/editor"))
+    monkeypatch.setattr(stubs, "hook_path", lambda name: str(tmp_path / "venv/lib/python3.11/gone/hooks/editor"))
     setup()
     new = tmp_path / "venv/lib/python3.14/site-packages/flowloom/hooks/editor"
     new.parent.mkdir(parents=True)

@@ -141,7 +141,7 @@ def spawn(agent: Agent, settings: Settings) -> None:
             with windows.kept_only_if_opened(script):
                 window_id, pane_id = _window(agent, settings, tmux, now, str(spec["dir"]), ["sh", script])
         except AgentFailed:
-            # Nothing was opened: the next start must not close the window that was found, as one that was lost.
+            # Nothing was opened: the next start must not take the window that was found for one of ours to close.
             os.unlink(opening)
             raise
         look = tmux.look(pane_id)

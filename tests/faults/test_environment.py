@@ -65,7 +65,8 @@ def test_without_locks_the_folder_is_named_and_nothing_is_sent(world: World) -> 
     path = world.prompt_file("@planning one\n")
     for words in (["flowloom", "ask", "planning", "one"], ["editor", str(path)]):
         done = world.run(sys.executable, FAILING, "ENOLCK", "fcntl:flock", "--", *words)
-        assert (done.returncode, done.stdout) == (1, b""), done
+        # Our own 1 leaves the editor as 101, and hooks/editor as 1.
+        assert (done.returncode % 100, done.stdout) == (1, b""), done
         assert "has no locks" in done.stderr.decode()
         assert "set FLOWLOOM_HOME to a folder on a local disk" in done.stderr.decode()
     assert path.read_text() == "@planning one\n"

@@ -98,6 +98,11 @@ class Seat:
         finally:
             os.close(descriptor)
 
+    def held(self) -> bool:
+        """Tell whether the terminal is cooked and makes no signals: `hooks/editor` has it, and nothing else yet."""
+        local = self.attributes()[3]
+        return bool(local & termios.ICANON) and not local & termios.ISIG
+
     def signals_on(self) -> bool:
         """Tell whether a Ctrl-C would be a signal now."""
         return bool(self.attributes()[3] & termios.ISIG)

@@ -20,7 +20,7 @@ EDITOR = ROOT / "hooks" / "editor"
 AGENT_EVENT = ROOT / "hooks" / "agent-event"
 
 # A wait in a test is for a condition, never for a time; this is when it has failed.
-LIMIT_S = 30.0
+LIMIT_S = 60.0
 
 QUIET = {
     "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",

@@ -10,7 +10,7 @@ from tests.support.desk import Asked, Desk, half
 from tests.support.messages_api import Fail, MessagesApi
 from tests.support.world import World
 
-pytestmark = [pytest.mark.claude, pytest.mark.faults, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.claude, pytest.mark.faults, pytest.mark.timeout(300)]
 
 PATH = ["created", "typed", "pasted", "accepted"]
 

@@ -205,7 +205,7 @@ def test_a_read_only_disk_is_read_and_refused_for_everything_else(
 
 
 @pytest.mark.claude
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 def test_a_reply_that_found_no_room_is_recovered_from_the_transcript(
     claude: World, api: MessagesApi, disk: Disk, monkeypatch: pytest.MonkeyPatch
 ) -> None:

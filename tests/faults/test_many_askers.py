@@ -9,7 +9,7 @@ import pytest
 from tests.support import leftovers
 from tests.support.world import World
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
 
 
 def accepted(world: World) -> list[str]:

@@ -167,7 +167,7 @@ def until(person: int, words: bytes) -> bytes:
     return shown
 
 
-@pytest.mark.timeout(30)
+@pytest.mark.timeout(120)
 def test_a_terminal_is_given_back_as_it_was_found(pair: tuple[int, int]) -> None:
     person, program = pair
     termios.tcsetwinsize(program, (10, 40))
@@ -190,7 +190,7 @@ def test_a_terminal_is_given_back_as_it_was_found(pair: tuple[int, int]) -> None
     assert termios.tcgetattr(program) == found
 
 
-@pytest.mark.timeout(30)
+@pytest.mark.timeout(120)
 def test_keys_that_nobody_read_do_not_reach_whoever_has_the_terminal_next(pair: tuple[int, int]) -> None:
     person, program = pair
     code = """

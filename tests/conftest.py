@@ -40,7 +40,8 @@ def _nothing_of_the_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     for name in list(os.environ):
         if name.startswith(("FLOWLOOM_", "CLAUDE", "ANTHROPIC_", "XDG_")) and name != "FLOWLOOM_TEST_CLAUDE":
             monkeypatch.delenv(name)
-    for name in ("TMUX", "TMUX_PANE", "VISUAL", "EDITOR"):
+    # The last three decide about colours, and CI about more; a test that is about them sets them.
+    for name in ("TMUX", "TMUX_PANE", "VISUAL", "EDITOR", "NO_COLOR", "FORCE_COLOR", "CI"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(nowhere / "home"))
     monkeypatch.setenv("FLOWLOOM_HOME", str(nowhere / "state"))

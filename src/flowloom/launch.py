@@ -179,6 +179,9 @@ def _launch(
     binary = program(provider, settings, agent.name)
     args, extra = split_settings(list(spec["args"]), str(spec["dir"]))
     path = f"{agent.directory}/settings.json"
+    given_back = {name: os.environ[name] for name in provider.COLOURLESS if name in os.environ}
+    if given_back:
+        extra = [{"env": given_back}, *extra]
     files.write_json(path, provider.settings(stubs.hook_command(provider), extra))
     return {
         "binary": binary,
@@ -244,11 +247,12 @@ def _script(
         "FLOWLOOM_SESSION": settings.session,
         "FLOWLOOM_TMUX_SOCKET": settings.tmux_socket,
     }
-    wanted = {**windows.inherited(provider), **provider.environment(launch), **ours}
+    inherited = {name: value for name, value in windows.inherited(provider).items() if name not in provider.COLOURLESS}
+    wanted = {**inherited, **provider.environment(launch), **ours}
     remembered = {**{name: wanted[name] for name in REMEMBERED if name in wanted}, **provider.environment(launch)}
     files.write_json(f"{agent.directory}/environment.json", remembered)
     path = f"{agent.directory}/{SCRIPT}"
-    windows.write_script(path, tmux, wanted, str(spec["dir"]), provider.command(launch))
+    windows.write_script(path, tmux, wanted, str(spec["dir"]), provider.command(launch), provider.COLOURLESS)
     return path
 
 

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 # What tmux and the window itself set.
 WINDOW_OWN = {"TERM", "TMUX", "TMUX_PANE", "PWD", "OLDPWD", "SHLVL", "_", "COLUMNS", "LINES"}
 
+# Names that begin so, where only the tmux server still has them, belong to whoever started it.
+MISLEADING = ("ANTHROPIC_", "CLAUDE", "FLOWLOOM_")
+
 
 def inherited(provider: Provider) -> dict[str, str]:
     """Return our own variables but those of the window and those that would mislead the program."""
@@ -30,16 +33,24 @@ def inherited(provider: Provider) -> dict[str, str]:
     }
 
 
-def write_script(path: str, tmux: Tmux, wanted: dict[str, str], directory: str, command: list[str]) -> None:
+def write_script(
+    path: str,
+    tmux: Tmux,
+    wanted: dict[str, str],
+    directory: str,
+    command: list[str],
+    without: tuple[str, ...] = (),
+) -> None:
     """Write a script that runs `command` in `directory` with the variables `wanted`.
 
-    It may hold secrets, so it deletes itself before anything else.
+    Others that the tmux server has stay, but the misleading ones and those of
+    `without`. It may hold secrets, so it deletes itself before anything else.
     """
     # A server that this opens has our own environment.
     inherits = {*tmux.global_names(), *os.environ}
     stale = [name for name in sorted(inherits) if name.isidentifier() and name not in wanted]
     lines = ["#!/bin/sh", 'rm -f -- "$0"']
-    lines += [f"unset {name}" for name in stale if name.startswith(("ANTHROPIC_", "CLAUDE", "FLOWLOOM_"))]
+    lines += [f"unset {name}" for name in stale if name.startswith(MISLEADING) or name in without]
     lines += [f"export {name}={shlex.quote(value)}" for name, value in wanted.items()]
     lines += [f"cd {shlex.quote(directory)} || exit 1", f"exec {shlex.join(command)}", ""]
     files.write(path, "\n".join(lines).encode("utf-8", "surrogateescape"), durable=False)

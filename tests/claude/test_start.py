@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from tests.support.desk import Desk
-from tests.support.messages_api import MessagesApi
+from tests.support.messages_api import Call, Fail, MessagesApi, Say
 from tests.support.world import World
 
 pytestmark = [pytest.mark.claude, pytest.mark.timeout(120)]
@@ -127,6 +127,25 @@ def test_settings_among_the_arguments_are_merged_and_plan_mode_is_not_inherited(
     assert arguments(world)[arguments(world).index("--permission-mode") + 1] == "default"
     assert "plan mode on" not in world.screen()
     assert not theirs.keys() & environment(world).keys()
+
+
+def test_what_takes_the_colours_away_is_kept_from_the_window_and_not_from_its_tools(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.world.user_settings(permissions={"defaultMode": "acceptEdits", "allow": ["Bash"]})
+    theirs = {"NO_COLOR": "1", "CI": "true", "FORCE_COLOR": "0"}
+    for name, value in theirs.items():
+        monkeypatch.setenv(name, value)
+    begin_and_keep_the_mode(desk)
+    assert not theirs.keys() & environment(desk.world).keys()
+    seen = "printf '%s %s %s' $NO_COLOR $CI $FORCE_COLOR >seen"
+    desk.api.on("which variables", Call("Bash", {"command": seen, "description": "x"}), Say("those"))
+    assert desk.reply("which variables") == "those"
+    assert (desk.world.project / "seen").read_text() == "1 true 0"
+    # The newer release shows a hint in the box after this error, which without colours looks like a draft.
+    desk.api.on("not logged in", Fail(401, "authentication_error"))
+    assert desk.ask("not logged in").end()[0] == 1
+    assert "and on" in desk.reply("and on")
 
 
 def test_the_users_own_permission_mode_is_left_alone(desk: Desk) -> None:

@@ -153,9 +153,10 @@ def test_the_settings_let_every_event_be_heard(member: Any) -> None:
 def test_the_users_settings_and_hooks_stay(member: Any) -> None:
     theirs = {"hooks": [{"type": "command", "command": "theirs"}]}
     first = {"model": "x", "hooks": {"Stop": [theirs], "PreCompact": [theirs]}, "disableAllHooks": False}
-    second = {"model": "y", "env": {"A": "1"}, "hooks": {"Stop": [{"hooks": [{"command": "more"}]}]}}
-    document = member.settings("sh hook member", [first, second])
-    assert (document["model"], document["env"]) == ("y", {"A": "1"})
+    second = {"model": "y", "env": {"A": "1", "B": "2"}, "hooks": {"Stop": [{"hooks": [{"command": "more"}]}]}}
+    third = {"env": {"B": "3"}}
+    document = member.settings("sh hook member", [first, second, third])
+    assert (document["model"], document["env"]) == ("y", {"A": "1", "B": "3"})
     assert hooks_of(document, "Stop") == [theirs["hooks"][0], {"command": "more"}, OURS]
     assert document["hooks"]["PreCompact"] == [theirs]
     assert first["hooks"] == {"Stop": [theirs], "PreCompact": [theirs]}
@@ -164,6 +165,11 @@ def test_the_users_settings_and_hooks_stay(member: Any) -> None:
 def test_settings_that_would_silence_the_hooks_are_refused(member: Any) -> None:
     with pytest.raises(UsageError, match="disableAllHooks"):
         member.settings("sh hook member", [{"model": "x"}, {"disableAllHooks": True}])
+
+
+def test_variables_that_are_none_are_refused_by_name(member: Any) -> None:
+    with pytest.raises(UsageError, match="env"):
+        member.settings("sh hook member", [{"env": ["A=1"]}])
 
 
 @pytest.mark.parametrize(

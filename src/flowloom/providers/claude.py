@@ -35,6 +35,8 @@ STASH = ["C-s"]
 # Ctrl-C empties the box whatever is in it, in vim mode too; a second one within
 # 2.5 s, or one on an empty box, begins to leave the program.
 CLEAR = ["C-c"]
+# Without colours a hint in the box looks like a draft. Claude Code reads these when it starts, before its settings.
+COLOURLESS = ("NO_COLOR", "FORCE_COLOR", "CI")
 
 # By these a Claude Code tells its children who they are. No re.compile here: hook calls need no pattern, 1 ms each.
 _IDENTITY = (
@@ -134,7 +136,10 @@ def settings(hook: str, extra: list[dict[str, Any]]) -> dict[str, Any]:
             raise UsageError("the hooks in the --settings given are no lists by event", hint="mend them")
         for event, groups in theirs.items():
             hooks[event] = [*hooks.get(event, []), *groups]
-        merged = {**merged, **document, "hooks": hooks}
+        if not isinstance(document.get("env", {}), dict):
+            raise UsageError("the env in the --settings given is no object of variables", hint="mend it")
+        env = {**merged.get("env", {}), **document.get("env", {})}
+        merged = {**merged, **document, "hooks": hooks, **({"env": env} if env else {})}
     hooks = merged.setdefault("hooks", {})
     for event in _EVENTS:
         # The limit is the user's patience, not ours: a hook call takes 30 ms.

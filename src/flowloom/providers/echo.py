@@ -16,6 +16,7 @@ NAME = "echo"
 LEAVE = "/exit"
 STASH = ["C-s"]
 CLEAR = ["C-c"]
+COLOURLESS: tuple[str, ...] = ()
 
 # It speaks Claude Code's hook protocol, and shows the same box.
 settings = claude.settings

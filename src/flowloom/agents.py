@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from flowloom.looks import Look, Window
-    from flowloom.providers import Provider, Screen
-    from flowloom.records import Question, Status
+    from flowloom.providers import Provider
+    from flowloom.records import Question, Screen, Status
 
 DEATHS_WITHIN_S = 120.0
 # Claude Code is gone 0.3 s after /exit; a SessionEnd hook of the user's has 1.5 s.

@@ -16,8 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from flowloom.agents import Agent
     from flowloom.looks import Look
-    from flowloom.providers import Screen
-    from flowloom.records import Status, Task
+    from flowloom.records import Screen, Status, Task
     from flowloom.settings import Settings
     from flowloom.tmux import Tmux
 

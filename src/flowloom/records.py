@@ -116,6 +116,27 @@ if TYPE_CHECKING:
         prompt: NotRequired[str]
         headless: NotRequired[Headless]
 
+    class Screen(TypedDict):
+        """What a provider reads from a window.
+
+        `kind` is `box` (the empty or filled input box takes text), `dialog` (a
+        question stands there), `view` (a list, a menu or the transcript hides
+        the box) or `none`. `draft` is the text in the box, `ours` the id of a
+        task whose frame stands in it. `keys` lead back to the box from a
+        `view`, and towards yes in the dialog about trust. `stashed`
+        says that a draft is put aside already, and there is room for one; `whole`
+        that the text of `ours` stands there to its end.
+        """
+
+        kind: str
+        busy: bool
+        draft: str
+        ours: str | None
+        question: Question | None
+        keys: list[str]
+        stashed: bool
+        whole: bool
+
     class Report(TypedDict, total=False):
         """What one hook call says, in our words. Made by a provider from the payload."""
 

@@ -19,7 +19,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Protocol, TypedDict
 
-    from flowloom.records import Question, Report
+    from flowloom.records import Report, Screen
 
     class Launch(TypedDict):
         """What a provider needs to know to start its program."""
@@ -33,27 +33,6 @@ if TYPE_CHECKING:
         system_prompt: str
         args: list[str]
         user_mode: str
-
-    class Screen(TypedDict):
-        """What a provider reads from a window.
-
-        `kind` is `box` (the empty or filled input box takes text), `dialog` (a
-        question stands there), `view` (a list, a menu or the transcript hides
-        the box) or `none`. `draft` is the text in the box, `ours` the id of a
-        task whose frame stands in it. `keys` lead back to the box from a
-        `view`, and towards yes in the dialog about trust. `stashed`
-        says that a draft is put aside already, and there is room for one; `whole`
-        that the text of `ours` stands there to its end.
-        """
-
-        kind: str
-        busy: bool
-        draft: str
-        ours: str | None
-        question: Question | None
-        keys: list[str]
-        stashed: bool
-        whole: bool
 
     class Printed(TypedDict):
         """What a run without a terminal came to.

@@ -10,7 +10,8 @@ from flowloom.providers import claude
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from flowloom.providers import Launch, Screen
+    from flowloom.providers import Launch
+    from flowloom.records import Screen
 
 NAME = "echo"
 LEAVE = "/exit"

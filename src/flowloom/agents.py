@@ -24,6 +24,9 @@ DEATHS_WITHIN_S = 120.0
 # Claude Code is gone 0.3 s after /exit; a SessionEnd hook of the user's has 1.5 s.
 LEAVE_S = 5.0
 SAYS_LATE_S = 0.7
+# For so long after a prompt an `idle` from before it is taken for late. It may be all that will be said: the turn was
+# over before its receipt came.
+BELIEVED_S = 10.0
 TRANSCRIPT_TAIL_BYTES = 16_000_000
 # What `agent.json` holds, each with a value of its type.
 SPEC: dict[str, object] = {"provider": "", "role": "", "dir": "", "args": [], "prompt": "", "given": {}, "trust": False}
@@ -251,10 +254,11 @@ class Agent:
         pid = now["pid"]
         if not pid:
             return ""
-        provider = self.provider()
+        provider, turn = self.provider(), now["turn"]
+        since_s = turn["at"] if turn and elapsed_s(turn["at"]) < BELIEVED_S else 0.0
         raw = files.read(provider.session_file(self._environment(), pid))
-        said = provider.read_sessions(raw.decode(errors="replace"), pid) if raw else ""
-        if said or not thorough:
+        said = provider.read_sessions(raw.decode(errors="replace"), pid, since_s) if raw else ""
+        if said or since_s or not thorough:
             return said
         command = provider.sessions_command(binary)
         printed = procs.output(command, timeout_s=5.0) if command else None

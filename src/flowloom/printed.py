@@ -75,10 +75,11 @@ def reply_in_transcript(transcript: bytes, task_id: str) -> str | None:
     return next(reversed(frame.answers(said, task_id)), None)
 
 
-def read_sessions(text: str, pid: int) -> str:
+def read_sessions(text: str, pid: int, since_s: float = 0.0) -> str:
     """Return `busy`, `waiting` or `idle` of the session with this pid; empty where it is not said.
 
-    `text` is a session file's or what `claude agents --json` prints.
+    `text` is a session file's or what `claude agents --json` prints. An `idle` from before `since_s` (time of day) is
+    not said: a Claude Code that gets no processor writes its file seconds late.
     """
     try:
         document = json.loads(text)
@@ -88,6 +89,9 @@ def read_sessions(text: str, pid: int) -> str:
         if isinstance(entry, dict) and entry.get("pid") == pid:
             # `shell`: idle, with a shell in the background.
             status = {"shell": "idle"}.get(str(entry.get("status")), entry.get("status"))
+            at_ms = entry.get("statusUpdatedAt")
+            if status == "idle" and isinstance(at_ms, int | float) and at_ms < since_s * 1000:
+                return ""
             return status if status in ("busy", "waiting", "idle") else ""
     return ""
 

@@ -6,7 +6,6 @@ The caller holds the agent's lock and has just read `now`.
 from __future__ import annotations
 
 from flowloom import status, tasks
-from flowloom.clock import wall_s
 from flowloom.states import Event, State, Step
 
 TYPE_CHECKING = False
@@ -69,7 +68,8 @@ def found_accepted(agent_dir: str, now: Status, task: Task) -> None:
         "prompt_id": None,
         "whose": "task",
         "task": task["task_id"],
-        "at": wall_s(),
+        # Not now: its session may be idle again already, and that counts only if it is said to be later.
+        "at": task["journal"][-2]["at"],
         "before": now["background"],
     }
     why = f"works on task {task['task_id']}"

@@ -40,7 +40,7 @@ def staff(release: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[De
         world.use_claude(claude_binaries()[release], api.url)
         world.environment["TMUX_TMPDIR"] = str(sockets)
         world.user_settings(permissions=ASKS)
-        (world.project / "flowloom.toml").write_text("typing_pause_s = 0.5\npark_s = 1.5\n")
+        (world.project / "flowloom.toml").write_text("typing_pause_s = 0.5\n")
         yield Desk(world, api)
         world.end()
 

@@ -310,6 +310,13 @@ def test_a_session_says_what_it_does_or_nothing(member: Any, text: str, said: st
     assert member.read_sessions(text, 7) == said
 
 
+@pytest.mark.parametrize(("status", "said"), [("idle", ""), ("shell", ""), ("busy", "busy"), ("waiting", "waiting")])
+def test_a_session_that_was_idle_before_the_turn_says_nothing_about_it(member: Any, status: str, said: str) -> None:
+    text = json.dumps({"pid": 7, "status": status, "statusUpdatedAt": 1_000_999})
+    assert member.read_sessions(text, 7, since_s=1001.0) == said
+    assert member.read_sessions(text, 7, since_s=1000.5) in ("idle", status)
+
+
 @pytest.mark.parametrize("raw", [b"", b"\xff\n{", b"[]\nnull\n7\n", b'{"message": null}\n'])
 def test_a_transcript_without_the_task_has_no_reply(member: Any, raw: bytes) -> None:
     assert member.reply_in_transcript(raw, "7k2m") is None

@@ -385,3 +385,23 @@ def test_stop_all_stops_the_others_beside_a_damaged_one(world: World) -> None:
     done = world.flowloom("stop", "--all")
     assert (done.returncode, f"{path} is damaged" in done.stderr.decode()) == (1, True), done
     assert world.status("planning")["status"] == "offline"
+
+
+def test_an_idle_from_before_the_turn_is_not_taken_for_its_interruption(world: World) -> None:
+    """A Claude Code that gets no processor tells of its session seconds late."""
+    world.start()
+    asked = world.begin("ask", "planning", f"slow\necho:hold {world.folder / 'go'}")
+    world.until_step("accepted")
+    pid = world.status()["pid"]
+    session = next(world.state.glob(f"agents/*/planning/sessions/{pid}.json"))
+    said = json.loads(session.read_text())
+    assert said["status"] == "busy"
+    session.write_text(json.dumps(said | {"status": "idle", "statusUpdatedAt": int(said["statusUpdatedAt"]) - 1000}))
+    waited = world.flowloom("wait", world.task()["task_id"], "--timeout", "2")
+    assert (waited.returncode, world.status()["status"]) == (124, "working")
+    # What is told after the prompt came is believed.
+    session.write_text(json.dumps(said | {"status": "idle", "statusUpdatedAt": int(time.time() * 1000)}))
+    assert asked.wait(10) == 1
+    _, err = asked.communicate()
+    assert b"its turn was interrupted in its window" in err
+    (world.folder / "go").touch()

@@ -112,8 +112,11 @@ if TYPE_CHECKING:
             """Return the documented command that says the same, slowly; empty for none."""
             ...
 
-        def read_sessions(self, text: str, pid: int) -> str:
-            """Return `busy`, `waiting` or `idle` out of either; empty where it is not said."""
+        def read_sessions(self, text: str, pid: int, since_s: float = 0.0) -> str:
+            """Return `busy`, `waiting` or `idle` out of either; empty where it is not said.
+
+            An `idle` that was said before `since_s`, a time of day, is of an earlier turn.
+            """
             ...
 
         def reply_in_transcript(self, transcript: bytes, task_id: str) -> str | None:

@@ -246,11 +246,11 @@ def sessions_command(binary: str) -> list[str]:
     return [binary, "agents", "--json"]
 
 
-def read_sessions(text: str, pid: int) -> str:
+def read_sessions(text: str, pid: int, since_s: float = 0.0) -> str:
     """Return `busy`, `waiting` or `idle` out of a session file or the list of sessions; empty where it is not said."""
     from flowloom import printed  # noqa: PLC0415 - no hook call asks
 
-    return printed.read_sessions(text, pid)
+    return printed.read_sessions(text, pid, since_s)
 
 
 def reply_in_transcript(transcript: bytes, task_id: str) -> str | None:

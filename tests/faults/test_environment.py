@@ -313,6 +313,7 @@ def test_an_upgrade_while_an_agent_works_costs_no_reply(
 
 
 @pytest.mark.claude
+@pytest.mark.newest
 @pytest.mark.timeout(300)
 def test_settings_that_turn_hooks_off_are_named_when_an_agent_stays_silent(claude: World, api: MessagesApi) -> None:
     claude.user_settings(disableAllHooks=True)

@@ -223,18 +223,16 @@ class World:
         self.until(lambda: step in self.steps(number), f"task is {step}")
 
     def describe(self) -> str:
-        """Return what a person debugging would look at."""
+        """Return what a person debugging would look at: the newest, so that a log has room for other failures."""
         parts = []
         for path in sorted((self.state / "agents").glob("*/*/status.json")):
-            parts += [
-                path.read_text(),
-                (path.parent / "events.jsonl").read_text() if (path.parent / "events.jsonl").exists() else "",
-            ]
-            parts.append(self.screen(path.parent.name))
-        parts += (
-            [json.dumps(task["journal"], indent=1) for task in self.tasks()] if (self.state / "tasks").exists() else []
-        )
-        return "\n".join([*parts, self.log()])
+            events = path.parent / "events.jsonl"
+            parts += [path.read_text(), *(events.read_text().splitlines()[-12:] if events.exists() else [])]
+            parts.append(self.screen(path.parent.name)[-3000:])
+        for task in self.tasks()[-4:] if (self.state / "tasks").exists() else []:
+            steps = [f"{entry['at']:.2f} {entry['step']} ({entry['why']})" for entry in task["journal"]]
+            parts.append(f"task {task['task_id']}: {'; '.join(steps)}")
+        return "\n".join([*parts, self.log()[-3000:]])
 
     def end(self) -> None:
         """End this world's tmux server and every process that lives in it."""

@@ -38,7 +38,7 @@ def open_task(agent_id: str, agent_dir: str, prompt: str, *, asker: str, asker_k
             {
                 "asker": asker,
                 "asker_kind": asker_kind,
-                "created": round(wall_s(), 3),
+                "created": round(wall_s(), 6),
                 "prompt_sha256": files.sha256(data),
                 "prompt_bytes": len(data),
                 "exact": arrives_exactly(prompt),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from pathlib import Path
 
 import pytest
@@ -19,11 +20,16 @@ def desk(claude: World, api: MessagesApi) -> Desk:
 
 
 def blocked_start(world: World, *words: str) -> str:
-    """Start an agent that comes to a dialog, and return what is said of it."""
-    done = world.flowloom("start", "planning", "--timeout", "4", *words)
-    assert (done.returncode, done.stdout) == (3, b""), (done, world.screen())
+    """Start an agent that comes to a dialog, stop waiting for it, and return what is said of it."""
+    said = world.folder / "said"
+    with said.open("w") as file:
+        process = world.begin("start", "planning", *words, stderr=file)
+    world.until(lambda: "is blocked on" in said.read_text(), "it is blocked")
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=20)
+    assert (process.returncode, out) == (130, b""), (process.returncode, said.read_text(), world.screen())
     assert world.status()["status"] == "blocked"
-    return done.stderr.decode()
+    return said.read_text()
 
 
 def begin_and_keep_the_mode(desk: Desk, *words: str) -> None:
@@ -54,6 +60,8 @@ def test_the_trust_dialog_blocks_and_is_not_answered_for_anybody(desk: Desk) -> 
     said = blocked_start(world)
     assert "planning@site is blocked on trust: Quick safety check" in said
     assert "start it with --trust, or answer it in its window: flowloom attach planning" in said
+    again = world.flowloom("start", "planning", "--timeout", "0.3")
+    assert (again.returncode, again.stdout) == (3, b""), again
     code, out, err = desk.ask("are you there?", "--timeout", "0.5").end()
     assert (code, out) == (3, "")
     assert "is blocked on trust" in err

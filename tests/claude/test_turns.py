@@ -118,7 +118,7 @@ def test_a_permission_question_blocks_and_its_answer_brings_the_reply(desk: Desk
 
 def test_a_timeout_while_blocked_exits_3_and_a_denial_is_an_interruption(desk: Desk) -> None:
     desk.api.on("deny me", Call("Bash", {"command": "touch denied", "description": "x"}), Say("never said"))
-    asked = desk.ask("deny me", "--timeout", "1.5")
+    asked = desk.ask("deny me", "--timeout", "5")
     code, out, err = asked.end()
     assert (code, out) == (3, "")
     assert "blocked on permission: Bash: touch denied" in err

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import os
 import signal
 import sys
 from typing import Annotated, Any
@@ -13,13 +15,25 @@ from typer.exceptions import TyperException
 from flowloom import __version__, bugs, paths
 from flowloom.errors import FlowLoomError, UsageError
 
-# As they are met: set up, hand out work, look at agents, look after the house.
-ORDER = [
-    *("setup", "doctor"),
-    *("ask", "wait", "reply", "tasks", "show", "cancel"),
-    *("start", "agents", "attach", "logs", "restart", "stop"),
-    *("config", "clean"),
-]
+# The module that holds each command, as they are met: set up, hand out work, look at agents, look after the house.
+COMMANDS = {
+    "setup": "wiring",
+    "doctor": "doctor",
+    "ask": "tasks",
+    "wait": "tasks",
+    "reply": "tasks",
+    "tasks": "tasks",
+    "show": "house",
+    "cancel": "tasks",
+    "start": "agents",
+    "agents": "agents",
+    "attach": "agents",
+    "logs": "house",
+    "restart": "house",
+    "stop": "agents",
+    "config": "house",
+    "clean": "house",
+}
 
 
 class Ordered(TyperGroup):
@@ -27,7 +41,7 @@ class Ordered(TyperGroup):
 
     def list_commands(self, ctx: Any) -> list[str]:
         """Return the names of the commands."""
-        return sorted(super().list_commands(ctx), key=ORDER.index)
+        return sorted(super().list_commands(ctx), key=list(COMMANDS).index)
 
 
 app = typer.Typer(
@@ -66,8 +80,7 @@ def options(
 
 def main() -> None:
     """Run the command line and exit with its outcome."""
-    from flowloom.cli import agents, doctor, house, tasks, wiring  # noqa: F401, PLC0415 - they add their commands
-
+    _load(sys.argv[1] if sys.argv[1:] else "")
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     for number in (signal.SIGTERM, signal.SIGHUP):
         # As Ctrl-C: whoever waits leaves its task to a waiter. Under nohup a hang-up stays ignored.
@@ -79,6 +92,16 @@ def main() -> None:
         say(error)
         code = error.exit_code
     sys.exit(code)
+
+
+def _load(word: str) -> None:
+    """Import the module of the command that was typed; all of them where the word is none.
+
+    Typer builds every command that it knows, and with each a validator an option: 100 ms for all.
+    """
+    asked = "_FLOWLOOM_COMPLETE" in os.environ or word not in COMMANDS
+    for module in dict.fromkeys(COMMANDS.values()) if asked else [COMMANDS[word]]:
+        importlib.import_module(f"flowloom.cli.{module}")
 
 
 def _run() -> int:

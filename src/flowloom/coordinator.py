@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 LOOK_AGAIN_S = 1.0
 # No hook tells of a program without a window, and its end is not ours to be told of.
 HEADLESS_AGAIN_S = 0.25
-STARTING_AGAIN_S = 0.05
 # After a Stop the session is idle 30 ms later, unless a Stop hook of the user's sends it on.
 SETTLE_AGAIN_S = 0.004
 SETTLE_S = 0.3
@@ -224,7 +223,7 @@ class Carrier:
         self._delivery = None
         launch.spawn(self.agent, self.settings)
         self._startup = Startup(self.agent)
-        view.phase, view.again_s = "starting", STARTING_AGAIN_S
+        view.phase, view.again_s = "starting", self._startup.again_s
 
     def _judge_dead(self, now: Status) -> None:
         with status.lock(self.agent.directory):
@@ -235,11 +234,10 @@ class Carrier:
                 tasks.note_step(task, Step.CREATED, "the agent died before it had it")
 
     def _await_start(self, now: Status, look: Look | None, view: View) -> None:
-        view.phase, view.again_s = "starting", STARTING_AGAIN_S if now["up"] else 3 * STARTING_AGAIN_S
+        view.phase = "starting"
         if look is not None:
             view.question, view.says = self._startup.step(now, look)
-            if view.question:
-                view.again_s = 0.25
+        view.again_s = self._startup.again_s
 
     def _deliver(self, now: Status, look: Look | None, view: View) -> None:
         view.phase = "delivering"

@@ -17,15 +17,23 @@ LIMIT_S = 60.0
 SILENT_S = 8.0
 # A dialog that looks the same for this long is all there, and has taken the key before.
 STEADY_S = 0.2
+# Nothing stands on the screen before. A look costs a starting Claude Code a part of its cores.
+FIRST_LOOK_S = 0.35
+LOOK_AGAIN_S = 0.15
+# Its session start wakes whoever waits; after that only the box is to come.
+BOX_AGAIN_S = 0.03
+QUESTION_AGAIN_S = 0.25
 # On a loaded machine a key can take this long to have its effect.
 KEY_S = 2.0
 
 
 class Startup:
-    """Watches one start. An agent is ready when it has said so *and* its input box stands there."""
+    """Watches one start. An agent is `ready` when it has said so *and* its input box stands there."""
 
     def __init__(self, agent: Agent) -> None:
         self.agent = agent
+        self.ready = False
+        self.again_s = FIRST_LOOK_S  # when to look again, in seconds
         self._began_s = steady_s()
         self._dialog = ""
         self._dialog_since_s = 0.0
@@ -47,11 +55,19 @@ class Startup:
                 fresh = self.agent.status()
                 if fresh["up"]:
                     sights.box(directory, fresh)
+                    self.ready = True
         elif question is not None:
             with status.lock(directory):
                 sights.dialog(directory, self.agent.status(), question)
             if question["kind"] == "trust" and (self.agent.spec() or {}).get("trust"):
                 self._trust(now, look, screen["keys"])
+        if self.ready:
+            self.again_s = 0.0
+        elif question is not None:
+            self.again_s = QUESTION_AGAIN_S
+        else:
+            young = LOOK_AGAIN_S if steady_s() - self._began_s > LOOK_AGAIN_S else FIRST_LOOK_S
+            self.again_s = BOX_AGAIN_S if now["up"] else young
         silent = self._silent(up=now["up"], box=screen["kind"] == "box")
         if silent:
             return question, silent

@@ -2,9 +2,8 @@
 
 Windows and panes are found by id and by an option that we set on them, never by
 index or name: a user may rename and move them, and ids begin anew when a server
-does. The few commands on the way to the paste are run directly; everything else
-goes through libtmux, whose import takes longer than all of them together
-(docs/decisions/0002).
+does. What somebody waits for is run directly; what is not awaited goes through
+libtmux, whose import takes longer than ten commands (docs/decisions/0002).
 """
 
 from __future__ import annotations
@@ -135,6 +134,15 @@ class Tmux:
             if not gone(error):
                 raise
 
+    def _lines(self, *command: str) -> list[str]:
+        """Run a command that lists, and return its lines; none where there is no server, session or window."""
+        try:
+            return self.run(*command).splitlines()
+        except TmuxFailed as error:
+            if gone(error):
+                return []
+            raise
+
     def press(self, pane_id: str, *keys: str) -> None:
         """Press keys by their tmux names; nothing happens where the pane is gone."""
         self._try("send-keys", "-t", pane_id, *keys)
@@ -147,7 +155,7 @@ class Tmux:
 
     def server(self) -> Server:
         """Return libtmux's view of the server."""
-        from libtmux import Server  # noqa: PLC0415 - 45 ms, and not needed to deliver
+        from libtmux import Server  # noqa: PLC0415 - 60 ms, and not needed to start an agent or to deliver
 
         return Server(socket_name=self.socket)
 
@@ -184,25 +192,25 @@ class Tmux:
         # Several words: tmux runs them itself, without the user's default-shell or default-command.
         tail = ["-n", name, "-c", literal(directory), *command]
         made = self._make_window(session, fmt, [*tail, *_dress(f"={session}:{{end}}", name, agent_id)])
-        window_id, _, pane_id = made[0].partition("|")
+        window_id, _, pane_id = made.partition("|")
         return window_id, pane_id
 
     def open_beside(self, session: str, name: str, directory: str, command: list[str]) -> str:
         """Open a window that is no agent's, and return its id; it closes with its command."""
         kept = [";", "set-option", "-t", f"={session}:", "destroy-unattached", "off"]
         tail = ["-n", name, "-c", literal(directory), *command, *kept]
-        return self._make_window(session, ["-P", "-F", "#{window_id}"], tail)[0]
+        return self._make_window(session, ["-P", "-F", "#{window_id}"], tail)
 
-    def _make_window(self, session: str, fmt: list[str], tail: list[str]) -> list[str]:
-        for _ in range(5):
+    def _make_window(self, session: str, fmt: list[str], tail: list[str]) -> str:
+        # In one sequence, or a program that ends at once takes its window along, `destroy-unattached on`
+        # the session, and `exit-unattached on` the server, before we could keep them.
+        in_session = ("new-window", "-d", "-a", *fmt, "-t", f"={session}:{{end}}", *tail)
+        with_session = ("new-session", "-d", *fmt, "-s", session, "-x", SIZE[0], "-y", SIZE[1], *tail)
+        for attempt in range(10):
             try:
-                # In one sequence, or a program that ends at once takes its window along, `destroy-unattached on`
-                # the session, and `exit-unattached on` the server, before we could keep them.
-                if self.has_session(session):
-                    return self._command("new-window", "-d", "-a", *fmt, "-t", f"={session}:{{end}}", *tail)
-                return self._command("new-session", "-d", *fmt, "-s", session, "-x", SIZE[0], "-y", SIZE[1], *tail)
+                return self.run(*(with_session if attempt % 2 else in_session)).strip()
             except TmuxFailed as error:
-                # Somebody made the session, or ended it, since we asked: ask again.
+                # There is no session, or somebody has made it since we tried: the other way then.
                 if not gone(error) and "duplicate session" not in str(error):
                     raise
                 last = error
@@ -210,7 +218,7 @@ class Tmux:
 
     def reopen(self, pane_id: str, directory: str, command: list[str]) -> None:
         """Run `command` in the pane of one that has ended."""
-        self._command("respawn-pane", "-k", "-c", literal(directory), "-t", pane_id, *command)
+        self.run("respawn-pane", "-k", "-c", literal(directory), "-t", pane_id, *command)
 
     def has_session(self, session: str) -> bool:
         """Tell whether the session exists."""
@@ -224,25 +232,14 @@ class Tmux:
 
     def windows(self) -> list[Window]:
         """Return all windows that we opened on this server."""
-        try:
-            lines = self.run("list-panes", "-a", "-F", LIST).splitlines()
-        except TmuxFailed as error:
-            if gone(error):
-                return []
-            raise
+        lines = self._lines("list-panes", "-a", "-F", LIST)
         # A view shows our windows in sessions of its own; each is told of where it is at home.
         return [each for each in map(Window, lines) if each.agent_id and not each.session.startswith(VIEW)]
 
     def running(self, script: str) -> list[tuple[str, str, int]]:
         """Return window, pane and process of every living pane that was opened with this script."""
         fmt = "#{pane_dead}|#{window_id}|#{pane_id}|#{pane_pid}|#{pane_start_command}"
-        try:
-            lines = self.run("list-panes", "-a", "-F", fmt).splitlines()
-        except TmuxFailed as error:
-            if gone(error):
-                return []
-            raise
-        split = [line.split("|", 4) for line in lines]
+        split = [line.split("|", 4) for line in self._lines("list-panes", "-a", "-F", fmt)]
         return [(line[1], line[2], int(line[3])) for line in split if line[0] == "0" and script in line[4]]
 
     def tell(self, text: str, shown_ms: int) -> list[str]:
@@ -264,9 +261,7 @@ class Tmux:
 
     def window_names(self, session: str) -> list[str]:
         """Return the names of all windows of a session, ours or not; empty when there is no session."""
-        if not self.has_session(session):
-            return []
-        return self._command("list-windows", "-t", f"={session}:", "-F", "#{window_name}")
+        return self._lines("list-windows", "-t", f"={session}:", "-F", "#{window_name}")
 
     def close_window(self, window_id: str) -> None:
         """Close one window; the session ends with its last one."""
@@ -291,22 +286,11 @@ class Tmux:
 
     def global_names(self) -> list[str]:
         """Return the names of the variables that the server gives to every new window."""
-        try:
-            lines = self.run("show-environment", "-g").splitlines()
-        except TmuxFailed as error:
-            if gone(error):
-                return []
-            raise
-        return [line.partition("=")[0] for line in lines if "=" in line]
+        return [line.partition("=")[0] for line in self._lines("show-environment", "-g") if "=" in line]
 
     def session_names(self) -> list[str]:
         """Return the names of all sessions; empty when no server runs."""
-        try:
-            return self.run("list-sessions", "-F", "#{session_name}").splitlines()
-        except TmuxFailed as error:
-            if gone(error):
-                return []
-            raise
+        return self._lines("list-sessions", "-F", "#{session_name}")
 
     def client_sessions(self) -> list[str]:
         """Return the name of the session that each client shows."""

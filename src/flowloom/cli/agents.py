@@ -83,10 +83,9 @@ def await_ready(agent: Agent, deadline: Deadline) -> Status:
                     )
                 why = f": {says}" if says else ""
                 raise TimedOut(f"{agent.agent_id} is not ready yet{why}", hint=f"flowloom attach {agent.name}")
-            # Its session start wakes us. Before that only a dialog can be seen, and a look costs a starting Claude
-            # Code a part of its cores; after that only the box is to come.
-            again_s = 0.25 if question else 0.03 if now["up"] else 0.15
-            select.select([wake_fd], [], [], deadline.within_s(again_s))
+            if startup.ready:
+                return agent.status()
+            select.select([wake_fd], [], [], deadline.within_s(startup.again_s))
             _read_all(wake_fd)
     finally:
         files.close_wake(wake_fd, wake_path)

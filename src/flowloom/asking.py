@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import nullcontext
 
 from flowloom import files, line, paths, roles, status, tasks
 from flowloom.agents import Agent, known
@@ -13,12 +14,21 @@ from flowloom.states import State, Step
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from flowloom.records import Status, Task
     from flowloom.settings import Settings
 
 
+def in_turn(asker_kind: str) -> AbstractContextManager[object]:
+    """Be held from a question to its place in line: of two agents that ask each other, one must see the other."""
+    return files.locked(f"{paths.home()}/asking.lock") if asker_kind == "agent" else nullcontext()
+
+
 def ask(agent: Agent, prompt: str, *, asker: str, asker_kind: str) -> Task:
     """Open a task for an agent that is prepared; the prompt is on disk when this returns.
+
+    An agent asks while it holds `in_turn`, until its task stands in line.
 
     Raises:
         UsageError: there is nothing to ask, or the agent would wait for itself.

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable
 
+import psutil
 import pytest
 from tests.support import leftovers
 from tests.support.world import ROOT, World
@@ -103,6 +104,28 @@ def test_an_agent_cannot_ask_itself_nor_in_a_circle(world: World) -> None:
     for process in (first, second, third):
         _, err = process.communicate(timeout=30)
         assert process.returncode == 0, err
+    leftovers.check(world)
+
+
+def test_two_agents_that_ask_each_other_in_the_same_moment_do_not_wait_for_each_other(world: World) -> None:
+    go = world.folder / "go"
+    for name in ("planning", "coding"):
+        assert world.flowloom("ask", name, f"work\necho:hold {go}", "--no-wait").returncode == 0
+    world.until(lambda: [task["status"] for task in world.tasks()] == ["accepted"] * 2)
+    halted = (sys.executable, HALTING, "stop", "before", "flowloom.coordinator:Carrier.__init__", "--", "flowloom")
+    first = world.popen(*halted, "ask", "coding", "a question", env={"FLOWLOOM_AGENT": "planning@site"})
+    world.until(lambda: psutil.Process(first.pid).status() == psutil.STATUS_STOPPED, "it has asked and is not in line")
+    second = world.begin("ask", "planning", "a question", env={"FLOWLOOM_AGENT": "coding@site"})
+    # It waits for its turn; else it would be about to wait for ever.
+    world.until(
+        lambda: any("asking.lock" in file.path for file in psutil.Process(second.pid).open_files()), "its turn", 10
+    )
+    first.send_signal(signal.SIGCONT)
+    _, err = second.communicate(timeout=20)
+    assert (second.returncode, b"wait for itself" in err) == (2, True), err
+    go.touch()
+    assert first.wait(30) == 0
+    first.communicate()
     leftovers.check(world)
 
 

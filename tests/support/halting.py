@@ -2,7 +2,8 @@
 
     python halting.py ACTION WHEN MODULE:NAME [WORDS] -- PROGRAM ARGUMENTS...
 
-ACTION is `kill` (SIGKILL, as an OOM killer does) or `fail` (a bug of ours);
+ACTION is `kill` (SIGKILL, as an OOM killer does), `stop` (SIGSTOP: it is as slow
+as the test wants, until it sends SIGCONT) or `fail` (a bug of ours);
 WHEN is `before` or `after` the call of MODULE:NAME whose arguments, printed,
 hold WORDS. PROGRAM is `flowloom` or `editor`.
 """
@@ -19,8 +20,9 @@ from typing import Any
 
 def halt(action: str) -> None:
     """Do what was asked for."""
-    if action == "kill":
-        os.kill(os.getpid(), signal.SIGKILL)
+    if action in ("kill", "stop"):
+        os.kill(os.getpid(), signal.SIGKILL if action == "kill" else signal.SIGSTOP)
+        return
     raise RuntimeError("a bug, on request")
 
 

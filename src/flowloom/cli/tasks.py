@@ -85,8 +85,9 @@ def ask(
     asker, kind = asking.asked_by()
     # From here on no signal may come between the task and its waiter.
     stop = Noted(signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    task = asking.ask(agent, text, asker=asker, asker_kind=kind)
-    carrier = coordinator.Carrier(task["task_id"], chosen)
+    with asking.in_turn(kind):
+        task = asking.ask(agent, text, asker=asker, asker_kind=kind)
+        carrier = coordinator.Carrier(task["task_id"], chosen)
     try:
         if no_wait:
             coordinator.leave(carrier, left=True)

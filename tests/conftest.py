@@ -33,6 +33,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     metafunc.parametrize("release", releases or [none], scope="session")
 
 
+def pytest_configure() -> None:
+    """Hear Ctrl-C also where the tests were started in the background, which ignores it and tells its children to."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 @pytest.fixture(autouse=True)
 def _nothing_of_the_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Point everything that could be the user's at nowhere; a test that needs a world makes one."""

@@ -292,7 +292,8 @@ def make_wake(directory: str) -> tuple[int, str]:
     while True:
         # A name is never used twice: whoever takes a dead pipe away must not meet a new one.
         number = next(_NUMBERS)
-        path, fresh = f"{folder}/{os.getpid()}.{number}", f"{folder}/.{os.getpid()}.{number}"
+        path = f"{folder}/{os.getpid()}.{number}"
+        fresh = f"{folder}/.{os.getpid()}.{number}.{os.getpid()}.tmp"  # as `sweep` knows it
         if os.path.exists(path):
             continue
         # Under its name only once it is open: `wake` takes a pipe without a reader away.

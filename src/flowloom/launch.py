@@ -134,6 +134,7 @@ def spawn(agent: Agent, settings: Settings) -> None:
             _close_lost(agent, tmux, now)
         script = _script(agent, settings, tmux, provider, launch, spec)
         files.sweep(agent.directory)
+        files.sweep(f"{agent.directory}/{files.WAKE}")
         files.write(opening, b"", durable=False)
         # What is heard from now on is the new program's; and this clock began anew if the machine did.
         seen_ns = int(steady_s() * 1e9)

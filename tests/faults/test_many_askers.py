@@ -158,4 +158,4 @@ def test_a_task_that_comes_back_to_its_place_leaves_one_that_is_being_handed_ove
     assert later.returncode == 0, (err, world.describe())
     assert world.steps() == ["created", "typed", "pasted", "accepted", "done"]
     assert sorted(told(world)) == ["before", "earlier", "later"]
-    leftovers.check(world)
+    leftovers.check(world, after_kill=True)

@@ -252,3 +252,15 @@ def test_a_pipe_that_nobody_empties_blocks_no_one(tmp_path: Path) -> None:
 def test_waking_nobody_does_nothing(tmp_path: Path) -> None:
     files.wake(str(tmp_path / "no"))
     assert json.dumps(os.listdir(tmp_path)) == "[]"
+
+
+def test_a_pipe_that_was_being_made_when_its_maker_was_killed_is_swept(tmp_path: Path) -> None:
+    made = (
+        "import os, sys\nfrom flowloom import files\nos.rename = lambda *_: os._exit(9)\nfiles.open_wake(sys.argv[1])"
+    )
+    assert subprocess.run([sys.executable, "-c", made, str(tmp_path)], check=False).returncode == 9
+    (left,) = (tmp_path / "wake").iterdir()
+    assert files.sweep(str(left.parent)) == []
+    os.utime(left, (0, 0))
+    assert files.sweep(str(left.parent)) == [str(left)]
+    assert not left.exists()

@@ -64,7 +64,12 @@ def survey() -> list[tuple[Agent, Status | None]]:
             if now["status"] not in (State.OFFLINE, State.FAILED):
                 if now["socket"] not in listed:
                     listed[now["socket"]] = {window.pane_id: window for window in Tmux(now["socket"]).windows()}
-                now = agent._compare(now, listed[now["socket"]].get(now["pane_id"] or ""))
+                window = listed[now["socket"]].get(now["pane_id"] or "")
+                if window is None or window.dead:
+                    # It can have been started since the windows were listed.
+                    now, _ = agent.reconcile()
+                else:
+                    now = agent._compare(now, window)
                 if now["status"] is State.STARTING:
                     now = agent._come_up(now)
         except DamagedFile as error:
@@ -153,7 +158,7 @@ class Agent:
             return now
         if said == "idle" and now["status"] in (State.WORKING, State.BLOCKED):
             self._quiet(now["seq"], self.provider())
-        elif said == "busy" and now["status"] is State.BLOCKED:
+        elif said == "busy" and now["status"] is State.BLOCKED and not self._asks(now):
             with status.lock(self.directory):
                 fresh = self.status()
                 if fresh["seq"] == now["seq"]:
@@ -178,12 +183,20 @@ class Agent:
                 sights.dialog(self.directory, fresh, screen["question"])
         return self.status()
 
+    def _asks(self, now: Status) -> bool:
+        """Tell whether a question stands in its window: then a session that says `busy` is only late."""
+        look = self.tmux(now).look(now["pane_id"] or "")
+        return look is not None and not look.dead and self.read_screen(look)["question"] is not None
+
     def _waits(self, seen: Status) -> None:
         """Take an agent that waits for an answer, although no hook said so, for blocked on what its window shows."""
         look = self.tmux(seen).look(seen["pane_id"] or "")
         if look is None or look.dead:
             return
-        question = self.read_screen(look)["question"] or {
+        screen = self.read_screen(look)
+        if screen["kind"] == "box" and screen["question"] is None:
+            return  # it was answered, and says so late; or the dialog is still to come
+        question = screen["question"] or {
             "kind": "dialog",
             "text": "something in its window waits for an answer",
             "how": "answer it in its window",

@@ -1,0 +1,100 @@
+"""What is only slow is not gone, not interrupted and not answered: each pause comes where it could deceive."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from tests.support import leftovers
+from tests.support.world import World
+
+from flowloom import asking, line, tmux, waiter
+from flowloom.agents import named
+
+pytestmark = pytest.mark.faults
+
+
+def slow_tmux(world: World, *lines: str) -> dict[str, str]:
+    """Return what makes `tmux` a script that does what `lines` say; `$real` is the real one."""
+    folder = world.folder / "slow"
+    folder.mkdir()
+    (folder / "tmux").write_text("\n".join(["#!/bin/sh", f"real={shutil.which('tmux')}", *lines, 'exec "$real" "$@"']))
+    (folder / "tmux").chmod(0o755)
+    return {"PATH": f"{folder}:{os.environ['PATH']}"}
+
+
+def test_an_agent_that_starts_while_windows_are_listed_is_not_taken_for_gone(world: World) -> None:
+    world.start("coding")
+    world.start("planning")
+    world.flowloom("stop", "planning")
+    listed, go = world.folder / "listed", world.folder / "go"
+    wait = f'said=$($real "$@"); : >{listed}; while [ ! -e {go} ]; do sleep 0.02; done; echo "$said"; exit'
+    env = slow_tmux(world, f'case "$*" in *list-panes*) {wait};; esac')
+    looking = world.begin("agents", "--json", env=env)
+    world.until(listed.exists, "the windows are listed")
+    world.start("planning")
+    go.touch()
+    out, err = looking.communicate(timeout=20)
+    assert looking.returncode == 0, err
+    assert {agent["name"]: agent["status"] for agent in json.loads(out)["agents"]} == {
+        "coding": "idle",
+        "planning": "idle",
+    }
+    assert world.status("planning")["deaths"] == []
+
+
+def test_a_waiter_outlasts_a_tmux_that_does_not_answer(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Both are ten and more seconds, for which nobody should have to wait here.
+    monkeypatch.setattr(tmux, "COMMAND_LIMIT_S", 0.5)
+    monkeypatch.setattr(waiter, "MENDED_AGAIN_S", 0.1)
+    world.start()
+    server = int(world.tmux("display-message", "-p", "#{pid}"))
+    agent = named("planning", str(world.project))
+    task_id = asking.ask(agent, "are you there?", asker="shell", asker_kind="shell")["task_id"]
+    place = line.enter(agent.directory, task_id)
+    assert place is not None
+    os.kill(server, signal.SIGSTOP)
+    try:
+        with ThreadPoolExecutor(1) as pool:
+            carried = pool.submit(waiter.carry, task_id, place.descriptor)
+            world.until(lambda: carried.done() or "does not answer" in world.log(), "tmux is silent")
+            os.kill(server, signal.SIGCONT)
+            assert carried.result(timeout=30) == 0
+    finally:
+        os.kill(server, signal.SIGCONT)
+    assert world.steps() == ["created", "typed", "pasted", "accepted", "done"]
+    leftovers.check(world)
+
+
+def say(world: World, status: str) -> None:
+    """Let the agent's own file say something that has been overtaken, as where it is written late."""
+    session = next(world.state.glob(f"agents/*/planning/sessions/{world.status()['pid']}.json"))
+    session.write_text(json.dumps(json.loads(session.read_text()) | {"status": status}))
+
+
+def test_a_session_that_is_still_busy_does_not_take_a_dialog_for_answered(world: World) -> None:
+    world.start()
+    asked = world.flowloom("ask", "planning", "remove it\necho:ask Bash rm", "--no-wait").stdout.decode().strip()
+    world.until_status("blocked")
+    say(world, "busy")
+    waited = world.flowloom("wait", asked, "--timeout", "2")
+    assert (waited.returncode, world.status()["status"]) == (3, "blocked"), world.describe()
+    assert world.status()["question"]["text"] == "Bash: rm"
+    world.keys("1")
+    assert world.flowloom("wait", asked).returncode == 0
+
+
+def test_a_session_that_still_waits_does_not_block_an_agent_that_shows_its_box(world: World) -> None:
+    world.start()
+    go = world.folder / "go"
+    asked = world.flowloom("ask", "planning", f"slow\necho:hold {go}", "--no-wait").stdout.decode().strip()
+    world.until_step("accepted")
+    say(world, "waiting")
+    waited = world.flowloom("wait", asked, "--timeout", "2")
+    assert (waited.returncode, world.status()["status"]) == (124, "working"), world.describe()
+    go.touch()
+    assert world.flowloom("wait", asked).returncode == 0

@@ -8,6 +8,7 @@
     │  ├─ NoSuchAgent        2
     │  └─ NoSuchTask         2
     ├─ TmuxFailed            1   tmux is missing, too old, or refused a command
+    │  └─ TmuxSilent         1   tmux has not answered yet: it hangs, or is stopped
     ├─ AgentFailed           1   the agent died, was interrupted or reported an error
     ├─ DamagedFile           1   a file of ours does not say what it must
     ├─ StateFailed           1   the state folder cannot be used: full, read-only, somebody else's
@@ -69,6 +70,10 @@ class NoSuchTask(UsageError):
 
 class TmuxFailed(FlowLoomError):
     """tmux could not do it."""
+
+
+class TmuxSilent(TmuxFailed):
+    """tmux does not answer."""
 
 
 class AgentFailed(FlowLoomError):

@@ -14,7 +14,7 @@ import select
 import subprocess
 
 from flowloom.clock import Deadline
-from flowloom.errors import TmuxFailed
+from flowloom.errors import TmuxFailed, TmuxSilent
 from flowloom.looks import LIST, LOOK, MARK, Look, Window, literal, quoted
 
 TYPE_CHECKING = False
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 # The sessions of `attach --all` begin with this.
 VIEW = "flowloom-view-"
-# tmux itself gives up on a command long before; this only keeps a wedged server from holding us.
+# tmux itself gives up on a command long before; this only keeps a wedged or stopped server from holding us.
 COMMAND_LIMIT_S = 20.0
 SIZE = ("200", "50")
 HOLD_AGAIN_S = 0.25
@@ -64,7 +64,7 @@ class Tmux:
         except FileNotFoundError as error:
             raise TmuxFailed("tmux is not installed", hint="install it: sudo apt-get install tmux") from error
         except subprocess.TimeoutExpired as error:
-            raise TmuxFailed(
+            raise TmuxSilent(
                 f"tmux (socket {self.socket}) does not answer: {command[0]}", hint=HINT.format(socket=self.socket)
             ) from error
         if done.returncode:

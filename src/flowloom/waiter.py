@@ -9,11 +9,11 @@ import sys
 from flowloom import announce, bugs, coordinator, files, paths, tasks, waits
 from flowloom.agents import Agent
 from flowloom.clock import Deadline
-from flowloom.errors import FlowLoomError, StateFailed
+from flowloom.errors import FlowLoomError, StateFailed, TmuxSilent
 from flowloom.logs import log
 from flowloom.settings import load
 
-# How often a waiter looks whether a full disk has room again.
+# How often a waiter looks whether a full disk has room again, and whether tmux answers.
 MENDED_AGAIN_S = 5.0
 
 
@@ -37,8 +37,8 @@ def carry(task_id: str, inherited: int) -> int:
             try:
                 waits.await_end(carrier, Deadline(None), lambda _: True)
                 break
-            except StateFailed as error:
-                # Whoever could be told is gone. It goes on by itself when there is room again.
+            except (StateFailed, TmuxSilent) as error:
+                # Whoever could be told is gone. It goes on by itself when there is room again, or tmux is awake.
                 log(paths.home(), "error", "waiter", str(error), task=task_id)
                 select.select([], [], [], MENDED_AGAIN_S)
         task = tasks.read(task_id)

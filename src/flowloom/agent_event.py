@@ -27,7 +27,7 @@ def main() -> None:
     try:
         _reach(provider)
         spool.drain(agent_dir, provider)
-        spool.hear(agent_dir, provider, raw, at_ns)
+        spool.hear(agent_dir, provider, raw, at_ns, os.environ.get("FLOWLOOM_AGENT_PID", ""))
     except Exception as error:  # noqa: BLE001 - nothing may reach Claude Code; see the module
         log(paths.home(), "error", "agent-event", f"{type(error).__name__}: {error}", agent_dir=agent_dir)
         spool.keep(agent_dir, raw, at_ns)

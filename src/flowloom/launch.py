@@ -253,7 +253,8 @@ def _script(
     remembered = {**{name: wanted[name] for name in REMEMBERED if name in wanted}, **provider.environment(launch)}
     files.write_json(f"{agent.directory}/environment.json", remembered)
     path = f"{agent.directory}/{SCRIPT}"
-    windows.write_script(path, tmux, wanted, str(spec["dir"]), provider.command(launch), provider.COLOURLESS)
+    command = provider.command(launch)
+    windows.write_script(path, tmux, wanted, str(spec["dir"]), command, provider.COLOURLESS, "FLOWLOOM_AGENT_PID")
     return path
 
 

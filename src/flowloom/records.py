@@ -154,6 +154,7 @@ if TYPE_CHECKING:
         reason: str
         subagent: bool
         at_ns: int
+        pid: int
 
 
 ESSENTIAL = ("agent_id", "status", "task_id", "agent_dir", "journal")

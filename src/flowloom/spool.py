@@ -15,8 +15,8 @@ SPOOL = "spool"
 NEVER_NS = 1 << 63
 
 
-def hear(agent_dir: str, provider: str, raw: bytes, at_ns: int) -> None:
-    """Apply one payload to the agent in `agent_dir`."""
+def hear(agent_dir: str, provider: str, raw: bytes, at_ns: int, pid: str = "") -> None:
+    """Apply one payload to the agent in `agent_dir`; `pid` is the program's that called the hook, where it is known."""
     payload = json.loads(raw)
     if not isinstance(payload, dict):
         raise ValueError("not a JSON object")
@@ -24,6 +24,8 @@ def hear(agent_dir: str, provider: str, raw: bytes, at_ns: int) -> None:
     if report is None:
         return
     report["at_ns"] = at_ns
+    if pid.isdigit():
+        report["pid"] = int(pid)
     if not turns.hear(agent_dir, report):
         log(paths.home(), "warning", "agent-event", "there is no agent here any more", agent_dir=agent_dir)
 

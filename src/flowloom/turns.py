@@ -43,7 +43,9 @@ def hear(agent_dir: str, report: Report) -> bool:
 
 
 def _late(now: Status, report: Report) -> bool:
-    return report.get("at_ns", 0) < now["seen_ns"]
+    """Tell whether a report is older than what has been seen, or of the program before the one that runs now."""
+    former = now["pid"] is not None and report.get("pid", now["pid"]) != now["pid"]
+    return former or report.get("at_ns", 0) < now["seen_ns"]
 
 
 def _up(agent_dir: str, now: Status, report: Report) -> None:

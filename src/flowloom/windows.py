@@ -40,11 +40,13 @@ def write_script(
     directory: str,
     command: list[str],
     without: tuple[str, ...] = (),
+    own_pid: str = "",
 ) -> None:
     """Write a script that runs `command` in `directory` with the variables `wanted`.
 
     Others that the tmux server has stay, but the misleading ones and those of
-    `without`. It may hold secrets, so it deletes itself before anything else.
+    `without`. `own_pid` is the variable that tells the program's children its process id.
+    It may hold secrets, so it deletes itself before anything else.
     """
     # A server that this opens has our own environment.
     inherits = {*tmux.global_names(), *os.environ}
@@ -52,6 +54,7 @@ def write_script(
     lines = ["#!/bin/sh", 'rm -f -- "$0"']
     lines += [f"unset {name}" for name in stale if name.startswith(MISLEADING) or name in without]
     lines += [f"export {name}={shlex.quote(value)}" for name, value in wanted.items()]
+    lines += [f"export {own_pid}=$$"] if own_pid else []
     lines += [f"cd {shlex.quote(directory)} || exit 1", f"exec {shlex.join(command)}", ""]
     files.write(path, "\n".join(lines).encode("utf-8", "surrogateescape"), durable=False)
 

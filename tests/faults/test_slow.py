@@ -7,15 +7,22 @@ import os
 import shutil
 import signal
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from tests.support import leftovers
+from tests.support.install import Install
 from tests.support.world import World
 
 from flowloom import asking, line, tmux, waiter
 from flowloom.agents import named
 
 pytestmark = pytest.mark.faults
+
+
+@pytest.fixture
+def install(tmp_path: Path) -> Install:
+    return Install(tmp_path / "copy")
 
 
 def slow_tmux(world: World, *lines: str) -> dict[str, str]:
@@ -98,3 +105,22 @@ def test_a_session_that_still_waits_does_not_block_an_agent_that_shows_its_box(w
     assert (waited.returncode, world.status()["status"]) == (124, "working"), world.describe()
     go.touch()
     assert world.flowloom("wait", asked).returncode == 0
+
+
+def test_a_session_end_that_is_heard_after_the_restart_ends_nobody(world: World, install: Install) -> None:
+    world.flowloom("start", "planning", env=install.environment)
+    world.ask("planning", "before", env=install.environment)
+    go = world.folder / "go"
+    # The hook of the session that ends is called, and gets no processor until the next session is up.
+    install.behave(
+        f'case "$*" in *agent_event*) if [ ! -e {go}.first ]; then : >{go}.first;',
+        f"while [ ! -e {go} ]; do sleep 0.02; done; fi;; esac",
+    )
+    done = world.flowloom("restart", "planning", env=install.environment)
+    assert done.returncode == 0, done
+    assert (go.with_name("go.first")).exists()
+    go.touch()
+    world.until(lambda: not leftovers.processes(world), "the late hook has ended")
+    assert world.status()["status"] == "idle", world.describe()
+    assert world.ask("planning", "after", env=install.environment).startswith("echo heard: after")
+    leftovers.check(world)

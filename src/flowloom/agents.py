@@ -27,6 +27,9 @@ SAYS_LATE_S = 0.7
 # For so long after a prompt an `idle` from before it is taken for late. It may be all that will be said: the turn was
 # over before its receipt came.
 BELIEVED_S = 10.0
+# What a hook call of its program has in its command line, and when Claude Code ends one.
+HOOK = "/hooks/agent-event"
+HOOK_LIMIT_S = 30.0
 TRANSCRIPT_TAIL_BYTES = 16_000_000
 # What `agent.json` holds, each with a value of its type.
 SPEC: dict[str, object] = {"provider": "", "role": "", "dir": "", "args": [], "prompt": "", "given": {}, "trust": False}
@@ -157,7 +160,7 @@ class Agent:
         if not settled or not now["up"]:
             return now
         if said == "idle" and now["status"] in (State.WORKING, State.BLOCKED):
-            self._quiet(now["seq"], self.provider())
+            self._quiet(now, self.provider())
         elif said == "busy" and now["status"] is State.BLOCKED and not self._asks(now):
             with status.lock(self.directory):
                 fresh = self.status()
@@ -220,7 +223,10 @@ class Agent:
             sights.leave(self.directory, now, Event.GONE, why)
             status.note(self.directory, now, deaths=[*recent, wall_s()])
 
-    def _quiet(self, seq: int, provider: Provider) -> None:
+    def _quiet(self, now: Status, provider: Provider) -> None:
+        if procs.young_child(now["pid"], HOOK, within_s=HOOK_LIMIT_S):
+            return  # it has not said all: Claude Code does not wait for a StopFailure, and is idle before it is heard
+        seq = now["seq"]
         with status.lock(self.directory):
             now = self.status()
             if now["seq"] != seq:

@@ -51,7 +51,7 @@ def denied(said: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def reply_in_transcript(transcript: bytes, task_id: str) -> str | None:
-    """Return the last message of the turn that a task began, None where it has none or was interrupted.
+    """Return the last message of the turn that a task began, None where it has none, failed or was interrupted.
 
     The transcript's format is internal: this is for when a hook was lost, never
     for the ordinary way.
@@ -69,7 +69,8 @@ def reply_in_transcript(transcript: bytes, task_id: str) -> str | None:
         content = entry["message"].get("content")
         blocks = [{"text": content}] if isinstance(content, str) else content or []
         text = "\n".join(block["text"] for block in blocks if isinstance(block, dict) and block.get("text"))
-        who = "nobody" if "[Request interrupted by user" in text else str(entry.get("type"))
+        broken = entry.get("isApiErrorMessage") or "[Request interrupted by user" in text
+        who = "nobody" if broken else str(entry.get("type"))
         if text and not (who == "user" and text.startswith("<")):  # what begins with a tag is Claude Code's own
             said.append((who, text))
     return next(reversed(frame.answers(said, task_id)), None)

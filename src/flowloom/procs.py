@@ -11,7 +11,7 @@ import subprocess
 import sys
 import termios
 
-from flowloom.clock import Deadline
+from flowloom.clock import Deadline, wall_s
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,6 +43,25 @@ def ended(pid: int) -> bool:
         return True
     except OSError:
         return False
+
+
+def young_child(pid: int | None, word: str, *, within_s: float) -> bool:
+    """Tell whether a process below this one has `word` in its command line and has run for less than `within_s`."""
+    import psutil  # noqa: PLC0415 - as above
+
+    if not pid:
+        return False
+    try:
+        family = psutil.Process(pid).children(recursive=True)
+    except psutil.NoSuchProcess:
+        return False
+    for child in family:
+        try:
+            if any(word in each for each in child.cmdline()) and abs(wall_s() - child.create_time()) < within_s:
+                return True
+        except psutil.Error:
+            continue
+    return False
 
 
 def unread_bytes(tty: str) -> int:

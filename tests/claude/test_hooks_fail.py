@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from tests.support.install import Install
-from tests.support.messages_api import MessagesApi
+from tests.support.messages_api import Fail, MessagesApi
 from tests.support.world import World
 
 pytestmark = [pytest.mark.claude, pytest.mark.faults]
@@ -42,3 +42,22 @@ def test_a_hook_that_cannot_run_at_all_loses_nothing(claude: World, api: Message
     assert claude.steps() == ["created", "typed", "pasted", "accepted", "done"]
     assert claude.task()["recovered"] is False
     assert "hook error" not in claude.screen().lower()
+
+
+def test_an_error_of_the_api_that_is_heard_late_is_neither_a_reply_nor_an_interruption(
+    claude: World, api: MessagesApi, install: Install
+) -> None:
+    api.on("fail me", Fail(529, "overloaded_error"))
+    count, go = claude.folder / "count", claude.folder / "go"
+    # Behind SessionStart and UserPromptSubmit comes the StopFailure, for which Claude Code does not wait.
+    late = f"[ $(wc -l <{count}) = 3 ] && while [ ! -e {go} ]; do sleep 0.02; done"
+    install.behave(f'case "$*" in *agent_event*) echo x >>{count}; {late};; esac')
+    task_id = (
+        claude.flowloom("ask", "planning", "fail me", "--no-wait", env=install.environment).stdout.decode().strip()
+    )
+    waited = claude.flowloom("wait", task_id, "--timeout", "5")
+    assert (waited.returncode, claude.status()["status"]) == (124, "working"), (waited, claude.describe())
+    go.touch()
+    done = claude.flowloom("wait", task_id)
+    assert (done.returncode, done.stdout) == (1, b""), claude.describe()
+    assert b"the API failed (server_error)" in done.stderr

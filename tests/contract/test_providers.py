@@ -347,6 +347,7 @@ ASKED = entry("user", "[flowloom task 7k2m from chief] do it\nsay hi\n[end of ta
             "hi",
         ),
         (ASKED + entry("assistant", "hi") + entry("assistant", "aside", isSidechain=True), "hi"),
+        (ASKED + entry("assistant", "API Error: 529", isApiErrorMessage=True), None),
         (ASKED + entry("assistant", "hal") + entry("user", "[Request interrupted by user]"), None),
         (ASKED + entry("assistant", "hi") + b'{"type": "assi', "hi"),
         (b'half a line"}\n' + ASKED + entry("assistant", "hi"), "hi"),

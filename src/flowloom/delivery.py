@@ -47,6 +47,7 @@ class Delivery:
         self._pressed = 0
         self._pressed_at_s = 0.0
         self._pasted_at_s = 0.0
+        self._before = ""
         self._cleared_at_s = -CLEAR_AGAIN_S
 
     @property
@@ -68,6 +69,7 @@ class Delivery:
             if self._another_is_handed_over(now):
                 self.waits_for = "another task is being handed over"
             elif now["status"] in (State.IDLE, State.PARKED) and self._box_is_free(now, look, screen):
+                self._before = look.screen
                 self._paste(task, now)
         elif task["status"] in (Step.TYPED, Step.PASTED):
             self._await_receipt(task, now, look, screen)
@@ -214,7 +216,9 @@ class Delivery:
             return
         waited_s = at_s - self._pasted_at_s
         said = self.agent.session_says(now)
-        if waited_s < LOST_S or (waited_s < RECEIPT_S and (screen["busy"] or said == "busy")):
+        # A window that has not changed at all is that of a program that hangs with our text read.
+        at_it = screen["busy"] or said == "busy" or look.screen == self._before
+        if waited_s < LOST_S or (waited_s < RECEIPT_S and at_it):
             return
         self._judge(now, look)
 

@@ -153,3 +153,22 @@ def test_what_a_person_types_while_we_type_is_kept_apart_and_comes_back(world: W
     out, err = asked.communicate(timeout=30)
     assert (asked.returncode, b"from us again" in out) == (0, True), (err, world.describe())
     leftovers.check(world)
+
+
+def test_an_agent_that_hangs_with_its_task_read_and_not_shown_gets_it_once(world: World) -> None:
+    frozen = world.folder / "frozen"
+    world.start()
+    world.ask("planning", f"before\necho:choke {frozen}")
+    frozen.touch()
+    asked = world.begin("ask", "planning", "heron")
+    world.until(lambda: frozen.with_suffix(".frozen").exists(), "it hangs")
+    world.until_step("pasted")
+    began = time.monotonic()
+    # A window that has not changed at all since the paste is no evidence that nothing came.
+    world.until(lambda: time.monotonic() - began > LOST_S + 2)
+    frozen.unlink()
+    out, err = asked.communicate(timeout=30)
+    assert (asked.returncode, out.startswith(b"echo heard: heron")) == (0, True), (err, world.describe())
+    assert world.steps() == ["created", "typed", "pasted", "accepted", "done"]
+    assert "I have been told 3 things" in world.ask("planning", "next")
+    leftovers.check(world)

@@ -48,7 +48,7 @@ def obey(session: Session, turn: Turn, name: str, argument: str) -> Flow:
             turn.twice = True
         case "background":
             run_beside(session, seconds(argument))
-        case "swallow" | "lag" | "freeze":
+        case "swallow" | "lag" | "freeze" | "choke":
             hinder(session, name, argument)
         case _:
             raise ValueError(name)
@@ -101,14 +101,17 @@ def hinder(session: Session, name: str, argument: str) -> None:
     elif name == "lag":
         session.lag_s = seconds(argument)
     else:
-        freeze(session, argument.strip())
+        freeze(session, argument.strip(), reads=name == "choke")
 
 
-def freeze(session: Session, path: str) -> None:
-    """Once `path` exists, neither read nor draw until it is gone, as a program that hangs; `path`.frozen says so."""
+def freeze(session: Session, path: str, *, reads: bool) -> None:
+    """Once `path` exists, neither read nor draw until it is gone, as a program that hangs; `path`.frozen says so.
+
+    With `reads` not before the next prompt has been read.
+    """
 
     def wait() -> Flow:
-        yield Wait(lambda: os.path.exists(path), every_s=LOOK_S)
+        yield Wait(lambda: os.path.exists(path) and (bool(session.queue) or not reads), every_s=LOOK_S)
         with open(f"{path}.frozen", "w", encoding="utf-8"):
             pass
         while os.path.exists(path):

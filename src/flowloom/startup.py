@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flowloom import sights, status
+from flowloom import procs, sights, status
 from flowloom.clock import steady_s
 
 TYPE_CHECKING = False
@@ -23,7 +23,7 @@ LOOK_AGAIN_S = 0.15
 # Its session start wakes whoever waits; after that only the box is to come.
 BOX_AGAIN_S = 0.03
 QUESTION_AGAIN_S = 0.25
-# On a loaded machine a key can take this long to have its effect.
+# On a loaded machine a key that was read can take this long to have its effect.
 KEY_S = 2.0
 
 
@@ -106,6 +106,7 @@ class Startup:
             self._dialog, self._dialog_since_s = look.screen, at_s
         pressed_on, pressed_at_s = self._pressed
         on_its_way = look.screen == pressed_on and at_s - pressed_at_s < KEY_S
-        if at_s - self._dialog_since_s >= STEADY_S and not on_its_way:
+        # A program that hangs would take a second Enter, once it goes on, for the answer to the next question.
+        if at_s - self._dialog_since_s >= STEADY_S and not on_its_way and not procs.unread_bytes(look.tty):
             self._pressed = (look.screen, at_s)
             self.agent.tmux(now).press(now["pane_id"] or "", *keys)

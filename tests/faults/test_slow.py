@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from tests.support.world import World
 
 from flowloom import asking, line, tmux, waiter
 from flowloom.agents import named
+from flowloom.startup import KEY_S
 
 pytestmark = pytest.mark.faults
 
@@ -123,4 +125,32 @@ def test_a_session_end_that_is_heard_after_the_restart_ends_nobody(world: World,
     world.until(lambda: not leftovers.processes(world), "the late hook has ended")
     assert world.status()["status"] == "idle", world.describe()
     assert world.ask("planning", "after", env=install.environment).startswith("echo heard: after")
+    leftovers.check(world)
+
+
+ASKS_FOR_TRUST = """#!{python}
+import os, sys, time, tty
+if "--version" in sys.argv:
+    sys.exit("2.1.329")
+tty.setraw(0)
+print("─" * 40, " Quick safety check: Is this a project you created or one you trust?", "",
+      " ❯ 1. Yes, I trust this folder", "   2. No, exit", sep="\\r\\n", flush=True)
+while not os.path.exists("{go}"):
+    time.sleep(0.02)
+open("{keys}", "wb").write(os.read(0, 100))
+time.sleep(60)
+"""
+
+
+def test_a_key_that_is_not_read_yet_is_not_pressed_again(world: World) -> None:
+    go, keys, program = world.folder / "go", world.folder / "keys", world.folder / "claude"
+    program.write_text(ASKS_FOR_TRUST.format(python=sys.executable, go=go, keys=keys))
+    program.chmod(0o755)
+    env = {"FLOWLOOM_PROVIDER": "claude", "FLOWLOOM_CLAUDE": str(program)}
+    # A second Enter would answer the next dialog, whatever it asks.
+    done = world.flowloom("start", "planning", "--trust", "--timeout", str(2 * KEY_S + 1), env=env)
+    assert done.returncode == 3, done
+    go.touch()
+    assert world.until(keys.read_bytes) == b"\r"
+    world.flowloom("stop", "planning")
     leftovers.check(world)

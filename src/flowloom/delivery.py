@@ -32,6 +32,8 @@ CLEAR_AGAIN_S = 3.0
 # An idle box that shows nothing of ours, and no receipt: this long until we say that we do not know.
 LOST_S = 5.0
 
+HANGS = "its program does not read what is typed; look at its window"
+
 
 class Delivery:
     """One attempt to bring a task to its agent. `step` is called until the task is accepted or unknown."""
@@ -88,6 +90,10 @@ class Delivery:
     def _box_is_free(self, now: Status, look: Look, screen: Screen) -> bool:
         """Clear the way to an empty box, a step a call; tell whether it is there."""
         tmux, pane = self.agent.tmux(now), now["pane_id"] or ""
+        if procs.unread_bytes(look.tty):
+            # It hangs, or somebody types. A second key would be taken at once with the first: two Ctrl-C end it.
+            self.waits_for = HANGS
+            return False
         if look.in_mode:
             # Somebody scrolls. Pasting would work, Enter would not.
             if self._undisturbed(f"mode {look.screen}", "somebody scrolls in its window"):
@@ -201,7 +207,7 @@ class Delivery:
         tmux, pane = self.agent.tmux(now), now["pane_id"] or ""
         if not first and procs.unread_bytes(look.tty):
             # It hangs. It will take our text once it goes on: pasted again, it would have it twice, and keys pile up.
-            self.waits_for = "its program does not read what is typed; look at its window"
+            self.waits_for = HANGS
             self._pasted_at_s = self._pressed_at_s = at_s
             return
         if look.in_mode:

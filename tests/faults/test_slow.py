@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -15,8 +16,9 @@ from tests.support import leftovers
 from tests.support.install import Install
 from tests.support.world import World
 
-from flowloom import asking, line, tmux, waiter
+from flowloom import asking, line, procs, tmux, waiter
 from flowloom.agents import named
+from flowloom.delivery import CLEAR_AGAIN_S
 from flowloom.startup import KEY_S
 
 pytestmark = pytest.mark.faults
@@ -153,4 +155,26 @@ def test_a_key_that_is_not_read_yet_is_not_pressed_again(world: World) -> None:
     go.touch()
     assert world.until(keys.read_bytes) == b"\r"
     world.flowloom("stop", "planning")
+    leftovers.check(world)
+
+
+def test_an_agent_that_hangs_is_not_cleared_twice(world: World) -> None:
+    frozen = world.folder / "frozen"
+    world.start()
+    world.ask("planning", f"before\necho:freeze {frozen}")
+    world.keys("-l", "[flowloom task abcd from chief] left behind")
+    world.until(lambda: "left behind" in world.screen(), "a text of ours stands in its box")
+    frozen.touch()
+    world.until(lambda: frozen.with_suffix(".frozen").exists(), "it hangs")
+    asked = world.begin("ask", "planning", "heron")
+    tty = world.tmux("display-message", "-p", "-t", world.pane(), "#{pane_tty}").strip()
+    world.until(lambda: procs.unread_bytes(tty), "the key that empties the box is on its way")
+    began = time.monotonic()
+    # By a second one, taken at once with the first, Claude Code leaves.
+    world.until(lambda: time.monotonic() - began > CLEAR_AGAIN_S + 1)
+    assert procs.unread_bytes(tty) == 1
+    frozen.unlink()
+    out, err = asked.communicate(timeout=30)
+    assert (asked.returncode, out.startswith(b"echo heard: heron")) == (0, True), (err, world.describe())
+    assert b"does not read what is typed" in err
     leftovers.check(world)

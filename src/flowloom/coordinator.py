@@ -272,7 +272,8 @@ class Carrier:
         view.phase = "blocked" if now["status"] is State.BLOCKED else "working"
         if task["status"] is Step.PARKED:
             view.phase, view.provisional = "parked", True
-            if now["status"] is State.PARKED and elapsed_s(now["last_active"]) > UNPARK_S:
+            parked = now["status"] is State.PARKED and elapsed_s(now["last_active"]) > UNPARK_S
+            if parked and self.agent.session_says(now) != "busy":
                 self.agent.unpark(self.task_id)
             parked_s = elapsed_s(task["journal"][-1]["at"])
             if parked_s >= self.settings.park_s:

@@ -18,6 +18,7 @@ from tests.support.world import World
 
 from flowloom import asking, line, procs, tmux, waiter
 from flowloom.agents import named
+from flowloom.coordinator import UNPARK_S
 from flowloom.delivery import CLEAR_AGAIN_S
 from flowloom.startup import KEY_S
 
@@ -177,4 +178,23 @@ def test_an_agent_that_hangs_is_not_cleared_twice(world: World) -> None:
     out, err = asked.communicate(timeout=30)
     assert (asked.returncode, out.startswith(b"echo heard: heron")) == (0, True), (err, world.describe())
     assert b"does not read what is typed" in err
+    leftovers.check(world)
+
+
+def test_a_parked_task_waits_for_the_turn_that_its_background_work_began(world: World, install: Install) -> None:
+    count, go = world.folder / "count", world.folder / "go"
+    # Behind a start and two tasks comes the receipt of the turn that the end of the background work begins.
+    late = f"[ $(wc -l <{count}) = 6 ] && while [ ! -e {go} ]; do sleep 0.02; done"
+    install.behave(f'case "$*" in *agent_event*) echo x >>{count}; {late};; esac')
+    world.flowloom("start", "planning", env=install.environment)
+    ask = ("ask", "planning", "--no-wait")
+    parked = world.flowloom(*ask, "one\necho:background 1.5", env=install.environment).stdout.decode().strip()
+    world.until(lambda: "parked" in world.steps(0), "it is parked")
+    world.flowloom(*ask, "two\necho:work 2", env=install.environment)
+    world.until(lambda: count.exists() and len(count.read_text().split()) == 6, "its own turn begins")
+    began = time.monotonic()
+    world.until(lambda: time.monotonic() - began > UNPARK_S + 2)
+    go.touch()
+    done = world.flowloom("wait", parked, env=install.environment)
+    assert (done.returncode, done.stdout) == (0, b"background done"), world.describe()
     leftovers.check(world)

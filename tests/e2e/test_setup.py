@@ -126,6 +126,7 @@ def test_a_settings_file_with_comments_is_refused_with_exit_1_and_the_rest_is_do
     done = plain.flowloom("setup", "--yes")
     assert (done.returncode, path.read_text()) == (1, "{ // mine\n}")
     assert b'"VISUAL"' in done.stderr
+    assert b"leads to FlowLoom" not in done.stderr
     assert (plain.home / ".claude/skills/flowloom/SKILL.md").exists()
 
 

@@ -48,7 +48,9 @@ def setup(
         sys.stderr.write(f"left as it is: {wiring.left_behind()}\n")
     if plan.changes:
         # Claude Code keeps the variables that it was started with: seen on 2.1.197 and 2.1.329.
-        if undo:
+        if plan.refused:
+            told = "all but what is said above"
+        elif undo:
             told = "Ctrl-G opens your own editor again; a Claude Code that runs now must be started anew for that"
         else:
             told = "Ctrl-G leads to FlowLoom in every Claude Code that is started from now on"

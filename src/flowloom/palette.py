@@ -10,7 +10,7 @@ import select
 
 from flowloom.ages import age
 from flowloom.clock import wall_s
-from flowloom.terminal import ESC_S, choices, wrap
+from flowloom.terminal import ESC_S, choices, cut, shorten, wrap
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ TICK_S = 1.0
 COLOURS = {"idle": GREEN, "working": CYAN, "blocked": YELLOW, "parked": CYAN, "failed": RED}
 # What comes first: what needs the person, then what is ready, then the rest.
 ORDER = {"blocked": 0, "idle": 2, "parked": 3, "working": 4, "starting": 5, "failed": 6, "backoff": 6, "offline": 7}
+# No name stands narrower than this; the longest stands whole where it takes half of the width at most.
+NAME_COLUMNS = 18
 # A letter that is a command is the beginning of a name if another letter follows within this.
 LETTER_S = 0.3
 COMMANDS = {
@@ -109,7 +111,7 @@ class Palette:
         if key in ("up", "^P"):
             self.at = max(0, min(self.at, len(self.shown()) - 1) - 1)
         elif key in ("down", "^N", "^I"):
-            self.at = min(len(self.shown()) - 1, self.at + 1)
+            self.at = max(0, min(len(self.shown()) - 1, self.at + 1))
         elif key == "enter":
             self.outcome = ("send", name) if name else None
         elif key in ("esc", "^C"):
@@ -146,9 +148,11 @@ class Palette:
         words = " ".join(self.draft.split())
         head = [
             f"{BOLD}FlowLoom{RESET}  {self.project}   {DIM}to whom?{RESET}",
-            f"{DIM}{words or '(the draft is empty)'}{RESET}",
+            f"{DIM}{shorten(words, columns) or '(the draft is empty)'}{RESET}",
         ]
-        head += [f"{YELLOW}{self.hint}{RESET}"] if self.hint else []
+        # Never all of a small terminal: what can be chosen stands below.
+        told = wrap(self.hint, columns)[: max(1, rows // 6)] if self.hint else []
+        head += [f"{YELLOW}{line}{RESET}" for line in told]
         head.append(f"filter: {self.filter}▏" if self.filtering else "")
         foot = ["", *self._keys(columns)[: max(1, rows // 5)]]
         shown = self.shown()
@@ -156,7 +160,12 @@ class Palette:
         listed = min(len(shown), max(3, room // 2) if live and room > 5 else room)
         at = min(self.at, len(shown) - 1)
         first = max(0, min(at - listed // 2, len(shown) - listed))
-        body = [self._row(row, now_s, chosen=row is self.selected()) for row in shown[first : first + listed]]
+        widest = max([NAME_COLUMNS, *(len(row.name) for row in shown)])
+        widest = max(NAME_COLUMNS, min(widest, columns // 2))
+        body = [
+            self._row(row, now_s, widest, columns, chosen=row is self.selected())
+            for row in shown[first : first + listed]
+        ]
         if not shown:
             body = [f"  {DIM}no agent or role is called so{RESET}"]
         left = room - len(body) - 1
@@ -164,12 +173,15 @@ class Palette:
             body += [f"{DIM}{'─' * columns}{RESET}", *live[-left:]]
         return [*head, *body, *foot]
 
-    def _row(self, row: Row, now_s: float, *, chosen: bool) -> str:
+    def _row(self, row: Row, now_s: float, widest: int, columns: int, *, chosen: bool) -> str:
         since = age(int(now_s - row.since)) if row.since else ""
-        said = f"{row.unread} unread" if row.unread else row.why if row.status == "blocked" else row.said
+        said = row.why if row.status == "blocked" else row.said
+        said = " · ".join(words for words in (f"{row.unread} unread" if row.unread else "", said) if words)
         mark = f"{REVERSE}▸" if chosen else " "
         colour = COLOURS.get(row.status, DIM)
-        return f"{mark} {row.name:<18}{RESET} {colour}{row.status:<9}{RESET} {DIM}{since:>12}{RESET}  {said}"
+        name = f"{shorten(row.name, widest):<{widest}}"
+        line = f"{mark} {name}{RESET} {colour}{row.status:<9}{RESET} {DIM}{since:>12}{RESET}  {said}"
+        return shorten(line, columns)
 
     def _keys(self, columns: int) -> list[str]:
         if self.filtering:
@@ -234,7 +246,7 @@ def pick(
     terminal: Terminal, title: str, entries: list[str], hangup_fd: int, *, preview: Callable[[int], str] | None = None
 ) -> int | None:
     """Let the person pick one of several lines, with a preview below; None when they go back."""
-    at = 0
+    at = read_on = 0
     while True:
         columns, rows = terminal.size()
         listed = min(len(entries), max(3, rows // 3) if preview else rows - 4)
@@ -242,31 +254,56 @@ def pick(
         lines = [f"{BOLD}{title}{RESET}", ""]
         for number in range(first, first + listed):
             lines.append(f"{REVERSE}▸{RESET} {entries[number]}" if number == at else f"  {entries[number]}")
+        keys = [("enter", "take"), ("↑↓", "choose"), ("esc", "back")]
+        room = 0
         if preview and entries:
-            text = preview(at).split("\n")
-            lines += [f"{DIM}{'─' * columns}{RESET}", *text[: max(0, rows - len(lines) - 3)]]
-        lines += ["", *choices("", [("enter", "take"), ("↑↓", "choose"), ("esc", "back")], columns)]
+            text = [row for line in preview(at).split("\n") for row in fold(line, columns)]
+            room = max(1, rows - len(lines) - 4)
+            keys += [("space", "read on")] if len(text) > room else []
+            read_on = read_on if read_on < len(text) else 0
+            lines += [f"{DIM}{'─' * columns}{RESET}", *text[read_on : read_on + room]]
+        lines += ["", *choices("", keys, columns)]
         terminal.draw(lines)
-        keys = await_keys(terminal, hangup_fd)
-        if keys is None:
+        pressed = await_keys(terminal, hangup_fd)
+        if pressed is None:
             return None
-        for key in keys:
-            if key == "up":
-                at = max(0, at - 1)
-            elif key == "down":
-                at = min(len(entries) - 1, at + 1)
+        for key in pressed:
+            if key in ("up", "down"):
+                at = max(0, min(len(entries) - 1, at + (1 if key == "down" else -1)))
+                read_on = 0
+            elif key == " ":
+                read_on += room
             elif key == "enter" and entries:
                 return at
             elif key in ("esc", "^C"):
                 return None
 
 
+def fold(line: str, columns: int) -> list[str]:
+    """Return a line of a text in as many rows as it needs, each as far to the right as it is."""
+    line = line.expandtabs()
+    if cut(line, columns) == line:
+        return [line]
+    margin = line[: min(len(line) - len(line.lstrip()), columns // 2)]
+    return [f"{margin}{row}" for row in wrap(line, columns - len(margin))]
+
+
 def ask_line(terminal: Terminal, title: str, text: str, hangup_fd: int) -> str | None:
-    """Let the person type one line, beginning with `text`; None when they go back."""
+    """Let the person type or paste one line, beginning with `text`; None when they go back."""
+    terminal.keys.wants_text = True
+    try:
+        return _typed_line(terminal, title, text, hangup_fd)
+    finally:
+        terminal.keys.wants_text = False
+
+
+def _typed_line(terminal: Terminal, title: str, text: str, hangup_fd: int) -> str | None:
     while True:
         columns, _ = terminal.size()
-        foot = choices("", [("enter", "take"), ("esc", "back")], columns)
-        terminal.draw([f"{BOLD}{title}{RESET}", "", f"  {text}▏", "", *foot])
+        foot = choices("", [("enter", "take"), ("^U", "clear"), ("esc", "back")], columns)
+        # The end is where the next character goes.
+        seen = next((text[at:] for at in range(len(text)) if cut(text[at:], columns - 3) == text[at:]), "")
+        terminal.draw([f"{BOLD}{title}{RESET}", "", f"  {seen}▏", "", *foot])
         keys = await_keys(terminal, hangup_fd)
         if keys is None:
             return None
@@ -277,5 +314,7 @@ def ask_line(terminal: Terminal, title: str, text: str, hangup_fd: int) -> str |
                 return None
             if key in ("backspace", "^?", "^H"):
                 text = text[:-1]
+            elif key == "^U":
+                text = ""
             elif len(key) == 1 and key.isprintable():
                 text += key

@@ -47,6 +47,8 @@ class Terminal:
         self._found: list[Any] = termios.tcgetattr(self.fd)
         self._drawn: list[str] = []
         self._open = False
+        # https://no-color.org: of any value but an empty one.
+        self._colourless = bool(os.environ.get("NO_COLOR"))
         self._parent = os.getppid()
         self._foreground = self._in_front()
 
@@ -82,6 +84,7 @@ class Terminal:
         self.open()
         columns, rows = self.size()
         shown = [cut(line, columns) for line in lines[:rows]]
+        shown = [colourless(line) for line in shown] if self._colourless else shown
         key = [*shown, f"{columns}x{rows}"]
         if key == self._drawn:
             return
@@ -141,6 +144,8 @@ class Keys:
         self._held_at_s = 0.0
         self._pasting = False
         self._burst_at_s = -BURST_S
+        # Where a line is typed, the characters of a paste count; its line ends and control keys do not.
+        self.wants_text = False
 
     @property
     def held(self) -> bool:
@@ -155,13 +160,16 @@ class Keys:
             held, self._held = self._held, ""
             return ["esc"] if held == "\x1b" else []
         text, self._held = self._held + raw.decode(errors="replace"), ""
-        found = []
+        found: list[str] = []
+        pasted = 0
         while text:
             if self._pasting:
-                _, end, rest = text.partition(PASTE_END)
+                body, end, rest = text.partition(PASTE_END)
                 self._pasting = not end
                 # Its end may come in pieces.
                 self._held = "" if end else next(part for part in PASTE_END_BEGUN if text.endswith(part))
+                kept = [each for each in body.removesuffix(self._held) if self.wants_text and each.isprintable()]
+                found, pasted = found + kept, pasted + len(kept)
                 text = rest
                 continue
             match = SEQUENCE.match(text)
@@ -178,9 +186,11 @@ class Keys:
             else:
                 found.append(key(match))
         pressed = [name for name in found if name]
-        if sum(len(name) == 1 for name in pressed) > BURST:
+        if sum(len(name) == 1 for name in pressed) - pasted > BURST:
             self._burst_at_s = now_s
-        return pressed if now_s - self._burst_at_s >= BURST_S else [name for name in pressed if name == "^C"]
+        if now_s - self._burst_at_s >= BURST_S:
+            return pressed
+        return [name for name in pressed if name == "^C" or (self.wants_text and len(name) == 1)]
 
 
 def key(match: re.Match[str]) -> str:
@@ -235,13 +245,39 @@ def cut(line: str, columns: int) -> str:
     return "".join(kept)
 
 
+def colourless(line: str) -> str:
+    """Return a line without colours; bold, dim and inverse stay, which carry the meaning then."""
+
+    def kept(match: re.Match[str]) -> str:
+        numbers = iter(match.group(1).split(";"))
+        found = []
+        for number in numbers:
+            if number in ("38", "48", "58"):
+                # `5;N` or `2;R;G;B` belong to it.
+                for _ in range(1 if next(numbers, "") == "5" else 3):
+                    next(numbers, "")
+            elif (number.isdigit() and int(number) < 30) or not number:
+                found.append(number)
+        return f"\x1b[{';'.join(found)}m" if found else ""
+
+    return re.sub(r"\x1b\[([0-9;:]*)m", kept, line)
+
+
+def shorten(line: str, columns: int) -> str:
+    """Return a line that fits, with an ellipsis where it was cut."""
+    fits = cut(line, columns)
+    # What is not printable is dropped whatever the room; a wide character needs two columns.
+    return fits if fits == cut(line, columns + 2) else f"{cut(line, columns - 1)}…"
+
+
 def width(character: str) -> int:
     """Return how many columns a character takes."""
     if character < "\u0300":
         return 1
-    from unicodedata import combining, east_asian_width  # noqa: PLC0415 - a table of 1 MB, for few lines
+    from unicodedata import category, east_asian_width  # noqa: PLC0415 - a table of 1 MB, for few lines
 
-    return 0 if combining(character) else 1 + (east_asian_width(character) in "WF")
+    # Many marks have no combining class: the vowels of Thai and Hindi.
+    return 0 if category(character) in ("Mn", "Me") else 1 + (east_asian_width(character) in "WF")
 
 
 def padded(line: str, columns: int) -> str:

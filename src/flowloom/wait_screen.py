@@ -16,8 +16,7 @@ from flowloom.ages import age
 from flowloom.clock import steady_s, wall_s
 from flowloom.errors import TmuxFailed
 from flowloom.states import State, Step
-from flowloom.terminal import ESC_S, Terminal, choices, wrap
-from flowloom.wait_view import shorten
+from flowloom.terminal import ESC_S, Terminal, choices, shorten, wrap
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from flowloom import screens
 from flowloom.ages import age
 from flowloom.states import State, Step
-from flowloom.terminal import cut, padded
+from flowloom.terminal import cut, padded, shorten
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -106,9 +106,3 @@ def live_end(screen: str, columns: int, rows: int) -> list[str]:
     while shown and not screens.plain_text(shown[-1]).strip():
         shown.pop()
     return [cut(line, columns) + RESET for line in shown[-rows:]]
-
-
-def shorten(line: str, columns: int) -> str:
-    """Return a line that fits, with an ellipsis where it was cut."""
-    fits = cut(line, columns)
-    return fits if fits == line else f"{cut(line, columns - 1)}…"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -84,6 +85,44 @@ def test_n_starts_an_agent_and_shows_it(world: World, seat: ChiefSeat) -> None:
     world.until(lambda: world.status()["pane_id"], "its window is open")
     # Nobody waits for it, and it is seen to come up all the same; Enter goes to it.
     seat.shows("▸ planning           idle")
+
+
+def test_a_directory_may_be_pasted_and_what_stands_there_cleared(world: World, seat: ChiefSeat) -> None:
+    there = world.project / ("deep" * 30)
+    there.mkdir()
+    opened(seat, world.prompt_file("x"))
+    seat.press("n")
+    seat.shows("clear")
+    seat.press("C-u")
+    seat.send(b"\x1b[200~documents\x1b[201~")
+    seat.shows("documents▏")
+    seat.press("Enter")
+    seat.shows("documents works in")
+    seat.press("C-u")
+    seat.send(b"\x1b[200~%s\n\x1b[201~" % bytes(there))
+    seat.shows("deep▏")
+    seat.press("Enter")
+    seat.shows("documents@site is starting")
+    spec = json.loads((world.agent_dir("documents") / "agent.json").read_text())
+    assert spec["dir"] == str(there)
+
+
+def test_a_long_reply_is_read_to_its_end(world: World, seat: ChiefSeat) -> None:
+    lines = "\\n".join(f"line {number} {'word ' * 30}last{number}" for number in range(12))
+    world.flowloom("ask", "planning", f"echo: say {lines}", "--no-wait")
+    world.until_step("done")
+    opened(seat, world.prompt_file("x"), "1 unread")
+    seat.press("r")
+    assert "last0" in seat.shows("read on")
+    seat.press("Space")
+    seat.shows("last11")
+
+
+def test_no_color_is_honoured_also_where_the_agents_window_is_shown(world: World) -> None:
+    world.start()
+    seat = ChiefSeat(world, FLOWLOOM_NO_ROUTE="palette", NO_COLOR="1", columns=110, rows=30)
+    opened(seat, world.prompt_file("x"), "scripted agent")
+    assert re.findall(r"\x1b\[[0-9;]*3[0-8][0-9;]*m", seat.screen(colours=True)) == []
 
 
 def test_p_asks_before_it_starts_another_claude(world: World) -> None:

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from flowloom.palette import COMMANDS, Palette, Row
+from flowloom.palette import COMMANDS, Palette, Row, fold
 
 
 def rows() -> list[Row]:
@@ -108,6 +108,43 @@ def test_rows_are_renewed_under_the_chosen_one() -> None:
     made.renew([Row("coding", "idle", 0.0, ""), Row("planning", "blocked", 0.0, ""), Row("docs", "failed", 0.0, "")])
     assert [row.name for row in made.shown()] == ["planning", "coding", "docs"]
     assert made.selected() is made.shown()[1]
+
+
+def test_what_enter_would_take_is_marked_also_after_a_filter_that_left_nothing() -> None:
+    made = pressed(["x", "x", "down", "backspace", "backspace"])
+    chosen = made.selected()
+    assert chosen is made.shown()[0]
+
+
+def test_a_long_name_moves_no_column_and_what_is_cut_ends_with_an_ellipsis() -> None:
+    long = [Row("worker-with-a-long-name", "idle", 0.0, "said " * 40), Row("docs", "working", 0.0, "日本語" * 40)]
+    shown = text(Palette("site", long, "word " * 40), 80)
+    assert shown[1].endswith("…")
+    assert [line.endswith("…") for line in shown[3:5]] == [True, True]
+    assert shown[3].index("idle") == shown[4].index("working")
+
+
+def test_a_note_that_is_longer_than_a_line_is_told_whole() -> None:
+    note = "a parallel Claude cannot start: there is no program 'claude' - install it, or name it with FLOWLOOM_CLAUDE"
+    assert note in " ".join(line.strip() for line in text(palette(hint=note), 80))
+
+
+def test_a_waiting_reply_hides_not_what_the_agent_did() -> None:
+    shown = text(Palette("site", [Row("docs", "idle", 0.0, "wrote it", unread=2)], "x"))
+    assert shown[3].endswith("2 unread · wrote it")
+
+
+@pytest.mark.parametrize(
+    ("line", "rows"),
+    [
+        ("short", ["short"]),
+        ("    one two three", ["    one", "    two", "    three"]),
+        ("- [ ]  kept as it is"[:9], ["- [ ]  ke"]),
+        ("", [""]),
+    ],
+)
+def test_a_reply_is_folded_and_keeps_its_margin(line: str, rows: list[str]) -> None:
+    assert fold(line, 9) == rows
 
 
 @pytest.mark.parametrize("columns", [110, 80, 60])

@@ -109,6 +109,7 @@ def test_a_paste_without_brackets_presses_no_key() -> None:
         ("日本語", 6, "日本語"),
         ("日本語", 5, "日本"),
         ("a\u0301b", 2, "a\u0301b"),
+        ("ก\u0e31บ", 2, "ก\u0e31บ"),
         ("a\x07\x1b]0;x\x07b", 20, "a]0;xb"),
         ("", 5, ""),
         ("x", 0, ""),
@@ -116,6 +117,36 @@ def test_a_paste_without_brackets_presses_no_key() -> None:
 )
 def test_a_line_is_cut_to_the_window(line: str, columns: int, fits: str) -> None:
     assert cut(line, columns) == fits
+
+
+@pytest.mark.parametrize(
+    ("line", "columns", "fits"),
+    [("hello", 5, "hello"), ("hello", 4, "hel…"), ("日本語", 5, "日本…"), ("a\u200db", 2, "ab"), ("hello", 1, "…")],
+)
+def test_what_is_cut_off_a_line_is_told_by_an_ellipsis(line: str, columns: int, fits: str) -> None:
+    assert terminal.shorten(line, columns) == fits
+
+
+@pytest.mark.parametrize(
+    ("line", "plain"),
+    [
+        ("\x1b[33mblocked\x1b[0m", "blocked\x1b[0m"),
+        ("\x1b[1;31mno\x1b[m", "\x1b[1mno\x1b[m"),
+        ("\x1b[0;7;38;5;246;2mx\x1b[39;49m", "\x1b[0;7;2mx"),
+        ("\x1b[38;2;1;2;3mx\x1b[48:2::9:9:9my", "xy"),
+    ],
+)
+def test_without_colours_a_line_keeps_what_is_bold_dim_or_inverse(line: str, plain: str) -> None:
+    assert terminal.colourless(line) == plain
+
+
+def test_where_a_line_is_typed_the_characters_of_a_paste_count_and_its_line_ends_do_not() -> None:
+    decoder = Keys()
+    decoder.wants_text = True
+    assert decoder.feed(b"\x1b[200~/srv/a\nb\x1b[201", 0.0) == list("/srv/ab")
+    assert decoder.feed(b"~\r", 0.0) == ["enter"]
+    assert decoder.feed(b"/srv/a\r", 1.0) == list("/srv/a")
+    assert decoder.feed(b"\r", 1.0 + terminal.BURST_S) == ["enter"]
 
 
 @pytest.mark.parametrize(

@@ -47,15 +47,18 @@ def setup(
     if undo:
         sys.stderr.write(f"left as it is: {wiring.left_behind()}\n")
     if plan.changes:
-        # Claude Code keeps the variables that it was started with: seen on 2.1.197 and 2.1.329.
-        if plan.refused:
-            told = "all but what is said above"
-        elif undo:
-            told = "Ctrl-G opens your own editor again; a Claude Code that runs now must be started anew for that"
-        else:
-            told = "Ctrl-G leads to FlowLoom in every Claude Code that is started from now on"
-        sys.stderr.write(f"done: {told}\n")
+        sys.stderr.write(f"done: {_done(plan, undo=undo)}\n")
     return code
+
+
+def _done(plan: wiring.Plan, *, undo: bool) -> str:
+    """Return what holds now."""
+    if plan.refused:
+        return "all but what is said above"
+    # Claude Code keeps the variables that it was started with: seen on 2.1.197 and 2.1.329.
+    if undo:
+        return "Ctrl-G opens your own editor again; a Claude Code that runs now must be started anew for that"
+    return "Ctrl-G leads to FlowLoom in every Claude Code that is started from now on"
 
 
 def _completions() -> dict[str, str]:

@@ -184,6 +184,7 @@ class Errand:
             for agent, prompt in self.parts[len(sent) :]:
                 sent.append(self._ask(agent, prompt))
             prompt_file.consume_order(self.path)
+            no_route.remember(agent.slug, agent.name)
         except (FlowLoomError, OSError):
             for task in sent:
                 coordinator.Carrier(task["task_id"], self.chosen).close()  # which leaves it to a waiter

@@ -51,6 +51,15 @@ def choose(
     return Lobby(path, draft, root, chosen, screen, terminal).run()
 
 
+def remember(slug: str, name: str) -> None:
+    """Note the agent of a project that was asked last: it is chosen beforehand the next time."""
+    try:
+        folder = files.ensure_dir(f"{paths.ensure_home()}/agents/{slug}")
+        files.write(f"{folder}/last", name.encode(), durable=False)
+    except (FlowLoomError, OSError):
+        return  # a disk without room for it is no reason to give up a task that is sent
+
+
 class Lobby:
     """The palette on a terminal, until something is chosen that ends it."""
 
@@ -95,7 +104,6 @@ class Lobby:
             if not self.draft.strip():
                 self.note = "the draft is empty: there is nothing to send"
                 return None
-            self._remember(name)
             return name, prompt
         if what in ("edit", "back"):
             return REAL_EDITOR if what == "edit" else WENT_BACK
@@ -157,11 +165,6 @@ class Lobby:
 
     def _last(self) -> str:
         return (files.read(f"{paths.home()}/agents/{self.slug}/last") or b"").decode(errors="replace")
-
-    def _remember(self, name: str) -> None:
-        folder = paths.ensure_home() + f"/agents/{self.slug}"
-        files.ensure_dir(folder)
-        files.write(f"{folder}/last", name.encode(), durable=False)
 
     def _start(self) -> None:
         """Start an agent: its name (a role's, or an own one), then its directory."""

@@ -44,6 +44,12 @@ def test_the_agent_used_last_is_chosen_the_next_time(world: World, seat: ChiefSe
     opened(seat, world.prompt_file("two"), "▸ review")
 
 
+def test_an_agent_that_a_route_named_is_chosen_the_next_time_too(world: World, seat: ChiefSeat) -> None:
+    assert world.ctrl_g(world.prompt_file("@testing first")).returncode == 0
+    world.start("coding")
+    opened(seat, world.prompt_file("second"), "▸ testing")
+
+
 def test_esc_goes_back_and_the_draft_is_untouched(world: World, seat: ChiefSeat) -> None:
     path = world.prompt_file("half a thought")
     opened(seat, path)

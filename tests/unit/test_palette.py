@@ -126,7 +126,7 @@ def test_a_long_name_moves_no_column_and_what_is_cut_ends_with_an_ellipsis() -> 
 
 def test_a_note_that_is_longer_than_a_line_is_told_whole() -> None:
     note = "a parallel Claude cannot start: there is no program 'claude' - install it, or name it with FLOWLOOM_CLAUDE"
-    assert note in " ".join(line.strip() for line in text(palette(hint=note), 80))
+    assert note in " ".join(line[:80].strip() for line in text(palette(hint=note), 80))
 
 
 def test_a_waiting_reply_hides_not_what_the_agent_did() -> None:

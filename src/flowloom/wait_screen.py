@@ -287,8 +287,8 @@ class OnTerminal(WaitScreen):
             since = f" for {age(int(wall_s() - now['since']))}" if now["since"] else ""
             # What it is blocked on stands below, in full; what it works on, above.
             why = "" if now["status"] in (State.BLOCKED, State.WORKING) else f" · {now['why']}"
-            said = wrap(f"{now['status']}{since}{why}", room)
-            lines += [f"  {DIM}{line}{RESET}" for line in said[:2]]
+            said = wrap(f"{now['status']}{since}{wait_view.said_by(now)}{why}", room)[:2]
+            lines += [f"  {DIM}{line}{RESET}" for line in [*said, wait_view.journal(view.task, room)]]
         if view.question and now and now["status"] is State.BLOCKED:
             how = view.question["how"] or "press a and answer in its window"
             asked = wrap(f"{view.question['kind']}: {view.question['text']}", room)[:6]

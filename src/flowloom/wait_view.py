@@ -13,6 +13,7 @@ from flowloom.terminal import cut, padded, shorten
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from flowloom.coordinator import View
+    from flowloom.records import Status, Task
 
 BOLD, DIM, YELLOW, GREEN, CYAN, RED, RESET = (
     "\x1b[1m",
@@ -24,10 +25,12 @@ BOLD, DIM, YELLOW, GREEN, CYAN, RED, RESET = (
     "\x1b[0m",
 )
 COLOURS = {State.IDLE: GREEN, State.WORKING: CYAN, State.BLOCKED: YELLOW, State.PARKED: CYAN, State.FAILED: RED}
-# Narrower than this, parts stand one below the other.
+# Narrower than this no part stands beside another.
 PART_COLUMNS = 44
-# The share of a small terminal that the window's end may not take from what it is about.
-ABOVE_ROWS = 5
+# With fewer rows a question stands behind the status; from so many on there is room for the journal.
+TIGHT_ROWS, JOURNAL_ROWS = 6, 10
+# Who says an agent's status; what FlowLoom did itself needs no witness.
+SOURCES = {"hook": "its hook", "screen": "its screen", "session": "its session", "transcript": "its transcript"}
 
 
 def lines(
@@ -40,24 +43,37 @@ def lines(
     waited_s: int,
     chosen: int = 0,
 ) -> list[str]:
-    """Return what fills `columns` by `rows`: one part over all of it, several side by side or stacked."""
-    if len(views) == 1:
-        return part(views[0], prompts[0], columns, rows, now_s=now_s, waited_s=waited_s)
-    if columns // len(views) >= PART_COLUMNS:
-        width = (columns - 3 * (len(views) - 1)) // len(views)
+    """Return what fills `columns` by `rows`: the parts side by side as far as they fit, the others below them."""
+    across = max(1, min(len(views), columns // PART_COLUMNS))
+    bands = -(-len(views) // across)
+    across = -(-len(views) // bands)
+    width = (columns - 3 * (across - 1)) // across
+    # Where not even a row each is there: those around the chosen one.
+    first = max(0, min(chosen // across - rows // 2, bands - rows))
+    shown: list[str] = []
+    for band in range(first, bands):
+        room = (rows - len(shown)) // (bands - band) if rows >= 2 * bands else 1
+        ruled = room > JOURNAL_ROWS and band < bands - 1
         blocks = [
-            part(view, prompts[number], width, rows, now_s=now_s, waited_s=waited_s, mark=number == chosen)
-            for number, view in enumerate(views)
+            part(
+                views[number],
+                prompts[number],
+                width,
+                room - ruled,
+                now_s=now_s,
+                waited_s=waited_s,
+                mark=number == chosen,
+            )
+            for number in range(band * across, min(len(views), (band + 1) * across))
         ]
         tall = max(len(block) for block in blocks)
         blocks = [block + [""] * (tall - len(block)) for block in blocks]
-        return [f" {DIM}│{RESET} ".join(padded(line, width) for line in row) for row in zip(*blocks, strict=True)]
-    each = max(2, rows // len(views))
-    stacked: list[str] = []
-    for number, view in enumerate(views):
-        shown = part(view, prompts[number], columns, each, now_s=now_s, waited_s=waited_s, mark=number == chosen)
-        stacked += shown[:each]
-    return stacked[:rows]
+        if across == 1:
+            shown += blocks[0]
+        else:
+            shown += [f" {DIM}│{RESET} ".join(padded(line, width) for line in row) for row in zip(*blocks, strict=True)]
+        shown += [f"{DIM}{'─' * columns}{RESET}"] if ruled else []
+    return shown[:rows]
 
 
 def part(
@@ -67,21 +83,48 @@ def part(
     now, task = view.agent, view.task
     status = now["status"] if now else State.OFFLINE
     name = f"{BOLD}{'▸ ' if mark else ''}{task['agent_id']}{RESET}"
-    head = [f"{name}  {DIM}task {task['task_id']} · {age(waited_s)}{RESET}"]
-    since = f" {DIM}for {age(max(0, int(now_s - now['since'])))}{RESET}" if now and now["since"] else ""
     if view.ended:
-        head.append(ending(view))
+        does = ending(view)
     else:
-        head.append(f"{COLOURS.get(status, DIM)}{status}{RESET}{since}{phase(view)}")
-    head.append(shorten(f"{DIM}{prompt}{RESET}", columns))
-    if view.question and status is State.BLOCKED:
-        how = view.question["how"] or "press a and answer in its window"
-        head += ["", f"{YELLOW}{view.question['kind']}: {view.question['text']}{RESET}", f"{DIM}{how}{RESET}"]
+        since = f" for {age(max(0, int(now_s - now['since'])))}" if now and now["since"] else ""
+        does = f"{COLOURS.get(status, DIM)}{status}{RESET}{DIM}{since}{said_by(now)}{RESET}{phase(view)}"
+    asked = view.question if status is State.BLOCKED and not view.ended else None
+    question = f"{YELLOW}{asked['kind']}: {asked['text']}{RESET}" if asked else ""
+    if rows < TIGHT_ROWS and asked:
+        does = f"{YELLOW}{status}{RESET} {question}"
+    if rows == 1:
+        return [shorten(f"{name}  {does}", columns)]
+    head = [f"{name}  {DIM}task {task['task_id']} · {age(waited_s)}{RESET}", does, f"{DIM}{prompt}{RESET}"]
+    if rows >= JOURNAL_ROWS:
+        head.append(f"{DIM}{journal(task, columns)}{RESET}")
+    if rows >= TIGHT_ROWS and asked:
+        head += ["", question, f"{DIM}{asked['how'] or 'press a and answer in its window'}{RESET}"]
     head += [f"{YELLOW}{view.says}{RESET}"] if view.says else []
-    head = [cut(line, columns) for line in head]
+    head = [shorten(line, columns) for line in head]
     room = rows - len(head) - 1
     seen = live_end(view.screen, columns, room) if room >= 2 else []
-    return [*head, *([f"{DIM}{'─' * columns}{RESET}", *seen] if seen else [])]
+    return [*head, *([f"{DIM}{'─' * columns}{RESET}", *seen] if seen else [])][:rows]
+
+
+def said_by(now: Status | None) -> str:
+    """Return who says what an agent does."""
+    source = SOURCES.get(now["source"]) if now else None
+    return f", says {source}" if source else ""
+
+
+def journal(task: Task, columns: int) -> str:
+    """Return the steps of a task, each with the time from the first to it; the last ones where not all fit."""
+    entries = task["journal"]
+    steps = []
+    for entry in entries:
+        after_s = max(0.0, entry["at"] - entries[0]["at"])
+        steps.append(f"{entry['step']} {f'{after_s:.1f} s' if after_s < 60 else age(int(after_s))}")
+    steps[:1] = [str(entry["step"]) for entry in entries[:1]]
+    for first in range(len(steps)):
+        line = " → ".join([*(["…"] if first else []), *steps[first:]])
+        if cut(line, columns) == line:
+            return line
+    return ""
 
 
 def ending(view: View) -> str:

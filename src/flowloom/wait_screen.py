@@ -103,7 +103,7 @@ class OnTerminal(WaitScreen):
     def __init__(self, hangup_fd: int) -> None:
         super().__init__(hangup_fd)
         self.fds = [0, hangup_fd]
-        self.started_s = steady_s()
+        self.started_s = 0.0
         self.asking_since_s: float | None = None
         self.note = ""
         self.client: subprocess.Popen[bytes] | None = None
@@ -118,6 +118,7 @@ class OnTerminal(WaitScreen):
 
     def show(self, views: list[View]) -> bool:
         """Draw the wait and take its keys; while a tmux client has the terminal, only look whether it still has."""
+        self.started_s = self.started_s or steady_s()  # not while the palette or a question stood there
         view = views[min(self.part, len(views) - 1)]
         if self.client is not None and not self._detached(views):
             return True
@@ -181,7 +182,7 @@ class OnTerminal(WaitScreen):
         if not command:
             return
         self.terminal.close()
-        self.client = subprocess.Popen([*command, *WAY_BACK], env=tmux.outside(), stderr=subprocess.PIPE)
+        self.client = show_on_terminal(command)
         self.fds.remove(0)
         view.again_s = ATTACHED_TICK_S
 
@@ -207,8 +208,8 @@ class OnTerminal(WaitScreen):
         command = self._way_to(socket, window_id)
         if command:
             self.terminal.close()
-            done = subprocess.run([*command, *WAY_BACK], env=tmux.outside(), stderr=subprocess.PIPE, check=False)
-            self.note = done.stderr.decode(errors="replace").strip()
+            _, said = show_on_terminal(command).communicate()
+            self.note = said.decode(errors="replace").strip()
             self.terminal.open()
         return self.note
 
@@ -282,7 +283,11 @@ class OnTerminal(WaitScreen):
     def _state(self, view: View, columns: int) -> list[str]:
         """Return what is going on, the question that somebody must answer, and what else is to be said."""
         now, room = view.agent, max(10, columns - 4)
-        lines = [f"  {DIM}{shorten(self._prompt(view.task), room)}{RESET}", "", f"  {BOLD}{doing(view)}{RESET}"]
+        lines = [
+            f"  {DIM}{shorten(self._prompt(view.task), room)}{RESET}",
+            "",
+            f"  {BOLD}{wait_view.doing(view)}{RESET}",
+        ]
         if now:
             since = f" for {age(int(wall_s() - now['since']))}" if now["since"] else ""
             # What it is blocked on stands below, in full; what it works on, above.
@@ -379,20 +384,9 @@ class OnTerminal(WaitScreen):
         self.terminal.close()
 
 
-def doing(view: View) -> str:
-    """Return in a sentence where the task is."""
-    name = view.agent["name"] if view.agent else "the agent"
-    phase = view.phase
-    if phase == "waiting" and view.agent and view.agent["current_task"] == view.task["task_id"]:
-        # Somebody else carries it, and only the agent says how far it is.
-        phase = view.agent["status"]
-    return {
-        "in line": f"in line, {view.ahead} before it",
-        "starting": f"{name} is starting",
-        "delivering": f"handing it over to {name}",
-        "working": f"{name} works on it",
-        "blocked": f"{name} waits for you",
-        "parked": f"{name} waits for its background work",
-        "settling": f"{name} is about to end",
-        "with a person": f"{name} is with a person",
-    }.get(phase, phase)
+def show_on_terminal(command: list[str]) -> subprocess.Popen[bytes]:
+    """Start a tmux client on this terminal and say there how to come back."""
+    # It draws on what its stdin is. Its stdout is for `[detached …]`, which would stand on Claude Code's screen.
+    return subprocess.Popen(
+        [*command, *WAY_BACK], env=tmux.outside(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    )

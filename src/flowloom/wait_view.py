@@ -143,6 +143,25 @@ def phase(view: View) -> str:
     return "" if view.phase in (status, "waiting") else f" · {view.phase}"
 
 
+def doing(view: View) -> str:
+    """Return in a sentence where the task is."""
+    name = view.agent["name"] if view.agent else "the agent"
+    phase = view.phase
+    if phase == "waiting" and view.agent and view.agent["current_task"] == view.task["task_id"]:
+        # Somebody else carries it, and only the agent says how far it is.
+        phase = view.agent["status"]
+    return {
+        "in line": f"in line, {view.ahead} before it",
+        "starting": f"{name} is starting",
+        "delivering": f"handing it over to {name}",
+        "working": f"{name} works on it",
+        "blocked": f"{name} waits for you",
+        "parked": f"{name} waits for its background work",
+        "settling": f"{name} is about to end",
+        "with a person": f"{name} is with a person",
+    }.get(phase, phase)
+
+
 def live_end(screen: str, columns: int, rows: int) -> list[str]:
     """Return the last lines of a window as it looks there, with its colours."""
     shown = screens.coloured_lines(screen)

@@ -125,6 +125,19 @@ def test_two_restarts_at_once_are_one(world: World) -> None:
 # logs
 
 
+def test_the_agents_and_the_tasks_have_a_line_each_whatever_their_names_and_words(world: World) -> None:
+    name = "a-name-that-takes-all-of-the-40-columns"
+    world.start(name)
+    world.ask(name, "日本語のテキスト" * 20)
+    piped = world.flowloom("agents").stdout.decode().splitlines()
+    assert [line.split()[0] for line in piped] == ["AGENT", f"{name}@site"]
+    assert piped[1].rstrip().endswith("its turn ended")
+    for command, rows in (("agents", 2), ("tasks", 1)):
+        seat = Seat(world, "sh", "-c", f"{sys.executable} -m flowloom {command}; echo over; exec cat", columns=80)
+        lines = seat.shows("over").partition("over")[0].splitlines()
+        assert (command, len(lines)) == (command, rows), lines
+
+
 def test_logs_tell_event_states_task_and_why(world: World) -> None:
     world.ask("planning", "hello")
     task_id = world.task()["task_id"]

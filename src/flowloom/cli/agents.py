@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from flowloom.records import Status
 
 START_TIMEOUT_S = 120.0
+# No line of the list is longer than this.
+PIPED_COLUMNS = 1000
 Name = Annotated[str, typer.Argument(help="The agent: planning, or planning@site for that of another project.")]
 
 
@@ -178,20 +180,29 @@ def _table(rows: list[Status]) -> None:
         "offline": "dim",
         "parked": "blue",
     }
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for title in ("AGENT", "STATUS", "SINCE", "TASK", "WINDOW", "WHY"):
-        table.add_column(title, no_wrap=title != "WHY")
-    for row in rows:
-        since = age(int(wall_s() - row["since"])) if row["since"] else "-"
-        table.add_row(
+    titles = ("AGENT", "STATUS", "SINCE", "TASK", "WINDOW", "WHY")
+    found = [
+        (
             row["agent_id"],
-            f"[{colours.get(row['status'], '')}]{row['status']}[/]" if row["status"] in colours else row["status"],
-            since,
+            f"{row['status']}",
+            age(int(wall_s() - row["since"])) if row["since"] else "-",
             row["current_task"] or "-",
             row["window_id"] or "-",
-            row["why"].replace("[", "\\["),
+            row["why"],
         )
-    Console(highlight=False).print(table)
+        for row in rows
+    ]
+    # A line for each: whoever reads it through a pipe gets it whole, on a terminal the end of WHY is cut.
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else PIPED_COLUMNS)
+    taken = sum(max(len(row[column]) for row in [titles, *found]) + 2 for column in range(len(titles) - 1))
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for title in titles:
+        width = max(1, console.width - taken) if title == "WHY" else None
+        table.add_column(title, no_wrap=True, max_width=width)
+    for name, status, *more, why in found:
+        coloured = f"[{colours[status]}]{status}[/]" if status in colours else status
+        table.add_row(name, coloured, *more, why.replace("[", "\\["))
+    console.print(table)
 
 
 @app.command()

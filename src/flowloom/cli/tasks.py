@@ -18,6 +18,7 @@ from flowloom.clock import Deadline, wall_s
 from flowloom.errors import Blocked, DamagedFile, FlowLoomError, NoSuchTask, Stopped, TimedOut, UsageError
 from flowloom.signals import Noted
 from flowloom.states import State, Step
+from flowloom.terminal import shorten
 
 if TYPE_CHECKING:
     from flowloom.coordinator import Carrier, View
@@ -291,6 +292,7 @@ def list_tasks(
         sys.stderr.write(
             "no reply that nobody has read\n" if unread else "no tasks yet; ask: flowloom ask planning …\n"
         )
+    widest = max(20, min(_columns() // 3, max([len(task["agent_id"]) for task in shown], default=0)))
     for task in shown:
         try:
             words = " ".join(tasks.prompt_of(task).split())
@@ -298,8 +300,8 @@ def list_tasks(
             words = f"({error.strerror}: {error.filename})"
         mark = "unread" if task["status"] is Step.DONE and task["read"] is None else ""
         waited = age(int(wall_s() - task["created"]))
-        line = f"{task['task_id']}  {task['agent_id']:<20} {task['status']:<11} {waited:>12}  {mark:<6}  {words}"
-        typer.echo(line[: _columns()])
+        line = f"{task['task_id']}  {task['agent_id']:<{widest}} {task['status']:<11} {waited:>12}  {mark:<6}  {words}"
+        typer.echo(shorten(line, _columns()))
     return 0
 
 

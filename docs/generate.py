@@ -44,21 +44,10 @@ def options(command: Any) -> Iterator[tuple[str, str]]:
     for each in command.params:
         if each.param_type_name == "argument":
             dots = "…" if each.nargs == -1 else ""
-            name = (each.name or "").upper().removesuffix("_IDS").removesuffix("_ID")
-            yield f"{name}{dots}" if each.required else f"[{name}{dots}]", each.help or ""
+            yield f"{each.metavar}{dots}" if each.required else f"[{each.metavar}{dots}]", each.help or ""
         else:
-            value = "" if each.is_flag else f" {VALUES[each.name or '']}"
+            value = "" if each.is_flag else f" {each.metavar}"
             yield ", ".join(reversed(each.opts)) + value, each.help or ""
-
-
-VALUES = {
-    "provider": "NAME",
-    "directory": "DIR",
-    "timeout": "SECONDS",
-    "limit": "N",
-    "number": "N",
-    "older_than": "AGE",
-}
 
 
 def cli() -> str:

@@ -238,7 +238,7 @@ def test_flowloom_says_what_it_needs_where_there_is_no_python(place: Path) -> No
     ("words", "says"),
     [
         (["nosuch"], "flowloom: No such command 'nosuch'."),
-        (["ask"], "flowloom: Missing argument 'name'."),
+        (["ask"], "flowloom: Missing argument 'NAME'."),
         (["agents", "--nosuch"], "flowloom: No such option: --nosuch"),
         (["tasks", "-n", "0"], "flowloom: Invalid value for '--limit' / '-n'"),
     ],
@@ -249,6 +249,14 @@ def test_a_mistyped_command_is_told_in_one_line(place: Path, words: list[str], s
     assert done.stderr.startswith(says)
     command = "flowloom" if words == ["nosuch"] else f"flowloom {words[0]}"
     assert done.stderr.endswith(f"\n  see: {command} --help\n")
+
+
+@pytest.mark.parametrize("command", ["ask", "wait", "start", "restart", "logs", "tasks", "clean"])
+def test_help_names_what_an_option_takes_as_the_reference_does(place: Path, command: str) -> None:
+    options = run(FLOWLOOM, command, "--help").stdout.partition("Options:")[2]
+    section = (ROOT / "docs/reference/cli.md").read_text().partition(f"## {command}\n")[2].partition("\n## ")[0]
+    named = set(re.findall(r"--[a-z-]+ ([A-Z]+)`", section))
+    assert ("<" in options, {word for word in named if f" {word} " not in options}) == (False, set())
 
 
 def test_flowloom_alone_says_what_it_can_do(place: Path) -> None:

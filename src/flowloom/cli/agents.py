@@ -25,19 +25,27 @@ if TYPE_CHECKING:
 START_TIMEOUT_S = 120.0
 # No line of the list is longer than this.
 PIPED_COLUMNS = 1000
-Name = Annotated[str, typer.Argument(help="The agent: planning, or planning@site for that of another project.")]
+Name = Annotated[
+    str, typer.Argument(metavar="NAME", help="The agent: planning, or planning@site for that of another project.")
+]
 
 
 @app.command(context_settings={"allow_interspersed_args": True})
 def start(
     name: Name,
-    args: Annotated[list[str] | None, typer.Argument(help="After --: arguments for the agent's program.")] = None,
-    provider: Annotated[str | None, typer.Option(help="The agent's program: claude or echo.")] = None,
-    directory: Annotated[str | None, typer.Option("--dir", help="Where it works; the project by default.")] = None,
+    args: Annotated[
+        list[str] | None, typer.Argument(metavar="ARGS", help="After --: arguments for the agent's program.")
+    ] = None,
+    provider: Annotated[str | None, typer.Option(metavar="NAME", help="The agent's program: claude or echo.")] = None,
+    directory: Annotated[
+        str | None, typer.Option("--dir", metavar="DIR", help="Where it works; the project by default.")
+    ] = None,
     trust: Annotated[
         bool, typer.Option("--trust", help="Answer Claude Code's question whether it may trust that folder with yes.")
     ] = False,
-    timeout: Annotated[float, typer.Option(help="Seconds to wait until it is ready.")] = START_TIMEOUT_S,
+    timeout: Annotated[
+        float, typer.Option(metavar="SECONDS", min=0, help="Seconds to wait until it is ready.")
+    ] = START_TIMEOUT_S,
 ) -> int:
     """Start an agent in a window of its own, and wait for it.
 
@@ -102,7 +110,7 @@ def _read_all(descriptor: int) -> None:
 
 @app.command()
 def stop(
-    name: Annotated[str | None, typer.Argument(help="The agent.")] = None,
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="The agent.")] = None,
     all_agents: Annotated[bool, typer.Option("--all", help="Stop every agent.")] = False,
 ) -> int:
     """Stop an agent; its conversation is kept.
@@ -207,7 +215,7 @@ def _table(rows: list[Status]) -> None:
 
 @app.command()
 def attach(
-    name: Annotated[str | None, typer.Argument(help="The agent.")] = None,
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="The agent.")] = None,
     every: Annotated[bool, typer.Option("--all", help="Every agent that runs, in tiles.")] = False,
     read_only: Annotated[bool, typer.Option("--read-only", help="With --all: what is typed reaches nobody.")] = False,
 ) -> int:

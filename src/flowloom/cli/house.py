@@ -38,7 +38,8 @@ def restart(
     wait: Annotated[bool, typer.Option("--wait", help="Wait for its turn behind the tasks in line.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Also while it works: its running task fails.")] = False,
     timeout: Annotated[
-        float, typer.Option(help="Seconds to wait, for its tasks and again until it is ready.")
+        float,
+        typer.Option(metavar="SECONDS", min=0, help="Seconds to wait, for its tasks and again until it is ready."),
     ] = START_TIMEOUT_S,
 ) -> int:
     """Stop an agent and start it again with its conversation."""
@@ -135,7 +136,7 @@ def _drain(wake_fd: int) -> None:
 def logs(
     name: Name,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what happens; end with Ctrl-C.")] = False,
-    number: Annotated[int, typer.Option("--lines", "-n", help="So many of the last events.", min=0)] = 40,
+    number: Annotated[int, typer.Option("--lines", "-n", metavar="N", help="So many of the last events.", min=0)] = 40,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> int:
     """Show what happened to an agent, and why.
@@ -188,7 +189,7 @@ def moment(at: float) -> str:
 
 
 @app.command()
-def show(task_id: Annotated[str, typer.Argument(help="The task's id.")], as_json: Json = False) -> int:
+def show(task_id: Annotated[str, typer.Argument(metavar="TASK", help="The task's id.")], as_json: Json = False) -> int:
     """Show all that is known of a task.
 
     Who asked whom, its journal, and the beginnings and the files of prompt and reply.
@@ -281,7 +282,9 @@ def _indented(text: str) -> str:
 
 @app.command()
 def clean(
-    older_than: Annotated[str | None, typer.Option(help="Remove what is older: 90m, 12h, 30d or 2w.")] = None,
+    older_than: Annotated[
+        str | None, typer.Option(metavar="AGE", help="Remove what is older: 90m, 12h, 30d or 2w.")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be removed.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> int:
@@ -290,6 +293,9 @@ def clean(
     Kept whatever its age: a reply that nobody has read, a task that has not ended, the one an agent is at.
     """
     chosen = settings.load(git.project_root(os.getcwd()))
+    past_s = (
+        retention.seconds(older_than) if older_than is not None else (chosen.keep_days or 0.0) * retention.UNITS_S["d"]
+    )
     for part, size_bytes in retention.sizes().items():
         if size_bytes or part != "removed":
             sys.stderr.write(f"{part:<8} {amount(size_bytes):>9}\n")
@@ -299,9 +305,6 @@ def clean(
     if older_than is None and chosen.keep_days is None:
         sys.stderr.write("nothing is removed; name an age to do so: flowloom clean --older-than 30d\n")
         return 0
-    past_s = (
-        retention.seconds(older_than) if older_than is not None else (chosen.keep_days or 0.0) * retention.UNITS_S["d"]
-    )
     before = wall_s() - past_s
     for task_id in tasks.all_ids():
         if tasks.find(task_id):

@@ -25,8 +25,10 @@ if TYPE_CHECKING:
     from flowloom.records import Task
 
 Json = Annotated[bool, typer.Option("--json", help="As a JSON document.")]
-Timeout = Annotated[float | None, typer.Option(help="Seconds to wait; the task goes on afterwards.", min=0)]
-TaskId = Annotated[str, typer.Argument(help="The task's id.")]
+Timeout = Annotated[
+    float | None, typer.Option(metavar="SECONDS", min=0, help="Seconds to wait; the task goes on afterwards.")
+]
+TaskId = Annotated[str, typer.Argument(metavar="TASK", help="The task's id.")]
 
 
 class Notices:
@@ -63,8 +65,8 @@ def _notify(text: str) -> None:
 
 @app.command()
 def ask(
-    name: Annotated[str, typer.Argument(help=NAME_HELP)],
-    prompt: Annotated[str, typer.Argument(help="What it is to do; - reads it from stdin.")] = "-",
+    name: Annotated[str, typer.Argument(metavar="NAME", help=NAME_HELP)],
+    prompt: Annotated[str, typer.Argument(metavar="PROMPT", help="What it is to do; - reads it from stdin.")] = "-",
     timeout: Timeout = None,
     no_wait: Annotated[bool, typer.Option("--no-wait", help="Print the task's id and return.")] = False,
     without_window: Annotated[
@@ -200,7 +202,7 @@ def _remarks(task: Task) -> None:
 
 @app.command()
 def wait(
-    task_ids: Annotated[list[str], typer.Argument(help="The tasks' ids.")],
+    task_ids: Annotated[list[str], typer.Argument(metavar="TASK", help="The tasks' ids.")],
     any_of: Annotated[bool, typer.Option("--any", help="Return when the first of them has ended.")] = False,
     timeout: Timeout = None,
     as_json: Json = False,
@@ -267,7 +269,7 @@ def reply(
 def list_tasks(
     as_json: Json = False,
     unread: Annotated[bool, typer.Option("--unread", help="Only those with a reply that nobody has read.")] = False,
-    limit: Annotated[int, typer.Option("--limit", "-n", help="At most so many, the newest.", min=1)] = 20,
+    limit: Annotated[int, typer.Option("--limit", "-n", metavar="N", help="At most so many, the newest.", min=1)] = 20,
 ) -> int:
     """List the tasks, the newest last."""
     found = []

@@ -187,8 +187,9 @@ class Lobby:
         if not unread:
             self.note = "there is no reply that you have not read; the former ones: flowloom tasks"
             return None
+        widest = max([20, *(len(task["agent_id"]) for task in unread)])
         entries = [
-            f"{task['agent_id']:<20} {age(int(wall_s() - task['created'])):>12}  {words(task)}" for task in unread
+            f"{task['agent_id']:<{widest}} {age(int(wall_s() - task['created'])):>12}  {words(task)}" for task in unread
         ]
         at = palette.pick(
             self.terminal,

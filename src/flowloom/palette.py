@@ -253,7 +253,8 @@ def pick(
         first = max(0, min(at - listed // 2, len(entries) - listed))
         lines = [f"{BOLD}{title}{RESET}", ""]
         for number in range(first, first + listed):
-            lines.append(f"{REVERSE}▸{RESET} {entries[number]}" if number == at else f"  {entries[number]}")
+            entry = shorten(entries[number], columns - 2)
+            lines.append(f"{REVERSE}▸{RESET} {entry}" if number == at else f"  {entry}")
         keys = [("enter", "take"), ("↑↓", "choose"), ("esc", "back")]
         room = 0
         if preview and entries:

@@ -296,27 +296,33 @@ class Agent:
 
     def stop(self) -> str:
         """Ask the agent to leave, wait LEAVE_S, then end it, and close its window; return how it went."""
-        now, look = self.reconcile()
-        tmux = self.tmux(now)
-        pane = now["pane_id"]
         how = "was not running"
-        if look is not None and pane:
-            how = "left"
-            if self.read_screen(look)["kind"] == "box" and now["status"] in (State.IDLE, State.PARKED):
-                self._ask_to_leave(tmux, pane)
-            if procs.alive(now["pid"]) and now["pid"]:
-                how = "was ended"
-                procs.end(now["pid"], grace_s=2.0)
-        with status.lock(self.directory):
-            fresh = self.status()
-            if fresh["status"] is not State.OFFLINE:
-                sights.leave(self.directory, fresh, Event.END, "stopped")
-            if pane:
-                last = tmux.look(pane)
-                if last and last.agent_id == self.agent_id:
-                    tmux.close_window(last.window_id)
-            status.note(self.directory, fresh, window_id=None, pane_id=None, deaths=[])
-        return how
+        while True:
+            now, look = self.reconcile()
+            tmux, pane = self.tmux(now), now["pane_id"]
+            if look is not None and pane:
+                how = self._end_program(now, look, tmux, pane)
+            with status.lock(self.directory):
+                fresh = self.status()
+                if fresh["status"] is not State.OFFLINE and (fresh["pid"], fresh["pane_id"]) != (now["pid"], pane):
+                    continue  # somebody was just starting it, and that was not written down yet when we looked
+                if fresh["status"] is not State.OFFLINE:
+                    sights.leave(self.directory, fresh, Event.END, "stopped")
+                if pane:
+                    last = tmux.look(pane)
+                    if last and last.agent_id == self.agent_id:
+                        tmux.close_window(last.window_id)
+                status.note(self.directory, fresh, window_id=None, pane_id=None, deaths=[])
+                return how
+
+    def _end_program(self, now: Status, look: Look, tmux: Tmux, pane: str) -> str:
+        """Ask the agent's program to leave where it can be asked, and end it where it stays; return how it went."""
+        if self.read_screen(look)["kind"] == "box" and now["status"] in (State.IDLE, State.PARKED):
+            self._ask_to_leave(tmux, pane)
+        if now["pid"] and procs.alive(now["pid"]):
+            procs.end(now["pid"], grace_s=2.0)
+            return "was ended"
+        return "left"
 
     def _ask_to_leave(self, tmux: Tmux, pane: str) -> None:
         look = tmux.look(pane)

@@ -378,6 +378,34 @@ def test_stop_closes_an_agent_before_a_task_in_line_starts_it_again(world: World
     leftovers.check(world)
 
 
+def waits_for_a_lock(pid: int) -> bool:
+    """Tell whether a process waits for a lock that another one holds."""
+    words = [line.split() for line in Path("/proc/locks").read_text().splitlines()]
+    return any("->" in line and str(pid) in line for line in words)
+
+
+def test_stop_ends_an_agent_that_somebody_was_just_starting(world: World) -> None:
+    # Its window is open, and before that is written down its release is asked for.
+    go, program = world.folder / "go", world.folder / "program"
+    program.write_text(
+        f'#!/bin/sh\n[ "$1" = --version ] || exec cat\nuntil [ -e "{go}" ]; do sleep 0.05; done\necho 9.9.9\n'
+    )
+    program.chmod(0o755)
+    environment = {"FLOWLOOM_PROVIDER": "claude", "FLOWLOOM_CLAUDE": str(program)}
+    starting = world.begin("start", "planning", env=environment)
+    world.until(lambda: world.tmux("list-panes", "-a"), "its window")
+    stopping = world.begin("stop", "planning", env=environment)
+    world.until(lambda: waits_for_a_lock(stopping.pid), "stop waits for the start")
+    go.touch()
+    _, said = stopping.communicate(timeout=20)
+    assert (stopping.returncode, said) == (0, b"planning@site was ended\n")
+    _, said = starting.communicate(timeout=20)
+    assert (starting.returncode, b"did not come up: stopped" in said) == (1, True), said
+    assert world.tmux("list-panes", "-a") == ""
+    assert world.status()["status"] == "offline"
+    leftovers.check(world)
+
+
 def test_stop_all_stops_the_others_beside_a_damaged_one(world: World) -> None:
     world.start("planning")
     world.start("coding")

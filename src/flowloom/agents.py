@@ -6,7 +6,7 @@ import os
 import re
 
 from flowloom import files, git, paths, procs, providers, sights, spool, status, tasks
-from flowloom.clock import elapsed_s, wall_s
+from flowloom.clock import Deadline, elapsed_s, wall_s
 from flowloom.errors import DamagedFile, NoSuchAgent
 from flowloom.logs import log
 from flowloom.states import Event, State, Step
@@ -24,6 +24,8 @@ DEATHS_WITHIN_S = 120.0
 # Claude Code is gone 0.3 s after /exit; a SessionEnd hook of the user's has 1.5 s.
 LEAVE_S = 5.0
 SAYS_LATE_S = 0.7
+# How long tmux may take from a program's end to its exit code.
+COLLECTED_S = 1.0
 # For so long after a prompt an `idle` from before it is taken for late. It may be all that will be said: the turn was
 # over before its receipt came.
 BELIEVED_S = 10.0
@@ -211,14 +213,21 @@ class Agent:
                 sights.dialog(self.directory, now, question)
 
     def _gone(self, seen: Status, look: Look | Window | None) -> None:
+        deadline = Deadline(COLLECTED_S)
+        # tmux closes the terminal first and collects the exit code next.
+        while look is not None and look.dead and not look.end and not deadline.over():
+            collected = procs.collected(look.pid)
+            look = self.tmux(seen).look(seen["pane_id"] or "")
+            if collected:
+                break
         with status.lock(self.directory):
             now = self.status()
             if now["pane_id"] != seen["pane_id"] or now["pid"] != seen["pid"]:
                 return  # it was started anew since
             if now["status"] in (State.OFFLINE, State.FAILED):
                 return
-            code = "" if look is None or look.exit_status is None else f" (exit {look.exit_status})"
-            why = "its window is gone" if look is None else f"its program ended{code}"
+            how = f" ({look.end})" if look and look.end else ""
+            why = "its window is gone" if look is None else f"its program ended{how}"
             recent = [at for at in now["deaths"] if elapsed_s(at) < DEATHS_WITHIN_S]
             sights.leave(self.directory, now, Event.GONE, why)
             status.note(self.directory, now, deaths=[*recent, wall_s()])

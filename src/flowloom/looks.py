@@ -2,43 +2,54 @@
 
 from __future__ import annotations
 
+import signal
+
 # The option, set on the pane, that makes a pane ours.
 MARK = "@flowloom_agent"
-LOOK = "#{pane_dead}|#{pane_in_mode}|#{pane_pid}|#{pane_dead_status}|#{pane_tty}|#{window_id}|#{" + MARK + "}"
+# Before 3.3 tmux does not know pane_dead_signal, and expands it to nothing.
+END = "#{pane_dead_status},#{pane_dead_signal}"
+LOOK = "#{pane_dead}|#{pane_in_mode}|#{pane_pid}|" + END + "|#{pane_tty}|#{window_id}|#{" + MARK + "}"
 
 
 class Look:
     """What stands in a pane now: its screen with colours, and whether it lives, scrolls, and is still ours."""
 
-    __slots__ = ("agent_id", "dead", "exit_status", "in_mode", "pid", "screen", "tty", "window_id")
+    __slots__ = ("agent_id", "dead", "end", "in_mode", "pid", "screen", "tty", "window_id")
 
     def __init__(self, answer: str) -> None:
         head, _, self.screen = answer.partition("\n")
-        dead, mode, pid, status, self.tty, self.window_id, self.agent_id = head.split("|", 6)
+        dead, mode, pid, end, self.tty, self.window_id, self.agent_id = head.split("|", 6)
         self.dead = dead == "1"
         self.in_mode = mode not in ("", "0")
         self.pid = int(pid or 0)
-        self.exit_status = int(status) if status.isdigit() else None
+        self.end = _end(end)
 
 
 class Window:
     """One of our windows, as a listing has it: without its screen."""
 
-    __slots__ = ("agent_id", "dead", "exit_status", "name", "pane_id", "pid", "session", "window_id")
+    __slots__ = ("agent_id", "dead", "end", "name", "pane_id", "pid", "session", "window_id")
 
     def __init__(self, line: str) -> None:
         # What a user can name stands last: it may hold the separator.
-        self.window_id, self.pane_id, dead, pid, status, self.agent_id, self.session, self.name = line.split("|", 7)
+        self.window_id, self.pane_id, dead, pid, end, self.agent_id, self.session, self.name = line.split("|", 7)
         self.dead = dead == "1"
         self.pid = int(pid or 0)
-        self.exit_status = int(status) if status.isdigit() else None
+        self.end = _end(end)
 
 
-LIST = (
-    "#{window_id}|#{pane_id}|#{pane_dead}|#{pane_pid}|#{pane_dead_status}|#{"
-    + MARK
-    + "}|#{session_name}|#{window_name}"
-)
+LIST = "#{window_id}|#{pane_id}|#{pane_dead}|#{pane_pid}|" + END + "|#{" + MARK + "}|#{session_name}|#{window_name}"
+
+
+def _end(answer: str) -> str:
+    """Return how a dead pane's program ended, `exit 3` or `SIGKILL`; nothing where tmux does not know (yet)."""
+    status, _, number = answer.partition(",")
+    if not number:
+        return f"exit {status}" if status else ""
+    try:
+        return signal.Signals(int(number)).name
+    except ValueError:
+        return f"signal {number}"
 
 
 def literal(text: str) -> str:

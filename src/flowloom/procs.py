@@ -45,6 +45,17 @@ def ended(pid: int) -> bool:
         return False
 
 
+def collected(pid: int) -> bool:
+    """Tell whether a process has ended and whoever started it knows how."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        pass
+    return False
+
+
 def young_child(pid: int | None, word: str, *, within_s: float) -> bool:
     """Tell whether a process below this one has `word` in its command line and has run for less than `within_s`."""
     import psutil  # noqa: PLC0415 - as above

@@ -208,8 +208,10 @@ def test_no_wait_then_wait_then_reply_give_the_same_reply(world: World) -> None:
 
 def test_an_agent_that_dies_at_each_start_is_given_up_with_the_reason(world: World) -> None:
     program = world.folder / "dies"
+    # It closes its terminal first, as every program does that ends: tmux has no exit code at that moment.
     program.write_text(
-        '#!/bin/sh\n[ "$1" = --version ] && exec echo 9.9.9\necho "cannot find my licence" >&2\nexit 42\n'
+        '#!/bin/sh\n[ "$1" = --version ] && exec echo 9.9.9\necho "cannot find my licence" >&2\n'
+        "trap '' HUP\nexec <&- >&- 2>&-\nsleep 0.2\nexit 42\n"
     )
     program.chmod(0o755)
     environment = {"FLOWLOOM_PROVIDER": "claude", "FLOWLOOM_CLAUDE": str(program)}

@@ -58,7 +58,7 @@ def test_a_window_is_ours_by_its_mark_and_looked_at_by_its_pane(port: Tmux, worl
     look = port.look(pane)
     assert look is not None
     assert (look.dead, look.in_mode, look.window_id, look.agent_id) == (False, False, window, "planning@site")
-    assert look.exit_status is None
+    assert look.end == ""
     assert "\x1b[2mhello" in look.screen
     assert Path(f"/proc/{look.pid}/comm").read_text() == "cat\n"
     assert world.tmux("display-message", "-p", "-t", pane, "#{window_width}x#{window_height}").strip() == "200x50"
@@ -70,7 +70,12 @@ def test_the_window_of_a_program_that_ends_at_once_stays_to_be_read(port: Tmux, 
     until(lambda: dead(port, pane), "the program has ended")
     if command[0] == "sh":
         shows(port, pane, "last words")
-        until(lambda: (look := port.look(pane)) and look.exit_status == 3, "its exit is known")
+        until(lambda: (look := port.look(pane)) and look.end == "exit 3", "its exit is known")
+
+
+def test_a_program_that_was_killed_says_by_what(port: Tmux) -> None:
+    _, pane = opened(port, "sh", "-c", "kill -9 $$")
+    until(lambda: (look := port.look(pane)) and look.end == "SIGKILL", "its signal is known")
 
 
 def test_what_is_pasted_arrives_whole_and_enter_after_it(port: Tmux, world: World) -> None:

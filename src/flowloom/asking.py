@@ -37,14 +37,9 @@ def ask(agent: Agent, prompt: str, *, asker: str, asker_kind: str) -> Task:
         raise UsageError("the prompt is empty", hint=f"say what {agent.name} is to do")
     if asker_kind == "agent":
         _refuse_circle(agent, asker)
-    task = tasks.open_task(agent.agent_id, agent.directory, prompt, asker=asker, asker_kind=asker_kind)
-    try:
-        files.ensure_dir(f"{agent.directory}/drafts")
-        files.write(f"{agent.directory}/drafts/{task['prompt_sha256']}", task["task_id"].encode(), durable=False)
-    except OSError as error:
-        # It only helps to know the same draft again; the task is open, and must find somebody who carries it.
-        log(paths.home(), "error", "asking", f"its draft is not remembered: {error}", task=task["task_id"])
-    return task
+    return tasks.open_task(
+        agent.agent_id, agent.directory, prompt, asker=asker, asker_kind=asker_kind, draft_known=True
+    )
 
 
 def refuse_unknown(agent: Agent, chosen: Settings) -> None:

@@ -13,6 +13,7 @@ from flowloom import files, paths
 from flowloom.clock import Deadline, wall_s
 from flowloom.errors import DamagedFile, NoSuchTask
 from flowloom.frame import arrives_exactly
+from flowloom.logs import log
 from flowloom.records import empty_task, task_from
 from flowloom.states import ENDED, FOLLOWS, Step
 
@@ -26,8 +27,14 @@ ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 RENEWAL_S = 2.0
 
 
-def open_task(agent_id: str, agent_dir: str, prompt: str, *, asker: str, asker_kind: str) -> Task:
-    """Make a task's folder with the prompt in it and return the task; nothing is sent yet."""
+def open_task(
+    agent_id: str, agent_dir: str, prompt: str, *, asker: str, asker_kind: str, draft_known: bool = False
+) -> Task:
+    """Make a task's folder with the prompt in it and return the task; nothing is sent yet.
+
+    With `draft_known` the agent's `drafts/` leads from the prompt to the task,
+    whenever its asker is killed.
+    """
     task_id = _new_folder()
     folder = paths.task_dir(task_id)
     try:
@@ -44,12 +51,24 @@ def open_task(agent_id: str, agent_dir: str, prompt: str, *, asker: str, asker_k
                 "exact": arrives_exactly(prompt),
             }
         )
+        if draft_known:
+            _remember_draft(task)
         note_step(task, Step.CREATED, f"asked by {asker}")
     except OSError:
         # A full disk: who asks is told so and still has the prompt.
         _take_away(folder)
         raise
     return task
+
+
+def _remember_draft(task: Task) -> None:
+    folder = f"{task['agent_dir']}/drafts"
+    try:
+        files.ensure_dir(folder)
+        files.write(f"{folder}/{task['prompt_sha256']}", task["task_id"].encode(), durable=False)
+    except OSError as error:
+        # It only helps to know the same draft again; the task can do without.
+        log(paths.home(), "error", "tasks", f"its draft is not remembered: {error}", task=task["task_id"])
 
 
 def _take_away(folder: str) -> None:

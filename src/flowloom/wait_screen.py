@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 
-from flowloom import tasks, tmux, wait_view
+from flowloom import tasks, tmux, viewer, wait_view
 from flowloom.ages import age
 from flowloom.clock import steady_s, wall_s
 from flowloom.errors import TmuxFailed
@@ -40,8 +40,6 @@ UNFINISHED = {
     Step.PARKED: "waits for its background work",
     Step.UNKNOWN: "was typed, and never confirmed",
 }
-# The message goes to the client's status line: how to come back must stand where the person looks.
-WAY_BACK = [";", "display-message", "-d", "5000", "FlowLoom: back to your prompt with #{prefix} d"]
 # On a wide terminal a line is no longer than an eye can follow.
 WIDEST = 110
 
@@ -182,7 +180,7 @@ class OnTerminal(WaitScreen):
         if not command:
             return
         self.terminal.close()
-        self.client = show_on_terminal(command)
+        self.client = viewer.show(command)
         self.fds.remove(0)
         view.again_s = ATTACHED_TICK_S
 
@@ -208,7 +206,7 @@ class OnTerminal(WaitScreen):
         command = self._way_to(socket, window_id)
         if command:
             self.terminal.close()
-            _, said = show_on_terminal(command).communicate()
+            _, said = viewer.show(command).communicate()
             self.note = said.decode(errors="replace").strip()
             self.terminal.open()
         return self.note
@@ -382,11 +380,3 @@ class OnTerminal(WaitScreen):
             self.client.communicate()
             self.client = None
         self.terminal.close()
-
-
-def show_on_terminal(command: list[str]) -> subprocess.Popen[bytes]:
-    """Start a tmux client on this terminal and say there how to come back."""
-    # It draws on what its stdin is. Its stdout is for `[detached …]`, which would stand on Claude Code's screen.
-    return subprocess.Popen(
-        [*command, *WAY_BACK], env=tmux.outside(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-    )

@@ -118,7 +118,7 @@ class Delivery:
         if screen["draft"]:
             if screen["stashed"]:
                 self.waits_for = "a draft stands in its box, and another one is stashed already: send or clear one"
-            elif self._undisturbed(f"draft {screen['draft']}", "somebody types in its window"):
+            elif self._undisturbed(f"draft {screen['draft']}", "somebody types in its window") and self._may_clear():
                 files.append(f"{self.agent.directory}/drafts.txt", screen["draft"])
                 tmux.press(pane, *self.provider.STASH)
             return False
@@ -159,10 +159,19 @@ class Delivery:
                 and left["status"] in (Step.TYPED, Step.PASTED, Step.UNKNOWN)
             ):
                 tasks.note_step(left, Step.CREATED, "found unsent in the box, and taken out of it")
-        # A second key on the box that is empty by now would begin to end the program.
-        if steady_s() - self._cleared_at_s >= CLEAR_AGAIN_S:
-            self._cleared_at_s = steady_s()
+        if self._may_clear():
             tmux.press(pane, *self.provider.CLEAR)
+
+    def _may_clear(self) -> bool:
+        """Tell whether the box may be emptied now; a key for that is pressed next.
+
+        A second one on the box that is empty by now, and is not drawn yet, would
+        bring the draft back, or begin to end the program.
+        """
+        if steady_s() - self._cleared_at_s < CLEAR_AGAIN_S:
+            return False
+        self._cleared_at_s = steady_s()
+        return True
 
     def _paste(self, task: Task, now: Status) -> None:
         agent, pane = self.agent, now["pane_id"] or ""

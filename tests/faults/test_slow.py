@@ -198,3 +198,25 @@ def test_a_parked_task_waits_for_the_turn_that_its_background_work_began(world: 
     done = world.flowloom("wait", parked, env=install.environment)
     assert (done.returncode, done.stdout) == (0, b"background done"), world.describe()
     leftovers.check(world)
+
+
+def test_a_draft_is_put_aside_once_where_that_is_shown_late(world: World) -> None:
+    (world.project / "flowloom.toml").write_text("typing_pause_s = 0.3\n")
+    frozen = world.folder / "frozen"
+    world.start()
+    world.ask("planning", f"before\necho:choke {frozen}")
+    world.keys("-l", "a draft of mine")
+    world.until(lambda: "a draft of mine" in world.screen())
+    frozen.touch()
+    asked = world.begin("ask", "planning", "heron")
+    world.until(lambda: frozen.with_suffix(".frozen").exists(), "it hangs with the key read")
+    began = time.monotonic()
+    tty = world.tmux("display-message", "-p", "-t", world.pane(), "#{pane_tty}").strip()
+    world.until(lambda: time.monotonic() - began > 1.5)
+    # A second one would bring the draft back.
+    assert procs.unread_bytes(tty) == 0
+    frozen.unlink()
+    out, err = asked.communicate(timeout=30)
+    assert (asked.returncode, out.startswith(b"echo heard: heron")) == (0, True), (err, world.describe())
+    assert (world.agent_dir() / "drafts.txt").read_text() == "a draft of mine\n"
+    leftovers.check(world)

@@ -188,6 +188,7 @@ def test_keys_typed_while_waiting_are_not_left_for_claude_code(world: World) -> 
     seat = ChiefSeat(world)
     path = world.prompt_file(HOLD.format(go=world.folder / "go"))
     seat.ctrl_g(path)
+    world.until(lambda: not seat.signals_on(), "Claude Code lends it with an echo")
     seat.press("x", "Enter", "y", "Enter", "C-z", "Up", "F5")  # some of them before our screen is up
     seat.shows("works on it")
     seat.press("Enter", "x", "Enter")
@@ -251,7 +252,8 @@ def test_attach_from_another_server_returns_on_detach_and_the_task_goes_on_meanw
     seat.ctrl_g(path)
     seat.shows("in line, 1 before it")
     seat.press("a")
-    seat.shows("back to your prompt with C-b d")
+    # It has a prefix of its own, and these keys are pressed behind it.
+    seat.shows("back to your prompt with C-b C-b d")
     seat.shows("echo · esc to interrupt")
     (world.folder / "first").touch()
     world.until_step("accepted")  # delivered while somebody looks
@@ -270,12 +272,35 @@ def test_a_reply_that_comes_while_attached_waits_for_the_detach(world: World, ot
     seat.ctrl_g(path)
     seat.shows("works on it")
     seat.press("a")
-    seat.shows("FlowLoom: back to your prompt with C-b d")
+    seat.shows("FlowLoom: back to your prompt with C-b C-b d")
     (world.folder / "go").touch()
     world.until_step("done")
     assert seat.told("ended") is None
     seat.press("C-b")
     seat.press("d")
+    assert seat.ended()["code"] == 0
+
+
+@pytest.mark.parametrize(("prefix", "keys"), [("C-b", ["C-b", "C-b", "d"]), ("C-a", ["C-b", "d"])])
+def test_the_keys_that_are_told_bring_back_from_inside_another_tmux(
+    world: World, other_server: str, prefix: str, keys: list[str]
+) -> None:
+    world.start()
+    seat = ChiefSeat(world, socket=other_server)
+    seat.tmux("set-option", "-g", "prefix", prefix)
+    command = ("env", "-u", "TMUX", "tmux", "-L", other_server, "attach", "-t", seat.session)
+    person = Seat(world, *command, socket=world.socket)
+    person.shows("a draft")
+    path = world.prompt_file(HOLD.format(go=world.folder / "go"))
+    seat.ctrl_g(path)
+    person.shows("works on it")
+    person.press("a")
+    person.shows(f"back to your prompt with {' '.join(keys)}")
+    for key in keys:  # one after the other: tmux takes what comes within a millisecond for a paste
+        person.press(key)
+    person.shows("works on it")
+    assert person.alive()
+    (world.folder / "go").touch()
     assert seat.ended()["code"] == 0
 
 

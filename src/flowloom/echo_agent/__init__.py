@@ -17,5 +17,5 @@ A line of a prompt that begins with `echo:` is a directive; they run in order:
     background S        Stop with a task that runs on and ends S seconds later
     swallow | lag S     the next Enter does nothing | the next receipt comes S late
     freeze PATH         hang, reading and drawing nothing, while PATH exists from then on
-    choke PATH          the same, once the next prompt has been read and nothing of it is shown
+    choke PATH          the same, once the next prompt or Ctrl-S has been read and not shown
 """

@@ -107,11 +107,11 @@ def hinder(session: Session, name: str, argument: str) -> None:
 def freeze(session: Session, path: str, *, reads: bool) -> None:
     """Once `path` exists, neither read nor draw until it is gone, as a program that hangs; `path`.frozen says so.
 
-    With `reads` not before the next prompt has been read.
+    With `reads` not before the next prompt, or the key that stashes a draft, has been read.
     """
 
     def wait() -> Flow:
-        yield Wait(lambda: os.path.exists(path) and (bool(session.queue) or not reads), every_s=LOOK_S)
+        yield Wait(lambda: os.path.exists(path) and (bool(session.queue or session.stash) or not reads), every_s=LOOK_S)
         with open(f"{path}.frozen", "w", encoding="utf-8"):
             pass
         while os.path.exists(path):

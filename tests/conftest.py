@@ -34,8 +34,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_configure() -> None:
-    """Hear Ctrl-C also where the tests were started in the background, which ignores it and tells its children to."""
+    """Hear Ctrl-C and a hang-up also where the tests were started in the background or below nohup.
+
+    A signal that is ignored there is ignored by every child.
+    """
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in (signal.SIGHUP, signal.SIGQUIT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
 
 
 @pytest.fixture(autouse=True)

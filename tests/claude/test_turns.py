@@ -303,11 +303,14 @@ def test_a_task_waits_for_the_end_of_a_persons_turn(desk: Desk) -> None:
 
 def test_a_person_who_submits_as_we_paste_is_never_joined_to_our_text(desk: Desk) -> None:
     asked = desk.ask("our text")
-    desk.type("and theirs", enter=True)
+    # As fast as can be: whether it stands in the box before, between or behind our keys is left to chance.
+    desk.world.keys("-l", "and theirs")
+    desk.world.keys("Enter")
     code, out, err = asked.end()
     assert code == 0
     assert "our text" in out
-    desk.until_asked("and theirs")
+    # An Enter right behind typed text is now and then lost: then it stands there as a draft.
+    desk.press("Enter", lambda: any("and theirs" in text for text in desk.texts()))
     joined = [text for text in desk.texts() if "our text" in text and "and theirs" in text]
     # Where the keys came between our paste and our Enter, it is said.
     assert bool(joined) == ("somebody typed in its window" in err) == bool(asked.task()["altered"])

@@ -24,8 +24,11 @@ PROMPT = "remember the word heron"
 def python_below(process: subprocess.Popen[bytes]) -> psutil.Process | None:
     """Return the Python that runs flowloom.editor below a process."""
     for child in psutil.Process(process.pid).children(recursive=True):
-        if "flowloom.editor" in " ".join(child.cmdline()):
-            return child
+        try:
+            if "flowloom.editor" in " ".join(child.cmdline()):
+                return child
+        except psutil.NoSuchProcess:
+            continue  # an `stty` that has ended
     return None
 
 

@@ -147,10 +147,13 @@ class ChiefSeat(Seat):
 
         def find() -> int:
             chief = psutil.Process(self.told("began")["pid"])
-            family = [
-                child for child in chief.children(recursive=True) if "flowloom.editor" in " ".join(child.cmdline())
-            ]
-            return int(family[0].pid) if family else 0
+            for child in chief.children(recursive=True):
+                try:
+                    if "flowloom.editor" in " ".join(child.cmdline()):
+                        return int(child.pid)
+                except psutil.NoSuchProcess:
+                    continue  # an `stty` that has ended
+            return 0
 
         return int(self.world.until(find, "our Python runs"))
 

@@ -6,7 +6,7 @@ import os
 import re
 
 from flowloom import files, git, paths, procs, providers, sights, spool, status, tasks
-from flowloom.clock import Deadline, elapsed_s, wall_s
+from flowloom.clock import Deadline, elapsed_s
 from flowloom.errors import DamagedFile, NoSuchAgent
 from flowloom.logs import log
 from flowloom.states import Event, State, Step
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from flowloom.providers import Provider
     from flowloom.records import Question, Screen, Status
 
-DEATHS_WITHIN_S = 120.0
 # Claude Code is gone 0.3 s after /exit; a SessionEnd hook of the user's has 1.5 s.
 LEAVE_S = 5.0
 SAYS_LATE_S = 0.7
@@ -228,9 +227,7 @@ class Agent:
                 return
             how = f" ({look.end})" if look and look.end else ""
             why = "its window is gone" if look is None else f"its program ended{how}"
-            recent = [at for at in now["deaths"] if elapsed_s(at) < DEATHS_WITHIN_S]
             sights.leave(self.directory, now, Event.GONE, why)
-            status.note(self.directory, now, deaths=[*recent, wall_s()])
 
     def _quiet(self, now: Status, provider: Provider) -> None:
         if procs.young_child(now["pid"], HOOK, within_s=HOOK_LIMIT_S):

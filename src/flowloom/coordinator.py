@@ -74,6 +74,7 @@ class Carrier:
         self._settle_since_s = 0.0
         self._settle_seq: int | None = None
         self._startup = Startup(self.agent)
+        self._began_anew = ""
         self._quiet_since_s: float | None = None
         self.waits_on = False
 
@@ -186,6 +187,7 @@ class Carrier:
             self._deliver(now, look, view)
         else:
             self._watch(task, now, view)
+        view.says = view.says or self._began_anew
         return view
 
     def _look(self, task: Task) -> tuple[Status, Look | None]:
@@ -221,7 +223,10 @@ class Carrier:
             view.again_s = 0.0
             return
         self._delivery = None
-        launch.spawn(self.agent, self.settings)
+        self._began_anew = launch.spawn(self.agent, self.settings)
+        if self._began_anew:
+            with status.lock(self.agent.directory):
+                tasks.note_fact(tasks.read(self.task_id), self._began_anew)
         self._startup = Startup(self.agent)
         view.phase, view.again_s = "starting", self._startup.again_s
 

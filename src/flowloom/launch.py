@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 
-from flowloom import files, paths, procs, providers, roles, status, stubs, windows
-from flowloom.clock import elapsed_s, steady_s
+from flowloom import files, paths, procs, providers, roles, sights, status, stubs, windows
+from flowloom.agents import TRANSCRIPT_TAIL_BYTES
+from flowloom.clock import steady_s
 from flowloom.errors import AgentFailed, DamagedFile, FlowLoomError, UsageError
+from flowloom.logs import log
 from flowloom.records import empty_status
 from flowloom.states import Event, State
 from flowloom.tmux import Tmux
@@ -21,9 +23,10 @@ if TYPE_CHECKING:
     from flowloom.records import Status
     from flowloom.settings import Settings
 
-# An agent that died this often within DEATHS_WITHIN_S is not started again by itself.
+# An agent that died this often of late is not started again by itself.
 DEATHS_LIMIT = 3
-DEATHS_WITHIN_S = 120.0
+# A transcript is written in a format that may change: what we miss in it counts only after so many starts failed.
+DEATHS_TO_DOUBT = 2
 SCRIPT = "launch"
 # Kept beside the agent: they say where its program keeps what it says of itself.
 REMEMBERED = ("HOME", "CLAUDE_CONFIG_DIR")
@@ -109,13 +112,14 @@ def specify(
 
 def died_too_often(now: Status) -> bool:
     """Tell whether an agent has died so often of late that starting it again is no help."""
-    return len([at for at in now["deaths"] if elapsed_s(at) < DEATHS_WITHIN_S]) >= DEATHS_LIMIT
+    return len(sights.recent_deaths(now)) >= DEATHS_LIMIT
 
 
-def spawn(agent: Agent, settings: Settings) -> None:
+def spawn(agent: Agent, settings: Settings) -> str:
     """Open the agent's window and start its program in it; return before it is ready.
 
-    A conversation that it had is resumed. Does nothing to an agent that runs.
+    A conversation that it had is resumed, and where that cannot be, the return
+    value says why. Does nothing to an agent that runs.
 
     Raises:
         FlowLoomError: its program is not installed.
@@ -124,9 +128,11 @@ def spawn(agent: Agent, settings: Settings) -> None:
     with status.lock(agent.directory):
         now = agent.status()
         if now["status"] not in (State.OFFLINE, State.BACKOFF, State.FAILED):
-            return
+            return ""
         spec, provider = agent.spec() or {}, agent.provider()
-        resume = bool(now["session_id"] and now["conversation"] and now["provider"] == provider.NAME)
+        had = bool(now["session_id"] and now["conversation"] and now["provider"] == provider.NAME)
+        lost = _lost(agent, provider, now) if had else ""
+        resume = had and not lost
         launch = _launch(agent, settings, provider, spec, now["session_id"] if resume else None)
         tmux = Tmux(settings.tmux_socket)
         opening = f"{agent.directory}/opening"
@@ -157,11 +163,29 @@ def spawn(agent: Agent, settings: Settings) -> None:
             "turn": None,
             "foreign": [],
             "seen_ns": seen_ns,
+            "conversation": resume,
             "release": release(provider, launch["binary"]),
         }
-        why = "started again, with its conversation" if resume else "started"
+        why = f"started anew: {lost}" if lost else "started again, with its conversation" if resume else "started"
         status.apply(agent.directory, now, Event.SPAWN, why=why, source="spawn", **facts)
         os.unlink(opening)
+    return f"{agent.agent_id} begins with an empty conversation: {lost}" if lost else ""
+
+
+def _lost(agent: Agent, provider: Provider, now: Status) -> str:
+    """Return what became of the conversation that an agent had, nothing where it may be resumed."""
+    transcript = now["transcript"]
+    if not transcript:
+        return ""
+    if not os.path.exists(transcript):
+        what = "is gone"
+    else:
+        doubted = len(sights.recent_deaths(now)) >= DEATHS_TO_DOUBT
+        if not doubted or provider.resumable(files.tail(transcript, TRANSCRIPT_TAIL_BYTES)):
+            return ""
+        what = "has nothing of it"
+    log(paths.home(), "warning", "launch", f"{agent.agent_id} is not resumed: {transcript} {what}")
+    return f"the transcript of the former one {what}: {transcript}"
 
 
 def _close_lost(agent: Agent, tmux: Tmux, now: Status) -> None:

@@ -177,9 +177,9 @@ class Lobby:
         if directory is None:
             return
         launch.prepare(agent, self.chosen, root=self.root, directory=directory)
-        launch.spawn(agent, self.chosen)
+        lost = launch.spawn(agent, self.chosen)
         self.started = name
-        self.note = f"{agent.agent_id} is starting; Enter sends it the draft"
+        self.note = lost or f"{agent.agent_id} is starting; Enter sends it the draft"
 
     def _take_reply(self) -> int | None:
         """Let the person read the waiting replies and take one into the draft, above what stands there."""

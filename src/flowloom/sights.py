@@ -6,6 +6,7 @@ The caller holds the agent's lock and has just read `now`.
 from __future__ import annotations
 
 from flowloom import status, tasks
+from flowloom.clock import elapsed_s, wall_s
 from flowloom.states import Event, State, Step
 
 TYPE_CHECKING = False
@@ -14,12 +15,25 @@ if TYPE_CHECKING:
 
     from flowloom.records import Question, Status, Task, Turn
 
+DEATHS_WITHIN_S = 120.0
+
 
 def leave(agent_dir: str, now: Status, event: Event, why: str) -> None:
-    """Take an agent for gone: what it worked on has failed, what only stood in its box is given back."""
+    """Take an agent for gone: what it worked on has failed, what only stood in its box is given back.
+
+    It died where nobody asked it to leave, and also where it left before it was
+    ready: started again and again, it would do so for ever.
+    """
     let_go(now, Step.FAILED, f"the agent is gone: {why}")
     facts: dict[str, Any] = {"turn": None, "queued": [], "up": False, "parked": None, "pid": None}
+    if event is Event.GONE or now["status"] is State.STARTING or not now["up"]:
+        facts["deaths"] = [*recent_deaths(now), wall_s()]
     status.apply(agent_dir, now, event, why=why, source="hook" if event is Event.END else "tmux", **facts)
+
+
+def recent_deaths(now: Status) -> list[float]:
+    """Return when an agent died of late, as times of day."""
+    return [at for at in now["deaths"] if elapsed_s(at) < DEATHS_WITHIN_S]
 
 
 def quiet(agent_dir: str, now: Status, why: str, *, step: Step = Step.INTERRUPTED, in_box: str | None = None) -> None:

@@ -64,6 +64,8 @@ def _up(agent_dir: str, now: Status, report: Report) -> None:
     elif source == "clear":
         sights.let_go(now, Step.INTERRUPTED, "the conversation was cleared in its window")
         status.apply(agent_dir, now, Event.QUIET, why="cleared", source="hook", turn=None, queued=[], **seen)
+        # Until the first prompt nothing of it is kept that could be resumed.
+        status.note(agent_dir, now, conversation=False)
     else:
         status.apply(agent_dir, now, Event.UP, why=f"its session is up ({source})", source="hook", up=True, **seen)
 

@@ -324,6 +324,21 @@ def test_a_transcript_without_the_task_has_no_reply(member: Any, raw: bytes) -> 
 
 # Claude Code alone.
 
+
+@pytest.mark.parametrize(
+    ("raw", "resumable"),
+    [
+        (b"", False),
+        (b'{"type":"custom-title","customTitle":"planning@site"}\n{"type":"mode","mode":"normal"}\n', False),
+        (b'{"type":"mode"}\n{"parentUuid":null,"type":"user","message":{"role":"user","content":"hello"}}\n', True),
+        (b'cut","type":"assistant","message":{}}\n', True),
+        (b'{"type":"summary","summary":"\\"type\\":\\"user\\""}\n', False),
+    ],
+)
+def test_a_conversation_without_a_message_cannot_be_resumed(raw: bytes, resumable: bool) -> None:
+    assert claude.resumable(raw) == resumable
+
+
 claude = importlib.import_module("flowloom.providers.claude")
 
 

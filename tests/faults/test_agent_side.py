@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+from pathlib import Path
 
 import pytest
 from tests.support.desk import Asked, Desk, half
@@ -71,11 +73,61 @@ def test_without_a_login_the_agent_starts_and_the_task_says_what_to_do(
 def test_an_agent_killed_before_the_typing_comes_back_with_its_conversation(desk: Desk) -> None:
     desk.reply("the port is 8080")
     before = desk.world.status()
+    # It is written a moment after the turn.
+    desk.world.until(lambda: "answer 1" in Path(before["transcript"]).read_text(), "it is in the transcript")
     os.kill(before["pid"], signal.SIGKILL)
     assert desk.reply("which port?") == "answer 2: which port?"
     after = desk.world.status()
     assert (after["session_id"], after["window_id"]) == (before["session_id"], before["window_id"])
     assert resumed(desk, "the port is 8080", "which port?")
+
+
+def without_messages(transcript: Path) -> None:
+    """Leave what stands there before the first message is written."""
+    lines = transcript.read_text().splitlines(keepends=True)
+    first = next(number for number, line in enumerate(lines) if json.loads(line)["type"] == "user")
+    transcript.write_text("".join(line for line in lines[:first] if "sessionId" in json.loads(line)))
+
+
+def test_an_agent_killed_before_its_conversation_was_written_begins_anew(desk: Desk) -> None:
+    desk.reply("the port is 8080")
+    now = desk.world.status()
+    desk.world.until(lambda: "answer 1" in Path(now["transcript"]).read_text(), "it is in the transcript")
+    os.kill(now["pid"], signal.SIGKILL)
+    without_messages(Path(now["transcript"]))
+    code, out, err = desk.ask("which port?").end()
+    assert (code, out) == (0, "answer 1: which port?"), err
+    said = "planning@site begins with an empty conversation: the transcript of the former one has nothing of it"
+    assert said in err
+
+
+def test_an_agent_whose_transcript_is_gone_begins_anew_and_says_so(desk: Desk) -> None:
+    """Claude Code deletes transcripts after 30 days (`cleanupPeriodDays`)."""
+    desk.reply("the port is 8080")
+    desk.world.flowloom("stop", "planning")
+    before = desk.world.status()
+    Path(before["transcript"]).unlink()
+    code, out, err = desk.ask("which port?").end()
+    said = "planning@site begins with an empty conversation: the transcript of the former one is gone: "
+    said += before["transcript"]
+    assert (code, out, said in err) == (0, "answer 1: which port?", True), err
+    assert said in desk.world.task()["notes"]
+    assert desk.world.status()["session_id"] != before["session_id"]
+    # And the new one is kept.
+    desk.world.flowloom("restart", "planning")
+    assert "which port again?" in desk.reply("which port again?")
+    assert resumed(desk, "which port?", "which port again?")
+
+
+def test_an_agent_killed_behind_a_clear_comes_back(desk: Desk) -> None:
+    desk.reply("the port is 8080")
+    before = desk.world.status()
+    desk.type("/clear", enter=True)
+    desk.world.until(lambda: desk.world.status()["session_id"] != before["session_id"], "a new session")
+    os.kill(before["pid"], signal.SIGKILL)
+    code, out, err = desk.ask("which port?").end()
+    assert (code, "which port?" in out, "empty conversation" in err) == (0, True, False), err
+    assert desk.world.status()["deaths"] == desk.world.status()["deaths"][:1]
 
 
 def test_an_agent_killed_behind_the_paste_gets_the_task_once(desk: Desk) -> None:

@@ -206,6 +206,23 @@ def test_no_wait_then_wait_then_reply_give_the_same_reply(world: World) -> None:
     leftovers.check(world)
 
 
+def test_an_agent_that_leaves_at_each_start_is_given_up_too(world: World) -> None:
+    """Claude Code ends its session properly where it cannot resume a conversation."""
+    program = world.folder / "leaves"
+    payload = json.dumps({"hook_event_name": "SessionEnd", "reason": "other"})
+    program.write_text(
+        '#!/bin/sh\n[ "$1" = --version ] && exec echo 9.9.9\necho "cannot resume" >&2\n'
+        f"echo '{payload}' | sh \"$FLOWLOOM_HOME/hooks/agent-event\" claude\nexit 1\n"
+    )
+    program.chmod(0o755)
+    environment = {"FLOWLOOM_PROVIDER": "claude", "FLOWLOOM_CLAUDE": str(program)}
+    done = world.flowloom("ask", "planning", "hello", env=environment)
+    assert (done.returncode, done.stdout) == (1, b""), (done, world.describe())
+    assert b"died 3 times within two minutes; last: its " in done.stderr
+    assert len([line for line in world.events() if line["event"] == "spawn"]) == 3
+    assert any(line["why"] == "its session ended (other)" for line in world.events())
+
+
 def test_an_agent_that_dies_at_each_start_is_given_up_with_the_reason(world: World) -> None:
     program = world.folder / "dies"
     # It closes its terminal first, as every program does that ends: tmux has no exit code at that moment.

@@ -194,6 +194,11 @@ class World:
         """Return the steps of one task's journal."""
         return [entry["step"] for entry in self.task(number)["journal"]]
 
+    def events(self, name: str = "planning") -> list[dict[str, Any]]:
+        """Return what an agent's status went through."""
+        text = (self.agent_dir(name) / "events.jsonl").read_text()
+        return [json.loads(line) for line in text.splitlines()]
+
     def log(self) -> str:
         """Return the log."""
         path = self.state / "log" / "flowloom.jsonl"

@@ -57,7 +57,9 @@ def start(
     home_root = paths.project_root(agent.slug) or root
     launch.prepare(agent, chosen, root=home_root, provider=provider, directory=directory, args=args, trust=trust)
     agent.reconcile()
-    launch.spawn(agent, chosen)
+    lost = launch.spawn(agent, chosen)
+    if lost:
+        sys.stderr.write(f"{lost}\n")
     now = await_ready(agent, Deadline(timeout))
     sys.stderr.write(f"{agent.agent_id} is {now['status']} in window {now['window_id']} of {chosen.session}\n")
     return 0

@@ -61,12 +61,14 @@ def restart(
         for task_id in hit:
             task = tasks.read(task_id)
             sys.stderr.write(f"task {task_id} {task['status']}: {task['error'] or task['journal'][-1]['why']}\n")
-        launch.spawn(agent, chosen)
+        lost = launch.spawn(agent, chosen)
         now = await_ready(agent, Deadline(timeout))
     finally:
         place.leave()
-    kept = "with its conversation" if "conversation" in status_why(agent) else "with an empty conversation"
+    kept = "with its conversation" if "with its conversation" in status_why(agent) else "with an empty conversation"
     sys.stderr.write(f"{agent.agent_id} {how} and is {now['status']} again, {kept}\n")
+    if lost:
+        sys.stderr.write(f"{lost}\n")
     if waiting:
         sys.stderr.write(f"still in line for it: {', '.join(waiting)}\n")
     return 0

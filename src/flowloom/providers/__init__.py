@@ -119,6 +119,10 @@ if TYPE_CHECKING:
             """
             ...
 
+        def resumable(self, transcript: bytes) -> bool:
+            """Tell whether a conversation that left this transcript can be gone on with."""
+            ...
+
         def reply_in_transcript(self, transcript: bytes, task_id: str) -> str | None:
             """Return the last message of the turn that a task began, for when a hook was lost."""
             ...

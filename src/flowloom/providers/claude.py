@@ -253,6 +253,17 @@ def read_sessions(text: str, pid: int, since_s: float = 0.0) -> str:
     return printed.read_sessions(text, pid, since_s)
 
 
+def resumable(transcript: bytes) -> bool:
+    """Tell whether a conversation that left this transcript can be gone on with.
+
+    It is written a moment after the turn, so one that was killed just then can
+    have lost all of it. With no message in it Claude Code refuses to resume: `No
+    conversation found`, which stands on the screen for a moment, and exit 1.
+    Measured on 2.1.197 and 2.1.329.
+    """
+    return b'"type":"user"' in transcript or b'"type":"assistant"' in transcript
+
+
 def reply_in_transcript(transcript: bytes, task_id: str) -> str | None:
     """Return the last message of the turn that a task began, None where it has none or was interrupted."""
     from flowloom import printed  # noqa: PLC0415 - for when a hook was lost

@@ -89,6 +89,11 @@ def sessions_command(binary: str) -> list[str]:
     return []
 
 
+def resumable(transcript: bytes) -> bool:
+    """Return True: it keeps what it was told elsewhere."""
+    return True
+
+
 def reply_in_transcript(transcript: bytes, task_id: str) -> str | None:
     """Return None: it keeps no transcript."""
     return None

@@ -667,6 +667,7 @@ def test_a_new_size_repaints_box_and_transcript(start: Start) -> None:
     terminal = start()
     terminal.ask("hello")
     terminal.type("draft")
+    terminal.until(lambda: terminal.box() == ["❯ draft"])
     for columns, lines in ((40, 12), (100, 30)):
         terminal.resize(columns, lines)
         terminal.until(lambda: terminal.text().endswith("\n".join(("─" * columns, "  echo · ready"))))  # noqa: B023

@@ -97,12 +97,12 @@ def test_a_timeout_ends_claude_and_what_it_runs(claude: World, api: MessagesApi)
     claude.user_config('args = ["--allowedTools", "Bash"]\n')
     api.on("please", Call("Bash", {"command": "echo $$ >pid; exec tail -f pid", "description": "x"}), Say("never"))
     begin = time.monotonic()
-    going = claude.begin("ask", "--headless", "please do", "--timeout", "6")
-    pid = int(claude.until(lambda: (claude.project / "pid").read_text().strip(), limit_s=6))
+    going = claude.begin("ask", "--headless", "please do", "--timeout", "12")
+    pid = int(claude.until(lambda: (claude.project / "pid").read_text().strip(), limit_s=12))
     _, err = going.communicate(timeout=30)
     assert (going.returncode, claude.task()["status"]) == (124, "failed"), err
-    assert time.monotonic() - begin < 14
-    claude.until(lambda: not psutil.pid_exists(pid), "its tool is gone too", 5)
+    assert time.monotonic() - begin < 60
+    claude.until(lambda: not psutil.pid_exists(pid), "its tool is gone too")
     leftovers.check(claude)
 
 

@@ -16,8 +16,8 @@ from tests.support.world import World
 
 pytestmark = [pytest.mark.claude, pytest.mark.timeout(120)]
 
-# Esc is to be noticed within this.
-NOTICED_S = 3.0
+# Esc is noticed within 3 s, and on a machine that is busy with other tests within this.
+NOTICED_S = 10.0
 GATE = "until [ -e gate ]; do sleep 0.1; done"
 RUNS = f"echo x >runs; {GATE}"
 ASKS = {"allow": ["Bash"], "ask": ["Bash(touch:*)"]}

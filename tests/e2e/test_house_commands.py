@@ -158,7 +158,7 @@ def test_logs_that_follow_tell_at_once_and_end_with_ctrl_c(world: World, tmp_pat
         going = world.begin("logs", "planning", "-f", "-n", "0", stdout=out)
     world.until(lambda: list((world.agent_dir() / "wake").iterdir()), "it listens")
     world.ask("planning", "hello")
-    world.until(lambda: "stop" in path.read_text(), limit_s=3)
+    world.until(lambda: "stop" in path.read_text())
     assert [line.split()[1] for line in path.read_text().splitlines()] == ["accept", "stop"]
     going.send_signal(signal.SIGINT)
     assert finish(going)[0] == 130
@@ -554,7 +554,7 @@ def test_a_timeout_ends_the_program_and_fails_the_task(world: World) -> None:
     code, out, err = headless(world, "-", "--timeout", "0.5", stdin="echo: work 60")
     assert (code, out, world.task()["status"]) == (124, "", "failed")
     assert "was ended" in err
-    assert time.monotonic() - begin < 8
+    assert time.monotonic() - begin < 30
     assert family(world) == []
     leftovers.check(world)
 

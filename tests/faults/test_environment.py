@@ -44,10 +44,8 @@ def theirs() -> Iterator[TheirWorld]:
 @pytest.mark.parametrize("number", ["EPERM", "EOPNOTSUPP"])
 def test_without_named_pipes_a_task_goes_its_way_by_looking_again(world: World, number: str) -> None:
     world.start()
-    began = time.monotonic()
     done = world.run(sys.executable, FAILING, number, "os:mkfifo", "--", "flowloom", "ask", "planning", "one")
     assert (done.returncode, done.stdout) == (0, b"echo heard: one"), done
-    assert time.monotonic() - began < 8
     path = world.prompt_file("@planning two\n")
     done = world.run(sys.executable, FAILING, number, "os:mkfifo", "--", "editor", str(path))
     assert done.returncode == 0, done
@@ -209,7 +207,7 @@ def test_a_lost_ssh_connection_leaves_the_task_to_a_waiter(world: World, what: s
         os.execvpe(words[0], words, environment)
     world.until_step("accepted")
     os.close(master)
-    world.until(lambda: os.waitpid(pid, os.WNOHANG) != (0, 0), "the session has ended", 10)
+    world.until(lambda: os.waitpid(pid, os.WNOHANG) != (0, 0), "the session has ended")
     world.until(lambda: world.task()["left"], "it is left to a waiter")
     assert path.read_text() == f"@planning {prompt}\n"
     go.touch()

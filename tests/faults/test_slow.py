@@ -119,7 +119,7 @@ def test_a_session_end_that_is_heard_after_the_restart_ends_nobody(world: World,
     # The hook of the session that ends is called, and gets no processor until the next session is up.
     install.behave(
         f'case "$*" in *agent_event*) if [ ! -e {go}.first ]; then : >{go}.first;',
-        f"while [ ! -e {go} ]; do sleep 0.02; done; fi;; esac",
+        f"while [ -d {world.folder} ] && [ ! -e {go} ]; do sleep 0.02; done; fi;; esac",
     )
     done = world.flowloom("restart", "planning", env=install.environment)
     assert done.returncode == 0, done

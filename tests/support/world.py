@@ -245,9 +245,18 @@ class World:
         for started in self.started:
             started.kill()
             started.communicate()
+        # An agent that its terminal leaves calls its hook: what is started while we look is seen at the next look.
+        while self._kill_all():
+            continue
+
+    def _kill_all(self) -> int:
+        """Kill every process of this world; return how many there were."""
+        killed = 0
         for process in psutil.process_iter():
             try:
                 if process.pid != os.getpid() and process.environ().get("FLOWLOOM_HOME") == str(self.state):
                     process.kill()
+                    killed += 1
             except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
                 continue
+        return killed

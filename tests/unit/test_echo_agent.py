@@ -35,7 +35,7 @@ EVENTS = (
     "SessionEnd",
 )
 LIMIT_S = 10.0
-LEAVE_LIMIT_S = 0.3
+LEAVE_LIMIT_S = 2.5
 
 
 class Terminal:

@@ -37,7 +37,7 @@ def check(world: World, *, after_kill: bool = False) -> None:
     """Wait until nothing is left; fail with what is. A kill (-9) in the middle of a write leaves its temporary file."""
 
     def left() -> list[str]:
-        return [path for path in files(world) if not (after_kill and path.endswith(".tmp"))]
+        return [path for path in files(world) if not ((after_kill or world.killed) and path.endswith(".tmp"))]
 
     world.until(lambda: not processes(world), f"no process is left: {processes(world)}", 10)
     world.until(lambda: not left(), f"no file is left: {left()}", 5)
@@ -57,6 +57,7 @@ def kill_waiter(world: World, task_id: str) -> None:
                 found.append(process.pid)
         return found
 
+    world.killed = True
     for pid in world.until(waiter, "a waiter"):
         os.kill(pid, signal.SIGKILL)
     # The kernel takes its command line away before its locks.

@@ -41,6 +41,7 @@ class World:
         for path in (self.home, self.project):
             path.mkdir(parents=True)
         self.editor = EDITOR
+        self.killed = False  # one of our own processes was, by a test, wherever it stood
         self.started: list[subprocess.Popen[bytes]] = []
         self._pause = threading.Event()
         self.socket = f"fl-{uuid.uuid4().hex[:8]}"

@@ -10,12 +10,13 @@ import signal
 import sys
 from pathlib import Path
 
-from bench import ctrl_g, ground, hook, windows
+from bench import ctrl_g, ground, hook, palette, windows
 from bench.measure import Row, table
 
 BENCHES = {
     "ctrl-g": ctrl_g.run,
     "hook": hook.run,
+    "palette": palette.run,
     "start": windows.start,
     "askers": windows.askers,
     "sizes": ctrl_g.sizes,

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 EXIT_CODE = 70
 
 
-def reported(run: Callable[[], int], where: str, tell: Callable[[str], object] = sys.stderr.write) -> int:
-    """Return what `run` returns; for a bug of ours write a report, `tell` where it lies, and return 70.
+def reported(run: Callable[[], int], where: str, tell: Callable[[str], object] | None = None) -> int:
+    """Return what `run` returns; for a bug of ours write a report, `tell` where it lies (on stderr), and return 70.
 
     Raises:
         FlowLoomError: an expected outcome, for the face to tell; a disk that is full is one too.
@@ -37,7 +37,8 @@ def reported(run: Callable[[], int], where: str, tell: Callable[[str], object] =
             f"in {where}: {' '.join(sys.argv[1:])}\n\n{traceback.format_exc()}"
         )
         path = _write(text)
-        tell(f"flowloom: a bug of FlowLoom's ({type(error).__name__}: {error}); the report is in {path}\n")
+        said = f"flowloom: a bug of FlowLoom's ({type(error).__name__}: {error}); the report is in {path}\n"
+        (tell or sys.stderr.write)(said)
         return EXIT_CODE
 
 

@@ -536,6 +536,15 @@ def test_what_a_terminal_would_change_reaches_the_program_as_it_is(world: World)
     assert (world.state / "tasks" / world.task()["task_id"] / "prompt.md").read_bytes() == b"\xff\xfe"
 
 
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+def test_a_command_without_an_output_does_its_work(world: World, closed: str) -> None:
+    done = world.run("sh", "-c", f"'{sys.executable}' -m flowloom start planning {closed}")
+    assert (done.returncode, done.stdout, b"Traceback" in done.stderr) == (0, b"", False), done
+    assert world.status()["status"] == "idle"
+    done = world.run("sh", "-c", f"'{sys.executable}' -m flowloom agents {closed}")
+    assert done.returncode == 0, done
+
+
 def family(world: World) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter():

@@ -14,6 +14,7 @@ from typer.exceptions import TyperException
 
 from flowloom import __version__, bugs, paths
 from flowloom.errors import FlowLoomError, UsageError
+from flowloom.logs import log
 
 # The module that holds each command, as they are met: set up, hand out work, look at agents, look after the house.
 COMMANDS = {
@@ -80,6 +81,7 @@ def options(
 
 def main() -> NoReturn:
     """Run the command line and exit with its outcome."""
+    _open_streams()
     _load(sys.argv[1] if sys.argv[1:] else "")
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     for number in (signal.SIGTERM, signal.SIGHUP):
@@ -94,14 +96,23 @@ def main() -> NoReturn:
     _leave(code)
 
 
+def _open_streams() -> None:
+    """Put nothing in the place of what the caller has closed, as `>&-` does; the next file would take its number."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
+            stream = open(number, "w" if number else "r", encoding="utf-8")  # noqa: SIM115 - for as long as we run
+            setattr(sys, name, stream)
+
+
 def _leave(code: int) -> NoReturn:
     """Exit without the interpreter's tidying up of all that Typer loads, 35 ms of every command."""
-    try:
-        sys.stdout.flush()
-        sys.stderr.flush()
-    except OSError as error:
-        os.write(2, f"flowloom: not all could be printed: {error}\n".encode())
-        code = code or 1
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError) as error:
+            log(paths.home(), "error", "cli", f"not all could be printed: {error}")
+            code = code or 1
     os._exit(code)
 
 

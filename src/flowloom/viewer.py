@@ -34,7 +34,10 @@ def _again() -> str:
         return ""
     try:
         port = tmux.Tmux(os.path.basename(outer))
+        if port.run("display-message", "-p", "#{socket_path}").strip() != outer:
+            return ""
         prefix = port.run("display-message", "-p", "-t", os.environ.get("TMUX_PANE", ""), "#{prefix}").strip()
     except TmuxFailed:
         return ""  # gone, or not in tmux's own folder: the client's prefix alone is told
+    prefix = prefix.replace(",", "#,").replace("}", "#}")
     return f"#{{?#{{==:#{{prefix}},{prefix}}},{prefix} ,}}"

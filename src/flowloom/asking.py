@@ -95,7 +95,7 @@ def former(agent: Agent, prompt: str) -> Task | None:
     digest = files.sha256(prompt.encode("utf-8", "surrogateescape"))
     named = files.read(f"{agent.directory}/drafts/{digest}")
     task = tasks.find(named.decode(errors="replace")) if named else None
-    if task is None or task["agent_id"] != agent.agent_id:
+    if task is None or task["agent_id"] != agent.agent_id or task["prompt_sha256"] != digest:
         return None
     unread = task["status"] is Step.DONE and task["read"] is None
     return task if unread or not tasks.ended(task) else None

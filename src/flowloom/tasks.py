@@ -57,6 +57,8 @@ def open_task(
     except OSError:
         # A full disk: who asks is told so and still has the prompt.
         _take_away(folder)
+        if draft_known:
+            _forget_draft(f"{agent_dir}/drafts/{files.sha256(data)}", task_id)
         raise
     return task
 
@@ -69,6 +71,14 @@ def _remember_draft(task: Task) -> None:
     except OSError as error:
         # It only helps to know the same draft again; the task can do without.
         log(paths.home(), "error", "tasks", f"its draft is not remembered: {error}", task=task["task_id"])
+
+
+def _forget_draft(path: str, task_id: str) -> None:
+    try:
+        if files.read(path) == task_id.encode():
+            os.unlink(path)
+    except OSError:
+        pass  # it leads nowhere, and whoever sends this draft is not asked about it
 
 
 def _take_away(folder: str) -> None:

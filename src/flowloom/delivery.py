@@ -29,6 +29,8 @@ LOOK_FOR_TEXT_S = 0.01
 RECEIPT_AGAIN_S = 0.25
 # Claude Code takes a second Ctrl-C within 2.5 s for the wish to leave.
 CLEAR_AGAIN_S = 3.0
+# A program that draws reads no keys for a moment.
+SLOW_S = 1.0
 # An idle box that shows nothing of ours, and no receipt: this long until we say that we do not know.
 LOST_S = 5.0
 
@@ -51,6 +53,7 @@ class Delivery:
         self._pasted_at_s = 0.0
         self._before = ""
         self._cleared_at_s = -CLEAR_AGAIN_S
+        self._unread_since_s = 0.0
 
     @property
     def again_s(self) -> float:
@@ -92,8 +95,10 @@ class Delivery:
         tmux, pane = self.agent.tmux(now), now["pane_id"] or ""
         if procs.unread_bytes(look.tty):
             # It hangs, or somebody types. A second key would be taken at once with the first: two Ctrl-C end it.
-            self.waits_for = HANGS
+            self._unread_since_s = self._unread_since_s or steady_s()
+            self.waits_for = HANGS if steady_s() - self._unread_since_s >= SLOW_S else ""
             return False
+        self._unread_since_s = 0.0
         if look.in_mode:
             # Somebody scrolls. Pasting would work, Enter would not.
             if self._undisturbed(f"mode {look.screen}", "somebody scrolls in its window"):

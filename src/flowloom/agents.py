@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import select
 
 from flowloom import files, git, paths, procs, providers, sights, spool, status, tasks
 from flowloom.clock import Deadline, elapsed_s
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 LEAVE_S = 5.0
 SAYS_LATE_S = 0.7
 # How long tmux may take from a program's end to its exit code.
-COLLECTED_S = 1.0
+COLLECTED_S, COLLECTED_AGAIN_S = 1.0, 0.02
 # For so long after a prompt an `idle` from before it is taken for late. It may be all that will be said: the turn was
 # over before its receipt came.
 BELIEVED_S = 10.0
@@ -219,6 +220,7 @@ class Agent:
             look = self.tmux(seen).look(seen["pane_id"] or "")
             if collected:
                 break
+            select.select([], [], [], COLLECTED_AGAIN_S)
         with status.lock(self.directory):
             now = self.status()
             if now["pane_id"] != seen["pane_id"] or now["pid"] != seen["pid"]:

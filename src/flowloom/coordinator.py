@@ -47,6 +47,7 @@ class View:
         self.ahead = 0
         self.question: Question | None = now["question"] if now else None
         self.says = ""
+        self.began_anew = ""
         self.screen = ""
         self.ended = False
         self.provisional = False
@@ -187,7 +188,7 @@ class Carrier:
             self._deliver(now, look, view)
         else:
             self._watch(task, now, view)
-        view.says = view.says or self._began_anew
+        view.began_anew = self._began_anew
         return view
 
     def _look(self, task: Task) -> tuple[Status, Look | None]:

@@ -173,19 +173,35 @@ def spawn(agent: Agent, settings: Settings) -> str:
 
 
 def _lost(agent: Agent, provider: Provider, now: Status) -> str:
-    """Return what became of the conversation that an agent had, nothing where it may be resumed."""
+    """Return what became of the conversation that an agent had, nothing where it may be resumed.
+
+    In doubt it is resumed: that costs a start or two, and the other way would cost all it knows.
+    """
     transcript = now["transcript"]
     if not transcript:
         return ""
-    if not os.path.exists(transcript):
-        what = "is gone"
-    else:
-        doubted = len(sights.recent_deaths(now)) >= DEATHS_TO_DOUBT
+    doubted = len(sights.recent_deaths(now)) >= DEATHS_TO_DOUBT
+    if os.path.exists(transcript):
         if not doubted or provider.resumable(files.tail(transcript, TRANSCRIPT_TAIL_BYTES)):
             return ""
-        what = "has nothing of it"
-    log(paths.home(), "warning", "launch", f"{agent.agent_id} is not resumed: {transcript} {what}")
-    return f"the transcript of the former one {what}: {transcript}"
+        what = "Claude Code's file of the former one holds no message"
+    else:
+        if not doubted and not _nowhere(provider, now["session_id"] or ""):
+            return ""
+        what = "Claude Code's file of the former one is gone"
+    log(paths.home(), "warning", "launch", f"{agent.agent_id} is not resumed: {what}", session=now["session_id"])
+    return f"{what}: {transcript}"
+
+
+def _nowhere(provider: Provider, session_id: str) -> bool:
+    """Tell whether the folder that holds conversations is there, and this one is not in it."""
+    pattern = provider.conversation_files(windows.inherited(provider), session_id)
+    if not pattern:
+        return False
+    import glob  # noqa: PLC0415 - only for a transcript that is not where it was
+
+    folder = os.path.dirname(os.path.dirname(pattern))
+    return bool(glob.glob(folder)) and not glob.glob(pattern)
 
 
 def _close_lost(agent: Agent, tmux: Tmux, now: Status) -> None:

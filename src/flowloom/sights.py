@@ -26,7 +26,8 @@ def leave(agent_dir: str, now: Status, event: Event, why: str) -> None:
     """
     let_go(now, Step.FAILED, f"the agent is gone: {why}")
     facts: dict[str, Any] = {"turn": None, "queued": [], "up": False, "parked": None, "pid": None}
-    if event is Event.GONE or now["status"] is State.STARTING or not now["up"]:
+    # What is heard of one that is offline already is told of the same end once more.
+    if now["status"] is not State.OFFLINE and (event is Event.GONE or not now["up"] or now["status"] is State.STARTING):
         facts["deaths"] = [*recent_deaths(now), wall_s()]
     status.apply(agent_dir, now, event, why=why, source="hook" if event is Event.END else "tmux", **facts)
 

@@ -38,13 +38,27 @@ def hear(agent_dir: str, report: Report) -> bool:
             return True
         if report.get("session_id") in now["foreign"]:
             return True
+        if report["event"] != Event.UP:
+            _follow_transcript(now, report)
         HEARD[report["event"]](agent_dir, now, report)
         return True
 
 
+def _follow_transcript(now: Status, report: Report) -> None:
+    """Take over, in memory, where the conversation is written by now.
+
+    Claude Code moves it with its session into another working tree, and a
+    SessionStart after that still names the former place (2.1.329).
+    """
+    written = report.get("transcript")
+    if written and report.get("session_id") == now["session_id"] and not _late(now, report):
+        now["transcript"] = written
+
+
 def _late(now: Status, report: Report) -> bool:
     """Tell whether a report is older than what has been seen, or of the program before the one that runs now."""
-    former = now["pid"] is not None and report.get("pid", now["pid"]) != now["pid"]
+    # While none runs, whoever tells its process id is of one that has ended.
+    former = report.get("pid", now["pid"]) != now["pid"] and (now["pid"] is not None or now["status"] is State.OFFLINE)
     return former or report.get("at_ns", 0) < now["seen_ns"]
 
 
@@ -67,6 +81,9 @@ def _up(agent_dir: str, now: Status, report: Report) -> None:
         # Until the first prompt nothing of it is kept that could be resumed.
         status.note(agent_dir, now, conversation=False)
     else:
+        if source == "resume":
+            # Also where a person went back to a former one, behind a `/clear`.
+            seen["conversation"] = True
         status.apply(agent_dir, now, Event.UP, why=f"its session is up ({source})", source="hook", up=True, **seen)
 
 

@@ -296,7 +296,7 @@ class OnTerminal(WaitScreen):
             how = view.question["how"] or "press a and answer in its window"
             asked = wrap(f"{view.question['kind']}: {view.question['text']}", room)[:6]
             lines += ["", *(f"  {YELLOW}{line}{RESET}" for line in asked), *(f"  {line}" for line in wrap(how, room))]
-        for text in (view.says, self.note):
+        for text in (view.says, view.began_anew, self.note):
             if text:
                 lines += ["", *(f"  {YELLOW}{line}{RESET}" for line in wrap(text, room))]
         return lines

@@ -99,7 +99,7 @@ def part(
         head.append(f"{DIM}{journal(task, columns)}{RESET}")
     if rows >= TIGHT_ROWS and asked:
         head += ["", question, f"{DIM}{asked['how'] or 'press a and answer in its window'}{RESET}"]
-    head += [f"{YELLOW}{view.says}{RESET}"] if view.says else []
+    head += [f"{YELLOW}{said}{RESET}" for said in (view.says, view.began_anew) if said]
     head = [shorten(line, columns) for line in head]
     room = rows - len(head) - 1
     seen = live_end(view.screen, columns, room) if room >= 2 else []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import glob
 import importlib
 import inspect
 import json
@@ -323,6 +324,17 @@ def test_a_transcript_without_the_task_has_no_reply(member: Any, raw: bytes) -> 
 
 
 # Claude Code alone.
+
+
+def test_a_conversation_is_looked_for_in_every_project(tmp_path: Path) -> None:
+    home = tmp_path / "a [home]"
+    kept = home / ".claude/projects/-site--worktrees-x/5b1f.jsonl"
+    kept.parent.mkdir(parents=True)
+    kept.touch()
+    assert glob.glob(claude.conversation_files({"HOME": str(home)}, "5b1f")) == [str(kept)]
+    assert glob.glob(claude.conversation_files({"HOME": str(home)}, "other")) == []
+    moved = {"HOME": "/nowhere", "CLAUDE_CONFIG_DIR": str(home / ".claude")}
+    assert glob.glob(claude.conversation_files(moved, "5b1f")) == [str(kept)]
 
 
 @pytest.mark.parametrize(

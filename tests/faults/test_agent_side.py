@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from tests.support.desk import Asked, Desk, half
-from tests.support.messages_api import Fail, MessagesApi
+from tests.support.messages_api import Call, Fail, MessagesApi, Say
 from tests.support.world import World
 
 pytestmark = [pytest.mark.claude, pytest.mark.faults, pytest.mark.timeout(300)]
@@ -97,7 +97,7 @@ def test_an_agent_killed_before_its_conversation_was_written_begins_anew(desk: D
     without_messages(Path(now["transcript"]))
     code, out, err = desk.ask("which port?").end()
     assert (code, out) == (0, "answer 1: which port?"), err
-    said = "planning@site begins with an empty conversation: the transcript of the former one has nothing of it"
+    said = "planning@site begins with an empty conversation: Claude Code's file of the former one holds no message"
     assert said in err
 
 
@@ -108,7 +108,7 @@ def test_an_agent_whose_transcript_is_gone_begins_anew_and_says_so(desk: Desk) -
     before = desk.world.status()
     Path(before["transcript"]).unlink()
     code, out, err = desk.ask("which port?").end()
-    said = "planning@site begins with an empty conversation: the transcript of the former one is gone: "
+    said = "planning@site begins with an empty conversation: Claude Code's file of the former one is gone: "
     said += before["transcript"]
     assert (code, out, said in err) == (0, "answer 1: which port?", True), err
     assert said in desk.world.task()["notes"]
@@ -117,6 +117,25 @@ def test_an_agent_whose_transcript_is_gone_begins_anew_and_says_so(desk: Desk) -
     desk.world.flowloom("restart", "planning")
     assert "which port again?" in desk.reply("which port again?")
     assert resumed(desk, "which port?", "which port again?")
+
+
+@pytest.mark.newest
+def test_an_agent_that_went_to_another_working_tree_comes_back_with_its_conversation(desk: Desk) -> None:
+    """The newer release moves the transcript along, and names its former place when it is up again."""
+    for words in (
+        ["init", "-q"],
+        ["-c", "user.name=x", "-c", "user.email=x@y", "commit", "-q", "--allow-empty", "-m", "x"],
+    ):
+        assert desk.world.run("git", *words).returncode == 0
+    desk.api.on("go away", Call("EnterWorktree", {"name": "away"}), Say("there"))
+    desk.world.user_config('args = ["--allowedTools", "EnterWorktree"]\n')
+    asked = desk.ask("go away")
+    assert asked.end()[:2] == (0, "there")
+    for _ in range(2):
+        done = desk.world.flowloom("restart", "planning")
+        assert b"with its conversation" in done.stderr, done
+    assert "which port?" in desk.reply("which port?")
+    assert resumed(desk, "go away", "which port?")
 
 
 def test_an_agent_killed_behind_a_clear_comes_back(desk: Desk) -> None:

@@ -567,6 +567,50 @@ def test_a_cleared_conversation_has_another_session(history: History) -> None:
     assert (history.now()["session_id"], history.now()["status"]) == ("s2", State.IDLE)
 
 
+def test_a_conversation_is_there_to_be_resumed_until_it_is_cleared_and_again_when_a_person_goes_back(
+    history: History,
+) -> None:
+    found = []
+    for step in ("pasted a", "accept a 1", "stop 1 A", "end clear", "up clear s2", "up resume"):
+        history.play(step)
+        found.append(history.now()["conversation"])
+    assert found == [False, True, True, True, False, True]
+
+
+def test_a_transcript_is_followed_where_claude_code_moves_it(history: History) -> None:
+    history.play("pasted a")
+    history.hear("accept", prompt=history.text("a"), prompt_id="1", transcript="/elsewhere/s1.jsonl")
+    assert history.now()["transcript"] == "/elsewhere/s1.jsonl"
+    history.hear("stop", prompt_id="1", message="A", transcript="/yet/elsewhere/s1.jsonl")
+    assert history.now()["transcript"] == "/yet/elsewhere/s1.jsonl"
+    for more in ({"session_id": "s9"}, {"at_ns": 1}, {"transcript": ""}):
+        history.hear("stop", **{"prompt_id": "1", "message": "A", "transcript": "/not/this.jsonl", **more})
+    assert history.now()["transcript"] == "/yet/elsewhere/s1.jsonl"
+
+
+def test_each_end_that_nobody_asked_for_counts_once(history: History) -> None:
+    def deaths() -> int:
+        return len(history.now()["deaths"])
+
+    history.play("end prompt_input_exit")
+    assert (history.now()["status"], deaths()) == (State.OFFLINE, 0)
+    history.play("end other")  # heard once more
+    assert deaths() == 0
+    status.apply(history.dir, history.now(), Event.SPAWN, why="started", source="spawn")
+    history.play("gone")
+    history.play("end other")
+    assert deaths() == 1
+    status.apply(history.dir, history.now(), Event.SPAWN, why="started", source="spawn")
+    history.play("end other")
+    assert deaths() == 2
+
+
+def test_what_a_program_says_after_it_was_stopped_starts_nobody(history: History) -> None:
+    history.play("end other")
+    history.hear("up", source="startup", session_id=SESSION, pid=77)
+    assert history.now()["status"] is State.OFFLINE
+
+
 def test_what_a_fork_reports_moves_nothing(history: History) -> None:
     history.play("up fork s9")
     for event in ("accept", "stop", "end"):

@@ -62,13 +62,13 @@ def restart(
             task = tasks.read(task_id)
             sys.stderr.write(f"task {task_id} {task['status']}: {task['error'] or task['journal'][-1]['why']}\n")
         lost = launch.spawn(agent, chosen)
+        if lost:
+            sys.stderr.write(f"{lost}\n")
         now = await_ready(agent, Deadline(timeout))
     finally:
         place.leave()
-    kept = "with its conversation" if "with its conversation" in status_why(agent) else "with an empty conversation"
-    sys.stderr.write(f"{agent.agent_id} {how} and is {now['status']} again, {kept}\n")
-    if lost:
-        sys.stderr.write(f"{lost}\n")
+    kept = "its" if status_why(agent).startswith("started again, with") else "an empty"
+    sys.stderr.write(f"{agent.agent_id} {how} and is {now['status']} again, with {kept} conversation\n")
     if waiting:
         sys.stderr.write(f"still in line for it: {', '.join(waiting)}\n")
     return 0

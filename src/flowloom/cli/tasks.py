@@ -36,9 +36,13 @@ class Notices:
 
     def __init__(self) -> None:
         self.told = ""
+        self.anew_told = False
 
     def __call__(self, view: View) -> bool:
         """Tell what is new in this view; the wait goes on."""
+        if view.began_anew and not self.anew_told:
+            self.anew_told = True
+            _notify(f"flowloom: {view.began_anew}\n")
         said = view.says
         if view.question and view.agent and view.agent["status"] is State.BLOCKED:
             agent = view.agent

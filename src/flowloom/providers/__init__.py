@@ -119,6 +119,10 @@ if TYPE_CHECKING:
             """
             ...
 
+        def conversation_files(self, environment: dict[str, str], session_id: str) -> str:
+            """Return the pattern of the files that a conversation can be kept in, below one folder; empty for none."""
+            ...
+
         def resumable(self, transcript: bytes) -> bool:
             """Tell whether a conversation that left this transcript can be gone on with."""
             ...

@@ -235,10 +235,20 @@ def enter_at_once(release: str) -> bool:
 # What Claude Code says about its sessions.
 
 
+def _home(environment: dict[str, str]) -> str:
+    return environment.get("CLAUDE_CONFIG_DIR") or f"{environment.get('HOME', '')}/.claude"
+
+
 def session_file(environment: dict[str, str], pid: int) -> str:
     """Return the file in which a running Claude Code keeps its status; undocumented, used only to be faster."""
-    base = environment.get("CLAUDE_CONFIG_DIR") or f"{environment.get('HOME', '')}/.claude"
-    return f"{base}/sessions/{pid}.json"
+    return f"{_home(environment)}/sessions/{pid}.json"
+
+
+def conversation_files(environment: dict[str, str], session_id: str) -> str:
+    """Return where a transcript can lie: in the folder of the project, or of a working tree that it went to."""
+    import glob  # noqa: PLC0415 - no hook call needs it
+
+    return f"{glob.escape(_home(environment))}/projects/*/{session_id}.jsonl"
 
 
 def sessions_command(binary: str) -> list[str]:

@@ -89,6 +89,11 @@ def sessions_command(binary: str) -> list[str]:
     return []
 
 
+def conversation_files(environment: dict[str, str], session_id: str) -> str:
+    """Return nothing: what it was told is kept with the agent."""
+    return ""
+
+
 def resumable(transcript: bytes) -> bool:
     """Return True: it keeps what it was told elsewhere."""
     return True

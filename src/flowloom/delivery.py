@@ -29,6 +29,8 @@ LOOK_FOR_TEXT_S = 0.01
 RECEIPT_AGAIN_S = 0.25
 # Claude Code takes a second Ctrl-C within 2.5 s for the wish to leave.
 CLEAR_AGAIN_S = 3.0
+# A long conversation can take seconds to be drawn anew: an unchanged window has not shown yet what a key did.
+UNCHANGED_AGAIN_S = 10.0
 # A program that draws reads no keys for a moment.
 SLOW_S = 1.0
 # An idle box that shows nothing of ours, and no receipt: this long until we say that we do not know.
@@ -52,7 +54,7 @@ class Delivery:
         self._pressed_at_s = 0.0
         self._pasted_at_s = 0.0
         self._before = ""
-        self._cleared_at_s = -CLEAR_AGAIN_S
+        self._key_at_s, self._key_on = -UNCHANGED_AGAIN_S, ""
         self._unread_since_s = 0.0
 
     @property
@@ -118,12 +120,14 @@ class Delivery:
         ):
             return False
         if screen["ours"]:
-            self._clear(tmux, pane, screen["ours"])
+            self._clear(tmux, pane, look, screen["ours"])
             return False
         if screen["draft"]:
             if screen["stashed"]:
                 self.waits_for = "a draft stands in its box, and another one is stashed already: send or clear one"
-            elif self._undisturbed(f"draft {screen['draft']}", "somebody types in its window") and self._may_clear():
+                return False
+            left_alone = self._undisturbed(f"draft {screen['draft']}", "somebody types in its window")
+            if left_alone and self._may_press(look, CLEAR_AGAIN_S):
                 files.append(f"{self.agent.directory}/drafts.txt", screen["draft"])
                 tmux.press(pane, *self.provider.STASH)
             return False
@@ -132,10 +136,11 @@ class Delivery:
     def _clear_the_way(self, tmux: Tmux, pane: str, look: Look, screen: Screen) -> None:
         """Leave a view that stands over the box; take the agent for blocked on a dialog, or on what nobody knows."""
         question = screen["question"]
-        if screen["kind"] == "view" and self._undisturbed(
-            f"view {look.screen}", "somebody looks at something else in its window"
-        ):
-            tmux.press(pane, *screen["keys"])
+        if screen["kind"] == "view":
+            left_alone = self._undisturbed(f"view {look.screen}", "somebody looks at something else in its window")
+            # The key that leaves the transcript opens it too.
+            if left_alone and self._may_press(look, 0.0):
+                tmux.press(pane, *screen["keys"])
         if screen["kind"] == "none" and self._undisturbed(f"none {look.screen}", "its window shows no input box"):
             lines = [line.strip(" ─╌│❯") for line in plain_lines(look.screen)]
             text = " / ".join([line for line in lines if line][-4:])[:200] or "an empty screen"
@@ -154,7 +159,7 @@ class Delivery:
         self.waits_for = says
         return False
 
-    def _clear(self, tmux: Tmux, pane: str, task_id: str) -> None:
+    def _clear(self, tmux: Tmux, pane: str, look: Look, task_id: str) -> None:
         """Empty the box of our own text that was never submitted, and give its task back."""
         with status.lock(self.agent.directory):
             left = tasks.find(task_id)
@@ -164,18 +169,18 @@ class Delivery:
                 and left["status"] in (Step.TYPED, Step.PASTED, Step.UNKNOWN)
             ):
                 tasks.note_step(left, Step.CREATED, "found unsent in the box, and taken out of it")
-        if self._may_clear():
+        if self._may_press(look, CLEAR_AGAIN_S):
             tmux.press(pane, *self.provider.CLEAR)
 
-    def _may_clear(self) -> bool:
-        """Tell whether the box may be emptied now; a key for that is pressed next.
+    def _may_press(self, look: Look, again_s: float) -> bool:
+        """Tell whether a key may be pressed that must not be pressed twice; it is pressed next.
 
         A second one on the box that is empty by now, and is not drawn yet, would
         bring the draft back, or begin to end the program.
         """
-        if steady_s() - self._cleared_at_s < CLEAR_AGAIN_S:
+        if steady_s() - self._key_at_s < (UNCHANGED_AGAIN_S if look.screen == self._key_on else again_s):
             return False
-        self._cleared_at_s = steady_s()
+        self._key_at_s, self._key_on = steady_s(), look.screen
         return True
 
     def _paste(self, task: Task, now: Status) -> None:
@@ -232,7 +237,7 @@ class Delivery:
                 sights.dialog(self.agent.directory, self.agent.status(), screen["question"])
             return
         if screen["kind"] == "box" and screen["ours"] == self.task_id and not screen["busy"]:
-            self._ours_in_the_box(task, tmux, pane, at_s)
+            self._ours_in_the_box(task, tmux, pane, look)
             return
         waited_s = at_s - self._pasted_at_s
         said = self.agent.session_says(now)
@@ -242,15 +247,15 @@ class Delivery:
             return
         self._judge(now, look)
 
-    def _ours_in_the_box(self, task: Task, tmux: Tmux, pane: str, at_s: float) -> None:
+    def _ours_in_the_box(self, task: Task, tmux: Tmux, pane: str, look: Look) -> None:
         whole = task["status"] is Step.PASTED
         if whole and self._pressed < ENTER_LIMIT:
-            self._pressed, self._pressed_at_s = self._pressed + 1, at_s
+            self._pressed, self._pressed_at_s = self._pressed + 1, steady_s()
             tmux.press(pane, "Enter")
             return
         # Half of it, or an Enter that is never taken: out of the box, and anew.
         self._pressed = 0
-        self._clear(tmux, pane, self.task_id)
+        self._clear(tmux, pane, look, self.task_id)
 
     def _judge(self, now: Status, look: Look) -> None:
         """Decide about a delivery that nobody confirmed, by what the transcript and the window still show."""

@@ -159,6 +159,47 @@ def test_a_key_that_is_not_read_yet_is_not_pressed_again(world: World) -> None:
     leftovers.check(world)
 
 
+DRAWS_LATE = """#!{python}
+import json, os, select, subprocess, sys, time, tty
+if "--version" in sys.argv:
+    sys.exit("2.1.329")
+hook = ["sh", os.environ["FLOWLOOM_HOME"] + "/hooks/agent-event", "claude"]
+started = {{"hook_event_name": "SessionStart", "source": "startup", "session_id": "s1"}}
+subprocess.run(hook, input=json.dumps(started).encode())
+tty.setraw(0)
+def show(*lines):
+    print("\\x1b[H\\x1b[2J" + "\\r\\n".join(lines), end="", flush=True)
+box = ["─" * 60, "❯\\xa0", "─" * 60, "  ? for shortcuts"]
+show(*box)
+while not os.path.exists("{go}"):
+    time.sleep(0.02)
+transcript = True
+while True:
+    show("─" * 60, "  Showing detailed transcript · ctrl+o to toggle") if transcript else show(*box)
+    pressed = os.read(0, 4096)
+    with open("{keys}", "ab") as stream:
+        stream.write(pressed)
+    transcript ^= pressed.count(b"\\x0f") % 2
+    time.sleep(3.5 if b"\\x0f" in pressed else 0)
+"""
+
+
+def test_a_view_that_is_left_by_the_key_that_opens_it_is_left_once_where_that_shows_late(world: World) -> None:
+    go, keys, program = world.folder / "go", world.folder / "keys", world.folder / "claude"
+    program.write_text(DRAWS_LATE.format(python=sys.executable, go=go, keys=keys))
+    program.chmod(0o755)
+    env = {"FLOWLOOM_PROVIDER": "claude", "FLOWLOOM_CLAUDE": str(program)}
+    done = world.flowloom("start", "planning", env=env)
+    assert done.returncode == 0, (done, world.describe())
+    go.touch()
+    world.until(lambda: "detailed transcript" in world.screen())
+    task_id = world.flowloom("ask", "planning", "heron", "--no-wait", env=env).stdout.decode().strip()
+    world.until(lambda: b"heron" in keys.read_bytes(), limit_s=30)
+    assert keys.read_bytes().count(b"\x0f") == 1
+    world.flowloom("cancel", task_id)
+    world.flowloom("stop", "planning")
+
+
 def test_an_agent_that_hangs_is_not_cleared_twice(world: World) -> None:
     frozen = world.folder / "frozen"
     world.start()

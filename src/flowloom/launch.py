@@ -181,27 +181,30 @@ def _lost(agent: Agent, provider: Provider, now: Status) -> str:
     if not transcript:
         return ""
     doubted = len(sights.recent_deaths(now)) >= DEATHS_TO_DOUBT
-    if os.path.exists(transcript):
-        if not doubted or provider.resumable(files.tail(transcript, TRANSCRIPT_TAIL_BYTES)):
+    found = transcript if os.path.exists(transcript) else _elsewhere(provider, now["session_id"] or "")
+    if found:
+        if not doubted or provider.resumable(files.tail(found, TRANSCRIPT_TAIL_BYTES)):
             return ""
         what = "Claude Code's file of the former one holds no message"
+    elif found is None and not doubted:
+        return ""
     else:
-        if not doubted and not _nowhere(provider, now["session_id"] or ""):
-            return ""
         what = "Claude Code's file of the former one is gone"
     log(paths.home(), "warning", "launch", f"{agent.agent_id} is not resumed: {what}", session=now["session_id"])
-    return f"{what}: {transcript}"
+    return f"{what}: {found or transcript}"
 
 
-def _nowhere(provider: Provider, session_id: str) -> bool:
-    """Tell whether the folder that holds conversations is there, and this one is not in it."""
+def _elsewhere(provider: Provider, session_id: str) -> str | None:
+    """Return where a conversation that is not where it was lies now: empty for nowhere, None where nobody can say."""
     pattern = provider.conversation_files(windows.inherited(provider), session_id)
     if not pattern:
-        return False
+        return None
     import glob  # noqa: PLC0415 - only for a transcript that is not where it was
 
-    folder = os.path.dirname(os.path.dirname(pattern))
-    return bool(glob.glob(folder)) and not glob.glob(pattern)
+    found = glob.glob(pattern)
+    if found:
+        return found[0]
+    return "" if glob.glob(os.path.dirname(os.path.dirname(pattern))) else None
 
 
 def _close_lost(agent: Agent, tmux: Tmux, now: Status) -> None:

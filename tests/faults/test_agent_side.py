@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -138,6 +139,18 @@ def test_an_agent_that_went_to_another_working_tree_comes_back_with_its_conversa
     assert resumed(desk, "go away", "which port?")
 
 
+@pytest.mark.newest
+def test_a_conversation_that_lies_elsewhere_is_resumed_also_after_deaths(desk: Desk) -> None:
+    desk.reply("the port is 8080")
+    desk.world.flowloom("stop", "planning")
+    path = desk.world.agent_dir() / "status.json"
+    now = json.loads(path.read_text())
+    now |= {"transcript": str(desk.world.folder / "moved.jsonl"), "deaths": [time.time(), time.time()]}
+    path.write_text(json.dumps(now))
+    assert "which port?" in desk.reply("which port?")
+    assert resumed(desk, "the port is 8080", "which port?")
+
+
 def test_an_agent_killed_behind_a_clear_comes_back(desk: Desk) -> None:
     desk.reply("the port is 8080")
     before = desk.world.status()
@@ -151,6 +164,9 @@ def test_an_agent_killed_behind_a_clear_comes_back(desk: Desk) -> None:
 
 def test_an_agent_killed_behind_the_paste_gets_the_task_once(desk: Desk) -> None:
     desk.reply("something before")
+    transcript = Path(desk.world.status()["transcript"])
+    # It is written a moment after the turn.
+    desk.world.until(lambda: "answer 1" in transcript.read_text(), "it is in the transcript")
     # It cannot take the text while it is stopped, so the kill comes before the receipt.
     pid = desk.world.status()["pid"]
     os.kill(pid, signal.SIGSTOP)

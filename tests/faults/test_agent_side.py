@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import threading
 import time
 from pathlib import Path
 
@@ -169,9 +170,23 @@ def test_an_agent_killed_behind_the_paste_gets_the_task_once(desk: Desk) -> None
     desk.world.until(lambda: "answer 1" in transcript.read_text(), "it is in the transcript")
     # It cannot take the text while it is stopped, so the kill comes before the receipt.
     pid = desk.world.status()["pid"]
-    os.kill(pid, signal.SIGSTOP)
-    asked = desk.ask("once only")
-    asked.until("pasted")
+    stopped, over = threading.Event(), threading.Event()
+
+    def stop() -> None:
+        # tmux sends what was stopped a SIGCONT.
+        while not over.wait(0.001):
+            os.kill(pid, signal.SIGSTOP)
+            stopped.set()
+
+    holding = threading.Thread(target=stop)
+    holding.start()
+    try:
+        stopped.wait()
+        asked = desk.ask("once only")
+        asked.until("pasted")
+    finally:
+        over.set()
+        holding.join()
     os.kill(pid, signal.SIGKILL)
     code, out, err = asked.end()
     assert (code, out) == (0, "answer 2: once only"), err

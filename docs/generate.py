@@ -20,10 +20,11 @@ import typer.main
 from pydantic import BaseModel
 
 from flowloom import bugs, config, errors, settings, states
-from flowloom.cli import agents, app, doctor, house, published, tasks, wiring  # noqa: F401 - they add their commands to `app`
+from flowloom.cli import app, load, published
 
 DOCS = Path(__file__).resolve().parent
 PART = re.compile(r"(<!-- generated: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+load("")  # each module adds its commands to `app`
 
 
 def table(head: list[str], rows: list[list[str]]) -> str:

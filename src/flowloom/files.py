@@ -275,6 +275,14 @@ def open_wake(directory: str) -> tuple[int, str]:
 _SILENT: list[int] = []
 
 
+def drain_wake(descriptor: int) -> None:
+    """Take what `wake` has written to a pipe, so that it wakes its reader again."""
+    try:
+        os.read(descriptor, 4096)
+    except BlockingIOError:
+        return
+
+
 def close_wake(descriptor: int, path: str) -> None:
     """Give up what `open_wake` returned."""
     os.close(descriptor)

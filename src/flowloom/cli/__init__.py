@@ -24,16 +24,16 @@ COMMANDS = {
     "wait": "tasks",
     "reply": "tasks",
     "tasks": "tasks",
-    "show": "house",
+    "show": "show",
     "cancel": "tasks",
     "start": "agents",
     "agents": "agents",
     "attach": "agents",
-    "logs": "house",
-    "restart": "house",
+    "logs": "logs",
+    "restart": "restart",
     "stop": "agents",
-    "config": "house",
-    "clean": "house",
+    "config": "config",
+    "clean": "clean",
 }
 
 
@@ -82,7 +82,7 @@ def options(
 def main() -> NoReturn:
     """Run the command line and exit with its outcome."""
     _open_streams()
-    _load(sys.argv[1] if sys.argv[1:] else "")
+    load(sys.argv[1] if sys.argv[1:] else "")
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     for number in (signal.SIGTERM, signal.SIGHUP):
         # As Ctrl-C: whoever waits leaves its task to a waiter. Under nohup a hang-up stays ignored.
@@ -116,7 +116,7 @@ def _leave(code: int) -> NoReturn:
     os._exit(code)
 
 
-def _load(word: str) -> None:
+def load(word: str) -> None:
     """Import the module of the command that was typed; all of them where the word is none.
 
     Typer builds every command that it knows, and with each a validator an option: 100 ms for all.

@@ -14,6 +14,7 @@ from flowloom import files, git, launch, line, paths, settings, tasks, tiles, tm
 from flowloom.agents import Agent, known, named, survey
 from flowloom.ages import age
 from flowloom.cli import app, say
+from flowloom.cli.options import Json, Name
 from flowloom.clock import Deadline, wall_s
 from flowloom.errors import AgentFailed, Blocked, FlowLoomError, NoSuchAgent, TimedOut, UsageError
 from flowloom.startup import Startup
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
 START_TIMEOUT_S = 120.0
 # No line of the list is longer than this.
 PIPED_COLUMNS = 1000
-Name = Annotated[
-    str, typer.Argument(metavar="NAME", help="The agent: planning, or planning@site for that of another project.")
-]
 
 
 @app.command(context_settings={"allow_interspersed_args": True})
@@ -98,16 +96,9 @@ def await_ready(agent: Agent, deadline: Deadline) -> Status:
             if startup.ready:
                 return agent.status()
             select.select([wake_fd], [], [], deadline.within_s(startup.again_s))
-            _read_all(wake_fd)
+            files.drain_wake(wake_fd)
     finally:
         files.close_wake(wake_fd, wake_path)
-
-
-def _read_all(descriptor: int) -> None:
-    try:
-        os.read(descriptor, 4096)
-    except BlockingIOError:
-        return
 
 
 @app.command()
@@ -155,7 +146,7 @@ def _stop(agent: Agent, *, named: bool) -> None:
 
 @app.command("agents")
 def list_agents(
-    as_json: Annotated[bool, typer.Option("--json", help="As a JSON document.")] = False,
+    as_json: Json = False,
 ) -> int:
     """List the agents, with what each is doing."""
     found = survey()

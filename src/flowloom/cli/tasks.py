@@ -14,6 +14,7 @@ from flowloom.agents import Agent, named
 from flowloom.ages import age
 from flowloom.cli import app
 from flowloom.cli.headless import NAME_HELP, run
+from flowloom.cli.options import Json, TaskId
 from flowloom.clock import Deadline, wall_s
 from flowloom.errors import Blocked, DamagedFile, FlowLoomError, NoSuchTask, Stopped, TimedOut, UsageError
 from flowloom.signals import Noted
@@ -24,11 +25,9 @@ if TYPE_CHECKING:
     from flowloom.coordinator import Carrier, View
     from flowloom.records import Task
 
-Json = Annotated[bool, typer.Option("--json", help="As a JSON document.")]
 Timeout = Annotated[
     float | None, typer.Option(metavar="SECONDS", min=0, help="Seconds to wait; the task goes on afterwards.")
 ]
-TaskId = Annotated[str, typer.Argument(metavar="TASK", help="The task's id.")]
 
 
 class Notices:

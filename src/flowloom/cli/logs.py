@@ -1,0 +1,65 @@
+"""The command `logs`."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from flowloom import files, status
+from flowloom.agents import named
+from flowloom.ages import moment
+from flowloom.cli import app
+from flowloom.cli.options import LOOK_AGAIN_S, Name
+from flowloom.errors import NoSuchAgent
+
+
+@app.command()
+def logs(
+    name: Name,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what happens; end with Ctrl-C.")] = False,
+    number: Annotated[int, typer.Option("--lines", "-n", metavar="N", help="So many of the last events.", min=0)] = 40,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+) -> int:
+    """Show what happened to an agent, and why.
+
+    Each event with its time, where it led, the task, and what led to it.
+    """
+    agent = named(name, os.getcwd())
+    if agent.spec() is None:
+        raise NoSuchAgent(f"there is no agent {agent.agent_id}")
+    agent.reconcile()
+    wake_fd, wake_path = files.open_wake(agent.directory) if follow else (-1, "")
+    try:
+        seen = status.read_events(agent.directory)
+        for event in seen[-number:] if number else []:
+            _tell(event, as_json=as_json)
+        last = seen[-1]["seq"] if seen else 0
+        while follow:
+            select.select([wake_fd], [], [], LOOK_AGAIN_S)
+            files.drain_wake(wake_fd)
+            for event in status.read_events(agent.directory):
+                if event["seq"] > last:
+                    _tell(event, as_json=as_json)
+                    last = event["seq"]
+    finally:
+        if follow:
+            files.close_wake(wake_fd, wake_path)
+    return 0
+
+
+def _tell(event: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(event, ensure_ascii=False))
+    else:
+        moved = event.get("from") != event.get("to")
+        states = f"{event.get('from')} → {event.get('to')}" if moved else str(event.get("to"))
+        typer.echo(
+            f"{moment(event['at'])}  {event.get('event', ''):<7} {states:<20}  {event.get('task') or '-':<6} "
+            f"{' '.join(str(event.get('why', '')).split())}"
+        )
+    sys.stdout.flush()

@@ -1,0 +1,15 @@
+"""Arguments and options that several commands share."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+Json = Annotated[bool, typer.Option("--json", help="As a JSON document.")]
+Name = Annotated[
+    str, typer.Argument(metavar="NAME", help="The agent: planning, or planning@site for that of another project.")
+]
+TaskId = Annotated[str, typer.Argument(metavar="TASK", help="The task's id.")]
+# How long `restart --wait` and `logs -f` sleep at most; both are woken by what happens.
+LOOK_AGAIN_S = 1.0

@@ -1,0 +1,109 @@
+"""The command `show`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from flowloom import files, headless, paths, tasks
+from flowloom.agents import Agent
+from flowloom.ages import age, moment
+from flowloom.cli import app
+from flowloom.cli.options import Json, TaskId
+from flowloom.clock import wall_s
+from flowloom.errors import NoSuchAgent
+
+if TYPE_CHECKING:
+    from flowloom.records import Task
+
+BEGINNING_CHARS = 600
+
+
+@app.command()
+def show(task_id: TaskId, as_json: Json = False) -> int:
+    """Show all that is known of a task.
+
+    Who asked whom, its journal, and the beginnings and the files of prompt and reply.
+    """
+    task = tasks.read(task_id)
+    if not tasks.ended(task):
+        try:
+            Agent(task["agent_dir"]).reconcile()
+        except NoSuchAgent:
+            pass  # its agent's folder was removed; the task is still there to be looked at
+        headless.settle(task_id)
+        task = tasks.read(task_id)
+    reply, kind = _reply_of(task)
+    if as_json:
+        from flowloom.cli import published  # noqa: PLC0415 - pydantic, 60 ms
+
+        shown = published.Shown(
+            task=published.task(task, paths.task_dir(task_id)),
+            prompt_begins=_beginning(tasks.prompt_of(task)),
+            reply_begins=None if reply is None else _beginning(reply),
+            reply_kind=kind,
+        )
+        typer.echo(shown.model_dump_json(indent=1))
+        return 0
+    _show(task, reply, kind)
+    return 0
+
+
+def _reply_of(task: Task) -> tuple[str | None, str]:
+    """Return the text of a task's reply, or what there is of one, and which of the two it is."""
+    folder = paths.task_dir(task["task_id"])
+    for kind, raw in (
+        ("reply", tasks.reply_of(task["task_id"])),
+        ("provisional", tasks.provisional_of(task["task_id"])),
+        ("partial", files.read(f"{folder}/partial.md")),
+    ):
+        if raw is not None:
+            return raw.decode("utf-8", "replace"), kind
+    return None, ""
+
+
+def _beginning(text: str) -> str:
+    kept = text if len(text) <= BEGINNING_CHARS else text[:BEGINNING_CHARS].rstrip() + " …"
+    return kept.encode("utf-8", "replace").decode()
+
+
+def _show(task: Task, reply: str | None, kind: str) -> None:
+    folder = paths.task_dir(task["task_id"])
+    once = ", without a window" if task.get("headless") is not None else ""
+    unread = ", unread" if kind == "reply" and task["read"] is None else ""
+    ago = age(int(wall_s() - task["created"]))
+    typer.echo(f"task {task['task_id']} for {task['agent_id']}{once}: {task['status']}{unread}")
+    typer.echo(f"asked by {task['asker']} at {moment(task['created'])}, {ago} ago")
+    if task["error"]:
+        typer.echo(f"error: {task['error']}")
+    for on, what in (
+        (task["altered"], "what the agent was given is not exactly the prompt"),
+        (task["shared"], "the reply also answers something else"),
+        (task["recovered"], "the reply was recovered from the transcript"),
+        (task["left"], "whoever asked did not wait for it"),
+    ):
+        if on:
+            typer.echo(f"note: {what}")
+    for note in task["notes"]:
+        typer.echo(f"note: {note}")
+    typer.echo("\njournal")
+    for entry in task["journal"]:
+        after = entry["at"] - task["created"]
+        typer.echo(f"  {moment(entry['at'])}  +{_after(after):<9} {entry['step']:<11} {entry['why']}")
+    typer.echo(f"\nprompt ({task['prompt_bytes']} bytes, {folder}/prompt.md)")
+    typer.echo(_indented(_beginning(tasks.prompt_of(task))))
+    if reply is not None:
+        name = {"reply": "reply", "provisional": "provisional reply", "partial": "what there is of a reply"}[kind]
+        typer.echo(f"\n{name} ({len(reply.encode('utf-8', 'replace'))} bytes, {folder}/{kind}.md)")
+        typer.echo(_indented(_beginning(reply)))
+
+
+def _after(seconds: float) -> str:
+    return f"{seconds:.2f} s" if seconds < 60 else age(int(seconds))
+
+
+def _indented(text: str) -> str:
+    # A text from outside must not move the cursor of whoever looks at it.
+    clean = "".join(char if char.isprintable() or char == "\n" else "�" for char in text.replace("\t", "    "))
+    return "\n".join(f"  {each}" for each in clean.rstrip("\n").split("\n"))

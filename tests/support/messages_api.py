@@ -1,8 +1,9 @@
 """A small Messages API on loopback, for the real Claude Code to talk to.
 
 It speaks the streaming form of Anthropic's `POST /v1/messages` as far as Claude
-Code needs it: text, tool calls, HTTP errors. What the "model" says is a
-`Script`: a list of steps chosen by a string that the newest user text holds.
+Code needs it: text, tool calls, limits, HTTP errors, a line that breaks. What
+the "model" does is a list of steps (`model_steps`) chosen by a string that the
+newest user text holds.
 Nothing here judges what Claude Code sends; every request is kept for the test.
 """
 
@@ -11,48 +12,31 @@ from __future__ import annotations
 import json
 import re
 import threading
-import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-# A step that holds a turn open gives up after this long, so that a test that
-# died cannot leave a Claude Code hanging on us.
-HOLD_LIMIT_S = 120.0
+from tests.support.model_steps import (
+    ERRORS,
+    HOLD_LIMIT_S,
+    Call,
+    Drop,
+    Fail,
+    Hang,
+    Say,
+    Step,
+    begun,
+    limited,
+    limits,
+    stream,
+    whole,
+)
 
+__all__ = ["ERRORS", "Call", "Drop", "Fail", "Hang", "MessagesApi", "Say", "Step", "Turn", "limited", "limits"]
 
-@dataclass(frozen=True)
-class Say:
-    """Answer with this text; with `hold`, only once that event is set.
-
-    `begin` is sent before the wait, so that a partial answer is on the screen.
-    """
-
-    text: str
-    hold: threading.Event | None = None
-    begin: str = ""
-
-
-@dataclass(frozen=True)
-class Call:
-    """Ask for one tool call."""
-
-    tool: str
-    arguments: dict[str, Any]
-    text: str = ""
-
-
-@dataclass(frozen=True)
-class Fail:
-    """Answer with an HTTP error, as the API reports it."""
-
-    status: int
-    kind: str
-    message: str = "scripted failure"
-
-
-Step = Say | Call | Fail
+# How Claude Code asks, as a user, for the rest of an answer that a limit cut: it belongs to the same turn.
+GOES_ON = ("Output token limit hit", "Your response was cut off because it exceeded the output token limit")
 
 
 @dataclass
@@ -84,6 +68,8 @@ class MessagesApi:
     answer: Answer = echo
     rules: list[tuple[str, list[Step]]] = field(default_factory=list)
     requests: list[dict[str, Any]] = field(default_factory=list)
+    headers: dict[str, str] = field(default_factory=dict)
+    """Sent with every answer: `limits(…)` is what a subscriber's session hears of its limits."""
 
     def __post_init__(self) -> None:
         api = self
@@ -116,27 +102,43 @@ class MessagesApi:
                 step = api.next_step(request)
                 if isinstance(step, Fail):
                     error = {"type": step.kind, "message": step.message}
-                    self._json(step.status, {"type": "error", "error": error})
+                    self._json(step.status, {"type": "error", "error": error}, step.headers)
+                    return
+                if isinstance(step, Hang):
+                    step.until.wait(HOLD_LIMIT_S)
+                    self.close_connection = True
                     return
                 try:
-                    if request.get("stream"):
-                        self.send_response(200)
-                        self.send_header("Content-Type", "text/event-stream")
-                        self.send_header("Connection", "close")
-                        self.end_headers()
-                        for event in stream(step, request.get("model", "stand-in")):
-                            self.wfile.write(event)
-                            self.wfile.flush()
-                        self.close_connection = True
+                    if isinstance(step, Drop):
+                        # Without a length and without a last chunk: the line broke.
+                        self._events(list(begun(whole(Say(""), "stand-in"), step.begin)), chunked=True)
+                    elif request.get("stream"):
+                        self._events(stream(step, request.get("model", "stand-in")))
                     else:
                         self._json(200, whole(step, request.get("model", "stand-in")))
                 except (BrokenPipeError, ConnectionResetError):
                     # The person pressed Esc, or the agent was killed: both are scripted faults.
                     self.close_connection = True
 
-            def _json(self, status: int, document: dict[str, Any]) -> None:
+            def _events(self, events: Iterable[bytes], *, chunked: bool = False) -> None:
+                self.send_response(200)
+                self.send_header("Content-Type", "text/event-stream")
+                self.send_header("Connection", "close")
+                if chunked:
+                    self.send_header("Transfer-Encoding", "chunked")
+                for name, value in api.headers.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                for event in events:
+                    self.wfile.write(b"%x\r\n%s\r\n" % (len(event), event) if chunked else event)
+                    self.wfile.flush()
+                self.close_connection = True
+
+            def _json(self, status: int, document: dict[str, Any], headers: dict[str, str] | None = None) -> None:
                 body = json.dumps(document).encode()
                 self.send_response(status)
+                for name, value in {**api.headers, **(headers or {})}.items():
+                    self.send_header(name, value)
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
@@ -197,7 +199,7 @@ def user_texts(messages: list[dict[str, Any]]) -> list[str]:
         blocks = [{"type": "text", "text": content}] if isinstance(content, str) else content
         for block in blocks:
             said = block.get("text", "") if block.get("type") == "text" else ""
-            if said.strip() and not said.lstrip().startswith("<system-reminder>"):
+            if said.strip() and not said.lstrip().startswith(("<system-reminder>", *GOES_ON)):
                 found.append(said)
     return found
 
@@ -213,67 +215,3 @@ def newest_text(messages: list[dict[str, Any]]) -> tuple[str, int]:
         if texts:
             return texts[-1], step
     return "", step
-
-
-def whole(step: Say | Call, model: str) -> dict[str, Any]:
-    """Return a step as one non-streamed message."""
-    content: list[dict[str, Any]] = []
-    if step.text:
-        content.append({"type": "text", "text": step.text})
-    if isinstance(step, Call):
-        content.append(
-            {"type": "tool_use", "id": f"toolu_{uuid.uuid4().hex[:20]}", "name": step.tool, "input": step.arguments}
-        )
-    return {
-        "id": f"msg_{uuid.uuid4().hex[:20]}",
-        "type": "message",
-        "role": "assistant",
-        "model": model,
-        "content": content,
-        "stop_reason": "tool_use" if isinstance(step, Call) else "end_turn",
-        "stop_sequence": None,
-        "usage": {"input_tokens": 10, "output_tokens": 10},
-    }
-
-
-def stream(step: Say | Call, model: str) -> Iterator[bytes]:
-    """Yield a step as server-sent events, `message_start` to `message_stop`."""
-    message = whole(step, model)
-    blocks = message["content"]
-
-    def event(name: str, **fields: Any) -> bytes:
-        return f"event: {name}\ndata: {json.dumps({'type': name, **fields})}\n\n".encode()
-
-    yield event("message_start", message=message | {"content": [], "stop_reason": None})
-    if isinstance(step, Say) and step.hold is not None:
-        yield event("content_block_start", index=0, content_block={"type": "text", "text": ""})
-        if step.begin:
-            yield event("content_block_delta", index=0, delta={"type": "text_delta", "text": step.begin})
-        waited = 0.0
-        while not step.hold.wait(0.25) and waited < HOLD_LIMIT_S:
-            waited += 0.25
-            yield event("ping")
-        yield event("content_block_delta", index=0, delta={"type": "text_delta", "text": step.text})
-        yield event("content_block_stop", index=0)
-        blocks = blocks[1:]
-        first = 1
-    else:
-        first = 0
-    for index, block in enumerate(blocks, start=first):
-        if block["type"] == "text":
-            yield event("content_block_start", index=index, content_block={"type": "text", "text": ""})
-            text = block["text"]
-            for start in range(0, len(text), 20_000):
-                delta = {"type": "text_delta", "text": text[start : start + 20_000]}
-                yield event("content_block_delta", index=index, delta=delta)
-        else:
-            yield event("content_block_start", index=index, content_block=block | {"input": {}})
-            delta = {"type": "input_json_delta", "partial_json": json.dumps(block["input"])}
-            yield event("content_block_delta", index=index, delta=delta)
-        yield event("content_block_stop", index=index)
-    yield event(
-        "message_delta",
-        delta={"stop_reason": message["stop_reason"], "stop_sequence": None},
-        usage={"output_tokens": 10},
-    )
-    yield event("message_stop")

@@ -3,7 +3,7 @@ BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
 COVERAGE := build/coverage
 
-.PHONY: picture check lint types floors unit contract tmux claude faults test bench cover docs demo setup format clean
+.PHONY: picture check lint types floors unit contract tmux claude faults test trial bench cover docs demo setup format clean
 
 check: lint types floors unit  ## before every commit; seconds
 
@@ -32,8 +32,11 @@ claude:
 faults:
 	bin/test tests/faults
 
-test:  ## everything, with the oldest and the newest Claude Code
+test:  ## everything, with the oldest supported and the newest tested Claude Code
 	bin/test
+
+trial:  ## the newest Claude Code of npm, or CLAUDE=x.y.z: what breaks; where all holds, the pin moves
+	@CLAUDE='$(CLAUDE)' .ci/trial
 
 bench: setup
 	$(BIN)/python -m bench

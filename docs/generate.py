@@ -21,6 +21,7 @@ from pydantic import BaseModel
 
 from flowloom import bugs, config, errors, settings, states
 from flowloom.cli import app, load, published
+from flowloom.doctor import claude_code
 
 DOCS = Path(__file__).resolve().parent
 PART = re.compile(r"(<!-- generated: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -261,7 +262,14 @@ def fields(model: type[BaseModel]) -> str:
     return table(["field", "type", "what it is"], rows)
 
 
+def releases() -> str:
+    """Return the releases of Claude Code that the tests run with."""
+    oldest, newest = claude_code.TESTED
+    return f"FlowLoom is tested with Claude Code {oldest}, the oldest supported release, and {newest}.\n"
+
+
 PARTS: dict[str, Callable[[], str]] = {
+    "releases": releases,
     "cli": cli,
     "states": state_list,
     "events": event_list,

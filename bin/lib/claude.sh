@@ -1,7 +1,8 @@
 # The real Claude Code releases that the tests drive, as native binaries. POSIX sh,
 # to be sourced after setup.sh; only tests need it.
 
-claude_oldest=2.1.197 # the oldest release that FlowLoom supports
+# The one place where the releases are pinned; everything else reads it there.
+claude_pin=$root/src/flowloom/doctor/claude_code.py
 
 # claude_platform: print this machine's name in the vendor's packages.
 claude_platform() {
@@ -33,24 +34,21 @@ ensure_npm() {
     apt_install ca-certificates nodejs npm && have npm
 }
 
-# claude_releases: print the two releases to test, the oldest and today's newest.
-# False when the newest cannot be learnt; prints the newest one at hand then.
+# claude_releases: print the two releases to test, the oldest supported and the newest tested.
 claude_releases() {
-    _newest=''
+    _pinned=$(sed -n 's/^TESTED = ("\([0-9.]*\)", "\([0-9.]*\)")$/\1 \2/p' "$claude_pin")
+    [ -n "$_pinned" ] || die "$claude_pin pins no releases: TESTED = (\"oldest\", \"newest\")"
+    printf '%s\n' "$_pinned"
+}
+
+# claude_newest: print the newest release that npm has. Only a trial asks for it.
+claude_newest() {
     _cache=$(claude_cache) || exit 1
-    if _platform=$(claude_platform) && ensure_npm; then
-        _newest=$(npm view "@anthropic-ai/claude-code-$_platform" version --cache "$_cache/npm" --logs-max=0 \
-            --fetch-timeout=30000 --fetch-retry-mintimeout=1000 --fetch-retry-maxtimeout=5000 2>/dev/null </dev/null) || _newest=''
-    fi
-    if [ -n "$_newest" ]; then
-        printf '%s %s\n' "$claude_oldest" "$_newest"
-        return 0
-    fi
-    _newest=$(find "$_cache" -mindepth 1 -maxdepth 1 -type d -name '[0-9]*' -exec basename {} \; |
-        sort -t. -k1,1n -k2,2n -k3,3n | tail -n 1)
-    [ "$_newest" = "$claude_oldest" ] && _newest=''
-    printf '%s\n' "$claude_oldest${_newest:+ $_newest}"
-    return 1
+    _platform=$(claude_platform) || die "there is no Claude Code for this machine"
+    ensure_npm || die "needs npm to ask for the newest Claude Code"
+    npm view "@anthropic-ai/claude-code-$_platform" version --cache "$_cache/npm" --logs-max=0 \
+        --fetch-timeout=30000 --fetch-retry-mintimeout=1000 --fetch-retry-maxtimeout=5000 2>/dev/null </dev/null ||
+        die "npm does not answer; name the release: make trial CLAUDE=2.1.400"
 }
 
 # claude_binary VERSION: print the path of that release's binary, fetched if need be.

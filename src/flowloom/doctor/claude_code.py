@@ -9,8 +9,9 @@ import shutil
 from flowloom import claude_settings, launch, providers, wiring
 from flowloom.doctor.finding import Case, Finding, fail, ok, warn
 
-# The releases that the tests run with: the oldest supported, and the newest of that day.
-TESTED = ("2.1.197", "2.1.329")
+# The releases that the tests run with: the oldest supported and the newest tested. This is the only place that
+# pins them: bin/lib/claude.sh reads this line, docs/generate.py prints it, `make trial` moves it.
+TESTED = ("2.1.197", "2.1.330")
 LOGINS = (
     *("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN"),
     *("CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_USE_VERTEX", "CLAUDE_CODE_USE_FOUNDRY"),
@@ -26,13 +27,13 @@ def program(case: Case) -> list[Finding]:
         return [fail("claude", f"there is no program {wanted!r}", repair)]
     release = launch.release(providers.find("claude"), binary)
     if not release:
-        return [fail("claude", f"{binary} does not say its release", f"see what it says: {binary} --version")]
+        return [fail("claude", f"{binary} does not print its release", f"see what it prints: {binary} --version")]
     oldest, newest = TESTED
     if _numbers(release) < _numbers(oldest):
-        return [fail("claude", f"{release} is older than {oldest}, the oldest that is supported", "claude update")]
+        return [fail("claude", f"{release} is older than {oldest}, the oldest supported release", "claude update")]
     if _numbers(release) > _numbers(newest):
-        saw = f"{release} is newer than {newest}, the newest that was tested"
-        return [warn("claude", saw, "try it: flowloom doctor --claude")]
+        saw = f"{release} is newer than {newest}, the newest tested release"
+        return [warn("claude", saw, "check it with a real agent: flowloom doctor --claude")]
     return [ok("claude", f"{release} in {binary}")]
 
 

@@ -283,13 +283,26 @@ class Agent:
             return ""
         provider, turn = self.provider(), now["turn"]
         since_s = turn["at"] if turn and elapsed_s(turn["at"]) < BELIEVED_S else 0.0
-        raw = files.read(provider.session_file(self._environment(), pid))
-        said = provider.read_sessions(raw.decode(errors="replace"), pid, since_s) if raw else ""
+        path = provider.session_file(self._environment(), pid)
+        text = (files.read(path) or b"").decode(errors="replace")
+        if text and provider.moved_to(text):
+            path, pid = self._moved(path, now) or (path, pid)
+            text = (files.read(path) or b"").decode(errors="replace")
+        said = provider.read_sessions(text, pid, since_s) if text else ""
         if said or since_s or not thorough:
             return said
         command = provider.sessions_command(binary)
         printed = procs.output(command, timeout_s=5.0) if command else None
         return provider.read_sessions(printed, pid) if printed else ""
+
+    def _moved(self, path: str, now: Status) -> tuple[str, int] | None:
+        """Return session file and process id of the session that its window shows, where it runs in another process."""
+        folder = os.path.dirname(path)
+        for name in os.listdir(folder):
+            other = f"{folder}/{name}"
+            if other != path and name[:-5].isdigit() and str(now["session_id"]).encode() in (files.read(other) or b""):
+                return other, int(name[:-5])
+        return None
 
     def _environment(self) -> dict[str, str]:
         """Return the variables that say where the agent's program keeps its sessions, as they were at its start."""

@@ -32,6 +32,8 @@ _DIALOGS = [
 _NEW_SESSION = "describe a task for a new session"
 _VIEWS = [
     (r"Showing detailed transcript", ["C-o"]),
+    # The list of sessions, where the agent's own was moved to the background (2.1.330): back to it.
+    (r"\besc returns to it\b", ["Escape"]),
     # On 2.1.197 an Escape there ends the process.
     (_NEW_SESSION, []),
     (r"(?m)^\s*Rewind$", ["Escape"]),

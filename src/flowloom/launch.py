@@ -132,8 +132,10 @@ def spawn(agent: Agent, settings: Settings) -> str:
         spec, provider = agent.spec() or {}, agent.provider()
         had = bool(now["session_id"] and now["conversation"] and now["provider"] == provider.NAME)
         lost = _lost(agent, provider, now) if had else ""
+        kept = _kept_elsewhere(provider, now) if lost else ""
+        lost = "" if kept else lost
         resume = had and not lost
-        launch = _launch(agent, settings, provider, spec, now["session_id"] if resume else None)
+        launch = _launch(agent, settings, provider, spec, (kept or now["session_id"]) if resume else None)
         tmux = Tmux(settings.tmux_socket)
         opening = f"{agent.directory}/opening"
         if os.path.exists(opening):
@@ -192,6 +194,19 @@ def _lost(agent: Agent, provider: Provider, now: Status) -> str:
         what = "Claude Code's file of the former one is gone"
     log(paths.home(), "warning", "launch", f"{agent.agent_id} is not resumed: {what}", session=now["session_id"])
     return f"{what}: {found or transcript}"
+
+
+def _kept_elsewhere(provider: Provider, now: Status) -> str:
+    """Return the session whose transcript holds the conversation too, empty for none.
+
+    A session that was moved to the background is a fork of it. Earlier releases of FlowLoom took the empty
+    session that Claude Code starts beside it for the agent's own.
+    """
+    for session_id in reversed(now["foreign"]):
+        found = _elsewhere(provider, session_id)
+        if found and provider.resumable(files.tail(found, TRANSCRIPT_TAIL_BYTES)):
+            return session_id
+    return ""
 
 
 def _elsewhere(provider: Provider, session_id: str) -> str | None:

@@ -11,6 +11,11 @@ from flowloom.errors import DamagedFile, FlowLoomError
 from flowloom.logs import log
 from flowloom.providers import find
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from flowloom.providers import Provider
+    from flowloom.records import Status
+
 SPOOL = "spool"
 NEVER_NS = 1 << 63
 
@@ -26,8 +31,17 @@ def hear(agent_dir: str, provider: str, raw: bytes, at_ns: int, pid: str = "") -
     report["at_ns"] = at_ns
     if pid.isdigit():
         report["pid"] = int(pid)
-    if not turns.hear(agent_dir, report):
+    if not turns.hear(agent_dir, report, lambda now: moved_to(find(provider), agent_dir, now)):
         log(paths.home(), "warning", "agent-event", "there is no agent here any more", agent_dir=agent_dir)
+
+
+def moved_to(provider: Provider, agent_dir: str, now: Status) -> str:
+    """Return what the agent's own program says of the session that it was moved to, empty where it was not."""
+    environment = files.read_json(f"{agent_dir}/environment.json") or {}
+    known = {**os.environ, **{name: str(value) for name, value in environment.items()}}
+    path = provider.session_file(known, now["pid"]) if now["pid"] else ""
+    raw = files.read(path) if path else None
+    return provider.moved_to(raw.decode(errors="replace")) if raw else ""
 
 
 def keep(agent_dir: str, raw: bytes, at_ns: int) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from flowloom import files, frame, paths, sights, status, tasks
 from flowloom.clock import wall_s
+from flowloom.logs import log
 from flowloom.states import Event, State, Step
 
 TYPE_CHECKING = False
@@ -24,11 +25,13 @@ MERGED_S = 0.5
 FORMER_LIMIT = 50
 
 
-def hear(agent_dir: str, report: Report) -> bool:
+def hear(agent_dir: str, report: Report, moved: Callable[[Status], str] = lambda _: "") -> bool:
     """Apply what one hook call said; tell whether there is an agent to apply it to.
 
     An event older than what has been seen moves nothing; a receipt or a reply
-    that comes late is still kept.
+    that comes late is still kept. `moved` is asked only about a session that is
+    not the agent's: it returns the session that the agent's own program says it
+    has been moved to, empty for none.
     """
     with status.lock(agent_dir):
         now = status.read(agent_dir)
@@ -36,12 +39,44 @@ def hear(agent_dir: str, report: Report) -> bool:
             return False
         if report.get("subagent") and report["event"] != Event.ASK:
             return True
-        if report.get("session_id") in now["foreign"]:
+        if _foreign(now, report) and not _follow_session(agent_dir, now, report, moved(now)):
             return True
         if report["event"] != Event.UP:
             _follow_transcript(now, report)
         HEARD[report["event"]](agent_dir, now, report)
         return True
+
+
+def _foreign(now: Status, report: Report) -> bool:
+    """Tell whether a report is another session's, which has our hooks and our environment all the same.
+
+    That is a fork, or the spare session that Claude Code starts when it moves one to the background. While the
+    agent's own session is up, no other one of its window begins by a `startup`.
+    """
+    session_id = report.get("session_id")
+    begins = report["event"] == Event.UP and report.get("source") in ("fork", "startup")
+    return session_id in now["foreign"] or (
+        begins and (report.get("source") == "fork" or (now["up"] and session_id != now["session_id"]))
+    )
+
+
+def _follow_session(agent_dir: str, now: Status, report: Report, moved: str) -> bool:
+    """Take a foreign session for the agent's own where its program says so; else remember that it is foreign.
+
+    A left arrow on an empty box moves the session to the background, as a fork with another id that its window
+    then shows (2.1.330).
+    """
+    session_id = report.get("session_id", "")
+    if not moved or not session_id.startswith(moved):
+        if session_id not in now["foreign"]:
+            status.note(agent_dir, now, foreign=[*now["foreign"], session_id])
+        return False
+    foreign = [other for other in now["foreign"] if other != session_id]
+    status.note(
+        agent_dir, now, session_id=session_id, transcript=report.get("transcript") or now["transcript"], foreign=foreign
+    )
+    log(paths.home(), "info", "turns", f"{now['agent_id']}: its session was moved to the background", to=session_id)
+    return True
 
 
 def _follow_transcript(now: Status, report: Report) -> None:
@@ -65,12 +100,8 @@ def _late(now: Status, report: Report) -> bool:
 def _up(agent_dir: str, now: Status, report: Report) -> None:
     source = report.get("source", "startup")
     facts = {"session_id": report.get("session_id"), "transcript": report.get("transcript")}
-    if source == "fork":
-        # Another process with our hooks and our environment: not this agent.
-        status.note(agent_dir, now, foreign=[*now["foreign"], report.get("session_id", "")])
-        return
-    if _late(now, report):
-        return
+    if source == "fork" or _late(now, report):
+        return  # a fork that is this agent's goes on with what it was at
     seen = {**facts, "seen_ns": report["at_ns"]}
     if source == "compact":
         # A compaction happens in the middle of a turn and frees nobody.

@@ -50,7 +50,8 @@ def trust(key: str) -> dict[str, Any]:
 
 TABLE = [
     ("after-compact", BOTH, box()),
-    ("agents-left", BOTH, view([])),
+    ("agents-left", ["2.1.197"], view([])),
+    ("agents-left", ["2.1.329"], view(["Escape"])),
     ("box-after-ctrl-c", BOTH, box()),
     ("box-background-task", BOTH, box()),
     ("box-bash-mode", BOTH, view(["BSpace"])),

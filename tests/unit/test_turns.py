@@ -618,6 +618,26 @@ def test_what_a_fork_reports_moves_nothing(history: History) -> None:
     assert (history.now()["status"], history.now()["session_id"]) == (State.IDLE, SESSION)
 
 
+def test_a_session_that_starts_beside_the_living_one_is_not_this_agents(history: History) -> None:
+    history.hear("up", source="startup", session_id="s8", transcript="/none/s8.jsonl")
+    history.hear("stop", session_id="s8", prompt_id="1", message="x")
+    now = history.now()
+    assert (now["session_id"], now["transcript"], now["foreign"]) == (SESSION, f"{history.dir}/transcript", ["s8"])
+
+
+def test_a_session_that_its_program_has_moved_is_followed_in_the_middle_of_its_turn(history: History) -> None:
+    for step in ("pasted a", "accept a 1", "up fork s9"):
+        history.play(step)
+    report: records.Report = {"event": "stop", "session_id": "s9", "transcript": "/t/s9.jsonl", "message": "A"}
+    report["at_ns"] = history.at_ns + 1
+    # Another one that was moved, or none: only what the agent's own program says counts.
+    for said, known in (("", "accepted"), ("s7", "accepted"), ("s9", "accepted done “A”")):
+        assert turns.hear(history.dir, report, lambda _, said=said: said)  # type: ignore[misc]
+        assert history.known("a") == known
+    now = history.now()
+    assert (now["session_id"], now["transcript"], now["foreign"]) == ("s9", "/t/s9.jsonl", [])
+
+
 def test_a_text_that_quotes_another_tasks_frame_is_that_tasks_receipt_only_when_it_waits(history: History) -> None:
     for step in ("pasted a", "accept a 1", "stop 1 A"):
         history.play(step)

@@ -108,6 +108,10 @@ if TYPE_CHECKING:
             """Return the file in which the program keeps the status of the session with this pid."""
             ...
 
+        def moved_to(self, text: str) -> str:
+            """Return, out of a session file, how the id of the session begins that this one was moved to."""
+            ...
+
         def sessions_command(self, binary: str) -> list[str]:
             """Return the documented command that says the same, slowly; empty for none."""
             ...

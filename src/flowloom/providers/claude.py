@@ -140,6 +140,8 @@ def settings(hook: str, extra: list[dict[str, Any]]) -> dict[str, Any]:
             raise UsageError("the env in the --settings given is no object of variables", hint="mend it")
         env = {**merged.get("env", {}), **document.get("env", {})}
         merged = {**merged, **document, "hooks": hooks, **({"env": env} if env else {})}
+    # A left arrow or /bg would move the session to the background, away from its window. 2.1.197 has this setting too.
+    merged["disableAgentView"] = True
     hooks = merged.setdefault("hooks", {})
     for event in _EVENTS:
         # The limit is the user's patience, not ours: a hook call takes 30 ms.
@@ -249,6 +251,19 @@ def conversation_files(environment: dict[str, str], session_id: str) -> str:
     import glob  # noqa: PLC0415 - no hook call needs it
 
     return f"{glob.escape(_home(environment))}/projects/*/{session_id}.jsonl"
+
+
+def moved_to(text: str) -> str:
+    """Return, out of a session file, how the id of the session begins that this one was moved to; empty for none.
+
+    Also who shows it in its window by then: what the file says of its own status is of the time before
+    (`parkedJobId`, 2.1.330).
+    """
+    try:
+        document = json.loads(text)
+    except ValueError:
+        return ""
+    return str(document.get("parkedJobId") or "") if isinstance(document, dict) else ""
 
 
 def sessions_command(binary: str) -> list[str]:

@@ -84,6 +84,11 @@ def session_file(environment: dict[str, str], pid: int) -> str:
     return f"{environment.get('FLOWLOOM_ECHO_SESSIONS', '')}/{pid}.json"
 
 
+def moved_to(text: str) -> str:
+    """Return nothing: its session stays in its window."""
+    return ""
+
+
 def sessions_command(binary: str) -> list[str]:
     """Return nothing: its file says all."""
     return []

@@ -1,0 +1,72 @@
+"""A session that leaves its window for the background: prevented, and followed where it is not."""
+
+from __future__ import annotations
+
+import json
+import uuid
+
+import pytest
+from tests.support.desk import Desk, half
+from tests.support.messages_api import MessagesApi
+from tests.support.world import World
+
+pytestmark = [pytest.mark.claude, pytest.mark.timeout(180)]
+
+
+def test_a_left_arrow_on_the_empty_box_leaves_the_session_in_its_window(claude: World, api: MessagesApi) -> None:
+    desk = Desk(claude, api)
+    claude.start()
+    assert desk.reply("one") == "answer 1: one"
+    session = claude.status()["session_id"]
+    desk.until_box("")
+    claude.keys("Left")
+    desk.type("/bg", enter=True)
+    desk.until_seen("Unknown command: /bg")
+    assert "for agents" not in claude.screen()
+    assert desk.reply("two") == "answer 2: two"
+    assert (claude.status()["session_id"], claude.status()["foreign"]) == (session, [])
+
+
+@pytest.mark.newest
+def test_a_session_in_the_background_is_followed_and_nothing_it_knows_is_lost(claude: World, api: MessagesApi) -> None:
+    desk = Desk(claude, api)
+    script = claude.folder / "binary"
+    # An agent that was started without the setting: its program gets another settings file than ours.
+    binary = claude.environment["FLOWLOOM_CLAUDE"]
+    script.write_text(
+        "#!/bin/sh\nfor f; do case $f in */settings.json)"
+        """ sed -i 's/"disableAgentView": *true/"disableAgentView": false/' "$f";; esac; done\n"""
+        f'exec {binary} "$@"\n'
+    )
+    script.chmod(0o755)
+    claude.environment["FLOWLOOM_CLAUDE"] = str(script)
+    claude.start()
+    assert desk.reply("before it") == "answer 1: before it"
+    session = claude.status()["session_id"]
+    # In the middle of a task: it goes on in the background, and its reply arrives.
+    rest = desk.hold("moved in its middle")
+    asked = desk.ask("moved in its middle")
+    desk.until_seen(half("moved in its middle"))
+    claude.keys("Left")
+    desk.until_seen("Your session moved to the background")
+    rest.set()
+    code, out, _ = asked.end()
+    assert (code, out) == (0, half("moved in its middle") + "\n and the rest")
+    moved = claude.status()["session_id"]
+    assert moved != session
+    # The list is still open; it is left, and the window shows the agent's session.
+    assert "behind the list" in desk.reply("behind the list")
+    assert claude.steps()[-2:] == ["accepted", "done"]
+    # A restart goes on with all of it.
+    done = claude.flowloom("restart", "planning")
+    assert (done.returncode, b"empty conversation" in done.stderr) == (0, False), done.stderr
+    assert "after the restart" in desk.reply("after the restart")
+    assert [any(word in text for text in desk.texts()) for word in ("before it", "behind the list")] == [True, True]
+    # A status that an earlier release left: another session's, without a transcript.
+    claude.flowloom("stop", "planning")
+    path = claude.agent_dir() / "status.json"
+    now = json.loads(path.read_text())
+    lost = {"session_id": str(uuid.uuid4()), "transcript": "/none.jsonl", "foreign": [now["session_id"]]}
+    path.write_text(json.dumps({**now, **lost}))
+    assert "after the repair" in desk.reply("after the repair")
+    assert any("behind the list" in text for text in desk.texts())

@@ -84,6 +84,7 @@ EVENT_MEANINGS = {
     "park": "Stop, and background work of this task goes on.",
     "fail": "StopFailure: the model could not be reached, or refused.",
     "end": "SessionEnd: the program leaves.",
+    "notice": "A Notification that asks nothing, or a call that auto mode denied. It moves nothing.",
     "spawn": "FlowLoom opened its window.",
     "box": "Its input box stands there, after it said that it is up.",
     "dialog": "A question stands on its screen.",

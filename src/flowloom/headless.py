@@ -152,6 +152,7 @@ class Run:
             "system_prompt": roles.system_prompt(agent_id, role, extra, once=True),
             "args": list(self.spec["args"]),
             "user_mode": launch.user_mode(str(self.spec["dir"])),
+            "release": "",
         }
 
     def _environment(self) -> dict[str, str]:

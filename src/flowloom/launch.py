@@ -166,7 +166,7 @@ def spawn(agent: Agent, settings: Settings) -> str:
             "foreign": [],
             "seen_ns": seen_ns,
             "conversation": resume,
-            "release": release(provider, launch["binary"]),
+            "release": launch["release"],
         }
         why = f"started anew: {lost}" if lost else "started again, with its conversation" if resume else "started"
         status.apply(agent.directory, now, Event.SPAWN, why=why, source="spawn", **facts)
@@ -252,6 +252,7 @@ def _launch(
         "system_prompt": roles.system_prompt(agent.agent_id, str(spec["role"]), str(spec["prompt"])),
         "args": args,
         "user_mode": user_mode(str(spec["dir"])),
+        "release": release(provider, binary),
     }
 
 

@@ -32,6 +32,7 @@ class Event(StrEnum):
     PARK = "park"  # Stop, work in the background goes on
     FAIL = "fail"  # StopFailure
     END = "end"  # SessionEnd
+    NOTICE = "notice"  # a Notification that asks nothing, a call that auto mode denied: moves nothing
 
     SPAWN = "spawn"  # we opened its window
     BOX = "box"  # its input box stands there, after it said that it is up

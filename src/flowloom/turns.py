@@ -23,6 +23,8 @@ TRANSCRIPT_TAIL_BYTES = 8_000_000
 MERGED_S = 0.5
 # So many tasks back a report that comes late can be of.
 FORMER_LIMIT = 50
+# Kinds of Notification that say nothing which other hooks do not say.
+UNHEEDED = frozenset({"idle_prompt", "auth_success", "agent_completed", "push_notification", "elicitation_complete"})
 
 
 def hear(agent_dir: str, report: Report, moved: Callable[[Status], str] = lambda _: "") -> bool:
@@ -37,7 +39,7 @@ def hear(agent_dir: str, report: Report, moved: Callable[[Status], str] = lambda
         now = status.read(agent_dir)
         if now is None:
             return False
-        if report.get("subagent") and report["event"] != Event.ASK:
+        if report.get("subagent") and report["event"] not in (Event.ASK, Event.NOTICE):
             return True
         if _foreign(now, report) and not _follow_session(agent_dir, now, report, moved(now)):
             return True
@@ -359,6 +361,18 @@ def _end(agent_dir: str, now: Status, report: Report) -> None:
     sights.leave(agent_dir, now, Event.END, f"its session ended ({report.get('reason') or 'no reason given'})")
 
 
+def _notice(agent_dir: str, now: Status, report: Report) -> None:
+    """Keep what is told beside the turns: that auto mode denied a call."""
+    kind, message = report.get("source", ""), report.get("message", "")
+    if kind == "denied":
+        task = tasks.find(now["turn"]["task"]) if now["turn"] else None
+        if task is not None:
+            tasks.note_fact(task, f"auto mode denied {message}")
+        status.apply(agent_dir, now, Event.NOTICE, why=f"auto mode denied {message}", source="hook")
+    elif kind not in UNHEEDED:
+        log(paths.home(), "info", "turns", f"a Notification of a kind that is not known: {kind}", said=message)
+
+
 HEARD: dict[str, Callable[[str, Status, Report], None]] = {
     Event.UP: _up,
     Event.ACCEPT: _accept,
@@ -367,4 +381,5 @@ HEARD: dict[str, Callable[[str, Status, Report], None]] = {
     Event.STOP: _stop,
     Event.FAIL: _fail,
     Event.END: _end,
+    Event.NOTICE: _notice,
 }

@@ -60,4 +60,4 @@ def test_an_error_of_the_api_that_is_heard_late_is_neither_a_reply_nor_an_interr
     go.touch()
     done = claude.flowloom("wait", task_id)
     assert (done.returncode, done.stdout) == (1, b""), claude.describe()
-    assert b"the API failed (server_error)" in done.stderr
+    assert b"529 scripted failure; send it again" in done.stderr

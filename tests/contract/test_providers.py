@@ -37,6 +37,7 @@ def launch(**more: Any) -> Any:
         "system_prompt": "You are planning@site.\nBe brief.",
         "args": ["--model", "x y"],
         "user_mode": "",
+        "release": "",
         **more,
     }
 
@@ -140,14 +141,22 @@ def hooks_of(document: dict[str, Any], event: str) -> list[Any]:
     return [hook for group in document["hooks"][event] for hook in group["hooks"]]
 
 
-EVENTS = ["SessionStart", "UserPromptSubmit", "PermissionRequest", "PostToolUse", "Stop", "StopFailure", "SessionEnd"]
+EVENTS = [
+    "SessionStart",
+    "UserPromptSubmit",
+    "PermissionRequest",
+    "PostToolUse",
+    "Stop",
+    "StopFailure",
+    "SessionEnd",
+    "Notification",
+]
 
 
 def test_the_settings_let_every_event_be_heard(member: Any) -> None:
     document = member.settings("sh hook member", [])
     for event in EVENTS:
         assert document["hooks"][event] == [{"hooks": [OURS]}]
-    assert document["hooks"]["Notification"][0]["matcher"] == "permission_prompt|elicitation_dialog"
     assert json.loads(json.dumps(document)) == document
 
 
@@ -199,6 +208,32 @@ def asks(kind: str, text: str, call: str) -> dict[str, Any]:
     return {"event": "ask", "question": {"kind": kind, "text": text, "how": "", "call": call}}
 
 
+MATE = {"id": "t1", "type": "teammate", "status": "running"}
+SERVER = " This is a server-side issue, usually temporary — try again in a moment."
+FAILURES = [
+    ("server_error", f"API Error: 529 Overloaded.{SERVER}", "529 Overloaded; send it again"),
+    ("unknown", "API Error: 400 bad\nrequest", "400 bad request"),
+    ("authentication_failed", "Please run /login · API Error: 403 You may not.", "403 You may not"),
+    (
+        "authentication_failed",
+        "Please run /login · API Error: 401 bad key",
+        "401 bad key; it is not logged in (authentication_failed); run /login in its window",
+    ),
+    (
+        "authentication_failed",
+        "Not logged in · Please run /login",
+        "it is not logged in (authentication_failed); run /login in its window",
+    ),
+]
+NOTIFICATIONS = [
+    ("permission_prompt", "permission"),
+    ("elicitation_dialog", "elicitation"),
+    ("elicitation_url_dialog", "elicitation"),
+    ("agent_needs_input", "question"),
+    ("idle_prompt", ""),
+    ("quota_auto_resume_fired", ""),
+    ("of_a_later_release", ""),
+]
 REPORTS: list[tuple[str, dict[str, Any], dict[str, Any] | None]] = [
     ("SessionStart", {"source": "startup"}, {"event": "up", "source": "startup"}),
     ("SessionStart", {"source": "compact"}, {"event": "up", "source": "compact"}),
@@ -233,16 +268,45 @@ REPORTS: list[tuple[str, dict[str, Any], dict[str, Any] | None]] = [
     ("Stop", {"last_assistant_message": None}, {"event": "stop", "message": "", "background": []}),
     (
         "Stop",
-        {"last_assistant_message": "hi", "background_tasks": [{"id": "b1", "type": "shell"}, {"task_id": "b2"}, "b3"]},
+        {
+            "last_assistant_message": "hi",
+            "background_tasks": [{"id": "b1", "type": "shell"}, {"task_id": "b2"}, "b3", MATE],
+        },
         {"event": "stop", "message": "hi", "background": ["b1", "b2", "b3"]},
     ),
     (
         "StopFailure",
         {"error": "rate_limit", "last_assistant_message": "API Error"},
-        {"event": "fail", "error": "a rate limit (rate_limit); send it again later", "message": "API Error"},
+        {"event": "fail", "error": "API Error; send it again later", "message": "API Error"},
+    ),
+    *(
+        (
+            "StopFailure",
+            {"error": kind, "last_assistant_message": message},
+            {"event": "fail", "error": said, "message": message},
+        )
+        for kind, message, said in FAILURES
     ),
     ("StopFailure", {"error": "odd"}, {"event": "fail", "error": "odd", "message": ""}),
     ("StopFailure", {}, {"event": "fail", "error": "unknown", "message": ""}),
+    *(
+        (
+            "Notification",
+            {"notification_type": kind, "message": "answer me"},
+            asks(asked, "answer me", "") if asked else {"event": "notice", "source": kind, "message": "answer me"},
+        )
+        for kind, asked in NOTIFICATIONS
+    ),
+    (
+        "PermissionDenied",
+        {**BASH, "reason": "it removes\n much"},
+        {"event": "notice", "source": "denied", "message": "Bash: rm -r build: it removes much"},
+    ),
+    (
+        "PermissionDenied",
+        {},
+        {"event": "notice", "source": "denied", "message": "a tool: no reason given"},
+    ),
     ("SessionEnd", {"reason": "clear"}, {"event": "end", "reason": "clear"}),
     ("SessionEnd", {}, {"event": "end", "reason": ""}),
     ("PreCompact", {"trigger": "auto"}, None),

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from tests.support.desk import Asked, Desk, half
-from tests.support.messages_api import Call, Fail, MessagesApi, Say
+from tests.support.messages_api import ERRORS, Call, MessagesApi, Say
 from tests.support.world import World
 
 pytestmark = [pytest.mark.claude, pytest.mark.faults, pytest.mark.timeout(300)]
@@ -38,20 +38,21 @@ def resumed(desk: Desk, first: str, then: str) -> bool:
     return first in texts[0] and then in texts[-1]
 
 
-ERRORS = {
+SAID = {
     # what the API says: what the person reads
-    (400, "invalid_request_error"): "API Error: 400",
-    (401, "authentication_error"): "it is not logged in (authentication_failed); run /login in its window",
-    (429, "rate_limit_error"): "a rate limit (rate_limit); send it again later",
-    (500, "api_error"): "the API failed (server_error); send it again",
-    (529, "overloaded_error"): "the API failed (server_error); send it again",
+    400: "400 messages.1.content.0: scripted as invalid\n",
+    401: "it is not logged in (authentication_failed); run /login in its window",
+    403: "403 Your API key does not have permission to use the specified resource\n",
+    429: "Request rejected (429) · This request would exceed your organization's rate limit; send it again later",
+    500: "500 Internal server error; send it again",
+    529: "529 Overloaded; send it again",
 }
 
 
-def test_an_error_of_the_api_fails_the_task_by_its_name_and_the_next_one_works(desk: Desk) -> None:
+def test_an_error_of_the_api_fails_the_task_in_its_own_words_and_the_next_one_works(desk: Desk) -> None:
     desk.world.start()
-    for (code, kind), said in ERRORS.items():
-        desk.api.on(f"error {code}", Fail(code, kind))
+    for code, said in SAID.items():
+        desk.api.on(f"error {code}", ERRORS[code])
         ended = desk.ask(f"error {code}").end()
         assert ended[:2] == (1, "")
         assert said in ended[2]

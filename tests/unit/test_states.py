@@ -17,6 +17,7 @@ stop     .         idle      idle      idle      idle      idle      .         .
 park     .         parked    parked    parked    parked    parked    .         .
 fail     .         idle      idle      idle      idle      idle      .         .
 end      offline   offline   offline   offline   offline   offline   offline   .
+notice   .         .         .         .         .         .         .         .
 spawn    starting  .         .         .         .         .         starting  starting
 box      .         idle      .         .         idle      .         .         .
 dialog   .         blocked   blocked   blocked   .         blocked   .         .

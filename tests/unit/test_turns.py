@@ -6,6 +6,7 @@ Each history is data. Its steps, in the order in which they reach us:
     accept WHAT ID      UserPromptSubmit; WHAT is a task (`a`), `a+` with a draft before it, `a-` cut, `own`, or words
     stop ID WORDS [BG]  Stop, with the names of what runs in the background
     fail ID WORDS       StopFailure
+    notice KIND WORDS   what is told beside the turns
     ask CALL            PermissionRequest; without CALL the Notification that says the same
     tool CALL           PostToolUse
     up SOURCE           SessionStart
@@ -22,6 +23,7 @@ Each history is data. Its steps, in the order in which they reach us:
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -93,6 +95,8 @@ class History:
             call = given[0] if given else ""
             question = {"kind": "permission", "text": f"Bash: {call}", "how": "", "call": call}
             self.hear("ask", question=question, **more)
+        elif verb == "notice":
+            self.hear("notice", source=given[0], message=" ".join(given[1:]), **more)
         elif verb == "tool":
             self.hear("sign", call=given[0], **more)
         elif verb == "up":
@@ -471,6 +475,9 @@ HISTORIES: list[tuple[str, list[str | tuple[Any, ...]], str, dict[str, str]]] = 
         {"a": "accepted"},
     ),
     ("a subagent's question blocks", ["pasted a", "accept a 1", "sub ask ls"], "blocked", {"a": "accepted"}),
+    # What is told beside the turns.
+    ("a denial ends nothing", ["pasted a", "accept a 1", "notice denied Bash: x"], "working", {"a": "accepted"}),
+    ("nor a Notification of any kind", ["pasted a", "accept a 1", "notice odd x"], "working", {"a": "accepted"}),
     # Questions.
     ("a permission is asked", ["pasted a", "accept a 1", "ask ls"], "blocked", {"a": "accepted"}),
     ("and given", ["pasted a", "accept a 1", "ask ls", "tool ls"], "working", {"a": "accepted"}),
@@ -521,6 +528,20 @@ def test_what_a_person_typed_into_a_tasks_turn_is_noted_on_it(history: History) 
     for step in ("pasted a", "accept a 1", "accept and quickly 1"):
         history.play(step)
     assert tasks.read(history.ids["a"])["notes"] == ["a person typed into its turn: and quickly"]
+
+
+def test_what_auto_mode_denied_is_noted_on_the_task_and_remembered(history: History) -> None:
+    for step in ("pasted a", "accept a 1", "notice denied Bash: rm: too much", "sub notice denied Bash: cp: too far"):
+        history.play(step)
+    noted = ["auto mode denied Bash: rm: too much", "auto mode denied Bash: cp: too far"]
+    assert tasks.read(history.ids["a"])["notes"] == noted
+    assert [event["why"] for event in status.read_events(history.dir)][-2:] == noted
+    for kind in (*turns.UNHEEDED, "of_a_later_release"):
+        history.play(f"notice {kind} words")
+    said = [
+        line["message"] for line in map(json.loads, Path(paths.home(), "log/flowloom.jsonl").read_text().splitlines())
+    ]
+    assert said == ["a Notification of a kind that is not known: of_a_later_release"]
 
 
 def test_the_notification_does_not_replace_the_question_it_repeats(history: History) -> None:

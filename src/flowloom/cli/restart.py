@@ -36,7 +36,8 @@ def restart(
     agent = named(name, os.getcwd())
     if agent.spec() is None:
         raise NoSuchAgent(f"there is no agent {agent.agent_id}", hint=f"start it: flowloom start {name}")
-    chosen = settings.load(paths.project_root(agent.slug) or git.project_root(os.getcwd()))
+    root = paths.project_root(agent.slug) or git.project_root(os.getcwd())
+    chosen = settings.load(root)
     # A place in line: nobody delivers to the agent, or starts it, while it is away.
     place = line.enter(agent.directory, "restart", first=force)
     if place is None:
@@ -51,6 +52,8 @@ def restart(
         for task_id in hit:
             task = tasks.read(task_id)
             sys.stderr.write(f"task {task_id} {task['status']}: {task['error'] or task['journal'][-1]['why']}\n")
+        # What the configuration says by now: its role, its arguments.
+        launch.prepare(agent, chosen, root=root)
         lost = launch.spawn(agent, chosen)
         if lost:
             sys.stderr.write(f"{lost}\n")

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         system_prompt: str
         args: list[str]
         user_mode: str
+        release: str
 
     class Printed(TypedDict):
         """What a run without a terminal came to.

@@ -55,14 +55,26 @@ _EVENTS = {
     "Stop": "stop",
     "StopFailure": "fail",
     "SessionEnd": "end",
+    "PermissionDenied": "notice",  # auto mode's safety check; 2.1.197 knows the name too
+}
+# The kinds of Notification that ask something, and of what kind the question is. The others only tell something.
+_ASKING = {
+    "": "permission",
+    "permission_prompt": "permission",
+    "worker_permission_prompt": "permission",
+    "elicitation_dialog": "elicitation",
+    "elicitation_url_dialog": "elicitation",
+    "agent_needs_input": "question",
 }
 
-_ERRORS = {
-    "authentication_failed": "it is not logged in (authentication_failed); run /login in its window",
-    "rate_limit": "a rate limit (rate_limit); send it again later",
-    "overloaded": "the API is overloaded (overloaded); send it again",
-    "server_error": "the API failed (server_error); send it again",
+# What to do about an error that Claude Code has a name for.
+_WHAT_NOW = {
+    "rate_limit": "send it again later",
+    "overloaded": "send it again",
+    "server_error": "send it again",
 }
+# From this release on a resumed conversation keeps the system prompt that it began with, unless told otherwise.
+_SNAPSHOT = (2, 1, 257)
 
 
 def binary(claude: str) -> str:
@@ -90,8 +102,18 @@ def command(launch: Launch) -> list[str]:
     conversation = ["--resume" if launch["resume"] else "--session-id", launch["session_id"]]
     return [
         *(launch["binary"], *conversation, "--settings", launch["settings_path"], "-n", launch["agent_id"]),
-        *("--append-system-prompt", launch["system_prompt"], *_mode(launch), *launch["args"]),
+        *("--append-system-prompt", launch["system_prompt"], *_snapshot(launch), *_mode(launch), *launch["args"]),
     ]
+
+
+def _snapshot(launch: Launch) -> list[str]:
+    """Return what lets a changed role reach a resumed conversation; a release that is not known may refuse it."""
+    given = any(word.split("=")[0] == "--system-prompt-snapshot" for word in launch["args"])
+    return ["--system-prompt-snapshot", "off"] if _numbers(launch["release"]) >= _SNAPSHOT and not given else []
+
+
+def _numbers(release: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", release)[:3])
 
 
 def _mode(launch: Launch) -> list[str]:
@@ -146,8 +168,6 @@ def settings(hook: str, extra: list[dict[str, Any]]) -> dict[str, Any]:
     for event in _EVENTS:
         # The limit is the user's patience, not ours: a hook call takes 30 ms.
         group: dict[str, Any] = {"hooks": [{"type": "command", "command": hook, "timeout": 30}]}
-        if event == "Notification":
-            group["matcher"] = "permission_prompt|elicitation_dialog"
         hooks[event] = [*hooks.get(event, []), group]
     return merged
 
@@ -156,6 +176,8 @@ def report(payload: dict[str, Any]) -> Report | None:
     """Return what a hook's payload says in our words, None where it says nothing to us."""
     name = payload.get("hook_event_name", "")
     event = _EVENTS.get(name)
+    kind = str(payload.get("notification_type") or "") if name == "Notification" else ""
+    event = event if kind in _ASKING else "notice"
     if event is None:
         return None
     said: Report = {
@@ -172,19 +194,28 @@ def report(payload: dict[str, Any]) -> Report | None:
         if said["prompt"].lstrip().startswith("<task-notification>"):
             said["source"] = "own"
     elif event == "ask":
-        said["question"] = _question(payload)
+        said["question"] = _question(payload, _ASKING[kind])
     elif event == "sign":
         said["call"] = _call(payload)
     elif event == "stop":
         said["message"] = payload.get("last_assistant_message") or ""
-        said["background"] = [_background(task) for task in payload.get("background_tasks") or []]
+        said["background"] = [_background(task) for task in payload.get("background_tasks") or [] if _awaited(task)]
     elif event == "fail":
-        error = str(payload.get("error") or "unknown")
         said["message"] = payload.get("last_assistant_message") or ""
-        said["error"] = _ERRORS.get(error) or " ".join(said["message"].split())[:300] or error
+        said["error"] = _error(str(payload.get("error") or "unknown"), said["message"])
+    elif event == "notice":
+        said["source"], said["message"] = _notice(payload, kind)
     elif event == "end":
         said["reason"] = payload.get("reason", "")
     return said
+
+
+def _notice(payload: dict[str, Any], kind: str) -> tuple[str, str]:
+    """Return the kind and the words of what is told beside the turns: a Notification, or a call that was denied."""
+    if kind:
+        return kind, str(payload.get("message") or "")
+    reason = " ".join(str(payload.get("reason") or "no reason given").split())[:300]
+    return "denied", f"{_question(payload)['text']}: {reason}"
 
 
 def _call(payload: dict[str, Any]) -> str:
@@ -192,15 +223,38 @@ def _call(payload: dict[str, Any]) -> str:
     return str(payload.get("tool_name", "")) + json.dumps(payload.get("tool_input"), sort_keys=True)[:2000]
 
 
+def _error(kind: str, message: str) -> str:
+    """Return why a turn failed: the API's own words where there are any, and what to do.
+
+    Claude Code calls a 403 a failed authentication, as it does a 401.
+    """
+    said = " ".join(message.split())
+    _, found, api = said.partition("API Error: ")
+    # What follows is the same for every error of a server.
+    words = (api if found else said).split(" This is a server-side issue")[0].rstrip(". ")[:300]
+    if kind == "authentication_failed" and (not found or words.startswith("401")):
+        what = f"{words}; " if found else ""
+        return f"{what}it is not logged in ({kind}); run /login in its window"
+    todo = _WHAT_NOW.get(kind)
+    return (words or kind) + (f"; {todo}" if todo else "")
+
+
+def _awaited(task: object) -> bool:
+    """Tell whether the end of background work is waited for: team-mates are there as long as their lead."""
+    return not (isinstance(task, dict) and task.get("type") == "teammate")
+
+
 def _background(task: object) -> str:
     known = task if isinstance(task, dict) else {"id": task}
     return str(known.get("id") or known.get("task_id") or json.dumps(known, sort_keys=True))
 
 
-def _question(payload: dict[str, Any]) -> Question:
+def _question(payload: dict[str, Any], kind: str = "permission") -> Question:
     tool, given = payload.get("tool_name", ""), payload.get("tool_input") or {}
+    if not tool and payload.get("hook_event_name") == "PermissionDenied":
+        tool = "a tool"
     if not tool:
-        return {"kind": "permission", "text": payload.get("message", ""), "how": "", "call": ""}
+        return {"kind": kind, "text": payload.get("message", ""), "how": "", "call": ""}
     detail = given.get("command") or given.get("file_path") or given.get("url") or given.get("pattern") or ""
     if tool == "AskUserQuestion":
         asked = given.get("questions") or [{}]
@@ -230,7 +284,7 @@ def refusal(screen: str) -> str:
 
 def enter_at_once(release: str) -> bool:
     """Tell whether Enter may be sent together with the paste."""
-    numbers = tuple(int(part) for part in re.findall(r"\d+", release)[:3])
+    numbers = _numbers(release)
     return not numbers or numbers >= _ENTER_AT_ONCE
 
 

@@ -1,4 +1,4 @@
-"""Telling that a reply waits which somebody left: on tmux's status line, and as a notice of the terminal."""
+"""Telling a person who left a task what became of it: on tmux's status line, by a bell, as a desktop notice."""
 
 from __future__ import annotations
 
@@ -6,14 +6,10 @@ import os
 
 from flowloom.errors import TmuxFailed
 from flowloom.frame import normalise
-from flowloom.states import Step
 from flowloom.tmux import Tmux
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from flowloom.records import Task
-
 SHOWN_MS = 8000
+TEXT_CHARS = 200
 
 
 def origin() -> tuple[str, str]:
@@ -26,28 +22,40 @@ def origin() -> tuple[str, str]:
     return tty, os.path.basename(inside)
 
 
-def announce(task: Task, socket: str) -> list[str]:
-    """Tell everybody who may wait for a left task that it has ended; return where it was told.
+def announce(what: str, how: str, *, servers: dict[str, str], tty: str, in_tmux: bool) -> list[str]:
+    """Say `what` happened and `how` to look at it; return where it was said.
 
-    `socket` is the server that the agent's window is on. A terminal that is
-    gone, or is somebody else's, is passed over.
+    `servers` are the tmux servers, each with the window that speaks for itself
+    where a client shows it. `tty` is the terminal that the task was left from,
+    inside of tmux or not; one that is gone, or is another user's, is passed over.
     """
-    name = task["agent_id"].split("@")[0]
-    what = f"{name} has replied" if task["status"] is Step.DONE else f"{name}: {task['error'] or task['status']}"
-    text = normalise(f"{what} (task {task['task_id']})").replace("\n", " ")[:200]
+    text = normalise(what).replace("\n", " ")
+    text = text if len(text) <= TEXT_CHARS else f"{text[:TEXT_CHARS]}…"
     told = []
-    for server in sorted({socket, task["left_tmux"]} - {""}):
+    for server, window in sorted(servers.items()):
         try:
-            told += Tmux(server).tell(f"FlowLoom: {text}: Ctrl-G, then r", SHOWN_MS)
+            told += Tmux(server).tell(f"FlowLoom: {text} ({how})", SHOWN_MS, except_window=window)
         except TmuxFailed:
             continue  # no such server any more: nobody is there to be told
-    if task["left_tty"] and _notice(task["left_tty"], f"FlowLoom: {text}"):
-        told.append(task["left_tty"])
+    if tty and _notice(tty, f"FlowLoom: {text}", in_tmux=in_tmux):
+        told.append(tty)
     return told
 
 
-def _notice(tty: str, text: str) -> bool:
-    """Send OSC 9, a desktop notice in many terminals and nothing in the others; it moves no cursor."""
+def notice(text: str, *, in_tmux: bool) -> bytes:
+    """Return what makes a terminal notify: OSC 9 (a desktop notice in many terminals, nothing in others) and BEL.
+
+    tmux marks the window on BEL. It keeps OSC 9 to itself, so the notice is wrapped
+    for the terminal outside, which it reaches where `allow-passthrough` is on.
+    """
+    said = f"\x1b]9;{text}\x07"
+    if in_tmux:
+        said = "\x1bPtmux;" + said.replace("\x1b", "\x1b\x1b") + "\x1b\\"
+    return f"{said}\x07".encode()
+
+
+def _notice(tty: str, text: str, *, in_tmux: bool) -> bool:
+    """Send a notice to a terminal; it moves no cursor."""
     try:
         descriptor = os.open(tty, os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK)
     except OSError:
@@ -55,7 +63,7 @@ def _notice(tty: str, text: str) -> bool:
     try:
         if os.fstat(descriptor).st_uid != os.getuid() or not os.isatty(descriptor):
             return False
-        os.write(descriptor, f"\x1b]9;{text}\x07".encode())
+        os.write(descriptor, notice(text, in_tmux=in_tmux))
     except OSError:
         return False
     finally:

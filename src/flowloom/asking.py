@@ -110,7 +110,7 @@ def asked_by() -> tuple[str, str]:
 
 
 def mark_read(task_id: str) -> None:
-    """Note that a task's reply has reached whoever asked; where it cannot be noted it is offered once more."""
+    """Note that a task's reply, or its failure, was seen; where it cannot be noted it is offered once more."""
     try:
         with status.lock(tasks.read(task_id)["agent_dir"]):
             task = tasks.read(task_id)

@@ -42,6 +42,7 @@ class ConfigFile(BaseModel):
     park_s: float | None = Field(None, ge=0)
     typing_pause_s: float | None = Field(None, ge=0)
     keep_days: float | None = Field(None, gt=0)
+    announce: bool | None = None
     args: list[str] | None = None
     agents: dict[str, AgentTable] = {}
 

@@ -162,6 +162,16 @@ def agent_dirs() -> list[str]:
     return found
 
 
+def news_dir() -> str:
+    """Return the folder with a marker for each thing that waits for a person."""
+    return f"{home()}/fleet/news"
+
+
+def status_line() -> str:
+    """Return the path of the line that a status line shows: the count of those markers."""
+    return f"{home()}/fleet/status-line"
+
+
 def is_task_id(text: str) -> bool:
     """Tell whether a text can be the id of a task, and so a part of a path."""
     return re.fullmatch(TASK_ID, text) is not None

@@ -29,6 +29,7 @@ class Settings:
     park_s: float = 120.0
     typing_pause_s: float = 2.0
     keep_days: float | None = None
+    announce: bool = True
     args: tuple[str, ...] = ()
     agents: dict[str, dict[str, Any]]
 

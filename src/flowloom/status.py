@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 
-from flowloom import files, paths
+from flowloom import files, news, paths
 from flowloom.clock import wall_s
 from flowloom.logs import log
 from flowloom.records import status_from
@@ -64,6 +64,8 @@ def apply(agent_dir: str, status: Status, event: Event, *, why: str, source: str
     turn = status["turn"]
     status["current_task"] = turn["task"] if turn else status["delivering"]
     write(agent_dir, status)
+    if (before is State.BLOCKED) is not (after is State.BLOCKED):
+        news.note(news.QUESTION, status["agent_id"], after is State.BLOCKED)
     line = {
         "seq": status["seq"],
         "at": now,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 
-from flowloom import files, paths
+from flowloom import files, news, paths
 from flowloom.clock import Deadline, wall_s
 from flowloom.errors import DamagedFile, NoSuchTask
 from flowloom.frame import arrives_exactly
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 # A reply that is renewed is on disk before its marker, by as long as a disk takes to flush.
 RENEWAL_S = 2.0
+# Steps without a reply that a person has to hear of; who cancels knows it.
+FAILURES = frozenset({Step.FAILED, Step.INTERRUPTED, Step.UNKNOWN})
 
 
 def open_task(
@@ -129,6 +131,20 @@ def write(task: Task) -> None:
     """Replace a task's record and wake who waits for its agent."""
     files.write_json(f"{paths.task_dir(task['task_id'])}/task.json", task)
     files.wake(task["agent_dir"])
+    if task["left"]:
+        # Whoever waits for a task is told of its end; one that was left is news.
+        news.note(news.REPLY, task["task_id"], unread(task))
+        news.note(news.FAILED, task["task_id"], unseen_failure(task))
+
+
+def unread(task: Task) -> bool:
+    """Tell whether a task has a reply that was not read."""
+    return task["status"] is Step.DONE and task["read"] is None
+
+
+def unseen_failure(task: Task) -> bool:
+    """Tell whether a task that was left has ended without a reply, and was not looked at since."""
+    return task["left"] and task["status"] in FAILURES and task["read"] is None
 
 
 def note_step(task: Task, step: Step, why: str) -> bool:
@@ -137,8 +153,8 @@ def note_step(task: Task, step: Step, why: str) -> bool:
         return False
     task["status"] = step
     task["journal"].append({"at": round(wall_s(), 3), "step": step, "why": why})
-    if step in (Step.FAILED, Step.INTERRUPTED, Step.CANCELLED, Step.UNKNOWN):
-        task["error"] = why
+    if step in FAILURES or step is Step.CANCELLED:
+        task["error"], task["read"] = why, None
     write(task)
     return True
 
@@ -177,7 +193,8 @@ def complete(task: Task, message: str, why: str) -> None:
         task["read"] = None
         note_fact(task, f"the reply was renewed: {why}")
     else:
-        task["error"] = ""
+        # Whoever looked at its failure has not seen this.
+        task["error"], task["read"] = "", None
         note_step(task, Step.DONE, why)
 
 

@@ -242,10 +242,16 @@ class Tmux:
         split = [line.split("|", 4) for line in self._lines("list-panes", "-a", "-F", fmt)]
         return [(line[1], line[2], int(line[3])) for line in split if line[0] == "0" and script in line[4]]
 
-    def tell(self, text: str, shown_ms: int) -> list[str]:
-        """Show a line in the status line of every client of this server; return their terminals."""
+    def tell(self, text: str, shown_ms: int, *, except_window: str = "") -> list[str]:
+        """Show a line in the status line of every client of this server; return their terminals.
+
+        A client that shows the window `except_window` is left out.
+        """
         told = []
-        for client in self.run("list-clients", "-F", "#{client_name}").splitlines():
+        for line in self.run("list-clients", "-F", "#{window_id} #{client_name}").splitlines():
+            window, client = line.split(" ", 1)
+            if window == except_window:
+                continue
             self.run("display-message", "-c", client, "-d", str(shown_ms), literal(text))
             told.append(client)
         return told

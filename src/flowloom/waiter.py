@@ -1,4 +1,4 @@
-"""A process of its own that waits for a task that was left: it delivers, watches, and outlives who asked."""
+"""A process of its own that waits for a task that was left: it delivers, watches, announces, and outlives who asked."""
 
 from __future__ import annotations
 
@@ -6,15 +6,25 @@ import os
 import select
 import sys
 
-from flowloom import announce, bugs, coordinator, files, paths, tasks, waits
+from flowloom import announce, bugs, coordinator, files, news, paths, status, tasks, waits
 from flowloom.agents import Agent
-from flowloom.clock import Deadline
+from flowloom.clock import Deadline, wall_s
 from flowloom.errors import FlowLoomError, StateFailed, TmuxSilent
 from flowloom.logs import log
 from flowloom.settings import load
+from flowloom.states import Step
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from flowloom.coordinator import View
+    from flowloom.records import Task
 
 # How often a waiter looks whether a full disk has room again, and whether tmux answers.
-MENDED_AGAIN_S = 5.0
+TRY_AGAIN_S = 5.0
+# An agent that asks for one permission after the other is announced this often at most.
+ANNOUNCE_AGAIN_S = 60.0
+# The time of its last announcement, in the agent's folder.
+ANNOUNCED = "announced"
 
 
 def main() -> None:
@@ -32,22 +42,103 @@ def carry(task_id: str, inherited: int) -> int:
     settings = load(paths.project_root(agent.slug) or os.getcwd())
     settings.park_s = float("inf")
     carrier = coordinator.Carrier(task_id, settings, inherited=inherited)
+    announcer = Announcer(agent, task_id)
     try:
         while True:
             try:
-                waits.await_end(carrier, Deadline(None), lambda _: True)
+                waits.await_end(carrier, Deadline(None), announcer.see if settings.announce else _ignore)
                 break
             except (StateFailed, TmuxSilent) as error:
-                # Whoever could be told is gone. It goes on by itself when there is room again, or tmux is awake.
+                # Whoever could be told is gone. It continues by itself when there is room again, or tmux is awake.
                 log(paths.home(), "error", "waiter", str(error), task=task_id)
-                select.select([], [], [], MENDED_AGAIN_S)
-        task = tasks.read(task_id)
-        if task["left"] and task["read"] is None:
-            announce.announce(task, agent.status()["socket"])
+                select.select([], [], [], TRY_AGAIN_S)
     finally:
         carrier.close()
         files.wake(agent.directory)
+    if settings.announce:
+        announcer.await_told()
     return 0
+
+
+def _ignore(_: View) -> bool:
+    return True
+
+
+class Announcer:
+    """Announces the questions and the end of a task that was left; at most once in ANNOUNCE_AGAIN_S for an agent."""
+
+    def __init__(self, agent: Agent, task_id: str) -> None:
+        self.agent, self.task_id = agent, task_id
+        self._asked = ""
+
+    def see(self, view: View) -> bool:
+        """Announce the question that a view shows, unless it was announced; the wait continues."""
+        question = view.question if view.phase != "in line" else None
+        if question is not None and question["kind"] == "trust" and (self.agent.spec() or {}).get("trust"):
+            question = None  # it is answered by what the person has agreed to
+        asked = question["text"] if question else ""
+        if asked == self._asked or not view.task["left"]:
+            return True
+        if not asked or self._say(f"{self.agent.name} asks: {asked}", "Ctrl-G, a", view.task):
+            self._asked = asked
+        return True
+
+    def await_told(self) -> None:
+        """Announce the end, where need be once the time since the last announcement is over.
+
+        Not if the reply is read until then, or another announcement has counted it.
+        """
+        wake_fd, wake_path = files.open_wake(self.agent.directory)
+        try:
+            while True:
+                files.drain_wake(wake_fd)
+                task = tasks.find(self.task_id)
+                if task is None or not task["left"] or not (tasks.unread(task) or tasks.unseen_failure(task)):
+                    return
+                if self._last() > task["journal"][-1]["at"] or self._say(*self._end(task), task):
+                    return
+                select.select([wake_fd], [], [], max(0.0, self._last() + ANNOUNCE_AGAIN_S - wall_s()))
+        finally:
+            files.close_wake(wake_fd, wake_path)
+
+    def _end(self, task: Task) -> tuple[str, str]:
+        name, task_id = self.agent.name, task["task_id"]
+        if task["status"] is not Step.DONE:
+            return f"{name}: task {task_id} {task['status']}: {task['error']}", f"flowloom show {task_id}"
+        return f"{name} has replied (task {task_id})", "Ctrl-G, r"
+
+    def _say(self, what: str, how: str, task: Task) -> bool:
+        """Announce something; tell whether it may be taken for said. It is not while the last one is too recent."""
+        path = f"{self.agent.directory}/{ANNOUNCED}"
+        with status.lock(self.agent.directory):
+            # A clock that was set back must not silence us.
+            if 0 <= wall_s() - self._last() < ANNOUNCE_AGAIN_S:
+                return False
+            files.write(path, f"{wall_s()}\n".encode(), durable=False)
+        others = [each for each in self._waiting() if each != task["task_id"]]
+        more = f"; {len(others)} more" if others else ""
+        now = self.agent.status()
+        servers = {server: "" for server in (task["left_tmux"],) if server}
+        if now["socket"]:
+            servers[now["socket"]] = now["window_id"] or ""
+        told = announce.announce(
+            what + more, how, servers=servers, tty=task["left_tty"], in_tmux=bool(task["left_tmux"])
+        )
+        if not told:
+            os.unlink(path)  # it has kept nobody from hearing of the next one
+        return True
+
+    def _waiting(self) -> list[str]:
+        """Return the agent's tasks of which a person has not seen the end."""
+        found = [tasks.find(task_id) for kind in (news.REPLY, news.FAILED) for task_id in news.waiting(kind)]
+        return [task["task_id"] for task in found if task and task["agent_dir"] == self.agent.directory]
+
+    def _last(self) -> float:
+        """Return when the agent was announced last, 0 where it never was."""
+        try:
+            return float(files.read(f"{self.agent.directory}/{ANNOUNCED}") or 0)
+        except ValueError:
+            return 0.0
 
 
 if __name__ == "__main__":

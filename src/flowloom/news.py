@@ -1,0 +1,80 @@
+"""What waits for a person, counted for a status line: questions, unread replies, failures.
+
+Each is an empty file in `fleet/news`, made and removed by whoever moves the
+state. `fleet/status-line` is their count in one line, for tmux to show with `cat`.
+"""
+
+from __future__ import annotations
+
+import os
+
+from flowloom import files, paths
+from flowloom.logs import log
+
+QUESTION, REPLY, FAILED = "question", "reply", "failed"
+SIGNS = {QUESTION: "?", REPLY: "✉", FAILED: "✗"}
+
+
+def note(kind: str, key: str, on: bool) -> None:
+    """Note that something waits for a person, or no longer does, and renew the status line where that is new.
+
+    What was moved is on disk already, so nothing that fails here undoes it.
+    """
+    path = f"{paths.news_dir()}/{kind}-{key}"
+    try:
+        if not _marked(path, on):
+            return
+        renew()
+    except OSError as error:
+        log(paths.home(), "error", "news", f"the status line is not renewed: {error}")
+
+
+def _marked(path: str, on: bool) -> bool:
+    """Make or remove a marker; tell whether that changed anything."""
+    if not on:
+        try:
+            os.unlink(path)
+        except FileNotFoundError:
+            return False
+        return True
+    while True:
+        try:
+            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
+        except FileExistsError:
+            return False
+        except FileNotFoundError:
+            files.ensure_dir(os.path.dirname(path))
+            continue
+        return True
+
+
+def waiting(kind: str) -> list[str]:
+    """Return what waits: agents for `question`, tasks for `reply` and `failed`."""
+    return sorted(name.partition("-")[2] for name in _names() if name.startswith(f"{kind}-"))
+
+
+def line() -> str:
+    """Return the status line, empty where nothing waits."""
+    names = _names()
+    counts = {kind: sum(name.startswith(f"{kind}-") for name in names) for kind in SIGNS}
+    return " ".join(f"{SIGNS[kind]}{count}" for kind, count in counts.items() if count)
+
+
+def renew() -> None:
+    """Write the status line.
+
+    Without a lock: whoever writes counts again afterwards. Of two that write at
+    once, the later one sees both changes.
+    """
+    path = paths.status_line()
+    text = None
+    while text != (now := line()):
+        text = now
+        files.write(path, f"{text}\n".encode() if text else b"", durable=False)
+
+
+def _names() -> list[str]:
+    try:
+        return os.listdir(paths.news_dir())
+    except FileNotFoundError:
+        return []

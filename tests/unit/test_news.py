@@ -1,0 +1,137 @@
+"""The status line: what waits for a person, counted by whoever moves a state."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from flowloom import announce, asking, news, paths, records, status, tasks
+from flowloom.states import Event, State, Step
+
+
+@pytest.fixture
+def agent_dir() -> str:
+    directory = paths.agent_dir("site", "planning")
+    os.makedirs(directory)
+    now = records.empty_status("planning@site", "planning", "planning", "site", "echo")
+    now.update({"status": State.WORKING, "up": True})
+    status.write(directory, now)
+    return directory
+
+
+def shown() -> str:
+    path = Path(paths.status_line())
+    return path.read_text() if path.exists() else "(no file)"
+
+
+def left(agent_dir: str) -> records.Task:
+    task = tasks.open_task("planning@site", agent_dir, "go", asker="chief", asker_kind="chief")
+    task["left"] = True
+    for step in (Step.TYPED, Step.PASTED, Step.ACCEPTED):
+        tasks.note_step(task, step, "")
+    return task
+
+
+def move(agent_dir: str, event: Event) -> None:
+    now = status.read(agent_dir)
+    assert now is not None
+    status.apply(agent_dir, now, event, why="", source="hook")
+
+
+def test_a_question_is_counted_by_the_event_that_asks_it_and_gone_with_its_answer(agent_dir: str) -> None:
+    move(agent_dir, Event.ASK)
+    assert shown() == "?1\n"
+    move(agent_dir, Event.ASK)
+    assert shown() == "?1\n"
+    move(agent_dir, Event.SIGN)
+    assert shown() == ""
+
+
+@pytest.mark.parametrize("event", [Event.SIGN, Event.STOP, Event.QUIET, Event.END, Event.GONE])
+def test_no_way_out_of_a_question_leaves_it_counted(agent_dir: str, event: Event) -> None:
+    move(agent_dir, Event.ASK)
+    move(agent_dir, event)
+    assert shown() == ""
+
+
+def test_an_event_that_moves_no_question_does_not_touch_the_line(agent_dir: str) -> None:
+    for event in (Event.STOP, Event.ACCEPT, Event.STOP):
+        move(agent_dir, event)
+    assert shown() == "(no file)"
+
+
+def test_a_left_reply_is_counted_until_it_is_read(agent_dir: str) -> None:
+    task = left(agent_dir)
+    assert shown() == "(no file)"
+    tasks.complete(task, "the reply", "")
+    assert shown() == "✉1\n"
+    asking.mark_read(task["task_id"])
+    assert shown() == ""
+
+
+def test_a_reply_that_was_taken_at_once_is_never_counted(agent_dir: str) -> None:
+    task = tasks.open_task("planning@site", agent_dir, "go", asker="chief", asker_kind="chief")
+    tasks.note_step(task, Step.TYPED, "")
+    tasks.complete(task, "the reply", "")
+    assert shown() == "(no file)"
+
+
+@pytest.mark.parametrize("step", [Step.FAILED, Step.INTERRUPTED, Step.UNKNOWN])
+def test_a_left_failure_is_counted_until_it_is_looked_at_and_a_late_reply_is_news_again(
+    agent_dir: str, step: Step
+) -> None:
+    task = left(agent_dir)
+    tasks.note_step(task, step, "500: overloaded")
+    assert shown() == "✗1\n"
+    asking.mark_read(task["task_id"])
+    assert shown() == ""
+    tasks.complete(tasks.read(task["task_id"]), "after all", "")
+    assert shown() == "✉1\n"
+
+
+def test_a_task_that_was_cancelled_is_no_news(agent_dir: str) -> None:
+    tasks.note_step(left(agent_dir), Step.CANCELLED, "cancelled")
+    assert shown() == "(no file)"
+
+
+def test_all_three_stand_in_one_line(agent_dir: str) -> None:
+    move(agent_dir, Event.ASK)
+    for _ in range(2):
+        tasks.complete(left(agent_dir), "the reply", "")
+    tasks.note_step(left(agent_dir), Step.FAILED, "500")
+    assert shown() == "?1 ✉2 ✗1\n"
+    assert (news.waiting(news.QUESTION), len(news.waiting(news.REPLY))) == (["planning@site"], 2)
+
+
+def test_of_many_that_write_at_once_the_line_misses_none() -> None:
+    many = 40
+    together = threading.Barrier(8)
+
+    def write(first: int) -> None:
+        together.wait()
+        for number in range(first, many, 8):
+            news.note(news.REPLY, f"task{number}", True)
+
+    writers = [threading.Thread(target=write, args=(number,)) for number in range(8)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    assert shown() == f"✉{many}\n"
+
+
+def test_a_status_line_that_cannot_be_written_stops_nothing(agent_dir: str) -> None:
+    Path(paths.home(), "fleet").write_text("in the way")
+    move(agent_dir, Event.ASK)
+    now = status.read(agent_dir)
+    assert now is not None
+    assert now["status"] is State.BLOCKED
+    assert "the status line is not renewed" in Path(paths.home(), "log", "flowloom.jsonl").read_text()
+
+
+def test_a_notice_rings_and_reaches_the_terminal_around_tmux() -> None:
+    assert announce.notice("hi", in_tmux=False) == b"\x1b]9;hi\x07\x07"
+    assert announce.notice("hi", in_tmux=True) == b"\x1bPtmux;\x1b\x1b]9;hi\x07\x1b\\\x07"

@@ -5,16 +5,16 @@ from __future__ import annotations
 import time
 
 
-def age(seconds: int) -> str:
-    """Return a duration in one or two units; none is negative, where a clock was set back."""
-    seconds = max(0, seconds)
-    if seconds < 60:
-        return f"{seconds} s"
-    if seconds < 3600:
-        return f"{seconds // 60} min {seconds % 60} s"
-    if seconds < 86400:
-        return f"{seconds // 3600} h {seconds % 3600 // 60} min"
-    return f"{seconds // 86400} d {seconds % 86400 // 3600} h"
+def age(seconds: float) -> str:
+    """Return a duration as `42s`, `4m59s`, `2h03m` or `3d`; none is negative, where a clock was set back."""
+    whole = max(0, int(seconds))
+    if whole < 60:
+        return f"{whole}s"
+    if whole < 3600:
+        return f"{whole // 60}m{whole % 60:02}s"
+    if whole < 86400:
+        return f"{whole // 3600}h{whole % 3600 // 60:02}m"
+    return f"{whole // 86400}d"
 
 
 def moment(at: float) -> str:

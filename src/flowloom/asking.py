@@ -121,6 +121,12 @@ def mark_read(task_id: str) -> None:
         log(paths.home(), "error", "asking", f"not noted as read: {error}", task=task_id)
 
 
+def mark_seen(task: Task) -> None:
+    """Note that a person looked at the failure of a task that was left; nothing where there is none."""
+    if tasks.unseen_failure(task):
+        mark_read(task["task_id"])
+
+
 def failure(task: Task) -> AgentFailed:
     """Return the error for a task that ended without a reply, with what to do next."""
     task_id, agent_id, name = task["task_id"], task["agent_id"], task["agent_id"].split("@")[0]

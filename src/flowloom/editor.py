@@ -245,7 +245,7 @@ class Errand:
         Raises:
             AgentFailed: no part has a reply.
         """
-        texts, read = [], []
+        texts, read, failed = [], [], []
         failures: list[FlowLoomError] = []
         for carrier in carriers:
             task = tasks.read(carrier.task_id)
@@ -258,6 +258,7 @@ class Errand:
                 continue
             if reply is None:
                 failures.append(asking.failure(task))
+                failed.append(task)
                 texts.append(parts.unanswered(carrier.agent.name, tasks.prompt_of(task), task["error"] or "no reply"))
                 continue
             plain = self.chosen.reply == "plain"
@@ -268,11 +269,15 @@ class Errand:
             if not provisional:
                 read.append(carrier.task_id)
         if len(failures) == len(carriers):
+            for task in failed:
+                asking.mark_seen(task)
             raise failures[0]
         self._leave(carriers)
         prompt_file.write(self.path, parts.joined(texts))
         for task_id in read:
             asking.mark_read(task_id)
+        for task in failed:
+            asking.mark_seen(task)
 
     def _stopped(self, carriers: list[coordinator.Carrier]) -> None:
         """Do what the person chose instead of waiting on, or say that the time is over.

@@ -51,7 +51,7 @@ def seconds(text: str) -> float:
     """
     found = re.fullmatch(r"(\d{1,6})([mhdw])", text.strip())
     if found is None:
-        raise UsageError(f"{text!r} is no duration", hint="write it as 90m, 12h, 30d or 2w")
+        raise UsageError(f"{text!r} is not a duration", hint="write 90m, 12h, 30d or 2w")
     return int(found.group(1)) * UNITS_S[found.group(2)]
 
 
@@ -147,7 +147,7 @@ def _kept(task: Task, before: float, in_hand: set[str]) -> str:
     if task["status"] is Step.DONE and task["read"] is None:
         return "unread"
     if task["task_id"] in in_hand or line.waited_for(task["agent_dir"], task["task_id"]):
-        return "in hand"
+        return "in use"
     return "" if last_use(task) < before else "recent"
 
 

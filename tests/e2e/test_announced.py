@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -79,3 +80,55 @@ def test_announcements_can_be_switched_off(world: World, desk: Seat) -> None:
     world.until(lambda: status_line(world) == "✗1", "the failure is counted")
     until_waiter_ended(world)
     assert messages(world) == []
+
+
+def test_status_says_in_words_what_waits_and_a_failure_stands_in_the_listings_until_looked_at(world: World) -> None:
+    assert world.flowloom("status").stdout == b"nothing waits for you\n"
+    world.flowloom("ask", "planning", "echo: fail 500", "--no-wait")
+    world.until_step("failed")
+    failed = world.task()["task_id"]
+    world.flowloom("ask", "planning", "echo: say fine", "--no-wait")
+    world.until_step("done")
+    world.flowloom("ask", "coding", "echo: ask Bash rm -r build", "--no-wait")
+    world.until(lambda: status_line(world) == "?1 ✉1 ✗1", "all three")
+    said = world.flowloom("status").stdout.decode().splitlines()
+    assert said[0] == "1 question, 1 unread reply, 1 failed task"
+    assert [line.split()[1] for line in said[2:]] == ["coding@site", "planning@site", "planning@site"]
+    assert f"flowloom show {failed}" in said[-1]
+    assert f"✗ task {failed} failed: " in world.flowloom("agents").stdout.decode()
+    row = next(line for line in world.flowloom("tasks", "planning", "--failed").stdout.decode().splitlines()[1:])
+    assert [*row.split()[:2], row.split()[4]] == [failed, "planning@site", "✗"]
+    told = world.flowloom("status", "--tmux").stdout.decode()
+    assert told.startswith("?1 ✉1 ✗1\n")
+    assert f'set -ag status-right " #(cat {world.state}/fleet/status-line)"' in told
+    document = json.loads(world.flowloom("status", "--json").stdout)
+    assert [len(document[key]) for key in ("questions", "unread", "failed")] == [1, 1, 1]
+    # Looked at.
+    world.flowloom("show", failed)
+    assert status_line(world) == "?1 ✉1"
+    assert "✗" not in world.flowloom("agents").stdout.decode() + world.flowloom("tasks").stdout.decode()
+    world.keys("1", name="coding")
+
+
+def test_tmux_shows_the_line_as_status_says_it(world: World) -> None:
+    world.flowloom("ask", "planning", "echo: say fine", "--no-wait")
+    world.until_step("done")
+    told = world.flowloom("status", "--tmux").stdout.decode()
+    (world.folder / "tmux.conf").write_text("\n".join(line for line in told.splitlines() if line.startswith("set ")))
+    world.tmux("source-file", str(world.folder / "tmux.conf"))
+    outside = f"{world.socket}o"
+    seat = Seat(world, "env", "-u", "TMUX", "tmux", "-L", world.socket, "attach", columns=120, socket=outside)
+    seat.shows("✉1")
+    seat.tmux("kill-server")
+
+
+def test_a_reply_whose_asker_died_is_counted_by_the_next_listing(world: World) -> None:
+    asker = world.begin("ask", "planning", "echo: hold go\necho: say fine")
+    world.until_step("accepted")
+    world.killed = True
+    asker.kill()
+    asker.wait()
+    (world.project / "go").touch()
+    world.until_step("done")
+    world.flowloom("tasks")
+    assert status_line(world) == "✉1"

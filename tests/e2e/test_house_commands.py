@@ -132,7 +132,7 @@ def test_the_agents_and_the_tasks_have_a_line_each_whatever_their_names_and_word
     piped = world.flowloom("agents").stdout.decode().splitlines()
     assert [line.split()[0] for line in piped] == ["AGENT", f"{name}@site"]
     assert piped[1].rstrip().endswith("its turn ended")
-    for command, rows in (("agents", 2), ("tasks", 1)):
+    for command, rows in (("agents", 2), ("tasks", 2)):
         seat = Seat(world, "sh", "-c", f"{sys.executable} -m flowloom {command}; echo over; exec cat", columns=80)
         lines = seat.shows("over").partition("over")[0].splitlines()
         assert (command, len(lines)) == (command, rows), lines
@@ -145,8 +145,8 @@ def test_logs_tell_event_states_task_and_why(world: World) -> None:
     lines = [" ".join(line.split()[1:]) for line in out.splitlines()]
     assert (code, err) == (0, "")
     assert f"accept idle → working {task_id} works on task {task_id}" in lines
-    assert lines[0] == "spawn offline → starting - started"
-    assert said(world.flowloom("logs", "planning", "-n", "1"))[1] == out.splitlines()[-1] + "\n"
+    assert lines[:2] == ["EVENT STATUS TASK WHY", "spawn offline → starting - started"]
+    assert said(world.flowloom("logs", "planning", "-n", "1"))[1].splitlines()[1:] == out.splitlines()[-1:]
     as_json = world.flowloom("logs", "planning", "--json", "-n", "1000").stdout.decode()
     assert as_json == (world.agent_dir() / "events.jsonl").read_text()
 
@@ -159,7 +159,7 @@ def test_logs_that_follow_tell_at_once_and_end_with_ctrl_c(world: World, tmp_pat
     world.until(lambda: list((world.agent_dir() / "wake").iterdir()), "it listens")
     world.ask("planning", "hello")
     world.until(lambda: "stop" in path.read_text())
-    assert [line.split()[1] for line in path.read_text().splitlines()] == ["accept", "stop"]
+    assert [line.split()[1] for line in path.read_text().splitlines()] == ["EVENT", "accept", "stop"]
     going.send_signal(signal.SIGINT)
     assert finish(going)[0] == 130
     leftovers.check(world)
@@ -224,7 +224,7 @@ def test_clean_without_an_age_only_shows_sizes(world: World) -> None:
     code, out, err = said(world.flowloom("clean"))
     assert (code, out, len(world.tasks())) == (0, "", 1)
     assert err.startswith("tasks ")
-    assert "nothing is removed" in err
+    assert "nothing was removed" in err
 
 
 def test_clean_removes_what_is_old_and_keeps_what_is_of_use(world: World) -> None:
@@ -246,13 +246,13 @@ def test_clean_removes_what_is_old_and_keeps_what_is_of_use(world: World) -> Non
 
     code, out, err = said(world.flowloom("clean", "--older-than", "30d", "--dry-run"))
     assert code == 0
-    assert {line.split()[1] for line in out.splitlines() if line.startswith("task")} == set(old)
+    assert {line.split()[0] for line in out.splitlines()[1:]} == set(old)
     assert "2 tasks to remove" in err
-    assert "kept: 1 in hand, 1 recent, 1 unfinished, 1 unread, 1 unreadable" in err, err
+    assert "kept: 1 in use, 1 recent, 1 unfinished, 1 unread, 1 unreadable" in err, err
     assert {path.name for path in (world.state / "tasks").iterdir()} == set(ids)
 
     code, _, err = said(world.flowloom("clean", "--older-than", "30d"))
-    assert (code, "nobody is there to be asked" in err) == (2, True)
+    assert (code, "no terminal to confirm on" in err) == (2, True)
     assert world.flowloom("clean", "--older-than", "30d", "--yes").returncode == 0
     assert {path.name for path in (world.state / "tasks").iterdir()} == set(ids) - set(old)
     assert not (world.state / "removed").exists()
@@ -268,7 +268,7 @@ def test_the_task_of_an_agents_last_turn_stays(world: World) -> None:
     age(world, world.task(), 40)
     code, out, err = said(world.flowloom("clean", "--older-than", "30d", "--yes"))
     assert (code, [line for line in out.splitlines() if line.startswith("task")]) == (0, [])
-    assert "1 in hand" in err
+    assert "1 in use" in err
     assert len(world.tasks()) == 1
 
 
@@ -293,7 +293,7 @@ def test_keep_days_stands_for_an_age_and_a_person_is_asked(world: World) -> None
     (world.project / "flowloom.toml").write_text("keep_days = 30\n")
     seat = Seat(world, sys.executable, "-m", "flowloom", "clean", columns=120, socket=f"{world.socket}-seat")
     try:
-        seat.shows("Remove them for good? [y/N]")
+        seat.shows("Remove them permanently? [y/N]")
         assert len(world.tasks()) == 2
         seat.type("y")
         seat.press("Enter")
@@ -306,7 +306,7 @@ def test_keep_days_stands_for_an_age_and_a_person_is_asked(world: World) -> None
 @pytest.mark.parametrize("text", ["30", "30 days", "-1d", "1.5h", "", "d", "9999999d"])
 def test_an_age_that_is_none_is_refused(world: World, text: str) -> None:
     code, _, err = said(world.flowloom("clean", "--older-than", text, "--yes"))
-    assert (code, err.startswith("flowloom: ") and "is no duration" in err) == (2, True)
+    assert (code, err.startswith("flowloom: ") and "is not a duration" in err) == (2, True)
 
 
 # config
@@ -327,8 +327,8 @@ def test_config_says_who_chose_each_setting(world: World) -> None:
     assert chosen["agents.planning.role"] == ("review", "user", str(user))
     assert chosen["agents.planning.prompt"] == ("b", "project", str(project))
     text = world.flowloom("config").stdout.decode()
-    assert f"project {project}" in text
-    assert "(not there)" not in text
+    assert f"project  {project}" in text
+    assert "does not exist" not in text.partition(str(world.state))[0]
     assert world.flowloom("config", "--path").stdout.decode().splitlines() == [str(user), str(project)]
 
 

@@ -58,14 +58,14 @@ def test_the_chosen_part_is_seen_where_not_all_are() -> None:
 
 
 def test_a_status_stands_with_its_age_and_who_says_it() -> None:
-    assert text([view("one")], 80, 20)[1] == "working for 4 s, says its hook"
+    assert text([view("one")], 80, 20)[1] == "working for 4s, says its hook"
 
 
 @pytest.mark.parametrize(
     ("columns", "line"),
     [
-        (80, "created → typed 0.0 s → pasted 0.4 s → accepted 1 min 30 s"),
-        (40, "… → pasted 0.4 s → accepted 1 min 30 s"),
+        (80, "created → typed 0.0 s → pasted 0.4 s → accepted 1m30s"),
+        (40, "… → pasted 0.4 s → accepted 1m30s"),
         (5, ""),
     ],
 )

@@ -6,26 +6,26 @@ import os
 import select
 import shutil
 import sys
+from collections import Counter
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flowloom import files, git, launch, line, paths, settings, tasks, tiles, tmux
+from flowloom import files, git, launch, line, overview, paths, settings, tasks, tiles, tmux
 from flowloom.agents import Agent, known, named, survey
 from flowloom.ages import age
 from flowloom.cli import app, say
 from flowloom.cli.options import Json, Name
+from flowloom.cli.tables import RED, Cell, show, state
 from flowloom.clock import Deadline, wall_s
 from flowloom.errors import AgentFailed, Blocked, FlowLoomError, NoSuchAgent, TimedOut, UsageError
 from flowloom.startup import Startup
 from flowloom.states import State
 
 if TYPE_CHECKING:
-    from flowloom.records import Status
+    from flowloom.records import Status, Task
 
 START_TIMEOUT_S = 120.0
-# No line of the list is longer than this.
-PIPED_COLUMNS = 1000
 
 
 @app.command(context_settings={"allow_interspersed_args": True})
@@ -163,6 +163,7 @@ def list_agents(
 
         typer.echo(published.Agents(agents=[published.agent(row) for row in rows]).model_dump_json(indent=1))
     elif rows:
+        overview.questions(found)
         _table(rows)
     else:
         sys.stderr.write("no agents yet; start one: flowloom start planning\n")
@@ -170,40 +171,30 @@ def list_agents(
 
 
 def _table(rows: list[Status]) -> None:
-    from rich.console import Console  # noqa: PLC0415 - 50 ms, for this table only
-    from rich.table import Table  # noqa: PLC0415
+    now_s = wall_s()
+    failed = {task["agent_id"]: task for task in overview.failures()}
+    unread = Counter(task["agent_id"] for task in overview.replies())
+    show(
+        ("AGENT", "STATUS", "SINCE", "TASK", "WINDOW", "WHY"),
+        [
+            (
+                row["agent_id"],
+                state(row["status"]),
+                Cell(age(now_s - row["since"]) if row["since"] else "-", right=True),
+                row["current_task"] or "-",
+                "-" if row["status"] is State.OFFLINE else row["window_id"] or "-",
+                _why(row, failed.get(row["agent_id"]), unread[row["agent_id"]]),
+            )
+            for row in rows
+        ],
+    )
 
-    colours = {
-        "idle": "green",
-        "working": "cyan",
-        "blocked": "bold yellow",
-        "failed": "red",
-        "offline": "dim",
-        "parked": "blue",
-    }
-    titles = ("AGENT", "STATUS", "SINCE", "TASK", "WINDOW", "WHY")
-    found = [
-        (
-            row["agent_id"],
-            f"{row['status']}",
-            age(int(wall_s() - row["since"])) if row["since"] else "-",
-            row["current_task"] or "-",
-            row["window_id"] or "-",
-            row["why"],
-        )
-        for row in rows
-    ]
-    # A line for each: whoever reads it through a pipe gets it whole, on a terminal the end of WHY is cut.
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else PIPED_COLUMNS)
-    taken = sum(max(len(row[column]) for row in [titles, *found]) + 2 for column in range(len(titles) - 1))
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for title in titles:
-        width = max(1, console.width - taken) if title == "WHY" else None
-        table.add_column(title, no_wrap=True, max_width=width)
-    for name, status, *more, why in found:
-        coloured = f"[{colours[status]}]{status}[/]" if status in colours else status
-        table.add_row(name, coloured, *more, why.replace("[", "\\["))
-    console.print(table)
+
+def _why(row: Status, failed: Task | None, unread: int) -> Cell | str:
+    """Return what a person has to know of an agent: a failure until it is looked at, unread replies, its state."""
+    if failed is not None:
+        return Cell(f"✗ task {failed['task_id']} {failed['status']}: {failed['error']}", RED)
+    return f"✉ {unread} unread; {row['why']}" if unread else row["why"]
 
 
 @app.command()

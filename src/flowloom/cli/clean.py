@@ -12,6 +12,7 @@ from flowloom import git, headless, retention, settings, tasks
 from flowloom.agents import Agent
 from flowloom.ages import age
 from flowloom.cli import app
+from flowloom.cli.tables import Cell, show, state
 from flowloom.clock import wall_s
 from flowloom.errors import Stopped, UsageError
 
@@ -19,14 +20,14 @@ from flowloom.errors import Stopped, UsageError
 @app.command()
 def clean(
     older_than: Annotated[
-        str | None, typer.Option(metavar="AGE", help="Remove what is older: 90m, 12h, 30d or 2w.")
+        str | None, typer.Option(metavar="AGE", help="Remove what is older than 90m, 12h, 30d or 2w.")
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be removed.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be removed and remove nothing.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> int:
-    """Show what is kept on disk; with an age, remove old tasks.
+    """Show what FlowLoom keeps on disk, and remove old tasks.
 
-    Kept whatever its age: a reply that nobody has read, a task that has not ended, the one an agent is at.
+    Unread replies, unfinished tasks and tasks in use are always kept.
     """
     chosen = settings.load(git.project_root(os.getcwd()))
     past_s = (
@@ -34,12 +35,12 @@ def clean(
     )
     for part, size_bytes in retention.sizes().items():
         if size_bytes or part != "removed":
-            sys.stderr.write(f"{part:<8} {amount(size_bytes):>9}\n")
+            sys.stderr.write(f"{part:<7}  {amount(size_bytes):>8}\n")
     swept = 0 if dry_run else retention.sweep()
     if swept:
-        sys.stderr.write(f"removed {swept} files that killed commands had left half written\n")
+        sys.stderr.write(f"removed {_count(swept, 'file')} left half-written by killed commands\n")
     if older_than is None and chosen.keep_days is None:
-        sys.stderr.write("nothing is removed; name an age to do so: flowloom clean --older-than 30d\n")
+        sys.stderr.write("nothing was removed; to remove old tasks: flowloom clean --older-than 30d\n")
         return 0
     before = wall_s() - past_s
     for task_id in tasks.all_ids():
@@ -48,7 +49,7 @@ def clean(
     plan = retention.plan(before)
     _show_plan(plan)
     if plan.empty():
-        sys.stderr.write("there is nothing to remove\n")
+        sys.stderr.write("nothing to remove\n")
         return 0
     if dry_run:
         return 0
@@ -62,21 +63,36 @@ def clean(
 
 
 def _show_plan(plan: retention.Plan) -> None:
-    for old in plan.old:
-        ago, size = age(int(wall_s() - old.at)), amount(old.size_bytes)
-        typer.echo(f"task {old.task_id}  {old.agent_id:<20} {old.status:<11} {ago:>12} ago  {size:>9}")
+    if plan.old:
+        show(
+            ("TASK", "AGENT", "STATUS", "AGE", "SIZE"),
+            [
+                (
+                    old.task_id,
+                    old.agent_id,
+                    state(old.status),
+                    Cell(age(wall_s() - old.at), right=True),
+                    Cell(amount(old.size_bytes), right=True),
+                )
+                for old in plan.old
+            ],
+        )
     for folder, events in plan.events.items():
-        typer.echo(f"{events} events of {Agent(folder).agent_id}")
+        typer.echo(f"{_count(events, 'event')} of {Agent(folder).agent_id}")
     total = amount(sum(old.size_bytes for old in plan.old))
     kept = ", ".join(f"{number} {why}" for why, number in sorted(plan.kept.items())) or "none"
     sys.stdout.flush()
-    sys.stderr.write(f"{len(plan.old)} tasks to remove ({total}); kept: {kept}\n")
+    sys.stderr.write(f"{_count(len(plan.old), 'task')} to remove ({total}); kept: {kept}\n")
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}{'' if number == 1 else 's'}"
 
 
 def _ask() -> None:
     if not sys.stdin.isatty():
-        raise UsageError("nobody is there to be asked", hint="say --yes, or look first with --dry-run")
-    sys.stderr.write("Remove them for good? [y/N] ")
+        raise UsageError("no terminal to confirm on; nothing was removed", hint="use --yes, or look first: --dry-run")
+    sys.stderr.write("Remove them permanently? [y/N] ")
     sys.stderr.flush()
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
         raise Stopped("nothing was removed")

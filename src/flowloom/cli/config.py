@@ -11,17 +11,15 @@ import typer
 from flowloom import git, paths, settings
 from flowloom.cli import app
 from flowloom.cli.options import Json
+from flowloom.cli.tables import CYAN, DIM, Cell, show
 
 
 @app.command("config")
 def show_config(
-    only_paths: Annotated[bool, typer.Option("--path", help="Only where configuration files can lie.")] = False,
+    only_paths: Annotated[bool, typer.Option("--path", help="Print the paths of the configuration files.")] = False,
     as_json: Json = False,
 ) -> int:
-    """Show the settings in force here, and who chose each.
-
-    That is the default, your own file, the project's, or a variable.
-    """
+    """Show effective settings and where each comes from (default, user file, project file, variable)."""
     root = git.project_root(os.getcwd())
     places = settings.config_paths(root)
     if only_paths:
@@ -39,13 +37,22 @@ def show_config(
         }
         typer.echo(json.dumps(document, indent=1, ensure_ascii=False))
         return 0
-    for each in chosen:
-        where = f"{each.source} {each.place}".strip()
-        typer.echo(f"{each.key:<18} {_value(each.value):<24} {where}")
-    typer.echo(f"\nstate   {paths.home()}")
-    for source, path in zip(("user", "project"), places, strict=True):
-        typer.echo(f"{source:<7} {path}{'' if os.path.exists(path) else '  (not there)'}")
+    show(
+        ("SETTING", "SOURCE", "VALUE"),
+        [
+            (each.key, Cell(_source(each), DIM if each.source == "default" else CYAN), _value(each.value))
+            for each in chosen
+        ],
+    )
+    typer.echo()
+    where = [*zip(("user", "project"), places, strict=True), ("state", paths.home())]
+    missing = Cell("(does not exist)", DIM)
+    show(("FILE", "PATH", ""), [(name, path, "" if os.path.exists(path) else missing) for name, path in where])
     return 0
+
+
+def _source(choice: settings.Choice) -> str:
+    return choice.place if choice.source == "environment" else choice.source
 
 
 def _value(value: object) -> str:

@@ -13,9 +13,14 @@ import typer
 from flowloom import files, status
 from flowloom.agents import named
 from flowloom.ages import moment
-from flowloom.cli import app
+from flowloom.cli import app, tables
 from flowloom.cli.options import LOOK_AGAIN_S, Name
+from flowloom.cli.tables import Cell
 from flowloom.errors import NoSuchAgent
+
+HEAD = ("TIME", "EVENT", "STATUS", "TASK", "WHY")
+# Known before the first event, since others follow.
+WIDTHS = (8, 7, 19, 4, 0)
 
 
 @app.command()
@@ -36,6 +41,8 @@ def logs(
     wake_fd, wake_path = files.open_wake(agent.directory) if follow else (-1, "")
     try:
         seen = status.read_events(agent.directory)
+        if not as_json:
+            typer.echo(tables.line([Cell(title, tables.DIM) for title in HEAD], WIDTHS))
         for event in seen[-number:] if number else []:
             _tell(event, as_json=as_json)
         last = seen[-1]["seq"] if seen else 0
@@ -52,14 +59,21 @@ def logs(
     return 0
 
 
+def _cells(event: dict[str, Any]) -> tuple[Cell | str, ...]:
+    before, after = str(event.get("from")), str(event.get("to"))
+    led_to = after if before == after else f"{before} → {after}"
+    return (
+        moment(event["at"]),
+        str(event.get("event", "")),
+        Cell(led_to, tables.STATES.get(after, "") if before != after else tables.DIM),
+        event.get("task") or "-",
+        str(event.get("why", "")),
+    )
+
+
 def _tell(event: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(event, ensure_ascii=False))
     else:
-        moved = event.get("from") != event.get("to")
-        states = f"{event.get('from')} → {event.get('to')}" if moved else str(event.get("to"))
-        typer.echo(
-            f"{moment(event['at'])}  {event.get('event', ''):<7} {states:<20}  {event.get('task') or '-':<6} "
-            f"{' '.join(str(event.get('why', '')).split())}"
-        )
+        typer.echo(tables.line(_cells(event), WIDTHS))
     sys.stdout.flush()

@@ -104,6 +104,16 @@ class Checks(BaseModel):
     checks: list[PublishedCheck]
 
 
+class Waiting(BaseModel):
+    """`flowloom status --json`: what waits for a person; `line` is the status line."""
+
+    version: int = 1
+    line: str
+    questions: list[PublishedAgent]
+    unread: list[PublishedTask]
+    failed: list[PublishedTask]
+
+
 class Shown(BaseModel):
     """`flowloom show --json`. The texts are cut; their files are not."""
 

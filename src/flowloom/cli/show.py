@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import typer
 
-from flowloom import files, headless, paths, tasks
-from flowloom.agents import Agent
+from flowloom import asking, files, headless, paths, tasks
+from flowloom.agents import Agent, named
 from flowloom.ages import age, moment
 from flowloom.cli import app
 from flowloom.cli.options import Json, TaskId
 from flowloom.clock import wall_s
-from flowloom.errors import NoSuchAgent
+from flowloom.errors import BadName, NoSuchAgent, NoSuchTask
 
 if TYPE_CHECKING:
     from flowloom.records import Task
@@ -22,10 +23,9 @@ BEGINNING_CHARS = 600
 
 @app.command()
 def show(task_id: TaskId, as_json: Json = False) -> int:
-    """Show all that is known of a task.
-
-    Who asked whom, its journal, and the beginnings and the files of prompt and reply.
-    """
+    """Show a task: who asked whom, its journal, and where its prompt and reply are."""
+    if not paths.is_task_id(task_id) or tasks.find(task_id) is None:
+        _refuse_agent(task_id)
     task = tasks.read(task_id)
     if not tasks.ended(task):
         try:
@@ -35,6 +35,7 @@ def show(task_id: TaskId, as_json: Json = False) -> int:
         headless.settle(task_id)
         task = tasks.read(task_id)
     reply, kind = _reply_of(task)
+    asking.mark_seen(task)
     if as_json:
         from flowloom.cli import published  # noqa: PLC0415 - pydantic, 60 ms
 
@@ -48,6 +49,20 @@ def show(task_id: TaskId, as_json: Json = False) -> int:
         return 0
     _show(task, reply, kind)
     return 0
+
+
+def _refuse_agent(name: str) -> None:
+    """Refuse the name of an agent, which has a log and no journal.
+
+    Raises:
+        NoSuchTask: it is one.
+    """
+    try:
+        is_agent = named(name.removeprefix("@"), os.getcwd()).spec() is not None
+    except (BadName, NoSuchAgent):
+        return
+    if is_agent:
+        raise NoSuchTask(f"{name} is an agent, not a task", hint=f"see what it did: flowloom logs {name}")
 
 
 def _reply_of(task: Task) -> tuple[str | None, str]:
@@ -72,7 +87,7 @@ def _show(task: Task, reply: str | None, kind: str) -> None:
     folder = paths.task_dir(task["task_id"])
     once = ", without a window" if task.get("headless") is not None else ""
     unread = ", unread" if kind == "reply" and task["read"] is None else ""
-    ago = age(int(wall_s() - task["created"]))
+    ago = age(wall_s() - task["created"])
     typer.echo(f"task {task['task_id']} for {task['agent_id']}{once}: {task['status']}{unread}")
     typer.echo(f"asked by {task['asker']} at {moment(task['created'])}, {ago} ago")
     if task["error"]:
@@ -81,7 +96,7 @@ def _show(task: Task, reply: str | None, kind: str) -> None:
         (task["altered"], "what the agent was given is not exactly the prompt"),
         (task["shared"], "the reply also answers something else"),
         (task["recovered"], "the reply was recovered from the transcript"),
-        (task["left"], "whoever asked did not wait for it"),
+        (task["left"], "left running"),
     ):
         if on:
             typer.echo(f"note: {what}")
@@ -100,7 +115,7 @@ def _show(task: Task, reply: str | None, kind: str) -> None:
 
 
 def _after(seconds: float) -> str:
-    return f"{seconds:.2f} s" if seconds < 60 else age(int(seconds))
+    return f"{max(0.0, seconds):.2f}s" if seconds < 60 else age(seconds)
 
 
 def _indented(text: str) -> str:

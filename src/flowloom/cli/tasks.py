@@ -11,15 +11,13 @@ import typer
 
 from flowloom import asking, coordinator, files, git, headless, launch, paths, settings, tasks, waits
 from flowloom.agents import Agent, named
-from flowloom.ages import age
 from flowloom.cli import app
 from flowloom.cli.headless import NAME_HELP, run
 from flowloom.cli.options import Json, TaskId
-from flowloom.clock import Deadline, wall_s
-from flowloom.errors import Blocked, DamagedFile, FlowLoomError, NoSuchTask, Stopped, TimedOut, UsageError
+from flowloom.clock import Deadline
+from flowloom.errors import Blocked, FlowLoomError, Stopped, TimedOut, UsageError
 from flowloom.signals import Noted
 from flowloom.states import State, Step
-from flowloom.terminal import shorten
 
 if TYPE_CHECKING:
     from flowloom.coordinator import Carrier, View
@@ -174,8 +172,10 @@ def _print(task_id: str, *, as_json: bool, now: bool = False) -> int:
         shown = published.task(task, paths.task_dir(task_id))
         typer.echo(published.Answer(task=shown, text=text, provisional=provisional).model_dump_json(indent=1))
         if reply is None:
+            asking.mark_seen(task)
             return asking.failure(task).exit_code
     elif reply is None:
+        asking.mark_seen(task)
         raise asking.failure(task)
     else:
         sys.stdout.buffer.write(reply)
@@ -266,52 +266,6 @@ def reply(
     if not tasks.ended(task) and not now and tasks.reply_of(task_id) is None and task["status"] is not Step.PARKED:
         raise FlowLoomError(f"task {task_id} has no reply yet: it is {task['status']}", hint=f"flowloom wait {task_id}")
     return _print(task_id, as_json=as_json, now=now)
-
-
-@app.command("tasks")
-def list_tasks(
-    as_json: Json = False,
-    unread: Annotated[bool, typer.Option("--unread", help="Only those with a reply that nobody has read.")] = False,
-    limit: Annotated[int, typer.Option("--limit", "-n", metavar="N", help="At most so many, the newest.", min=1)] = 20,
-) -> int:
-    """List the tasks, the newest last."""
-    found = []
-    for task_id in tasks.all_ids():
-        try:
-            found.append(tasks.read(task_id))
-        except NoSuchTask:
-            continue  # its folder is just being made
-        except DamagedFile as error:
-            sys.stderr.write(f"flowloom: {error}\n")
-    found.sort(key=lambda task: task["created"])
-    if unread:
-        found = [task for task in found if task["status"] is Step.DONE and task["read"] is None]
-    shown = found if as_json else found[-limit:]
-    if as_json:
-        from flowloom.cli import published  # noqa: PLC0415 - pydantic, 60 ms
-
-        listed = [published.task(task, paths.task_dir(task["task_id"])) for task in shown]
-        typer.echo(published.Tasks(tasks=listed).model_dump_json(indent=1))
-        return 0
-    if not shown:
-        sys.stderr.write(
-            "no reply that nobody has read\n" if unread else "no tasks yet; ask: flowloom ask planning …\n"
-        )
-    widest = max(20, min(_columns() // 3, max([len(task["agent_id"]) for task in shown], default=0)))
-    for task in shown:
-        try:
-            words = " ".join(tasks.prompt_of(task).split())
-        except OSError as error:
-            words = f"({error.strerror}: {error.filename})"
-        mark = "unread" if task["status"] is Step.DONE and task["read"] is None else ""
-        waited = age(int(wall_s() - task["created"]))
-        line = f"{task['task_id']}  {task['agent_id']:<{widest}} {task['status']:<11} {waited:>12}  {mark:<6}  {words}"
-        typer.echo(shorten(line, _columns()))
-    return 0
-
-
-def _columns() -> int:
-    return os.get_terminal_size().columns if sys.stdout.isatty() else 200
 
 
 @app.command()

@@ -1,0 +1,101 @@
+"""The command `tasks`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from flowloom import git, overview, paths, tasks
+from flowloom.agents import named
+from flowloom.ages import age
+from flowloom.cli import app
+from flowloom.cli.options import Json
+from flowloom.cli.tables import BOLD, RED, Cell, show, state, words
+from flowloom.clock import wall_s
+from flowloom.errors import DamagedFile, NoSuchTask
+
+if TYPE_CHECKING:
+    from flowloom.records import Task
+
+
+@app.command("tasks")
+def list_tasks(
+    agent: Annotated[
+        str | None, typer.Argument(metavar="AGENT", help="Only this agent's: planning, or planning@site.")
+    ] = None,
+    unread: Annotated[bool, typer.Option("--unread", help="Only unread replies.")] = False,
+    failed: Annotated[bool, typer.Option("--failed", help="Only tasks that ended without a reply.")] = False,
+    project: Annotated[bool, typer.Option("--project", help="Only this project's agents.")] = False,
+    limit: Annotated[int, typer.Option("--limit", "-n", metavar="N", help="Show the newest N.", min=1)] = 20,
+    as_json: Json = False,
+) -> int:
+    """List tasks, newest last."""
+    found = _read_all()
+    overview.count_unread(found)
+    if agent is not None:
+        agent_id = named(agent.removeprefix("@"), os.getcwd()).agent_id
+        found = [task for task in found if task["agent_id"] == agent_id]
+    if project:
+        slug = paths.project_slug(git.project_root(os.getcwd()))
+        found = [task for task in found if task["agent_id"].endswith(f"@{slug}")]
+    if unread or failed:
+        kept = {"unread": unread, "failed": failed}
+        found = [task for task in found if _is(task, **kept)]
+    if as_json:
+        from flowloom.cli import published  # noqa: PLC0415 - pydantic, 60 ms
+
+        listed = [published.task(task, paths.task_dir(task["task_id"])) for task in found]
+        typer.echo(published.Tasks(tasks=listed).model_dump_json(indent=1))
+    elif found:
+        _table(found[-limit:])
+    elif agent is not None or project or unread or failed:
+        sys.stderr.write("no such tasks\n")
+    else:
+        sys.stderr.write("no tasks yet; ask: flowloom ask planning …\n")
+    return 0
+
+
+def _read_all() -> list[Task]:
+    """Return all tasks that can be read, the oldest first."""
+    found = []
+    for task_id in tasks.all_ids():
+        try:
+            found.append(tasks.read(task_id))
+        except NoSuchTask:
+            continue  # its folder is just being made
+        except DamagedFile as error:
+            sys.stderr.write(f"flowloom: {error}\n")
+    return sorted(found, key=lambda task: task["created"])
+
+
+def _is(task: Task, *, unread: bool, failed: bool) -> bool:
+    return (unread and tasks.unread(task)) or (failed and task["status"] in tasks.FAILURES)
+
+
+def _table(shown: list[Task]) -> None:
+    now_s = wall_s()
+    show(
+        ("TASK", "AGENT", "STATUS", "AGE", "", "PROMPT"),
+        [
+            (
+                task["task_id"],
+                task["agent_id"],
+                state(task["status"]),
+                Cell(age(now_s - task["created"]), right=True),
+                *_news(task),
+            )
+            for task in shown
+        ],
+    )
+
+
+def _news(task: Task) -> tuple[Cell, Cell]:
+    """Return what a person has not seen of a task, and its prompt; the error in its place where that was not seen."""
+    if tasks.unread(task):
+        return Cell("unread", BOLD), Cell(words(task), BOLD)
+    if tasks.unseen_failure(task):
+        return Cell("✗", RED), Cell(f"{task['error']} · {words(task)}", RED)
+    return Cell(""), Cell(words(task))

@@ -1,0 +1,65 @@
+"""What waits for a person across all agents and tasks, each command bringing the markers in line with what it read."""
+
+from __future__ import annotations
+
+from flowloom import line, news, status, tasks
+from flowloom.errors import DamagedFile
+from flowloom.states import State
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from flowloom.agents import Agent
+    from flowloom.records import Status, Task
+
+
+def questions(surveyed: Iterable[tuple[Agent, Status | None]]) -> list[Status]:
+    """Return the agents that wait for a person; a marker that says otherwise is put right."""
+    known = {agent.agent_id: (agent, now) for agent, now in surveyed}
+    found = {name for name, (_, now) in known.items() if now is not None and now["status"] is State.BLOCKED}
+    for name in found ^ set(news.waiting(news.QUESTION)):
+        if name not in known:
+            news.note(news.QUESTION, name, False)
+            continue
+        folder = known[name][0].directory
+        with status.lock(folder):
+            try:
+                now = status.read(folder)
+            except DamagedFile:
+                now = None
+            news.note(news.QUESTION, name, now is not None and now["status"] is State.BLOCKED)
+    return [now for name, (_, now) in known.items() if name in found and now is not None]
+
+
+def replies() -> list[Task]:
+    """Return the left tasks with a reply that was not read, the oldest first."""
+    return _marked(news.REPLY)
+
+
+def failures() -> list[Task]:
+    """Return the left tasks that ended without a reply and were not looked at since, the oldest first."""
+    return _marked(news.FAILED)
+
+
+def _marked(kind: str) -> list[Task]:
+    found = []
+    for task_id in news.waiting(kind):
+        task = tasks.find(task_id)
+        if task is not None and (tasks.unread(task) if kind == news.REPLY else tasks.unseen_failure(task)):
+            found.append(task)
+        else:
+            # Removed, or read while its marker could not be.
+            news.note(kind, task_id, False)
+    return sorted(found, key=lambda task: task["created"])
+
+
+def count_unread(read: Iterable[Task]) -> None:
+    """Mark the unread replies among tasks that somebody just read where nobody waits to take them: their asker died."""
+    known = set(news.waiting(news.REPLY))
+    for task in read:
+        if not tasks.unread(task) or task["task_id"] in known or line.waited_for(task["agent_dir"], task["task_id"]):
+            continue
+        with status.lock(task["agent_dir"]):
+            now = tasks.find(task["task_id"])
+            news.note(news.REPLY, task["task_id"], now is not None and tasks.unread(now))

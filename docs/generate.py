@@ -242,6 +242,7 @@ FIELD_MEANINGS = {
     "shared": "the reply also answers something a person typed",
     "altered": "something else was typed into the prompt on its way",
     "recovered": "the reply was taken from the transcript",
+    "replaced": "the reply held halves of characters, which became U+FFFD",
     "error": "why there is no reply",
     "notes": "remarks, in their order",
     "journal": "its steps: `at`, `step`, `why`",

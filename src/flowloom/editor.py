@@ -263,9 +263,8 @@ class Errand:
                 continue
             plain = self.chosen.reply == "plain"
             name, prompt = carrier.agent.name, tasks.prompt_of(task)
-            texts.append(
-                prompt_file.with_reply(name, carrier.task_id, prompt, reply, plain=plain, provisional=provisional)
-            )
+            more = {"plain": plain, "provisional": provisional, "replaced": task["replaced"]}
+            texts.append(prompt_file.with_reply(name, carrier.task_id, prompt, reply, **more))
             if not provisional:
                 read.append(carrier.task_id)
         if len(failures) == len(carriers):

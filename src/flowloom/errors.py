@@ -12,6 +12,7 @@
     ├─ AgentFailed           1   the agent died, was interrupted or reported an error
     ├─ DamagedFile           1   a file of ours does not say what it must
     ├─ StateFailed           1   the state folder cannot be used: full, read-only, somebody else's
+    ├─ OutputFailed          1   nothing takes what a command prints
     ├─ Blocked               3   a person must answer first
     ├─ TimedOut            124
     └─ Stopped             130   the user stopped waiting
@@ -86,6 +87,12 @@ class DamagedFile(FlowLoomError):
 
 class StateFailed(FlowLoomError):
     """The file system does not let us keep our state."""
+
+
+class OutputFailed(FlowLoomError):
+    """What a command prints cannot be written, to a full disk for instance."""
+
+    hint = "look at what it is redirected to; a reply stays unread until it was printed: flowloom tasks --unread"
 
 
 class Blocked(FlowLoomError):

@@ -124,7 +124,8 @@ def _runs(pid: int) -> bool:
 def write_json(path: str, document: object, *, durable: bool = False) -> None:
     """Replace a file by a JSON document, one key a line."""
     text = json.dumps(document, ensure_ascii=False, indent=1)
-    write(path, (text + "\n").encode("utf-8", "surrogatepass"), durable=durable)
+    # A path may hold bytes that are no UTF-8: JSON spells them as Python escapes them, `\udcff`.
+    write(path, (text + "\n").encode("utf-8", "backslashreplace"), durable=durable)
 
 
 def read(path: str) -> bytes | None:

@@ -45,6 +45,20 @@ def normalise(text: str) -> str:
     return re.sub("[\x00-\x09\x0b-\x1f\x7f-\x9f\ud800-\udfff]", "", text)
 
 
+def valid(text: str) -> str:
+    """Return `text` with U+FFFD in the place of each half of a character, which UTF-8 cannot hold."""
+    return text if text.isascii() else re.sub("[\ud800-\udfff]", "\ufffd", text)
+
+
+def valid_in(value: object) -> object:
+    """Return a JSON value whose texts are all `valid`."""
+    if isinstance(value, str):
+        return valid(value)
+    if isinstance(value, list):
+        return [valid_in(each) for each in value]
+    return {key: valid_in(each) for key, each in value.items()} if isinstance(value, dict) else value
+
+
 def arrives_exactly(text: str) -> bool:
     """Tell whether `text` reaches the agent character for character, whatever its release does to some of them."""
     if normalise(text) != text or "pasted_content" in text:

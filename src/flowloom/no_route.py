@@ -206,7 +206,7 @@ class Lobby:
             raise asking.failure(task)
         name, plain = task["agent_id"].split("@")[0], self.chosen.reply == "plain"
         text = prompt_file.with_reply(
-            name, task["task_id"], tasks.prompt_of(task), reply, plain=plain, provisional=False
+            name, task["task_id"], tasks.prompt_of(task), reply, plain=plain, replaced=task["replaced"]
         )
         below = self.draft.encode("utf-8", "surrogateescape")
         prompt_file.write(self.path, text + (b"\n\n" + below if below.strip() else b""))

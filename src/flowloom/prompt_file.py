@@ -70,7 +70,16 @@ def placeholder(prompt: str) -> str | None:
     return found.group(0) if found else None
 
 
-def with_reply(name: str, task_id: str, prompt: str, reply: bytes, *, plain: bool, provisional: bool) -> bytes:
+def with_reply(
+    name: str,
+    task_id: str,
+    prompt: str,
+    reply: bytes,
+    *,
+    plain: bool,
+    provisional: bool = False,
+    replaced: bool = False,
+) -> bytes:
     """Return what the draft becomes: the heading unless `plain`, an empty line, the reply byte for byte."""
     cut = reply
     if len(reply) > LIMIT_BYTES:
@@ -82,6 +91,8 @@ def with_reply(name: str, task_id: str, prompt: str, reply: bytes, *, plain: boo
     line = heading(name, task_id, prompt)
     if provisional:
         line += " [provisional: its background work goes on]"
+    if replaced:
+        line += " [characters that are not valid Unicode were replaced]"
     return f"{line}\n\n".encode() + cut
 
 

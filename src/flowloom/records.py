@@ -108,6 +108,7 @@ if TYPE_CHECKING:
         altered: bool
         exact: bool
         recovered: bool
+        replaced: bool
         error: str
         read: float | None
         left: bool
@@ -157,7 +158,27 @@ if TYPE_CHECKING:
         pid: int
 
 
-ESSENTIAL = ("agent_id", "status", "task_id", "agent_dir", "journal")
+ESSENTIAL = ("agent_id", "status", "task_id", "agent_dir", "journal", "step")
+# Seconds since the epoch that no clock of ours reaches, and that every listing can still write as a date.
+LATEST_S = 1e11
+_TURN: dict[str, Any] = {"prompt_id": None, "whose": "", "task": None, "at": 0.0, "before": []}
+# What a value that may be null is where it is not.
+OPTIONAL: dict[str, Any] = {
+    **dict.fromkeys(("current_task", "session_id", "transcript", "window_id", "pane_id", "delivering", "adopt"), ""),
+    **dict.fromkeys(("prompt_id", "task"), ""),
+    "pid": 0,
+    "read": 0.0,
+    "turn": _TURN,
+    "last_turn": _TURN,
+    "parked": {"task": "", "before": []},
+    "question": {"kind": "", "text": "", "how": "", "call": ""},
+}
+# What stands in a list.
+ITEMS: dict[str, Any] = {
+    **dict.fromkeys(("queued", "foreign", "background", "before", "notes"), ""),
+    "deaths": 0.0,
+    "journal": {"at": 0.0, "step": "", "why": ""},
+}
 
 
 def empty_status(agent_id: str, name: str, role: str, project: str, provider: str) -> Status:
@@ -215,10 +236,30 @@ def check(document: dict[str, Any], like: dict[str, Any], path: str) -> None:
             raise damaged(path, f"no {key!r}")
         value = document[key]
         if example is None:
-            continue
-        kinds = (int, float) if isinstance(example, float) else (str,) if isinstance(example, str) else type(example)
-        if not isinstance(value, kinds):
-            raise damaged(path, f"{key!r} is a {type(value).__name__}")
+            if value is None or key not in OPTIONAL:
+                continue
+            example = OPTIONAL[key]
+        if not _fits(value, example):
+            raise damaged(path, f"{key!r} is {value!r:.60}" if isinstance(value, float) else _kind(key, value))
+        if isinstance(example, dict):
+            check(value, example, path)
+        elif example == [] and key in ITEMS:
+            for item in value:
+                if not _fits(item, ITEMS[key]):
+                    raise damaged(path, f"an item of {_kind(key, item)}")
+                if isinstance(item, dict):
+                    check(item, ITEMS[key], path)
+
+
+def _fits(value: Any, example: Any) -> bool:
+    """Tell whether a value is of an example's type; a number must also be a time, or a duration, that can be shown."""
+    if isinstance(example, float):
+        return isinstance(value, int | float) and -LATEST_S < value < LATEST_S
+    return isinstance(value, type(example)) or (isinstance(example, str) and isinstance(value, str))
+
+
+def _kind(key: str, value: object) -> str:
+    return f"{key!r} is a {type(value).__name__}"
 
 
 def status_from(document: dict[str, Any], path: str) -> Status:
@@ -254,6 +295,7 @@ def empty_task(task_id: str, agent_id: str, agent_dir: str) -> Task:
         "altered": False,
         "exact": True,
         "recovered": False,
+        "replaced": False,
         "error": "",
         "read": None,
         "left": False,

@@ -6,7 +6,7 @@ import json
 import os
 import time
 
-from flowloom import files, paths, turns
+from flowloom import files, frame, paths, turns
 from flowloom.errors import DamagedFile, FlowLoomError
 from flowloom.logs import log
 from flowloom.providers import find
@@ -14,7 +14,7 @@ from flowloom.providers import find
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from flowloom.providers import Provider
-    from flowloom.records import Status
+    from flowloom.records import Report, Status
 
 SPOOL = "spool"
 NEVER_NS = 1 << 63
@@ -22,12 +22,15 @@ NEVER_NS = 1 << 63
 
 def hear(agent_dir: str, provider: str, raw: bytes, at_ns: int, pid: str = "") -> None:
     """Apply one payload to the agent in `agent_dir`; `pid` is the program's that called the hook, where it is known."""
-    payload = json.loads(raw)
+    text = raw.decode("utf-8", "replace")
+    payload = json.loads(text)
     if not isinstance(payload, dict):
         raise ValueError("not a JSON object")
     report = find(provider).report(payload)
     if report is None:
         return
+    if "\\ud" in text or "\\uD" in text:
+        _make_valid(report)
     report["at_ns"] = at_ns
     if pid.isdigit():
         report["pid"] = int(pid)
@@ -42,6 +45,17 @@ def moved_to(provider: Provider, agent_dir: str, now: Status) -> str:
     path = provider.session_file(known, now["pid"]) if now["pid"] else ""
     raw = files.read(path) if path else None
     return provider.moved_to(raw.decode(errors="replace")) if raw else ""
+
+
+def _make_valid(report: Report) -> None:
+    """Take halves of characters out of a report, but for the message: `tasks.complete` does that, and notes it.
+
+    JSON can hold them and UTF-8 cannot. Here they stop before status, task and events, from where
+    they would end every listing; a path in those documents may hold bytes that are no UTF-8 and stays as it is.
+    """
+    for key, value in report.items():
+        if key != "message":
+            report[key] = frame.valid_in(value)  # type: ignore[literal-required]
 
 
 def keep(agent_dir: str, raw: bytes, at_ns: int) -> None:

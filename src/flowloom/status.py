@@ -8,7 +8,7 @@ import os
 from flowloom import files, news, paths
 from flowloom.clock import wall_s
 from flowloom.logs import log
-from flowloom.records import status_from
+from flowloom.records import LATEST_S, status_from
 from flowloom.states import Event, State, move
 
 TYPE_CHECKING = False
@@ -98,7 +98,10 @@ def event_from(line: bytes) -> dict[str, Any] | None:
         event = json.loads(line)
     except ValueError:
         return None
-    return event if isinstance(event, dict) and isinstance(event.get("at"), int | float) else None
+    if not isinstance(event, dict) or not isinstance(event.get("seq"), int):
+        return None
+    at = event.get("at")
+    return event if isinstance(at, int | float) and abs(at) < LATEST_S else None
 
 
 def forget_events(agent_dir: str, before: float) -> int:

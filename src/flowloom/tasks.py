@@ -12,7 +12,7 @@ import os
 from flowloom import files, news, paths
 from flowloom.clock import Deadline, wall_s
 from flowloom.errors import DamagedFile, NoSuchTask
-from flowloom.frame import arrives_exactly
+from flowloom.frame import arrives_exactly, valid
 from flowloom.logs import log
 from flowloom.records import empty_task, task_from
 from flowloom.states import ENDED, FOLLOWS, Step
@@ -178,13 +178,19 @@ def prompt_kept(task: Task) -> bool:
 
 
 def complete(task: Task, message: str, why: str) -> None:
-    """Write the reply, then its marker; the same message twice changes nothing."""
+    """Write the reply, then its marker; the same message twice changes nothing.
+
+    Halves of characters are replaced by U+FFFD, and the task says so (`replaced`).
+    """
     folder = paths.task_dir(task["task_id"])
-    data = message.encode("utf-8", "surrogatepass")
+    text = valid(message)
+    data = text.encode()
     digest = files.sha256(data)
     marker = files.read(f"{folder}/.done")
     if task["status"] is Step.DONE and marker is not None and marker.strip() == digest.encode():
         return
+    # A parked task's reply can be its provisional one, whose halves are gone already.
+    task["replaced"] = text != message or (task["replaced"] and task["status"] is Step.PARKED)
     files.write(f"{folder}/reply.md", data)
     files.write(f"{folder}/.done", (digest + "\n").encode())
     renewed = task["status"] is Step.DONE
@@ -200,7 +206,9 @@ def complete(task: Task, message: str, why: str) -> None:
 
 def park(task: Task, message: str, why: str) -> None:
     """Keep a reply that may not be the last one yet."""
-    files.write(f"{paths.task_dir(task['task_id'])}/provisional.md", message.encode("utf-8", "surrogatepass"))
+    text = valid(message)
+    task["replaced"] = text != message
+    files.write(f"{paths.task_dir(task['task_id'])}/provisional.md", text.encode())
     note_step(task, Step.PARKED, why)
 
 

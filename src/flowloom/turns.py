@@ -273,7 +273,7 @@ def _stop(agent_dir: str, now: Status, report: Report) -> None:
         "background": background,
         "seen_ns": max(now["seen_ns"], report.get("at_ns", 0)),
         "parked": parked,
-        "context_summary": " ".join(message.split())[:200],
+        "context_summary": frame.valid(" ".join(message.split())[:200]),
     }
     delivering = None if task is not None and now["delivering"] == task["task_id"] else now["delivering"]
     _next_turn(agent_dir, now, message, Event.PARK if parked else Event.STOP, delivering=delivering, **facts)
@@ -288,7 +288,7 @@ def _next_turn(agent_dir: str, now: Status, message: str, event: Event, **facts:
     waiting, rest = now["queued"][0], now["queued"][1:]
     # No UserPromptSubmit will announce this turn. Should none come (an older
     # release took the text into the turn that ended), this message is its reply.
-    files.write(f"{paths.task_dir(waiting)}/provisional.md", message.encode("utf-8", "surrogatepass"))
+    files.write(f"{paths.task_dir(waiting)}/provisional.md", frame.valid(message).encode())
     turn: Turn = {"prompt_id": None, "whose": "task", "task": waiting, "at": wall_s(), "before": now["background"]}
     why = f"works on task {waiting}, which was queued"
     status.apply(agent_dir, now, Event.ACCEPT, why=why, source="hook", turn=turn, **{**facts, "queued": rest})
@@ -344,9 +344,7 @@ def _fail(agent_dir: str, now: Status, report: Report) -> None:
     error = report.get("error") or "the model could not be reached"
     if task is not None and turn["whose"] != "person":
         if report.get("message"):
-            files.write(
-                f"{paths.task_dir(task['task_id'])}/partial.md", report["message"].encode("utf-8", "surrogatepass")
-            )
+            files.write(f"{paths.task_dir(task['task_id'])}/partial.md", frame.valid(report["message"]).encode())
         tasks.note_step(task, Step.FAILED, f"Claude Code reported: {error}")
     facts = {"last_turn": {**turn, "prompt_id": prompt_id}, "seen_ns": max(now["seen_ns"], report.get("at_ns", 0))}
     delivering = None if task is not None and now["delivering"] == task["task_id"] else now["delivering"]

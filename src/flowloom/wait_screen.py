@@ -17,6 +17,7 @@ from flowloom.clock import steady_s, wall_s
 from flowloom.errors import TmuxFailed
 from flowloom.states import State, Step
 from flowloom.terminal import ESC_S, Terminal, choices, shorten, wrap
+from flowloom.text import visible
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ class WaitScreen:
 
     def tell(self, text: str) -> None:
         """Say a bad end; block until it was read."""
-        sys.stderr.write(text)
+        sys.stderr.write(visible(text) if sys.stderr.isatty() else text)
 
     def close(self) -> None:
         """Give the terminal back."""

@@ -105,6 +105,8 @@ HEAD = b"Reply from planning (task 7k2m): what?"
 def test_the_reply_stands_below_its_heading_byte_for_byte(raw: bytes) -> None:
     assert reply(raw) == HEAD + b"\n\n" + raw
     assert reply(raw, plain=True) == raw
+    said = prompt_file.with_reply("planning", "7k2m", "what?", raw, plain=False, replaced=True)
+    assert said == HEAD + b" [characters that are not valid Unicode were replaced]\n\n" + raw
     assert reply(raw, provisional=True) == HEAD + b" [provisional: its background work goes on]\n\n" + raw
 
 

@@ -97,6 +97,7 @@ TREE = [
     (errors.AgentFailed, 1),
     (errors.DamagedFile, 1),
     (errors.StateFailed, 1),
+    (errors.OutputFailed, 1),
     (errors.Blocked, 3),
     (errors.TimedOut, 124),
     (errors.Stopped, 130),

@@ -63,4 +63,4 @@ def test_colours_are_for_a_terminal_only(capsys: pytest.CaptureFixture[str], mon
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
     tables.show(("A", "B"), [row])
-    assert capsys.readouterr().out.splitlines()[1] == "\x1b[31mfailed\x1b[0m  \x1b[31m�[2Jan agent's words\x1b[0m"
+    assert capsys.readouterr().out.splitlines()[1] == "\x1b[31mfailed\x1b[0m  \x1b[31m␛[2Jan agent's words\x1b[0m"

@@ -104,16 +104,25 @@ def accepted(task: records.Task) -> records.Task:
     return task
 
 
-@pytest.mark.parametrize("message", ["hello", "", "# a\n```\n", "ä\udc80", "x" * 5_000_000, "\n\n", "[end of task"])
+@pytest.mark.parametrize("message", ["hello", "", "# a\n```\n", "ä\ufffd", "x" * 5_000_000, "\n\n", "[end of task"])
 def test_the_reply_is_the_message_byte_for_byte_and_its_marker_holds_its_digest(
     task: records.Task, message: str
 ) -> None:
     tasks.complete(accepted(task), message, "its turn ended")
-    raw = message.encode("utf-8", "surrogatepass")
+    raw = message.encode()
     assert tasks.reply_of(task["task_id"]) == raw
     assert (folder(task) / "reply.md").read_bytes() == raw
     assert (folder(task) / ".done").read_text() == sha256(raw) + "\n"
     assert (folder(task) / "reply.md").stat().st_mtime_ns <= (folder(task) / ".done").stat().st_mtime_ns
+
+
+def test_half_a_character_becomes_one_that_utf_8_can_hold_and_the_task_says_so(task: records.Task) -> None:
+    tasks.park(accepted(task), "half \ud800", "waits")
+    assert (tasks.provisional_of(task["task_id"]), task["replaced"]) == ("half \ufffd".encode(), True)
+    tasks.complete(task, "half \ufffd", "its provisional reply is its last one")
+    assert tasks.read(task["task_id"])["replaced"] is True
+    tasks.complete(task, "whole", "a Stop hook sent its turn on")
+    assert (tasks.reply_of(task["task_id"]), tasks.read(task["task_id"])["replaced"]) == (b"whole", False)
 
 
 def seen(task: records.Task) -> dict[str, tuple[int, bytes]]:

@@ -13,8 +13,8 @@ from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
 from flowloom import __version__, bugs, paths
-from flowloom.errors import FlowLoomError, UsageError
-from flowloom.logs import log
+from flowloom.cli import output
+from flowloom.errors import FlowLoomError, OutputFailed, UsageError
 
 # The module that holds each command, as they are met: set up, hand out work, look at agents, look after the house.
 COMMANDS = {
@@ -83,6 +83,7 @@ def options(
 def main() -> NoReturn:
     """Run the command line and exit with its outcome."""
     _open_streams()
+    output.guard()
     load(sys.argv[1] if sys.argv[1:] else "")
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     for number in (signal.SIGTERM, signal.SIGHUP):
@@ -111,9 +112,11 @@ def _leave(code: int) -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
-        except (OSError, ValueError) as error:
-            log(paths.home(), "error", "cli", f"not all could be printed: {error}")
-            code = code or 1
+        except OutputFailed as error:
+            # Said already where the command itself met it.
+            if code == 0:
+                say(error)
+            code = code or error.exit_code
     os._exit(code)
 
 
@@ -141,6 +144,6 @@ def _run() -> int:
 
 def say(error: FlowLoomError) -> None:
     """Tell an error and what to do next, on stderr."""
-    sys.stderr.write(f"flowloom: {error}\n")
+    sys.stderr.write(output.theirs(f"flowloom: {error}\n"))
     if error.hint:
-        sys.stderr.write(f"  {error.hint}\n")
+        sys.stderr.write(output.theirs(f"  {error.hint}\n"))

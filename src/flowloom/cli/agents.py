@@ -161,7 +161,7 @@ def list_agents(
     if as_json:
         from flowloom.cli import published  # noqa: PLC0415 - pydantic, 60 ms of every command
 
-        typer.echo(published.Agents(agents=[published.agent(row) for row in rows]).model_dump_json(indent=1))
+        typer.echo(published.Agents(agents=published.agents(rows)).to_json())
     elif rows:
         overview.questions(found)
         _table(rows)

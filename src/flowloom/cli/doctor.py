@@ -38,7 +38,7 @@ def doctor(
         from flowloom.cli import published  # noqa: PLC0415 - pydantic, 60 ms
 
         checks = [published.PublishedCheck(**dataclasses.asdict(finding)) for finding in found]
-        typer.echo(published.Checks(ok=not _failed(found), checks=checks).model_dump_json(indent=1))
+        typer.echo(published.Checks(ok=not _failed(found), checks=checks).to_json())
     else:
         warned = sum(finding.level == WARN for finding in found)
         typer.echo(f"\n{_count(_failed(found), 'broken')}, {_count(warned, 'warning')}, {len(found)} checks")

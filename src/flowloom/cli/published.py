@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from flowloom import paths
+from flowloom.cli import output, say
+from flowloom.errors import DamagedFile
 
 if TYPE_CHECKING:
     from flowloom.records import Status, Task
 
 
-class PublishedQuestion(BaseModel):
+class Document(BaseModel):
+    """What is printed as JSON."""
+
+    model_config = ConfigDict(allow_inf_nan=False)
+
+    def to_json(self) -> str:
+        """Return it as JSON; bytes of a path that are no UTF-8 stay in it, and stdout escapes them."""
+        return json.dumps(self.model_dump(), ensure_ascii=False, indent=1)
+
+
+class PublishedQuestion(Document):
     """What an agent is blocked on."""
 
     kind: str
@@ -18,7 +33,7 @@ class PublishedQuestion(BaseModel):
     how: str
 
 
-class PublishedAgent(BaseModel):
+class PublishedAgent(Document):
     """One agent. Times are seconds since the epoch."""
 
     agent_id: str
@@ -42,7 +57,7 @@ class PublishedAgent(BaseModel):
     release: str
 
 
-class PublishedTask(BaseModel):
+class PublishedTask(Document):
     """One task. Times are seconds since the epoch; `reply` is a path, there once `status` is `done`."""
 
     task_id: str
@@ -59,26 +74,27 @@ class PublishedTask(BaseModel):
     shared: bool
     altered: bool
     recovered: bool
+    replaced: bool
     error: str
     notes: list[str]
     journal: list[dict[str, str | float]]
 
 
-class Agents(BaseModel):
+class Agents(Document):
     """`flowloom agents --json`."""
 
     version: int = 1
     agents: list[PublishedAgent]
 
 
-class Tasks(BaseModel):
+class Tasks(Document):
     """`flowloom tasks --json`."""
 
     version: int = 1
     tasks: list[PublishedTask]
 
 
-class Answer(BaseModel):
+class Answer(Document):
     """`flowloom ask --json` and `flowloom wait --json`."""
 
     version: int = 1
@@ -87,7 +103,7 @@ class Answer(BaseModel):
     provisional: bool = False
 
 
-class PublishedCheck(BaseModel):
+class PublishedCheck(Document):
     """One link that the doctor looked at; `level` is `ok`, `warn` or `fail`."""
 
     name: str
@@ -96,7 +112,7 @@ class PublishedCheck(BaseModel):
     repair: str
 
 
-class Checks(BaseModel):
+class Checks(Document):
     """`flowloom doctor --json`."""
 
     version: int = 1
@@ -104,7 +120,7 @@ class Checks(BaseModel):
     checks: list[PublishedCheck]
 
 
-class Waiting(BaseModel):
+class Waiting(Document):
     """`flowloom status --json`: what waits for a person; `line` is the status line."""
 
     version: int = 1
@@ -114,7 +130,7 @@ class Waiting(BaseModel):
     failed: list[PublishedTask]
 
 
-class Shown(BaseModel):
+class Shown(Document):
     """`flowloom show --json`. The texts are cut; their files are not."""
 
     version: int = 1
@@ -125,11 +141,41 @@ class Shown(BaseModel):
 
 
 def agent(status: Status) -> PublishedAgent:
-    """Return what is published of a status."""
-    return PublishedAgent.model_validate(status)
+    """Return what is published of a status.
+
+    Raises:
+        DamagedFile: it is not as it must be.
+    """
+    try:
+        return PublishedAgent.model_validate(status)
+    except ValidationError as error:
+        raise _damaged(f"the status of {status['agent_id']}", error) from error
 
 
 def task(record: Task, folder: str) -> PublishedTask:
-    """Return what is published of a task whose folder is `folder`."""
+    """Return what is published of a task whose folder is `folder`.
+
+    Raises:
+        DamagedFile: its record is not as it must be.
+    """
     reply = f"{folder}/reply.md" if record["status"] == "done" else None
-    return PublishedTask.model_validate({**record, "prompt": f"{folder}/prompt.md", "reply": reply})
+    try:
+        return PublishedTask.model_validate({**record, "prompt": f"{folder}/prompt.md", "reply": reply})
+    except ValidationError as error:
+        raise _damaged(f"{folder}/task.json", error) from error
+
+
+def agents(statuses: list[Status]) -> list[PublishedAgent]:
+    """Return what is published of agents; one that is damaged is told of and costs its own row."""
+    return output.each(statuses, agent, say)
+
+
+def tasks(records: list[Task]) -> list[PublishedTask]:
+    """Return what is published of tasks; one that is damaged is told of and costs its own row."""
+    return output.each(records, lambda record: task(record, paths.task_dir(record["task_id"])), say)
+
+
+def _damaged(what: str, error: ValidationError) -> DamagedFile:
+    first = error.errors()[0]
+    key = ".".join(str(part) for part in first["loc"])
+    return DamagedFile(f"{what} is damaged: {key!r}: {first['msg']}", hint="look at it, then move it away")

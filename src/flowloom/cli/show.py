@@ -14,6 +14,7 @@ from flowloom.cli import app
 from flowloom.cli.options import Json, TaskId
 from flowloom.clock import wall_s
 from flowloom.errors import BadName, NoSuchAgent, NoSuchTask
+from flowloom.text import visible
 
 if TYPE_CHECKING:
     from flowloom.records import Task
@@ -45,7 +46,7 @@ def show(task_id: TaskId, as_json: Json = False) -> int:
             reply_begins=None if reply is None else _beginning(reply),
             reply_kind=kind,
         )
-        typer.echo(shown.model_dump_json(indent=1))
+        typer.echo(shown.to_json())
         return 0
     _show(task, reply, kind)
     return 0
@@ -96,6 +97,7 @@ def _show(task: Task, reply: str | None, kind: str) -> None:
         (task["altered"], "what the agent was given is not exactly the prompt"),
         (task["shared"], "the reply also answers something else"),
         (task["recovered"], "the reply was recovered from the transcript"),
+        (task["replaced"], "characters of the reply that are not valid Unicode were replaced by U+FFFD"),
         (task["left"], "left running"),
     ):
         if on:
@@ -120,5 +122,5 @@ def _after(seconds: float) -> str:
 
 def _indented(text: str) -> str:
     # A text from outside must not move the cursor of whoever looks at it.
-    clean = "".join(char if char.isprintable() or char == "\n" else "�" for char in text.replace("\t", "    "))
+    clean = visible(text.replace("\t", "    "))
     return "\n".join(f"  {each}" for each in clean.rstrip("\n").split("\n"))

@@ -31,11 +31,11 @@ def status(
 
         waiting = published.Waiting(
             line=news.line(),
-            questions=[published.agent(now) for now in asking],
-            unread=[published.task(task, paths.task_dir(task["task_id"])) for task in unread],
-            failed=[published.task(task, paths.task_dir(task["task_id"])) for task in failed],
+            questions=published.agents(asking),
+            unread=published.tasks(unread),
+            failed=published.tasks(failed),
         )
-        typer.echo(waiting.model_dump_json(indent=1))
+        typer.echo(waiting.to_json())
         return 0
     if tmux:
         _tmux()

@@ -11,6 +11,7 @@ import typer
 
 from flowloom import tasks
 from flowloom.terminal import shorten, width
+from flowloom.text import visible
 
 if TYPE_CHECKING:
     from flowloom.records import Task
@@ -101,7 +102,7 @@ def line(row: Sequence[Cell | str], widths: Sequence[int]) -> str:
 
 def _one_line(text: str) -> str:
     # A text from outside must not move the cursor of whoever looks at it.
-    return "".join(char if char.isprintable() else "�" for char in " ".join(text.split()))
+    return visible(" ".join(text.split()))
 
 
 def _width(text: str) -> int:

@@ -11,7 +11,7 @@ import typer
 from flowloom import git, overview, paths, tasks
 from flowloom.agents import named
 from flowloom.ages import age
-from flowloom.cli import app
+from flowloom.cli import app, say
 from flowloom.cli.options import Json
 from flowloom.cli.tables import BOLD, RED, Cell, show, state, words
 from flowloom.clock import wall_s
@@ -47,8 +47,7 @@ def list_tasks(
     if as_json:
         from flowloom.cli import published  # noqa: PLC0415 - pydantic, 60 ms
 
-        listed = [published.task(task, paths.task_dir(task["task_id"])) for task in found]
-        typer.echo(published.Tasks(tasks=listed).model_dump_json(indent=1))
+        typer.echo(published.Tasks(tasks=published.tasks(found)).to_json())
     elif found:
         _table(found[-limit:])
     elif agent is not None or project or unread or failed:
@@ -67,7 +66,7 @@ def _read_all() -> list[Task]:
         except NoSuchTask:
             continue  # its folder is just being made
         except DamagedFile as error:
-            sys.stderr.write(f"flowloom: {error}\n")
+            say(error)
     return sorted(found, key=lambda task: task["created"])
 
 

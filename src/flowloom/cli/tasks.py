@@ -11,7 +11,7 @@ import typer
 
 from flowloom import asking, coordinator, files, git, headless, launch, paths, settings, tasks, waits
 from flowloom.agents import Agent, named
-from flowloom.cli import app
+from flowloom.cli import app, output, say
 from flowloom.cli.headless import NAME_HELP, run
 from flowloom.cli.options import Json, TaskId
 from flowloom.clock import Deadline
@@ -57,7 +57,7 @@ def _notify(text: str) -> None:
     """Say something on stderr; where nobody reads it any more, the wait goes on, and so does the task."""
     former = signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     try:
-        os.write(2, text.encode(errors="backslashreplace"))
+        os.write(2, output.theirs(text).encode(errors="backslashreplace"))
     except OSError:
         return
     finally:
@@ -170,7 +170,7 @@ def _print(task_id: str, *, as_json: bool, now: bool = False) -> int:
 
         text = None if reply is None else reply.decode("utf-8", "replace")
         shown = published.task(task, paths.task_dir(task_id))
-        typer.echo(published.Answer(task=shown, text=text, provisional=provisional).model_dump_json(indent=1))
+        typer.echo(published.Answer(task=shown, text=text, provisional=provisional).to_json())
         if reply is None:
             asking.mark_seen(task)
             return asking.failure(task).exit_code
@@ -178,10 +178,7 @@ def _print(task_id: str, *, as_json: bool, now: bool = False) -> int:
         asking.mark_seen(task)
         raise asking.failure(task)
     else:
-        sys.stdout.buffer.write(reply)
-        if reply and not reply.endswith(b"\n") and sys.stdout.isatty():
-            sys.stdout.buffer.write(b"\n")
-        sys.stdout.buffer.flush()
+        output.put(reply)
     if provisional:
         sys.stderr.write(f"flowloom: provisional: background work of task {task_id} goes on\n")
     else:
@@ -198,6 +195,7 @@ def _remarks(task: Task) -> None:
         (task["altered"], "what the agent was given is not exactly your prompt: somebody typed in its window"),
         (task["shared"], "the reply also answers something else that was typed in its window"),
         (task["recovered"], "the reply was recovered from the transcript"),
+        (task["replaced"], "the reply held characters that are not valid Unicode; each was replaced by U+FFFD"),
     ):
         if on:
             sys.stderr.write(f"flowloom: task {task['task_id']}: {what}\n")
@@ -246,7 +244,7 @@ def _print_each(task_ids: list[str], *, as_json: bool, headed: bool) -> int:
         except FlowLoomError as error:
             if not headed:
                 raise
-            sys.stderr.write(f"flowloom: {error}\n  {error.hint}\n")
+            say(error)
             code = max(code, error.exit_code)
     return code
 

@@ -19,7 +19,7 @@ from typing import Any
 import typer.main
 from pydantic import BaseModel
 
-from flowloom import bugs, config, errors, settings, states
+from flowloom import bugs, config, errors, settings, states, trust
 from flowloom.cli import app, load, published
 from flowloom.doctor import claude_code
 
@@ -178,6 +178,17 @@ def configuration() -> str:
     return table(["key", "what it says", "without it", "variable"], rows)
 
 
+WHEN_MEANINGS = {"never": "never", "agreed": "once you trust it", "always": "always"}
+
+
+def policy() -> str:
+    """Return which keys a project's file may set."""
+    rows: dict[str, list[str]] = {when: [] for when in WHEN_MEANINGS}
+    for key, (when, _) in trust.POLICY.items():
+        rows[when].append(f"`{key.replace('*', 'NAME')}`")
+    return table(["a project sets", "which"], [[said, ", ".join(rows[when])] for when, said in WHEN_MEANINGS.items()])
+
+
 def agent_tables() -> str:
     """Return the keys of `[agents.NAME]`."""
     return table(["key", "what it says"], [[f"`{key}`", KEY_MEANINGS[key]] for key in config.AgentTable.model_fields])
@@ -280,6 +291,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "move-table": move_table,
     "steps": steps,
     "configuration": configuration,
+    "policy": policy,
     "agent-tables": agent_tables,
     "environment": environment,
     "exit-codes": exit_codes,

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import difflib
-import os
 import tomllib
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from flowloom import trust
 from flowloom.errors import BadConfig
-
-PROJECT_FILE = "flowloom.toml"
 
 
 class AgentTable(BaseModel):
@@ -47,43 +45,23 @@ class ConfigFile(BaseModel):
     agents: dict[str, AgentTable] = {}
 
 
-def read_files(files: list[str]) -> dict[str, Any]:
-    """Return the merged contents of the files; the later ones win, tables of agents are merged.
+def parse(path: str, raw: bytes, *, of_project: bool) -> dict[str, Any]:
+    """Return what a configuration file says, checked; who may say what is decided in `trust`.
 
     Raises:
         BadConfig: naming file, key and, for an unknown key, the nearest known one.
     """
-    merged: dict[str, Any] = {"agents": {}}
-    for path in files:
-        try:
-            with open(path, "rb") as stream:
-                table = ConfigFile.model_validate(tomllib.load(stream))
-        except OSError as error:
-            raise BadConfig(
-                f"{path} cannot be read: {error.strerror}", hint="mend its rights, or move it away"
-            ) from error
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise BadConfig(f"{path} is not TOML: {error}", hint="mend that line") from error
-        except ValidationError as error:
-            raise BadConfig(*_explain(path, error)) from error
-        chosen = table.model_dump(exclude_none=True)
-        if os.path.basename(path) == PROJECT_FILE:
-            _refuse_programs(path, chosen)
-        for name, agent in chosen.pop("agents", {}).items():
-            merged["agents"].setdefault(name, {}).update(agent)
-        merged.update(chosen)
-    return merged
-
-
-def _refuse_programs(path: str, chosen: dict[str, Any]) -> None:
-    """Refuse what a project may not choose: whoever clones it would run it, before any question about trust."""
-    named: list[str] = [key for key in ("claude", "args") if key in chosen]
-    named += [f"agents.{name}.args" for name, agent in chosen.get("agents", {}).items() if "args" in agent]
-    if named:
-        raise BadConfig(
-            f"{path}: {named[0]!r} is not for a project to choose: it decides what is run on your machine",
-            hint="put it into your own config.toml, or give arguments with: flowloom start NAME -- ARGUMENTS",
-        )
+    try:
+        table = ConfigFile.model_validate(tomllib.loads(raw.decode()))
+    except ValidationError as error:
+        raise BadConfig(*_explain(path, error)) from error
+    except (ValueError, RecursionError) as error:
+        raise BadConfig(f"{path} is not TOML: {error}", hint="fix that line") from error
+    chosen = table.model_dump(exclude_none=True)
+    wrong = trust.fault(chosen, of_project=of_project)
+    if wrong:
+        raise BadConfig(f"{path}: {wrong[0]!r}: {wrong[1]}", hint="change it there")
+    return chosen
 
 
 def _explain(path: str, error: ValidationError) -> tuple[str]:

@@ -113,6 +113,7 @@ def edit(path: str, signals: Signals, screen: wait_screen.WaitScreen) -> int:
         if isinstance(outcome, int):
             return outcome
         wanted = [outcome]
+    screen.note = settings.unheeded(chosen.ignored)
     screen.agent_id = ", ".join(named(name, here).agent_id for name, _ in wanted)
     Errand(path, wanted, here, chosen, screen, signals).run(root)
     return 0
@@ -176,7 +177,8 @@ class Errand:
             if not prompt.strip():
                 raise UsageError(f"there is nothing after @{agent.name}", hint=f"say what {agent.name} is to do")
             asking.refuse_unknown(agent, self.chosen)
-            launch.prepare(agent, self.chosen, root=paths.project_root(agent.slug) or root)
+            theirs = paths.project_root(agent.slug) or root
+            launch.prepare(agent, self.chosen if theirs == root else settings.load(theirs), root=theirs)
         first = self._former() if len(self.parts) == 1 else None
         self.signals.refuse()
         sent: list[Task] = [first] if first else []

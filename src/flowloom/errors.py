@@ -5,6 +5,7 @@
     │  ├─ BadName            2   not a name for an agent
     │  ├─ BadConfig          2   a configuration file with an unknown key or a bad value
     │  ├─ BadOrder           2   a .delegate document that says something unknown
+    │  ├─ BadFile            2   a file from outside that is no regular file, too large, or not readable
     │  ├─ NoSuchAgent        2
     │  └─ NoSuchTask         2
     ├─ TmuxFailed            1   tmux is missing, too old, or refused a command
@@ -55,6 +56,10 @@ class BadOrder(UsageError):
     """A .delegate document that cannot be carried out."""
 
     hint = "mend it and call again; an empty file means the default agent"
+
+
+class BadFile(UsageError):
+    """A file from outside that cannot be read as a file."""
 
 
 class NoSuchAgent(UsageError):

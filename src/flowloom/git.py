@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import os
 
-from flowloom import files
+from flowloom import foreign
+from flowloom.errors import BadFile
+
+# A path, as git writes it.
+POINTER_BYTES = 10_000
 
 
 def project_root(directory: str) -> str:
@@ -18,7 +22,7 @@ def project_root(directory: str) -> str:
         dot_git = f"{place}/.git"
         if os.path.isdir(dot_git):
             return place
-        pointer = files.read(dot_git) if os.path.isfile(dot_git) else None
+        pointer = _pointer(dot_git)
         if pointer and pointer.startswith(b"gitdir: "):
             return _main_checkout(place, os.fsdecode(pointer[len(b"gitdir: ") :].strip()))
         parent = os.path.dirname(place)
@@ -29,9 +33,17 @@ def project_root(directory: str) -> str:
 
 def _main_checkout(worktree: str, git_dir: str) -> str:
     git_dir = os.path.normpath(os.path.join(worktree, git_dir))
-    common = files.read(f"{git_dir}/commondir")
+    common = _pointer(f"{git_dir}/commondir")
     if common is None:
         return worktree  # a submodule: a project of its own
     common_dir = os.path.normpath(os.path.join(git_dir, os.fsdecode(common.strip())))
     # A bare repository has no main checkout: its worktrees share the repository's own folder.
     return os.path.dirname(common_dir) if os.path.basename(common_dir) == ".git" else common_dir
+
+
+def _pointer(path: str) -> bytes | None:
+    """Return what a small file of git's says; None where it is none, whatever else lies there."""
+    try:
+        return foreign.read(path, POINTER_BYTES)
+    except BadFile:
+        return None

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 
-from flowloom import files, frame, launch, line, paths, procs, providers, roles, status, tasks
+from flowloom import claude_settings, files, frame, launch, line, paths, procs, providers, roles, status, tasks
 from flowloom.agents import Agent
 from flowloom.clock import Deadline
 from flowloom.errors import FlowLoomError, UsageError
@@ -142,6 +142,7 @@ class Run:
 
     def _launch(self, session_id: str) -> Launch:
         agent_id, role, extra = self.agent.agent_id, str(self.spec["role"]), str(self.spec["prompt"])
+        release = launch.release(self.provider, self.binary)
         return {
             "binary": self.binary,
             "agent_id": agent_id,
@@ -151,8 +152,8 @@ class Run:
             "settings_path": "",
             "system_prompt": roles.system_prompt(agent_id, role, extra, once=True),
             "args": list(self.spec["args"]),
-            "user_mode": launch.user_mode(str(self.spec["dir"])),
-            "release": "",
+            "user_mode": claude_settings.default_mode(str(self.spec["dir"]), release),
+            "release": release,
         }
 
     def _environment(self) -> dict[str, str]:

@@ -5,10 +5,23 @@ from __future__ import annotations
 import json
 import os
 
-from flowloom import files, paths, procs, providers, roles, sights, status, stubs, windows
+from flowloom import (
+    claude_settings,
+    files,
+    foreign,
+    paths,
+    procs,
+    providers,
+    roles,
+    sights,
+    status,
+    stubs,
+    trust,
+    windows,
+)
 from flowloom.agents import TRANSCRIPT_TAIL_BYTES
 from flowloom.clock import steady_s
-from flowloom.errors import AgentFailed, DamagedFile, FlowLoomError, UsageError
+from flowloom.errors import AgentFailed, BadFile, DamagedFile, FlowLoomError, UsageError
 from flowloom.logs import log
 from flowloom.records import empty_status
 from flowloom.states import Event, State
@@ -98,7 +111,7 @@ def specify(
         "name": agent.name,
         "role": table.get("role") or (base if base in roles.ROLES else agent.name),
         "provider": name,
-        "dir": os.path.abspath(given.get("dir") or table.get("dir") or was.get("dir") or root),
+        "dir": os.path.abspath(given.get("dir") or _directory(root, table.get("dir"), was.get("dir")) or root),
         "args": list(given.get("args") or table.get("args") or settings.args),
         "prompt": table.get("prompt") or "",
         "trust": trust or bool(was.get("trust")),
@@ -108,6 +121,14 @@ def specify(
         raise UsageError(f"{spec['dir']} is not a directory", hint="name an existing one with --dir")
     split_settings(spec["args"], spec["dir"])
     return spec
+
+
+def _directory(root: str, configured: str | None, remembered: str | None) -> str:
+    """Return the directory that the configuration names, else the one of the former start."""
+    if configured:
+        return os.path.join(root, os.path.expanduser(configured))
+    # A link in the project can have been changed since.
+    return "" if not remembered or trust.leads_out(root, remembered) else remembered
 
 
 def died_too_often(now: Status) -> bool:
@@ -236,6 +257,7 @@ def _launch(
     import uuid  # noqa: PLC0415 - 5 ms with shutil, and most tasks find their agent running
 
     binary = program(provider, settings, agent.name)
+    found = release(provider, binary)
     args, extra = split_settings(list(spec["args"]), str(spec["dir"]))
     path = f"{agent.directory}/settings.json"
     given_back = {name: os.environ[name] for name in provider.COLOURLESS if name in os.environ}
@@ -251,8 +273,8 @@ def _launch(
         "settings_path": path,
         "system_prompt": roles.system_prompt(agent.agent_id, str(spec["role"]), str(spec["prompt"])),
         "args": args,
-        "user_mode": user_mode(str(spec["dir"])),
-        "release": release(provider, binary),
+        "user_mode": claude_settings.default_mode(str(spec["dir"]), found),
+        "release": found,
     }
 
 
@@ -343,7 +365,7 @@ def split_settings(args: list[str], directory: str) -> tuple[list[str], list[dic
     Claude Code honours one `--settings` only, and ours must be it.
 
     Raises:
-        UsageError: a document cannot be read.
+        UsageError: a document cannot be read; BadFile where it is no regular file.
     """
     rest: list[str] = []
     documents: list[dict[str, Any]] = []
@@ -355,29 +377,11 @@ def split_settings(args: list[str], directory: str) -> tuple[list[str], list[dic
         value = word.partition("=")[2] if "=" in word else next(words, "")
         try:
             inline = value.lstrip().startswith("{")
-            document = json.loads(value if inline else files.read(os.path.join(directory, value)) or b"")
-        except (OSError, ValueError) as error:
+            path = os.path.join(directory, os.path.expanduser(value))
+            document = json.loads(value if inline else foreign.read(path, foreign.CONFIG_BYTES) or b"")
+        except (BadFile, ValueError, RecursionError) as error:
             raise UsageError(f"--settings {value}: no JSON document: {error}", hint="name a readable file") from error
         if not isinstance(document, dict):
             raise UsageError(f"--settings {value}: not a JSON object", hint="name a settings file")
         documents.append(document)
     return rest, documents
-
-
-def user_mode(directory: str) -> str:
-    """Return the permission mode that the user's settings make the default; empty where they say nothing."""
-    base = os.environ.get("CLAUDE_CONFIG_DIR") or os.path.expanduser("~/.claude")
-    mode = ""
-    for path in (
-        f"{base}/settings.json",
-        f"{directory}/.claude/settings.json",
-        f"{directory}/.claude/settings.local.json",
-    ):
-        try:
-            document = files.read_json(path) or {}
-        except FlowLoomError:
-            continue  # Claude Code itself will say so, in the agent's window
-        permissions = document.get("permissions")
-        if isinstance(permissions, dict):
-            mode = str(permissions.get("defaultMode") or mode)
-    return mode

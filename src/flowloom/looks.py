@@ -57,6 +57,11 @@ def literal(text: str) -> str:
     return text.replace("#", "##")
 
 
+def shown(text: str) -> str:
+    """Return text that `display-message` shows as it stands: it expands the time (`%H`) too."""
+    return literal(text).replace("%", "%%")
+
+
 def quoted(text: str) -> str:
     """Return text as one word of a tmux command string."""
     return "'" + text.replace("'", "'\\''") + "'"

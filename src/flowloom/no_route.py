@@ -17,6 +17,7 @@ from flowloom import (
     prompt_file,
     providers,
     roles,
+    settings,
     tasks,
     tmux,
     wait_view,
@@ -73,7 +74,7 @@ class Lobby:
         self.screen = screen
         self.terminal = terminal
         self.slug = paths.project_slug(root)
-        self.note = ""
+        self.note = settings.unheeded(chosen.ignored)
         self.started = ""
         self.statuses: dict[str, Status] = {}
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from flowloom import files
+from flowloom import foreign
 from flowloom.errors import BadOrder
 
 SUFFIX = ".delegate"
@@ -34,16 +34,17 @@ def read(prompt_path: str) -> Order | None:
 
     Raises:
         BadOrder: naming the file, the line and the key.
+        BadFile: it is no regular file, too large, or not readable.
     """
     path = prompt_path + SUFFIX
-    raw = files.read(path)
+    raw = foreign.read(path, foreign.CONFIG_BYTES)
     if raw is None:
         return None
     if not raw.strip():
         return Order.model_validate({})
     try:
         document = json.loads(raw)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         where = f"line {error.lineno}: " if isinstance(error, json.JSONDecodeError) else ""
         raise BadOrder(f"{path}: {where}no JSON document: {error}") from error
     try:

@@ -6,7 +6,7 @@ import os
 import re
 import stat
 
-from flowloom import files, paths
+from flowloom import files, foreign, paths
 from flowloom.errors import FlowLoomError, UsageError
 from flowloom.frame import heading
 
@@ -26,15 +26,9 @@ def read(path: str) -> str:
     Bytes that are no UTF-8 come as surrogates, so that they can be written back.
 
     Raises:
-        UsageError: there is no such file, or it is not ours to read.
+        UsageError: there is no such file; BadFile: it is no regular file, too large, or not readable.
     """
-    try:
-        raw = files.read(path)
-    except OSError as error:
-        raise UsageError(
-            f"the prompt file {path} cannot be read: {error.strerror}",
-            hint=f"it must be a file of your own: ls -ld {path}",
-        ) from error
+    raw = foreign.read(path, foreign.TEXT_BYTES)
     if raw is None:
         raise UsageError(f"there is no prompt file {path}", hint="Claude Code makes one on Ctrl-G")
     text = raw.decode("utf-8", "surrogateescape")

@@ -1,11 +1,13 @@
-"""What the user has chosen: environment over project over user configuration over defaults."""
+"""What the user has chosen: environment over project over user configuration over defaults.
+
+A project's file counts as far as `trust` lets it.
+"""
 
 from __future__ import annotations
 
-import json
 import os
 
-from flowloom import files, paths
+from flowloom import files, foreign, paths, trust
 from flowloom.errors import BadConfig, DamagedFile
 
 TYPE_CHECKING = False
@@ -35,6 +37,8 @@ class Settings:
 
     def __init__(self, **chosen: Any) -> None:
         self.agents = {}
+        # What the project's file says and is not in force.
+        self.ignored: list[trust.Ignored] = []
         for key, value in chosen.items():
             setattr(self, key, value)
 
@@ -63,28 +67,49 @@ def load(project_root: str) -> Settings:
 
     Raises:
         BadConfig: a configuration file has an unknown key or a bad value; names file and key.
+        BadFile: a configuration file is no regular file, or too large.
     """
-    chosen: dict[str, Any] = {}
-    stamps = []
-    for path in config_paths(project_root):
-        try:
-            found = os.stat(path)
-        except OSError:
-            continue
-        stamps.append([path, found.st_mtime_ns, found.st_size, found.st_ino])
-    if stamps:
-        chosen = _from_files(stamps)
+    return in_force(project_root, _tables(project_root))
+
+
+def in_force(project_root: str, tables: dict[str, Any]) -> Settings:
+    """Return the settings that the tables of the two files and the environment make up."""
+    kept, ignored = trust.sift(project_root, tables["project"], tables["sha256"], tables["owner"])
+    chosen: dict[str, Any] = {"agents": {}}
+    for table in (tables["user"], kept):
+        for name, agent in table.get("agents", {}).items():
+            chosen["agents"].setdefault(name, {}).update(agent)
+        chosen.update({key: value for key, value in table.items() if key != "agents"})
+    chosen.update(_of_environment())
+    settings = Settings(**chosen)
+    settings.ignored = ignored
+    return settings
+
+
+def _of_environment() -> dict[str, str]:
+    chosen = {}
     for key, variable in ENVIRONMENT.items():
-        if os.environ.get(variable):
-            chosen[key] = os.environ[variable]
-    session = str(chosen.get("session", "Claude"))
-    if not session.strip() or set(session) & set(".:"):
-        raise BadConfig(f"{session!r} cannot be the name of a tmux session", hint="leave out dots and colons")
-    if chosen.get("no_route", "palette") not in ("palette", "editor"):
-        raise BadConfig(
-            f"FLOWLOOM_NO_ROUTE={chosen['no_route']}: it is palette or editor", hint="set it to one of these"
-        )
-    return Settings(**chosen)
+        value = os.environ.get(variable)
+        if not value:
+            continue
+        why = trust.rule(key)[1](value)
+        if key == "no_route" and value not in ("palette", "editor"):
+            why = "it is palette or editor"
+        if why:
+            raise BadConfig(f"{variable}={value}: {why}", hint="set it to another value, or unset it")
+        chosen[key] = value
+    return chosen
+
+
+def unheeded(ignored: list[trust.Ignored]) -> str:
+    """Say in a sentence what of a project's file is not in force, and how to agree; empty where all is."""
+    if not ignored:
+        return ""
+    keys = [each.key for each in ignored]
+    named = ", ".join(keys[:3]) + (f" and {len(keys) - 3} more" if len(keys) > 3 else "")
+    waits = any(each.why == trust.NOT_AGREED for each in ignored)
+    how = "to use what you agree to: flowloom trust" if waits else "see why: flowloom config"
+    return f"{FILE} of this project is not trusted with {named}; {how}"
 
 
 class Choice:
@@ -96,51 +121,77 @@ class Choice:
         self.key, self.value, self.source, self.place = key, value, source, place
 
 
-def explain(project_root: str) -> list[Choice]:
+class Explained:
+    """Every setting in force with its source, what the project's file asks for in vain, and who agreed to it."""
+
+    __slots__ = ("agreed_by", "choices", "digest", "ignored")
+
+    def __init__(self, choices: list[Choice], ignored: list[trust.Ignored], digest: str, agreed_by: str) -> None:
+        self.choices, self.ignored, self.digest, self.agreed_by = choices, ignored, digest, agreed_by
+
+
+def explain(project_root: str) -> Explained:
     """Return every setting in force with its source: default, user, project or environment.
 
     Raises:
-        BadConfig: as `load` does.
+        BadConfig, BadFile: as `load` does.
     """
-    from flowloom.config import read_files  # noqa: PLC0415 - pydantic and tomllib, 80 ms
-
+    tables = _tables(project_root)
+    kept, ignored = trust.sift(project_root, tables["project"], tables["sha256"], tables["owner"])
     chosen: dict[str, Choice] = {}
     for key, kind in Settings.__annotations__.items():
         if key != "agents" and kind:
             default = getattr(Settings, key)
             chosen[key] = Choice(key, list(default) if isinstance(default, tuple) else default, "default", "")
-    for source, path in zip(("user", "project"), config_paths(project_root), strict=True):
-        if not os.path.exists(path):
-            continue
-        table = read_files([path])
-        for name, agent in table.pop("agents").items():
-            for key, value in agent.items():
-                chosen[f"agents.{name}.{key}"] = Choice(f"agents.{name}.{key}", value, source, path)
-        for key, value in table.items():
+    user_path, project_path = config_paths(project_root)
+    for source, path, table in (("user", user_path, tables["user"]), ("project", project_path, kept)):
+        for key, value in trust.entries(table):
             chosen[key] = Choice(key, value, source, path)
-    for key, variable in ENVIRONMENT.items():
-        if os.environ.get(variable):
-            chosen[key] = Choice(key, os.environ[variable], "environment", variable)
-    return list(chosen.values())
+    for key, value in _of_environment().items():
+        chosen[key] = Choice(key, value, "environment", ENVIRONMENT[key])
+    agreed_by = trust.agreed_by(project_root, tables["sha256"], tables["owner"]) if tables["sha256"] else ""
+    return Explained(list(chosen.values()), ignored, tables["sha256"], agreed_by)
 
 
-def _from_files(stamps: list[list[Any]]) -> dict[str, Any]:
-    """Return the checked contents of the files, from a cache while none of them has changed.
+def _tables(project_root: str) -> dict[str, Any]:
+    """Return the checked contents of the two files, from a cache of this project's while neither has changed.
 
     Reading TOML and checking it costs 80 ms, which every Ctrl-G would pay.
     """
-    cache = f"{paths.home()}/cache/settings.json"
+    places = config_paths(project_root)
+    stamps = [_stamp(path) for path in places]
+    if not any(stamps):
+        return {"user": {}, "project": {}, "sha256": "", "owner": 0}
+    cache = f"{paths.home()}/cache/settings/{files.sha256(project_root.encode('utf-8', 'surrogateescape'))[:32]}.json"
     try:
         known = files.read_json(cache) or {}
     except DamagedFile:
         known = {}
-    if known.get("stamps") == stamps:
-        chosen: dict[str, Any] = known["chosen"]  # type: ignore[assignment]
-        return chosen
-    from flowloom.config import read_files  # noqa: PLC0415 - pydantic and tomllib, see above
+    if known.get("stamps") == stamps and isinstance(known.get("tables"), dict):
+        tables: dict[str, Any] = known["tables"]  # type: ignore[assignment]
+        return tables
+    from flowloom.config import parse  # noqa: PLC0415 - pydantic and tomllib, see above
 
-    chosen = read_files([stamp[0] for stamp in stamps])
+    user, project = (foreign.read(path, foreign.CONFIG_BYTES) for path in places)
+    tables = {
+        "user": parse(places[0], user, of_project=False) if user is not None else {},
+        "project": parse(places[1], project, of_project=True) if project is not None else {},
+        "sha256": files.sha256(project) if project is not None else "",
+        "owner": stamps[1][-1] if stamps[1] else 0,
+    }
     paths.ensure_home()
     files.ensure_dir(os.path.dirname(cache))
-    files.write_json(cache, {"stamps": stamps, "chosen": json.loads(json.dumps(chosen))})
-    return chosen
+    files.write_json(cache, {"stamps": stamps, "tables": tables})
+    return tables
+
+
+def _stamp(path: str) -> list[int]:
+    """Return what changes with a file, and last its owner; nothing where there is none.
+
+    With the time of its last change of any sort, which nobody can set back.
+    """
+    try:
+        found = os.stat(path)
+    except OSError:
+        return []
+    return [found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_dev, found.st_ino, found.st_uid]

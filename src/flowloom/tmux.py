@@ -15,7 +15,7 @@ import subprocess
 
 from flowloom.clock import Deadline
 from flowloom.errors import TmuxFailed, TmuxSilent
-from flowloom.looks import LIST, LOOK, MARK, Look, Window, literal, quoted
+from flowloom.looks import LIST, LOOK, MARK, Look, Window, literal, quoted, shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -190,7 +190,7 @@ class Tmux:
         """
         fmt = ["-P", "-F", "#{window_id}|#{pane_id}"]
         # Several words: tmux runs them itself, without the user's default-shell or default-command.
-        tail = ["-n", name, "-c", literal(directory), *command]
+        tail = ["-n", literal(name), "-c", literal(directory), *command]
         made = self._make_window(session, fmt, [*tail, *_dress(f"={session}:{{end}}", name, agent_id)])
         window_id, _, pane_id = made.partition("|")
         return window_id, pane_id
@@ -198,14 +198,14 @@ class Tmux:
     def open_beside(self, session: str, name: str, directory: str, command: list[str]) -> str:
         """Open a window that is no agent's, and return its id; it closes with its command."""
         kept = [";", "set-option", "-t", f"={session}:", "destroy-unattached", "off"]
-        tail = ["-n", name, "-c", literal(directory), *command, *kept]
+        tail = ["-n", literal(name), "-c", literal(directory), *command, *kept]
         return self._make_window(session, ["-P", "-F", "#{window_id}"], tail)
 
     def _make_window(self, session: str, fmt: list[str], tail: list[str]) -> str:
         # In one sequence, or a program that ends at once takes its window along, `destroy-unattached on`
         # the session, and `exit-unattached on` the server, before we could keep them.
         in_session = ("new-window", "-d", "-a", *fmt, "-t", f"={session}:{{end}}", *tail)
-        with_session = ("new-session", "-d", *fmt, "-s", session, "-x", SIZE[0], "-y", SIZE[1], *tail)
+        with_session = ("new-session", "-d", *fmt, "-s", literal(session), "-x", SIZE[0], "-y", SIZE[1], *tail)
         for attempt in range(10):
             try:
                 return self.run(*(with_session if attempt % 2 else in_session)).strip()
@@ -252,7 +252,7 @@ class Tmux:
             window, client = line.split(" ", 1)
             if window == except_window:
                 continue
-            self.run("display-message", "-c", client, "-d", str(shown_ms), literal(text))
+            self.run("display-message", "-c", client, "-d", str(shown_ms), shown(text))
             told.append(client)
         return told
 
@@ -367,7 +367,7 @@ def _dress(window: str, name: str, agent_id: str) -> list[str]:
             for option, value in of_window.items()
             for word in (";", "set-option", "-w", "-t", window, option, value)
         ),
-        *(";", "rename-window", "-t", window, name),
+        *(";", "rename-window", "-t", window, literal(name)),
     ]
 
 

@@ -65,6 +65,7 @@ class WaitScreen:
     def __init__(self, hangup_fd: int) -> None:
         self.agent_id = ""
         self.chosen = ""
+        self.note = ""
         self.hangup_fd = hangup_fd
         self.fds = [hangup_fd]
 
@@ -104,7 +105,6 @@ class OnTerminal(WaitScreen):
         self.fds = [0, hangup_fd]
         self.started_s = 0.0
         self.asking_since_s: float | None = None
-        self.note = ""
         self.client: subprocess.Popen[bytes] | None = None
         self.terminal = Terminal()
         self.part = 0

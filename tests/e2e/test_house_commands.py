@@ -290,7 +290,7 @@ def test_keep_days_stands_for_an_age_and_a_person_is_asked(world: World) -> None
     world.ask("planning", "old")
     world.ask("planning", "new")
     age(world, world.task(0), 40)
-    (world.project / "flowloom.toml").write_text("keep_days = 30\n")
+    world.user_config("keep_days = 30\n")
     seat = Seat(world, sys.executable, "-m", "flowloom", "clean", columns=120, socket=f"{world.socket}-seat")
     try:
         seat.shows("Remove them permanently? [y/N]")
@@ -313,11 +313,10 @@ def test_an_age_that_is_none_is_refused(world: World, text: str) -> None:
 
 
 def test_config_says_who_chose_each_setting(world: World) -> None:
-    (world.home / ".config" / "flowloom").mkdir(parents=True)
     user = world.home / ".config" / "flowloom" / "config.toml"
-    user.write_text('reply = "plain"\ntimeout_s = 5\n[agents.planning]\nrole = "review"\nprompt = "a"\n')
+    world.user_config('reply = "plain"\ntimeout_s = 5\n[agents.planning]\nrole = "review"\nprompt = "a"\n')
     project = world.project / "flowloom.toml"
-    project.write_text('timeout_s = 9\n[agents.planning]\nprompt = "b"\n')
+    project.write_text('timeout_s = 9\nsession = "x#(id)"\n[agents.planning]\nprompt = "b"\n')
     document = json.loads(world.flowloom("config", "--json").stdout)
     chosen = {each["key"]: (each["value"], each["source"], each["place"]) for each in document["settings"]}
     assert chosen["reply"] == ("plain", "user", str(user))
@@ -325,8 +324,21 @@ def test_config_says_who_chose_each_setting(world: World) -> None:
     assert chosen["provider"] == ("echo", "environment", "FLOWLOOM_PROVIDER")
     assert chosen["park_s"] == (120.0, "default", "")
     assert chosen["agents.planning.role"] == ("review", "user", str(user))
+    assert chosen["agents.planning.prompt"] == ("a", "user", str(user))
+    assert [(each["key"], each["value"]) for each in document["ignored"]] == [
+        ("session", "x#(id)"),
+        ("agents.planning.prompt", "b"),
+    ]
+    assert document["trusted_by"] is None
+    assert said(world.flowloom("trust", "--yes"))[0] == 0
+    document = json.loads(world.flowloom("config", "--json").stdout)
+    chosen = {each["key"]: (each["value"], each["source"], each["place"]) for each in document["settings"]}
     assert chosen["agents.planning.prompt"] == ("b", "project", str(project))
+    assert chosen["session"] == ("Claude", "default", "")
+    assert (document["trusted_by"], [each["key"] for each in document["ignored"]]) == ("flowloom trust", ["session"])
     text = world.flowloom("config").stdout.decode()
+    assert "This project's file is trusted: flowloom trust." in text
+    assert '"x#(id)"' in text.partition("IGNORED")[2]
     assert f"project  {project}" in text
     assert "does not exist" not in text.partition(str(world.state))[0]
     assert world.flowloom("config", "--path").stdout.decode().splitlines() == [str(user), str(project)]

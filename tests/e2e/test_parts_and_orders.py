@@ -59,7 +59,7 @@ def test_an_empty_part_sends_nothing_of_any_part(world: World) -> None:
 
 
 def test_an_empty_order_goes_to_the_default_agent_and_is_consumed(world: World) -> None:
-    (world.project / "flowloom.toml").write_text('default_agent = "review"\n')
+    world.user_config('default_agent = "review"\n')
     path = world.prompt_file("no route here")
     order = path.with_name(path.name + ".delegate")
     order.touch()

@@ -66,7 +66,7 @@ CONFIGS = {
 
 @pytest.mark.parametrize("text", CONFIGS)
 def test_a_configuration_that_says_something_unknown_is_exit_2_and_named(world: World, text: str) -> None:
-    (world.project / "flowloom.toml").write_text(text)
+    world.user_config(text)
     environment = {"FLOWLOOM_PROVIDER": None}
     done = world.flowloom("ask", "planning", "hello", env=environment)
     assert (done.returncode, done.stdout) == (2, b""), done

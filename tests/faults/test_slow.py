@@ -242,7 +242,7 @@ def test_a_parked_task_waits_for_the_turn_that_its_background_work_began(world: 
 
 
 def test_a_draft_is_put_aside_once_where_that_is_shown_late(world: World) -> None:
-    (world.project / "flowloom.toml").write_text("typing_pause_s = 0.3\n")
+    world.user_config("typing_pause_s = 0.3\n")
     frozen = world.folder / "frozen"
     world.start()
     world.ask("planning", f"before\necho:choke {frozen}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import subprocess
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from flowloom import launch, roles, stubs
+from flowloom import claude_settings, launch, roles, stubs
 from flowloom.errors import UsageError
 
 
@@ -72,36 +73,54 @@ def test_a_role_says_who_it_is_how_tasks_come_and_what_is_handed_back(role: str)
     assert said.endswith("\n\nand be brief")
 
 
+def git_settings(folder: Path, modes: dict[str, str]) -> None:
+    """Make a repository with a folder and a worktree, and settings files with these permission modes."""
+    (folder / "repo" / "sub").mkdir(parents=True)
+    git = ["git", "-C", str(folder / "repo"), "-c", "user.name=x", "-c", "user.email=x@example.org"]
+    for words in (["init", "-q"], ["commit", "-q", "--allow-empty", "-m", "x"], ["worktree", "add", "-q", "../tree"]):
+        subprocess.run([*git, *words], check=True, capture_output=True)
+    for place, mode in modes.items():
+        where, _, local = place.partition(" ")
+        path = folder / where / ".claude" / f"settings{'.local' if local else ''}.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps({"permissions": {"defaultMode": mode}}))
+
+
 def test_an_agent_without_a_role_is_told_how_tasks_come() -> None:
     assert roles.system_prompt("x@site", "x") == roles.HOW.format(agent_id="x@site")
 
 
-@pytest.mark.parametrize(
-    ("settings", "mode"),
-    [
-        ({}, ""),
-        ({"home": "plan"}, "plan"),
-        ({"home": "plan", "project": "acceptEdits"}, "acceptEdits"),
-        ({"project": "acceptEdits", "local": "default"}, "default"),
-    ],
-)
-def test_the_users_permission_mode_is_that_of_the_nearest_settings(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: dict[str, str], mode: str
+MODES = [  # the files, where Claude Code starts, the mode that it starts in: on 2.1.197, on 2.1.330
+    ({}, "repo", "", ""),
+    ({"user": "plan"}, "repo", "plan", "plan"),
+    ({"user": "plan", "repo": "acceptEdits"}, "repo", "acceptEdits", "acceptEdits"),
+    ({"repo": "plan", "repo local": "acceptEdits"}, "repo", "acceptEdits", "acceptEdits"),
+    ({"user": "plan", "repo": "nonsense"}, "repo", "plan", "plan"),
+    ({"repo": "plan"}, "repo/sub", "", ""),
+    ({"repo local": "plan"}, "repo/sub", "", "plan"),
+    ({"repo/sub": "plan"}, "repo/sub", "plan", "plan"),
+    ({"repo": "plan", "repo/sub": "acceptEdits"}, "repo/sub", "acceptEdits", "acceptEdits"),
+    ({"repo": "plan"}, "tree", "", ""),
+    ({"repo local": "plan"}, "tree", "", "plan"),
+    ({"tree": "plan"}, "tree", "plan", "plan"),
+    ({"tree local": "plan"}, "tree", "plan", "plan"),
+    ({"repo local": "plan", "tree local": "acceptEdits"}, "tree", "acceptEdits", "plan"),
+]
+
+
+@pytest.mark.parametrize(("modes", "where", "old", "new"), MODES)
+def test_the_mode_is_that_of_the_settings_that_the_release_reads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, modes: dict[str, str], where: str, old: str, new: str
 ) -> None:
-    folders = {
-        "home": tmp_path / "home" / ".claude" / "settings.json",
-        "project": tmp_path / "site" / ".claude" / "settings.json",
-        "local": tmp_path / "site" / ".claude" / "settings.local.json",
-    }
-    for path in folders.values():
-        path.parent.mkdir(parents=True, exist_ok=True)
-    for where, value in settings.items():
-        folders[where].write_text(json.dumps({"permissions": {"defaultMode": value}}))
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    assert launch.user_mode(str(tmp_path / "site")) == mode
-    folders["local"].write_text("{")
-    folders["project"].write_text('{"permissions": []}')
-    assert launch.user_mode(str(tmp_path / "site")) == settings.get("home", "")
+    git_settings(tmp_path, modes)
+    monkeypatch.setenv("HOME", str(tmp_path / "user"))
+    found = [claude_settings.default_mode(str(tmp_path / where), release) for release in ("2.1.197", "2.1.330")]
+    assert found == [old, new]
+    # What cannot be read is skipped, and holds nothing up.
+    for path in tmp_path.rglob("settings*.json"):
+        path.unlink()
+        os.mkfifo(path)
+    assert claude_settings.default_mode(str(tmp_path / where), "2.1.330") == ""
 
 
 def test_the_hook_stub_leads_to_the_hook_and_keeps_the_payload_where_that_is_gone(tmp_path: Path) -> None:

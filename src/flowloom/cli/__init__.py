@@ -34,6 +34,7 @@ COMMANDS = {
     "restart": "restart",
     "stop": "agents",
     "config": "config",
+    "trust": "trust",
     "clean": "clean",
 }
 

@@ -15,7 +15,7 @@ from flowloom import files, git, launch, line, overview, paths, settings, tasks,
 from flowloom.agents import Agent, known, named, survey
 from flowloom.ages import age
 from flowloom.cli import app, say
-from flowloom.cli.options import Json, Name
+from flowloom.cli.options import Json, Name, tell_unheeded
 from flowloom.cli.tables import RED, Cell, show, state
 from flowloom.clock import Deadline, wall_s
 from flowloom.errors import AgentFailed, Blocked, FlowLoomError, NoSuchAgent, TimedOut, UsageError
@@ -51,9 +51,10 @@ def start(
     """
     root = git.project_root(os.getcwd())
     agent = named(name, os.getcwd())
+    root = paths.project_root(agent.slug) or root
     chosen = settings.load(root)
-    home_root = paths.project_root(agent.slug) or root
-    launch.prepare(agent, chosen, root=home_root, provider=provider, directory=directory, args=args, trust=trust)
+    tell_unheeded(chosen)
+    launch.prepare(agent, chosen, root=root, provider=provider, directory=directory, args=args, trust=trust)
     agent.reconcile()
     lost = launch.spawn(agent, chosen)
     if lost:

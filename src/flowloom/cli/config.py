@@ -10,8 +10,8 @@ import typer
 
 from flowloom import git, paths, settings
 from flowloom.cli import app
-from flowloom.cli.options import Json
-from flowloom.cli.tables import CYAN, DIM, Cell, show
+from flowloom.cli.options import Json, as_value
+from flowloom.cli.tables import CYAN, DIM, RED, Cell, show
 
 
 @app.command("config")
@@ -19,41 +19,51 @@ def show_config(
     only_paths: Annotated[bool, typer.Option("--path", help="Print the paths of the configuration files.")] = False,
     as_json: Json = False,
 ) -> int:
-    """Show effective settings and where each comes from (default, user file, project file, variable)."""
+    """Show effective settings and where each comes from (default, user file, project file, variable).
+
+    What the project's file sets without effect is listed below, with the reason.
+    """
     root = git.project_root(os.getcwd())
     places = settings.config_paths(root)
     if only_paths:
         typer.echo("\n".join(places))
         return 0
-    chosen = settings.explain(root)
+    found = settings.explain(root)
     if as_json:
         document = {
             "version": 1,
             "state": paths.home(),
             "files": [{"path": path, "exists": os.path.exists(path)} for path in places],
             "settings": [
-                {"key": each.key, "value": each.value, "source": each.source, "place": each.place} for each in chosen
+                {"key": each.key, "value": each.value, "source": each.source, "place": each.place}
+                for each in found.choices
             ],
+            "ignored": [{"key": each.key, "value": each.value, "why": each.why} for each in found.ignored],
+            "trusted_by": found.agreed_by or None,
         }
         typer.echo(json.dumps(document, indent=1, ensure_ascii=False))
         return 0
     show(
         ("SETTING", "SOURCE", "VALUE"),
         [
-            (each.key, Cell(_source(each), DIM if each.source == "default" else CYAN), _value(each.value))
-            for each in chosen
+            (each.key, Cell(_source(each), DIM if each.source == "default" else CYAN), as_value(each.value))
+            for each in found.choices
         ],
     )
     typer.echo()
     where = [*zip(("user", "project"), places, strict=True), ("state", paths.home())]
     missing = Cell("(does not exist)", DIM)
     show(("FILE", "PATH", ""), [(name, path, "" if os.path.exists(path) else missing) for name, path in where])
+    if found.digest:
+        typer.echo(f"\nThis project's file is {f'trusted: {found.agreed_by}' if found.agreed_by else 'not trusted'}.")
+    if found.ignored:
+        typer.echo()
+        show(
+            ("IGNORED", "WHY", "VALUE"),
+            [(unused.key, Cell(unused.why, RED), as_value(unused.value)) for unused in found.ignored],
+        )
     return 0
 
 
 def _source(choice: settings.Choice) -> str:
     return choice.place if choice.source == "environment" else choice.source
-
-
-def _value(value: object) -> str:
-    return "-" if value is None else json.dumps(value, ensure_ascii=False)

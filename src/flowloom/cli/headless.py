@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from flowloom import asking, git, headless, paths, settings
 from flowloom.agents import named
+from flowloom.cli.options import tell_unheeded
 from flowloom.clock import Deadline
 from flowloom.errors import Stopped, TimedOut
 
@@ -39,6 +40,7 @@ def run(name: str, prompt: str, timeout: float | None, stdin: Callable[[], str],
     agent = named(name or headless.NAME, here)
     root = paths.project_root(agent.slug) or git.project_root(here)
     chosen = settings.load(root)
+    tell_unheeded(chosen)
     if name:
         asking.refuse_unknown(agent, chosen)
     going = headless.Run(agent, chosen, root=root)

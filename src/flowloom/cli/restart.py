@@ -13,7 +13,7 @@ from flowloom import files, git, launch, line, paths, settings, status, tasks
 from flowloom.agents import Agent, named
 from flowloom.cli import app
 from flowloom.cli.agents import START_TIMEOUT_S, await_ready
-from flowloom.cli.options import LOOK_AGAIN_S, Name
+from flowloom.cli.options import LOOK_AGAIN_S, Name, tell_unheeded
 from flowloom.clock import Deadline
 from flowloom.errors import FlowLoomError, NoSuchAgent, UsageError
 from flowloom.states import State
@@ -38,6 +38,7 @@ def restart(
         raise NoSuchAgent(f"there is no agent {agent.agent_id}", hint=f"start it: flowloom start {name}")
     root = paths.project_root(agent.slug) or git.project_root(os.getcwd())
     chosen = settings.load(root)
+    tell_unheeded(chosen)
     # A place in line: nobody delivers to the agent, or starts it, while it is away.
     place = line.enter(agent.directory, "restart", first=force)
     if place is None:

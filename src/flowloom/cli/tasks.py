@@ -13,7 +13,7 @@ from flowloom import asking, coordinator, files, git, headless, launch, paths, s
 from flowloom.agents import Agent, named
 from flowloom.cli import app, output, say
 from flowloom.cli.headless import NAME_HELP, run
-from flowloom.cli.options import Json, TaskId
+from flowloom.cli.options import Json, TaskId, tell_unheeded
 from flowloom.clock import Deadline
 from flowloom.errors import Blocked, FlowLoomError, Stopped, TimedOut, UsageError
 from flowloom.signals import Noted
@@ -82,10 +82,12 @@ def ask(
     here = os.getcwd()
     root = git.project_root(here)
     agent = named(name, here)
+    root = paths.project_root(agent.slug) or root
     chosen = settings.load(root)
+    tell_unheeded(chosen)
     asking.refuse_unknown(agent, chosen)
     text = _stdin() if prompt == "-" else prompt
-    launch.prepare(agent, chosen, root=paths.project_root(agent.slug) or root)
+    launch.prepare(agent, chosen, root=root)
     asker, kind = asking.asked_by()
     # From here on no signal may come between the task and its waiter.
     stop = Noted(signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

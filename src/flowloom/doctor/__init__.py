@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from flowloom import git
 from flowloom.doctor import claude_code, install, leftovers, multiplexer, round_trip, state
 from flowloom.doctor.finding import FAIL, OK, WARN, Case, Finding, fail
-from flowloom.errors import BadConfig, FlowLoomError
+from flowloom.errors import BadConfig, BadFile, FlowLoomError
 from flowloom.settings import Settings, load
 
 __all__ = ["FAIL", "OK", "WARN", "Finding", "examine"]
@@ -22,6 +23,7 @@ CHECKS: list[Check] = [
     install.command,
     install.hooks,
     install.stubs,
+    install.project_file,
     multiplexer.program,
     multiplexer.options,
     claude_code.program,
@@ -47,9 +49,9 @@ CHECKS: list[Check] = [
 def examine(directory: str, *, claude: bool) -> Iterator[Finding]:
     """Yield the findings one by one; with `claude` also of a real agent, which may take minutes."""
     try:
-        case = Case(directory, load(directory))
-    except BadConfig as error:
-        yield fail("configuration", str(error), error.hint or "mend that file")
+        case = Case(directory, load(git.project_root(directory)))
+    except (BadConfig, BadFile) as error:
+        yield fail("configuration", str(error), error.hint or "fix that file")
         case = Case(directory, Settings())
     for check in [*CHECKS, round_trip.claude] if claude else CHECKS:
         try:

@@ -9,8 +9,9 @@ import shlex
 import shutil
 import sys
 
-from flowloom import __version__, files, paths
+from flowloom import __version__, files, paths, trust
 from flowloom.doctor.finding import Case, Finding, fail, ok, warn
+from flowloom.settings import FILE
 from flowloom.stubs import hook_path
 
 LIBRARIES = ("libtmux", "psutil", "pydantic", "typer")
@@ -45,6 +46,16 @@ def hooks(case: Case) -> list[Finding]:
         repair = f"chmod +x {shlex.join(there)}" if there == broken else "install FlowLoom again"
         return [fail("hooks", why, repair)]
     return [ok("hooks", os.path.dirname(hook_path("editor")))]
+
+
+def project_file(case: Case) -> list[Finding]:
+    """Say what of the project's file is ignored, and why."""
+    ignored = case.settings.ignored
+    if not ignored:
+        return []
+    waits = any(each.why == trust.NOT_AGREED for each in ignored)
+    saw = "ignored: " + "; ".join(f"{each.key}: {each.why}" for each in ignored)
+    return [warn(FILE, saw, "flowloom trust" if waits else "take these out of the file")]
 
 
 def stubs(case: Case) -> list[Finding]:

@@ -1,0 +1,53 @@
+"""The command `trust`: the person agrees to what a project's flowloom.toml asks for."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from flowloom import git, settings, trust
+from flowloom.cli import app
+from flowloom.cli.options import as_value
+from flowloom.errors import Stopped, UsageError
+
+MODEL = ("FLOWLOOM_AGENT", "CLAUDECODE")
+
+
+@app.command("trust")
+def trust_project(
+    undo: Annotated[bool, typer.Option("--undo", help="Take back what you agreed to here.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> int:
+    """Agree to what this project's flowloom.toml asks for.
+
+    Until then its agents, their roles, directories and prompts are ignored. A later change of the file asks again.
+    """
+    root = git.project_root(os.getcwd())
+    if undo:
+        taken = trust.take_back(root)
+        sys.stderr.write(f"{root} is not trusted any more\n" if taken else f"{root} was not trusted by this command\n")
+        return 0
+    if any(os.environ.get(name) for name in MODEL):
+        raise UsageError("only a person can trust a project", hint="run it in a terminal of your own: flowloom trust")
+    found = settings.explain(root)
+    if not found.digest:
+        raise UsageError(f"there is no {settings.FILE} in {root}", hint="there is nothing to agree to")
+    asked = [each for each in found.ignored if each.why == trust.NOT_AGREED]
+    for each in found.ignored:
+        refused = "" if each in asked else f"  ({each.why})"
+        typer.echo(f"{each.key} = {as_value(each.value)}{refused}")
+    if not asked:
+        sys.stderr.write(f"nothing waits for your agreement in {root}/{settings.FILE}\n")
+        return 0
+    sys.stdout.flush()
+    if not yes:
+        if not sys.stdin.isatty():
+            raise UsageError("there is no terminal to ask on; nothing was changed", hint="agree with: --yes")
+        if not typer.confirm(f"Use these values of {root}/{settings.FILE}?"):
+            raise Stopped("nothing was changed")
+    trust.agree(root, found.digest)
+    sys.stderr.write(f"{root}/{settings.FILE} is trusted as it is now; take it back: flowloom trust --undo\n")
+    return 0

@@ -90,6 +90,7 @@ TREE = [
     (errors.BadName, 2),
     (errors.BadConfig, 2),
     (errors.BadOrder, 2),
+    (errors.BadFile, 2),
     (errors.NoSuchAgent, 2),
     (errors.NoSuchTask, 2),
     (errors.TmuxFailed, 1),

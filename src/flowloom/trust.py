@@ -91,6 +91,8 @@ POLICY: dict[str, tuple[When, Check]] = {
     "default_agent": ("agreed", _name),
     # How long a person's own draft is left alone.
     "typing_pause_s": ("agreed", _any),
+    # Whether a left task that needs its person is told of.
+    "announce": ("agreed", _any),
     "reply": ("always", _any),
     "no_route": ("always", _any),
     "timeout_s": ("always", _any),

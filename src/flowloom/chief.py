@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import os
 
-from flowloom import files, printed
+from flowloom import files, printed, procs
 from flowloom.providers import claude
 
 TRANSCRIPT_TAIL_BYTES = 8_000_000
 
 
+def is_claude_code(pid: str) -> bool:
+    """Tell whether a process is a Claude Code: it has a session file, or its name."""
+    if not pid.isdigit():
+        return False
+    if files.read(claude.session_file(dict(os.environ), int(pid))) is not None:
+        return True
+    return any(os.path.basename(word) == "claude" or "/claude-code/" in word for word in procs.command(int(pid))[:2])
+
+
 def touched_files(pid: str) -> list[str]:
-    """Return the files that the Chief with this pid read or changed, the last first; empty where it is not known.
+    """Return the files that the Chief with this pid read or changed, the newest first; empty where it is not known.
 
     From its session file and its transcript, both undocumented: a convenience,
     on which nothing else may be built.

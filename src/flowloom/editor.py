@@ -1,7 +1,8 @@
 """What `hooks/editor` runs on Ctrl-G: route the prompt file to an agent, wait, write the reply into it.
 
-Three outcomes: *replied* (the file replaced, exit 0), *left* (the file emptied
-once the prompt is kept, exit 0), anything else (the file untouched, exit not 0).
+Four outcomes: *replied* (the file replaced, exit 0), *left* (the file emptied once
+the prompt is kept, exit 0), *unchanged* by the person's choice (untouched; exit 0
+where Claude Code is the caller, 130 for others), anything else (untouched, exit not 0).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import sys
 from flowloom import (
     asking,
     bugs,
+    chief,
     coordinator,
     git,
     launch,
@@ -56,7 +58,7 @@ class Signals(Noted):
         super().__init__(signal.SIGTERM, signal.SIGHUP)
         self._caller = os.getppid()
         self._chief = int(os.environ.get("FLOWLOOM_CHIEF") or 0)
-        # The terminal's own signals are off, but somebody may still send these to our group.
+        # The terminal's own signals are off, but another process may still send these to our group.
         for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGTSTP):
             signal.signal(number, signal.SIG_IGN)
 
@@ -73,20 +75,27 @@ class Signals(Noted):
             Hangup: one did.
         """
         if self.came():
-            raise Hangup(f"stopped by signal {self.number}; what was sent goes on")
+            raise Hangup(f"stopped by signal {self.number}; what was sent keeps running")
 
 
 def main() -> None:
     """Run on the prompt file named by the first argument and exit with the outcome."""
     signals = Signals()
     screen = wait_screen.open_screen(signals.fd)
+    ordered = os.path.lexists(f"{sys.argv[1]}.delegate")  # which is gone once its tasks are on disk
     try:
         code = bugs.reported(lambda: edit(sys.argv[1], signals, screen), "editor", screen.tell)
     except FlowLoomError as error:
         code = error.exit_code
-        screen.tell(f"flowloom: {error}{f'; {error.hint}' if error.hint else ''}\n")
+        if screen.tell(f"flowloom: {error}{f'. {error.hint}' if error.hint else ''}\n"):
+            for task_id in screen.failed:
+                asking.mark_read(task_id)
     finally:
         screen.close()
+    by_choice = code == Stopped.exit_code and not signals.number
+    if by_choice and not ordered and chief.is_claude_code(os.environ.get("FLOWLOOM_CHIEF", "")):
+        # Claude Code keeps the draft of an editor that left the file alone, and calls any other code a crash.
+        code = 0
     if code == 1:
         code = FAILED
     # All is written (stderr by the line) and the terminal given back: the interpreter's tidying up takes 4 ms more.
@@ -120,7 +129,7 @@ def edit(path: str, signals: Signals, screen: wait_screen.WaitScreen) -> int:
 
 
 def _ordered(path: str, draft: str, chosen: Settings) -> list[tuple[str, str]]:
-    """Return the parts that a `.delegate` document beside the prompt file orders, none where there is no such."""
+    """Return the parts that a `.delegate` document beside the prompt file orders; none without one."""
     if not os.path.lexists(f"{path}.delegate"):
         return []
     from flowloom import order  # noqa: PLC0415 - pydantic, 60 ms, and only programs write one
@@ -171,11 +180,11 @@ class Errand:
             mark = prompt_file.placeholder(prompt)
             if mark:
                 raise UsageError(
-                    f"the prompt holds {mark}, which stands for something that Claude Code did not hand over",
-                    hint="put it into a file and name the file",
+                    f"Your prompt contains {mark}, which Claude Code did not hand over",
+                    hint="Put it into a file and name the file",
                 )
             if not prompt.strip():
-                raise UsageError(f"there is nothing after @{agent.name}", hint=f"say what {agent.name} is to do")
+                raise UsageError(f"Add a prompt after @{agent.name}")
             asking.refuse_unknown(agent, self.chosen)
             theirs = paths.project_root(agent.slug) or root
             launch.prepare(agent, self.chosen if theirs == root else settings.load(theirs), root=theirs)
@@ -204,7 +213,7 @@ class Errand:
             return None
         choice = self.screen.choose_former(known)
         if choice == "back":
-            raise Stopped("went back; nothing was sent", hint=f"its former task is {known['task_id']}")
+            raise Stopped("went back; nothing was sent", hint=f"The task you sent before is {known['task_id']}")
         return known if choice == "rejoin" else None
 
     def _show(self, views: list[View]) -> bool:
@@ -221,6 +230,7 @@ class Errand:
                 if choice == "again":
                     return [self._ask(*self.parts[0])]
                 if choice != "wait":
+                    self.screen.failed = [views[0].task["task_id"]]
                     raise asking.failure(views[0].task)
                 carriers[0].wait_on()
                 views = waits.await_ends(carriers, Deadline(None), self._show, fds=fds)
@@ -260,7 +270,7 @@ class Errand:
                 continue
             if reply is None:
                 failures.append(asking.failure(task))
-                failed.append(task)
+                failed.append(carrier.task_id)
                 texts.append(parts.unanswered(carrier.agent.name, tasks.prompt_of(task), task["error"] or "no reply"))
                 continue
             plain = self.chosen.reply == "plain"
@@ -270,15 +280,12 @@ class Errand:
             if not provisional:
                 read.append(carrier.task_id)
         if len(failures) == len(carriers):
-            for task in failed:
-                asking.mark_seen(task)
+            self.screen.failed = failed
             raise failures[0]
         self._leave(carriers)
         prompt_file.write(self.path, parts.joined(texts))
-        for task_id in read:
+        for task_id in [*read, *failed]:
             asking.mark_read(task_id)
-        for task in failed:
-            asking.mark_seen(task)
 
     def _stopped(self, carriers: list[coordinator.Carrier]) -> None:
         """Do what the person chose instead of waiting on, or say that the time is over.
@@ -290,12 +297,12 @@ class Errand:
         chosen = self.screen.chosen
         if chosen == "interrupt":
             done = [f"{carrier.task_id}: {asking.cancel(carrier.task_id)}" for carrier in carriers]
-            raise Stopped(f"cancelled {'; '.join(done)}", hint="the draft is as it was")
+            raise Stopped(f"cancelled {'; '.join(done)}", hint="Your draft is unchanged")
         if chosen == "provisional":
             self._write(carriers)
             return
         self._leave(carriers)
-        goes_on = f"it goes on; its reply: flowloom wait {ids}"
+        goes_on = f"It keeps running. Its reply: flowloom wait {ids}"
         if chosen == "leave":
             prompt_file.write(self.path, b"")
             return
@@ -306,7 +313,8 @@ class Errand:
             if now["status"] is State.BLOCKED and now["question"]:
                 what = f"{now['question']['kind']}: {now['question']['text']}"
                 raise Blocked(
-                    f"{now['agent_id']} is blocked on {what}", hint=f"flowloom attach {now['name']}; {goes_on}"
+                    f"{now['agent_id']} is waiting for you: {what}",
+                    hint=f"Answer it: flowloom attach {now['name']}. {goes_on}",
                 )
         names = ", ".join(carrier.agent.agent_id for carrier in carriers)
-        raise TimedOut(f"no reply from {names} within {self.chosen.timeout_s} s", hint=goes_on)
+        raise TimedOut(f"{names} did not reply within {self.chosen.timeout_s} s", hint=goes_on)

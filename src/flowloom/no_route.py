@@ -5,23 +5,25 @@ from __future__ import annotations
 import difflib
 import os
 import re
-import time
 
 from flowloom import (
     asking,
+    beside,
     chief,
+    dialogs,
     files,
     launch,
     palette,
+    parts,
     paths,
     prompt_file,
-    providers,
+    replies,
     roles,
     settings,
+    status,
     tasks,
     tmux,
     wait_view,
-    windows,
 )
 from flowloom.agents import named, survey
 from flowloom.ages import age
@@ -41,8 +43,7 @@ if TYPE_CHECKING:
 REAL_EDITOR = 112
 WENT_BACK = 130
 DONE = 0
-# Linux takes no longer word than 131,071 bytes in the arguments or the environment of a program.
-ARGUMENT_LIMIT_BYTES = 130_000
+EMPTY = "Your prompt is empty. Type one, or press r for replies"
 
 
 def choose(
@@ -53,7 +54,7 @@ def choose(
 
 
 def remember(slug: str, name: str) -> None:
-    """Note the agent of a project that was asked last: it is chosen beforehand the next time."""
+    """Note the agent of a project that was asked last: the palette opens with it chosen."""
     try:
         folder = files.ensure_dir(f"{paths.ensure_home()}/agents/{slug}")
         files.write(f"{folder}/last", name.encode(), durable=False)
@@ -75,87 +76,126 @@ class Lobby:
         self.terminal = terminal
         self.slug = paths.project_slug(root)
         self.note = settings.unheeded(chosen.ignored)
+        # What follows a first word that names no agent: for the one that is meant, or is created under that name.
+        self.unknown, self.meant, self.rest = "", "", ""
         self.started = ""
         self.statuses: dict[str, Status] = {}
+        self.waiting: list[Task] = []
 
     def run(self) -> tuple[str, str] | int:
         """Show the palette again and again until a choice ends it."""
-        prompt, meant = self._misspelt()
+        rows = self._rows()
+        self._read_names()
+        self.name_at_first = self.meant or self._last()
         while True:
             shown = palette.Palette(
                 os.path.basename(self.root),
-                self._rows(),
+                rows,
                 self.draft,
-                last=self.started or meant or self._last(),
-                hint=self.note,
+                last=self.started or self.name_at_first,
+                hint=self._hint(),
+                unknown="" if self.started else self.unknown,
             )
-            what, name = palette.choose(self.terminal, shown, self._rows, self._live, self.screen.hangup_fd)
+
+            def renew(shown: palette.Palette = shown) -> None:
+                shown.renew(self._rows(), wall_s())
+                shown.hint = self._hint()
+
+            what, name = palette.choose(self.terminal, shown, renew, self._live, self.screen.hangup_fd)
             self.note = ""
+            # Chosen once, it stays chosen when the palette comes back.
+            self.name_at_first = name or self.name_at_first
             try:
-                ended = self._do(what, name, prompt)
+                ended = self._do(what, name)
             except FlowLoomError as error:
-                self.note = f"{error}{f' - {error.hint}' if error.hint else ''}"
-                continue
+                self.note = f"{error}{f'. {error.hint}' if error.hint else ''}"
+                ended = None
             if ended is not None:
                 return ended
+            rows = self._rows()
 
-    def _do(self, what: str, name: str, prompt: str) -> tuple[str, str] | int | None:
+    def _do(self, what: str, name: str) -> tuple[str, str] | int | None:
         """Carry one choice out; None shows the palette again."""
-        if what == "send":
-            if not self.draft.strip():
-                self.note = "the draft is empty: there is nothing to send"
-                return None
-            return name, prompt
+        if what == "enter" and self.draft.strip():
+            theirs = self.rest if name in (self.meant, self.started) and self.rest else ""
+            return name, theirs or self.draft.rstrip("\n")
         if what in ("edit", "back"):
             return REAL_EDITOR if what == "edit" else WENT_BACK
-        if what == "attach":
-            now = self.statuses.get(name)
-            window = now["window_id"] if now else None
-            self.note = self.screen.show_window(now["socket"], window) if now and window else "it has no window yet"
-            return None
         done = {
+            "enter": self._open_window,
+            "attach": self._open_window,
+            "log": self._log,
+            "end": self._end,
             "new": self._start,
+        }
+        if what in done:
+            done[what](name)
+            return None
+        chosen = {
             "replies": self._take_reply,
             "parallel": self._parallel,
             "terminal": self._shell,
             "files": self._mention,
         }
-        return done[what]()
+        return chosen[what]()
 
-    def _misspelt(self) -> tuple[str, str]:
-        """Return the prompt to send and, where the first word is nearly a route, the name that was meant."""
+    def _read_names(self) -> None:
+        """Read which agent the draft itself names: nearly, as one that is unknown, or on a later line."""
+        names = {*roles.ROLES, *self.chosen.agents, *self.statuses}
         found = prompt_file.route(self.draft)
-        whole = self.draft.rstrip("\n")
         if found is None or os.path.lexists(os.path.join(self.root, found[0])):
-            return whole, ""
-        names = [*roles.ROLES, *self.chosen.agents, *(agent.name for agent, _ in survey() if agent.slug == self.slug)]
-        near = difflib.get_close_matches(found[0], names, n=1, cutoff=0.7)
-        if not near:
-            return whole, ""
-        self.note = f"there is no @{found[0]}; did you mean @{near[0]}? Enter sends it what follows"
-        return found[1], near[0]
+            self.meant, line = parts.later(self.draft, names.__contains__)
+            if line:
+                self._say(f"Line {line} names @{self.meant}: Enter sends {self.meant} the whole prompt")
+            return
+        near = difflib.get_close_matches(found[0], sorted(names), n=1, cutoff=0.7)
+        self.rest = found[1]
+        if near:
+            self.meant = near[0]
+            self._say(f"There is no @{found[0]}. Did you mean @{near[0]}? Enter sends it the rest")
+            return
+        self.unknown = found[0]
+        self._say(f"There is no @{found[0]} here. Press n to create it, or choose an agent for this prompt")
+
+    def _say(self, text: str) -> None:
+        self.note = f"{self.note}. {text}" if self.note else text
+
+    def _hint(self) -> str:
+        """Return what to say above the agents now."""
+        if not self.started or self.note:
+            return self.note
+        now = self.statuses.get(self.started)
+        if now is None or now["status"] == State.STARTING:
+            return f"{self.started} is starting; Enter sends it the prompt"
+        if now["status"] == State.BLOCKED:
+            return f"{self.started} asks something: a answers"
+        return f"{self.started} is ready; Enter sends it the prompt"
 
     def _rows(self) -> list[Row]:
         """Return this project's agents and the roles that have none yet."""
-        unread = self._unread()
+        self.waiting = replies.unseen(self.slug)
         rows, self.statuses = [], {}
         for agent, now in survey():
             if agent.slug != self.slug or now is None:
                 continue
             self.statuses[agent.name] = now
-            waiting = sum(1 for task in unread if task["agent_id"] == agent.agent_id)
+            mine = [task for task in self.waiting if task["agent_id"] == agent.agent_id]
+            unread = [task for task in mine if task["status"] is Step.DONE]
+            failed = next((task for task in mine if task["status"] is not Step.DONE), None)
             rows.append(
-                Row(agent.name, now["status"], now["since"], now["context_summary"], unread=waiting, why=now["why"])
+                Row(
+                    agent.name,
+                    now["status"],
+                    now["since"],
+                    replies.beginning(unread[0]) if unread else now["context_summary"],
+                    unread=len(unread),
+                    why=now["why"],
+                    failed=replies.failure(failed) if failed else "",
+                    task=now["current_task"] or "",
+                )
             )
         fresh = [name for name in [*roles.ROLES, *self.chosen.agents] if name not in self.statuses]
-        return [*rows, *(Row(name, State.OFFLINE, 0.0, "not started yet; Enter starts it") for name in fresh)]
-
-    def _unread(self) -> list[Task]:
-        """Return the tasks of this project whose replies nobody has read, the newest first."""
-        found = [task for task_id in tasks.all_ids() if (task := tasks.find(task_id))]
-        mine = [task for task in found if task["agent_id"].endswith(f"@{self.slug}")]
-        ready = [task for task in mine if task["status"] is Step.DONE and task["read"] is None]
-        return sorted(ready, key=lambda task: -task["created"])
+        return [*rows, *(Row(name, State.OFFLINE, 0.0, "not started (Enter starts it and sends)") for name in fresh)]
 
     def _live(self, name: str, columns: int, rows: int) -> list[str]:
         now = self.statuses.get(name)
@@ -167,103 +207,145 @@ class Lobby:
     def _last(self) -> str:
         return (files.read(f"{paths.home()}/agents/{self.slug}/last") or b"").decode(errors="replace")
 
-    def _start(self) -> None:
+    def _open_window(self, name: str) -> None:
+        now = self.statuses.get(name)
+        window = now["window_id"] if now else None
+        if now and window:
+            self.note = self.screen.show_window(now["socket"], window, name)
+        else:
+            self.note = f"{name} has no window yet" if self.draft.strip() else EMPTY
+
+    def _log(self, name: str) -> None:
+        """Show what happened to an agent."""
+        now = self.statuses.get(name)
+        if now is None:
+            self.note = f"{name} has no log: it was never started"
+            return
+        events = status.read_events(named(name, self.root).directory)
+        dialogs.page(
+            self.terminal,
+            f"Log of {now['agent_id']}",
+            lambda columns: wait_view.log_lines(events, columns),
+            self.screen.hangup_fd,
+        )
+
+    def _end(self, name: str) -> None:
+        """End an agent's task, after a yes."""
+        task = tasks.find((self.statuses[name]["current_task"] if name in self.statuses else "") or "")
+        if task is None:
+            self.note = f"{name} has no task to end"
+            return
+        says = f"{' '.join(tasks.prompt_of(task)[:300].split())}"
+        if dialogs.confirm(self.terminal, f"Interrupt {name} (task {task['task_id']})?", says, self.screen.hangup_fd):
+            self.note = f"Task {task['task_id']}: {asking.cancel(task['task_id'])}"
+
+    def _start(self, meant: str) -> None:
         """Start an agent: its name (a role's, or an own one), then its directory."""
         free = [name for name in roles.ROLES if name not in self.statuses]
-        name = palette.ask_line(self.terminal, "Start an agent called", free[0] if free else "", self.screen.hangup_fd)
-        if not name:
+        # From a filter without a hit, or from the prompt, comes a name; from a chosen row does not.
+        given = meant if meant and meant not in self.statuses and meant not in free else self.unknown
+        field = dialogs.Field(
+            "New agent's name",
+            text=given,
+            placeholder=free[0] if free else "",
+            below=f"Roles that are free: {', '.join(free)}" if free else "",
+        )
+        name = dialogs.ask_line(self.terminal, field, self.screen.hangup_fd, self._refused_name)
+        if name is None:
             return
-        agent = named(name, self.root)
-        directory = palette.ask_line(self.terminal, f"{name} works in", self.root, self.screen.hangup_fd)
+        where = dialogs.Field(f"Working directory of {name}", placeholder=self.root)
+        directory = dialogs.ask_line(
+            self.terminal, where, self.screen.hangup_fd, lambda text: self._refused_directory(name, text)
+        )
         if directory is None:
             return
-        launch.prepare(agent, self.chosen, root=self.root, directory=directory)
-        lost = launch.spawn(agent, self.chosen)
         self.started = name
-        self.note = lost or f"{agent.agent_id} is starting; Enter sends it the draft"
+        self.note = launch.spawn(named(name, self.root), self.chosen)
+
+    def _refused_name(self, name: str) -> str:
+        """Return why no agent can be created under a name, empty where one can."""
+        try:
+            agent = named(name, self.root)
+        except FlowLoomError as error:
+            return f"{error}. {error.hint}" if error.hint else str(error)
+        now = self.statuses.get(name)
+        if agent.slug != self.slug:
+            return "Give a name without @: the agent belongs to this project"
+        return f"{name} exists already ({now['status']})" if now and now["status"] != State.OFFLINE else ""
+
+    def _refused_directory(self, name: str, text: str) -> str:
+        """Prepare an agent to work in a directory; return why that is impossible, empty where it is done."""
+        directory = os.path.normpath(os.path.join(self.root, os.path.expanduser(text)))
+        if not os.path.isdir(directory):
+            return f"{directory} is not a directory"
+        try:
+            launch.prepare(named(name, self.root), self.chosen, root=self.root, directory=directory)
+        except FlowLoomError as error:
+            return f"{error}. {error.hint}" if error.hint else str(error)
+        return ""
 
     def _take_reply(self) -> int | None:
-        """Let the person read the waiting replies and take one into the draft, above what stands there."""
-        unread = self._unread()
-        if not unread:
-            self.note = "there is no reply that you have not read; the former ones: flowloom tasks"
+        """Let the person read what waits and take one into the draft, above what stands there."""
+        waiting = replies.unseen(self.slug)
+        if not waiting:
+            self.note = "No unread replies. Older ones: flowloom tasks"
             return None
-        widest = max([20, *(len(task["agent_id"]) for task in unread)])
+        widest = max([12, *(len(task["agent_id"].partition("@")[0]) for task in waiting)])
         entries = [
-            f"{task['agent_id']:<{widest}} {age(int(wall_s() - task['created'])):>12}  {words(task)}" for task in unread
+            f"{'✉' if task['status'] is Step.DONE else '✗'} {task['agent_id'].partition('@')[0]:<{widest}} "
+            f"{age(int(wall_s() - task['created'])):>7}  {replies.words(task)}"
+            for task in waiting
         ]
-        at = palette.pick(
-            self.terminal,
-            "Replies nobody has read",
-            entries,
-            self.screen.hangup_fd,
-            preview=lambda number: (tasks.reply_of(unread[number]["task_id"]) or b"").decode("utf-8", "replace"),
-        )
+        seen: set[str] = set()
+
+        def preview(number: int) -> str:
+            seen.add(waiting[number]["task_id"])
+            return replies.told(waiting[number])
+
+        at = dialogs.pick(self.terminal, "Unread replies", entries, self.screen.hangup_fd, preview=preview)
+        for task in waiting:
+            if task["task_id"] in seen and task["status"] is not Step.DONE:
+                asking.mark_read(task["task_id"])  # a failure has been looked at; a reply is read when it is taken
         if at is None:
             return None
-        task = unread[at]
-        reply = tasks.reply_of(task["task_id"])
-        if reply is None:
-            raise asking.failure(task)
-        name, plain = task["agent_id"].split("@")[0], self.chosen.reply == "plain"
-        text = prompt_file.with_reply(
-            name, task["task_id"], tasks.prompt_of(task), reply, plain=plain, replaced=task["replaced"]
-        )
+        text = replies.as_draft(waiting[at], plain=self.chosen.reply == "plain")
         below = self.draft.encode("utf-8", "surrogateescape")
         prompt_file.write(self.path, text + (b"\n\n" + below if below.strip() else b""))
-        asking.mark_read(task["task_id"])
+        asking.mark_read(waiting[at]["task_id"])
         return DONE
 
     def _parallel(self) -> int | None:
-        """Open a fresh Claude Code with this draft in a window of its own; the draft is kept on disk."""
+        """Open a fresh Claude Code with this draft in a window of its own."""
         if not self.draft.strip():
-            self.note = "the draft is empty: there is nothing to send"
+            self.note = EMPTY
             return None
-        raw = self.draft.encode("utf-8", "surrogateescape")
-        if len(raw) > ARGUMENT_LIMIT_BYTES:
-            self.note = "the draft is too long for a parallel Claude, which gets it as an argument; send it to an agent"
-            return None
-        launch.program(providers.find("claude"), self.chosen, "a parallel Claude")
+        beside.refuse_parallel(self.draft, self.chosen)
         says = (
-            f"It begins to work on the draft at once, in a window parallel of the tmux session {self.chosen.session},"
-            " and your prompt box is emptied. A copy of the draft is kept on disk."
+            f"It starts on your prompt at once, in a window named parallel of the tmux session {self.chosen.session}."
+            " Your prompt box is emptied; a copy of the prompt is kept on disk."
         )
-        if not palette.confirm(
-            self.terminal, "Start another Claude Code with this draft?", says, self.screen.hangup_fd
-        ):
+        title = "Start another Claude Code with this prompt?"
+        if not dialogs.confirm(self.terminal, title, says, self.screen.hangup_fd):
             return None
-        folder = files.ensure_dir(paths.ensure_home() + "/parallel")
-        kept = f"{folder}/{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.md"
-        files.write(kept, raw)
-        command = ["sh", "-c", 'exec "$1" -- "$(cat "$2")"', "sh", self.chosen.claude, kept]
-        windows.open_beside(self.chosen, "parallel", self.root, command, {})
+        beside.open_parallel(self.draft, self.root, self.chosen)
         prompt_file.write(self.path, b"")
         return DONE
 
     def _shell(self) -> None:
-        """Open a terminal in the session, with the draft in $PROMPT, and show it."""
-        if len(self.draft.encode("utf-8", "surrogateescape")) > ARGUMENT_LIMIT_BYTES:
-            self.note = "the draft is too long for $PROMPT"
-            return
-        shell = os.environ.get("SHELL") or "/bin/sh"
-        where = windows.open_beside(self.chosen, "terminal", self.root, [shell], {"PROMPT": self.draft})
-        self.note = self.screen.show_window(self.chosen.tmux_socket, where)
+        """Show the project's terminal, with the draft in $PROMPT."""
+        window_id, said = beside.ensure_terminal(self.draft, self.root, self.chosen)
+        self.note = self.screen.show_window(self.chosen.tmux_socket, window_id, "terminal") or said
 
     def _mention(self) -> int | None:
-        """Add a file that the Chief touched to the end of the draft."""
+        """Add a file that the caller's Claude Code touched to the end of the draft."""
         touched = chief.touched_files(os.environ.get("FLOWLOOM_CHIEF", ""))
         if not touched:
-            self.note = "the Chief has touched no files yet"
+            self.note = "This session has not touched any files yet"
             return None
         shown = [os.path.relpath(name, self.root) if name.startswith(f"{self.root}/") else name for name in touched]
-        at = palette.pick(self.terminal, "Files the Chief touched, the last first", shown, self.screen.hangup_fd)
+        at = dialogs.pick(self.terminal, "Files Claude touched, newest first", shown, self.screen.hangup_fd)
         if at is None:
             return None
         gap = "" if not self.draft or re.search(r"\s$", self.draft) else " "
         prompt_file.write(self.path, f"{self.draft}{gap}@{shown[at]} ".encode("utf-8", "surrogateescape"))
         return DONE
-
-
-def words(task: Task) -> str:
-    """Return a task's prompt on one line."""
-    return " ".join(tasks.prompt_of(task).split())

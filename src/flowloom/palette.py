@@ -6,11 +6,11 @@ says what was chosen. `choose` runs it on a terminal.
 
 from __future__ import annotations
 
-import select
-
+from flowloom import keys
 from flowloom.ages import age
 from flowloom.clock import wall_s
-from flowloom.terminal import ESC_S, choices, cut, shorten, wrap
+from flowloom.dialogs import await_keys
+from flowloom.terminal import choices, shorten, wrap
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from flowloom.terminal import Terminal
 
-BOLD, DIM, REVERSE, YELLOW, GREEN, CYAN, RED, RESET = (
+BOLD, DIM, REVERSE, YELLOW, GREEN, CYAN, RED, MAGENTA, RESET = (
     "\x1b[1m",
     "\x1b[2m",
     "\x1b[7m",
@@ -26,66 +26,96 @@ BOLD, DIM, REVERSE, YELLOW, GREEN, CYAN, RED, RESET = (
     "\x1b[32m",
     "\x1b[36m",
     "\x1b[31m",
+    "\x1b[35m",
     "\x1b[0m",
 )
-# How often the rows and the window are looked at anew.
-TICK_S = 1.0
 COLOURS = {"idle": GREEN, "working": CYAN, "blocked": YELLOW, "parked": CYAN, "failed": RED}
 # What comes first: what needs the person, then what is ready, then the rest.
 ORDER = {"blocked": 0, "idle": 2, "parked": 3, "working": 4, "starting": 5, "failed": 6, "backoff": 6, "offline": 7}
-# No name stands narrower than this; the longest stands whole where it takes half of the width at most.
+# No name stands narrower than this where there is room; the longest stands whole where it takes half of the width.
 NAME_COLUMNS = 18
-# A letter that is a command is the beginning of a name if another letter follows within this.
-LETTER_S = 0.3
-COMMANDS = {
-    "e": ("edit", "edit"),
-    "n": ("new", "new agent"),
-    "r": ("replies", "replies"),
-    "a": ("attach", "attach"),
-    "p": ("parallel", "parallel Claude"),
-    "t": ("terminal", "terminal"),
-    "f": ("files", "files"),
-}
+# Narrower than this, the text of a row has the room of its age.
+AGE_COLUMNS = 60
+# With fewer rows for the agents they have all of them; what is left over is for the window of the chosen one.
+TALL_ROWS = 12
+# With fewer rows there are no empty lines.
+ROOMY_ROWS = 16
+# A key meant for something else must not answer, or show, a question that came up this recently.
+SEEN_S = 1.0
 
 
 class Row:
-    """One line that can be chosen: an agent, or a role that none has yet."""
+    """One line that can be chosen: an agent, or a role that has none yet."""
 
-    def __init__(self, name: str, status: str, since: float, said: str, *, unread: int = 0, why: str = "") -> None:
+    def __init__(
+        self,
+        name: str,
+        status: str,
+        since: float,
+        said: str,
+        *,
+        unread: int = 0,
+        why: str = "",
+        failed: str = "",
+        task: str = "",
+    ) -> None:
         self.name = name
         self.status = status
         self.since = since
+        # With `unread` replies it is the beginning of the newest of them.
         self.said = said
         self.unread = unread
         self.why = why
+        # The sentence about a task that failed and was not looked at.
+        self.failed = failed
+        self.task = task
 
     def rank(self) -> tuple[int, str]:
-        """Return what orders the rows: questions, waiting replies, then readiness."""
-        return (1 if self.unread and self.status != "blocked" else ORDER.get(self.status, 8), self.name)
+        """Return what orders the rows: questions, waiting replies and failures, then readiness."""
+        waits = (self.unread or self.failed) and self.status != "blocked"
+        return (1 if waits else ORDER.get(self.status, 8), self.name)
 
 
 class Palette:
     """The state of the palette between two keys."""
 
-    def __init__(self, project: str, rows: list[Row], draft: str, *, last: str = "", hint: str = "") -> None:
+    def __init__(
+        self,
+        project: str,
+        rows: list[Row],
+        draft: str,
+        *,
+        last: str = "",
+        hint: str = "",
+        unknown: str = "",
+    ) -> None:
         self.project = project
         self.rows = sorted(rows, key=Row.rank)
         self.draft = draft
         self.hint = hint
+        # The name that the draft is for and that no agent has: nothing is chosen until the person chooses.
+        self.unknown = unknown
         self.filter = ""
         self.filtering = False
-        self.pending = ""
+        self.helping = False
+        self.flash = ""
         self.outcome: tuple[str, str] | None = None
         names = [row.name for row in self.rows]
-        self.at = names.index(last) if last in names else 0
+        self.at: int | None = None if unknown else names.index(last) if last in names else 0
+        self._asked_s = {row.name: row.since for row in rows if row.status == "blocked"}
 
-    def renew(self, rows: list[Row]) -> None:
-        """Show these rows from now on; the chosen one stays chosen."""
+    def renew(self, rows: list[Row], now_s: float) -> None:
+        """Show these rows from now on, in the order they have: no row moves away under a number or an Enter."""
         chosen = self.selected()
-        self.rows = sorted(rows, key=Row.rank)
+        places = {row.name: number for number, row in enumerate(self.rows)}
+        self._asked_s = {row.name: self._asked_s.get(row.name, now_s) for row in rows if row.status == "blocked"}
+        self.rows = sorted(rows, key=lambda row: (places.get(row.name, len(places)), *row.rank()))
         names = [row.name for row in self.shown()]
         if chosen and chosen.name in names:
             self.at = names.index(chosen.name)
+        elif chosen:
+            # It is gone, and what stands in its place was never chosen.
+            self.at = None
 
     def shown(self) -> list[Row]:
         """Return the rows that the filter leaves."""
@@ -94,228 +124,176 @@ class Palette:
     def selected(self) -> Row | None:
         """Return the row that Enter takes."""
         rows = self.shown()
-        return rows[min(self.at, len(rows) - 1)] if rows else None
+        return rows[min(self.at, len(rows) - 1)] if rows and self.at is not None else None
 
-    def press(self, key: str) -> None:
+    def press(self, key: str, now_s: float) -> None:
         """Take one key: `outcome` is (what, agent's name) once something was chosen."""
-        letter = len(key) == 1 and key.isprintable()
-        if self.pending and key in ("esc", "^C"):
-            self.pending = ""
-            return
-        if self.pending and not letter:
-            self.settle()
+        self.flash = ""
         if self.outcome is not None:
             return
-        row = self.selected()
-        name = row.name if row else ""
-        if key in ("up", "^P"):
-            self.at = max(0, min(self.at, len(self.shown()) - 1) - 1)
-        elif key in ("down", "^N", "^I"):
-            self.at = max(0, min(len(self.shown()) - 1, self.at + 1))
-        elif key == "enter":
-            self.outcome = ("send", name) if name else None
-        elif key in ("esc", "^C"):
-            self._escape(key)
-        elif key in ("backspace", "^?", "^H"):
-            self.filter = self.filter[:-1]
-            self.filtering = bool(self.filter)
-        elif key == "/" and not self.filtering:
-            self.filtering = True
-        elif not self.filtering and not self.pending and key in COMMANDS:
-            # Or the first letter of a name: the next one, or its absence, will tell.
-            self.pending = key
-        elif letter:
-            self.filtering = True
-            self.filter += self.pending + key
-            self.pending = ""
-            self.at = 0
-
-    def settle(self) -> None:
-        """Take a letter that no other followed for the command that it is."""
-        row = self.selected()
-        if self.pending:
-            self.outcome = (COMMANDS[self.pending][0], row.name if row else "")
-            self.pending = ""
-
-    def _escape(self, key: str) -> None:
-        if self.filtering and key == "esc":
-            self.filter, self.filtering = "", False
+        if self.helping:
+            self.helping = False
+        elif self.filtering:
+            self._type(key)
         else:
+            self._command(key, now_s)
+
+    def _type(self, key: str) -> None:
+        """Take one key while a filter is typed: letters and digits are part of it."""
+        if len(key) == 1 and key.isprintable():
+            self.filter += key
+            self.at = 0
+        elif key in ("backspace", "^?", "^H"):
+            self.filtering = bool(self.filter)
+            self.filter = self.filter[:-1]
+        elif key == "esc":
+            self.filter, self.filtering = "", False
+        elif key == "^C":
             self.outcome = ("back", "")
+        elif key == "enter":
+            row = self.selected()
+            self.outcome = ("enter", row.name) if row else ("new", self.filter.strip())
+        else:
+            self._move(keys.does(key, keys.PALETTE))
+
+    def _move(self, does: str) -> None:
+        last = len(self.shown()) - 1
+        if does in ("up", "down") and last >= 0:
+            first = 0 if does == "down" else last
+            at = first if self.at is None else min(self.at, last) + (1 if does == "down" else -1)
+            self.at = max(0, min(last, at))
+
+    def _command(self, key: str, now_s: float) -> None:
+        does = keys.does(key, keys.PALETTE)
+        row = self.selected()
+        if does in ("up", "down"):
+            self._move(does)
+        elif does == "row":
+            if int(key) <= len(self.shown()):
+                self.at = int(key) - 1
+            else:
+                self.flash = f"There is no row {key}"
+        elif does == "filter":
+            self.filtering = True
+        elif does == "help":
+            self.helping = True
+        elif not does:
+            self.flash = keys.instead(key, keys.PALETTE)
+        elif does in ("enter", "attach", "log", "end") and row is None:
+            self.flash = "Choose an agent first: j, k or its number"
+            self.flash += f"; n creates {self.unknown}" if self.unknown else ""
+        elif does == "attach" and row and now_s - self._asked_s.get(row.name, -SEEN_S) < SEEN_S:
+            self.flash = f"{row.name} asked this just now. Press a again to answer"
+        elif does == "end" and row and not row.task:
+            self.flash = f"{row.name} has no task to end"
+        else:
+            self.outcome = (does, "" if does == "back" or row is None else row.name)
 
     def lines(self, columns: int, rows: int, live: list[str], now_s: float) -> list[str]:
         """Return the screen: the draft's beginning, the agents, the end of the chosen one's window, the keys."""
-        words = " ".join(self.draft.split())
-        head = [
-            f"{BOLD}FlowLoom{RESET}  {self.project}   {DIM}to whom?{RESET}",
-            f"{DIM}{shorten(words, columns) or '(the draft is empty)'}{RESET}",
-        ]
+        if self.helping:
+            return self._help(columns, rows)
+        head = [f"{BOLD}FlowLoom{RESET}  {self.project}   {DIM}Send to{RESET}", self._draft_line(columns)]
         # Never all of a small terminal: what can be chosen stands below.
         told = wrap(self.hint, columns)[: max(1, rows // 6)] if self.hint else []
         head += [f"{YELLOW}{line}{RESET}" for line in told]
-        head.append(f"filter: {self.filter}▏" if self.filtering else "")
-        foot = ["", *self._keys(columns)[: max(1, rows // 5)]]
+        if self.filtering or rows >= ROOMY_ROWS:
+            head.append(f"filter: {self.filter}▏" if self.filtering else "")
+        legend = self._legend(columns, max(1, rows // 5))
+        foot = [f"{YELLOW}{shorten(self.flash, columns)}{RESET}" if self.flash else "", *legend]
         shown = self.shown()
         room = max(1, rows - len(head) - len(foot))
-        listed = min(len(shown), max(3, room // 2) if live and room > 5 else room)
-        at = min(self.at, len(shown) - 1)
+        listed = min(len(shown), room // 2 if live and room >= TALL_ROWS else room)
+        at = min(self.at or 0, len(shown) - 1)
         first = max(0, min(at - listed // 2, len(shown) - listed))
-        widest = max([NAME_COLUMNS, *(len(row.name) for row in shown)])
-        widest = max(NAME_COLUMNS, min(widest, columns // 2))
-        body = [
-            self._row(row, now_s, widest, columns, chosen=row is self.selected())
-            for row in shown[first : first + listed]
-        ]
-        if not shown:
-            body = [f"  {DIM}no agent or role is called so{RESET}"]
+        body = self._body(shown, first, listed, columns, now_s)
         left = room - len(body) - 1
         if live and left >= 3:
             body += [f"{DIM}{'─' * columns}{RESET}", *live[-left:]]
-        return [*head, *body, *foot]
+        return [*head, *body, *[""] * (room - len(body)), *foot]
 
-    def _row(self, row: Row, now_s: float, widest: int, columns: int, *, chosen: bool) -> str:
+    def _help(self, columns: int, rows: int) -> list[str]:
+        lines = [f"{BOLD}FlowLoom{RESET}  keys", "", *keys.help_lines(keys.PALETTE, columns)][: rows - 1]
+        return [*lines, *[""] * (rows - 1 - len(lines)), f"  {DIM}press any key to go back{RESET}"]
+
+    def _draft_line(self, columns: int) -> str:
+        """Return the draft's beginning and, where it is longer than that, its size."""
+        if not self.draft.strip():
+            return f"{DIM}(your prompt is empty){RESET}"
+        words = " ".join(self.draft[:2000].split())
+        count = self.draft.rstrip("\n").count("\n") + 1
+        size = len(self.draft.encode("utf-8", "surrogateescape"))
+        if count == 1 and size <= columns:
+            return f"{DIM}{shorten(words, columns)}{RESET}"
+        told = f"{count} line{'s' if count > 1 else ''}, {f'{round(size / 1000)} kB' if size >= 1000 else f'{size} B'}"
+        return f"{DIM}{shorten(words, max(10, columns - len(told) - 3))}{RESET}   {told}"
+
+    def _body(self, shown: list[Row], first: int, listed: int, columns: int, now_s: float) -> list[str]:
+        if not shown:
+            return [f"  {DIM}No agent matches “{self.filter}”{RESET}"]
+        least = NAME_COLUMNS if columns >= AGE_COLUMNS else 8
+        widest = max(least, min(max(len(row.name) for row in shown), columns // (2 if columns >= AGE_COLUMNS else 3)))
+        chosen = self.selected()
+        return [
+            self._row(shown[number], number + 1, now_s, widest, columns, chosen=shown[number] is chosen)
+            for number in range(first, first + listed)
+        ]
+
+    def _row(self, row: Row, number: int, now_s: float, widest: int, columns: int, *, chosen: bool) -> str:
         since = age(int(now_s - row.since)) if row.since else ""
-        said = row.why if row.status == "blocked" else row.said
-        said = " · ".join(words for words in (f"{row.unread} unread" if row.unread else "", said) if words)
+        said = row.said
+        if row.status == "blocked":
+            said = row.why
+        elif row.failed:
+            said = f"{RED}✗ {row.failed}{RESET}"
+        elif row.unread:
+            said = f"{MAGENTA}{row.unread} unread{RESET}" + (f" · {row.said}" if row.said else "")
         mark = f"{REVERSE}▸" if chosen else " "
         colour = COLOURS.get(row.status, DIM)
-        name = f"{shorten(row.name, widest):<{widest}}"
-        line = f"{mark} {name}{RESET} {colour}{row.status:<9}{RESET} {DIM}{since:>12}{RESET}  {said}"
+        digit = f"{number}" if number <= len(keys.DIGITS) and not self.filtering else " "
+        when = f"{DIM}{since:>7}{RESET}  " if columns >= AGE_COLUMNS else ""
+        line = f"{mark}{digit} {shorten(row.name, widest):<{widest}}{RESET} {colour}{row.status:<9}{RESET} {when}{said}"
         return shorten(line, columns)
 
-    def _keys(self, columns: int) -> list[str]:
+    def _legend(self, columns: int, lines: int) -> list[str]:
+        row = self.selected()
         if self.filtering:
-            return choices("", [("enter", "send"), ("↑↓", "choose"), ("esc", "all agents")], columns)
-        keys = [("enter", "send"), ("↑↓ or a name", "choose"), ("esc", "back")]
-        return choices("", [*keys, *((key, words) for key, (_, words) in COMMANDS.items())], columns)
+            name = self.filter.strip()
+            found = [("enter", "send"), ("↑↓", "choose")] if row else [("enter", f"start '{name}'")] if name else []
+            return choices("", [*found, ("esc", "all agents")], columns)
+        words, without = {}, []
+        if row is None:
+            without += ["enter", "attach", "log"]
+        elif row.status == "blocked":
+            words["attach"] = "answer"
+        if not self.draft.strip():
+            words["enter"] = "open window"
+            without += ["parallel", "attach"]
+        if row is None or not row.task:
+            without.append("end")
+        if self.unknown:
+            words["new"] = f"create {self.unknown}"
+        return keys.legend(keys.PALETTE, columns, lines, words=words, without=tuple(without))
 
 
 def choose(
     terminal: Terminal,
     palette: Palette,
-    rows_now: Callable[[], list[Row]],
+    renew: Callable[[], None],
     live: Callable[[str, int, int], list[str]],
     hangup_fd: int,
 ) -> tuple[str, str]:
-    """Run the palette until something is chosen; `rows_now` gives its rows anew, `live` the end of a window."""
+    """Run the palette until something is chosen; `renew` renews its rows, `live` gives the end of a window."""
     while palette.outcome is None:
         columns, rows = terminal.size()
         row = palette.selected()
         seen = live(row.name, columns, rows) if row and row.status != "offline" else []
         terminal.draw(palette.lines(columns, rows, seen, wall_s()))
-        keys = await_keys(terminal, hangup_fd, LETTER_S if palette.pending else TICK_S)
-        if keys is None:
-            return ("back", "")
-        if not keys and palette.pending:
-            palette.settle()
-        elif not keys:
-            palette.renew(rows_now())
-        for key in keys:
-            palette.press(key)
-    return palette.outcome
-
-
-def await_keys(terminal: Terminal, hangup_fd: int, limit_s: float = TICK_S) -> list[str] | None:
-    """Return the keys pressed within `limit_s`, maybe none; None when nobody is there any longer."""
-    ready, _, _ = select.select([terminal.fd, hangup_fd], [], [], limit_s)
-    if hangup_fd in ready or terminal.gone():
-        return None
-    keys = terminal.read_keys()
-    # An ESC alone is known for the key only by what does not follow it.
-    while not keys and terminal.keys.held:
-        select.select([terminal.fd], [], [], ESC_S)
-        keys = terminal.read_keys()
-    return keys
-
-
-def confirm(terminal: Terminal, title: str, says: str, hangup_fd: int) -> bool:
-    """Let the person say yes with Enter, or go back."""
-    while True:
-        columns, _ = terminal.size()
-        foot = choices("", [("enter", "yes"), ("esc", "back")], columns)
-        said = [f"  {line}" for line in wrap(says, max(10, columns - 4))]
-        terminal.draw([f"{BOLD}{title}{RESET}", "", *said, "", *foot])
-        keys = await_keys(terminal, hangup_fd)
-        if keys is None or "esc" in keys or "^C" in keys:
-            return False
-        if "enter" in keys:
-            return True
-
-
-def pick(
-    terminal: Terminal, title: str, entries: list[str], hangup_fd: int, *, preview: Callable[[int], str] | None = None
-) -> int | None:
-    """Let the person pick one of several lines, with a preview below; None when they go back."""
-    at = read_on = 0
-    while True:
-        columns, rows = terminal.size()
-        listed = min(len(entries), max(3, rows // 3) if preview else rows - 4)
-        first = max(0, min(at - listed // 2, len(entries) - listed))
-        lines = [f"{BOLD}{title}{RESET}", ""]
-        for number in range(first, first + listed):
-            entry = shorten(entries[number], columns - 2)
-            lines.append(f"{REVERSE}▸{RESET} {entry}" if number == at else f"  {entry}")
-        keys = [("enter", "take"), ("↑↓", "choose"), ("esc", "back")]
-        room = 0
-        if preview and entries:
-            text = [row for line in preview(at).split("\n") for row in fold(line, columns)]
-            room = max(1, rows - len(lines) - 4)
-            keys += [("space", "read on")] if len(text) > room else []
-            read_on = read_on if read_on < len(text) else 0
-            lines += [f"{DIM}{'─' * columns}{RESET}", *text[read_on : read_on + room]]
-        lines += ["", *choices("", keys, columns)]
-        terminal.draw(lines)
         pressed = await_keys(terminal, hangup_fd)
         if pressed is None:
-            return None
+            return ("back", "")
+        if not pressed:
+            renew()
         for key in pressed:
-            if key in ("up", "down"):
-                at = max(0, min(len(entries) - 1, at + (1 if key == "down" else -1)))
-                read_on = 0
-            elif key == " ":
-                read_on += room
-            elif key == "enter" and entries:
-                return at
-            elif key in ("esc", "^C"):
-                return None
-
-
-def fold(line: str, columns: int) -> list[str]:
-    """Return a line of a text in as many rows as it needs, each as far to the right as it is."""
-    line = line.expandtabs()
-    if cut(line, columns) == line:
-        return [line]
-    margin = line[: min(len(line) - len(line.lstrip()), columns // 2)]
-    return [f"{margin}{row}" for row in wrap(line, columns - len(margin))]
-
-
-def ask_line(terminal: Terminal, title: str, text: str, hangup_fd: int) -> str | None:
-    """Let the person type or paste one line, beginning with `text`; None when they go back."""
-    terminal.keys.wants_text = True
-    try:
-        return _typed_line(terminal, title, text, hangup_fd)
-    finally:
-        terminal.keys.wants_text = False
-
-
-def _typed_line(terminal: Terminal, title: str, text: str, hangup_fd: int) -> str | None:
-    while True:
-        columns, _ = terminal.size()
-        foot = choices("", [("enter", "take"), ("^U", "clear"), ("esc", "back")], columns)
-        # The end is where the next character goes.
-        seen = next((text[at:] for at in range(len(text)) if cut(text[at:], columns - 3) == text[at:]), "")
-        terminal.draw([f"{BOLD}{title}{RESET}", "", f"  {seen}▏", "", *foot])
-        keys = await_keys(terminal, hangup_fd)
-        if keys is None:
-            return None
-        for key in keys:
-            if key == "enter":
-                return text
-            if key in ("esc", "^C"):
-                return None
-            if key in ("backspace", "^?", "^H"):
-                text = text[:-1]
-            elif key == "^U":
-                text = ""
-            elif len(key) == 1 and key.isprintable():
-                text += key
+            palette.press(key, wall_s())
+    return palette.outcome

@@ -144,8 +144,10 @@ class Keys:
         self._held_at_s = 0.0
         self._pasting = False
         self._burst_at_s = -BURST_S
-        # Where a line is typed, the characters of a paste count; its line ends and control keys do not.
+        # Where a line is typed, the characters of a paste count; its control keys do not, nor its line ends but one:
+        # an Enter right behind fast typing, or at the end of a paste without brackets, takes the line.
         self.wants_text = False
+        self._entered = False
 
     @property
     def held(self) -> bool:
@@ -187,10 +189,18 @@ class Keys:
                 found.append(key(match))
         pressed = [name for name in found if name]
         if sum(len(name) == 1 for name in pressed) - pasted > BURST:
+            self._entered = self._entered and now_s - self._burst_at_s < BURST_S
             self._burst_at_s = now_s
         if now_s - self._burst_at_s >= BURST_S:
+            self._entered = False
             return pressed
-        return [name for name in pressed if name == "^C" or (self.wants_text and len(name) == 1)]
+        if not self.wants_text:
+            return [name for name in pressed if name == "^C"]
+        enters = pressed.count("enter")
+        last = enters == 1 and pressed[-1] == "enter" and not self._entered
+        self._entered = self._entered or enters > 0
+        counts = ("^C", "^U", *(["enter"] if last else []))
+        return [name for name in pressed if name in counts or len(name) == 1]
 
 
 def key(match: re.Match[str]) -> str:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 # The sessions of `attach --all` begin with this.
 VIEW = "flowloom-view-"
+# The option, set on a window that is no agent's, by which we find it again.
+BESIDE = "@flowloom_beside"
 # tmux itself gives up on a command long before; this only keeps a wedged or stopped server from holding us.
 COMMAND_LIMIT_S = 20.0
 SIZE = ("200", "50")
@@ -195,11 +197,23 @@ class Tmux:
         window_id, _, pane_id = made.partition("|")
         return window_id, pane_id
 
-    def open_beside(self, session: str, name: str, directory: str, command: list[str]) -> str:
-        """Open a window that is no agent's, and return its id; it closes with its command."""
+    def open_beside(self, session: str, name: str, directory: str, command: list[str], *, mark: str = "") -> str:
+        """Open a window that is no agent's, and return its id; it closes with its command.
+
+        `find_beside` finds it by the beginning of its mark.
+        """
         kept = [";", "set-option", "-t", f"={session}:", "destroy-unattached", "off"]
+        kept += [";", "set-option", "-w", "-t", f"={session}:{{end}}", BESIDE, mark] if mark else []
         tail = ["-n", literal(name), "-c", literal(directory), *command, *kept]
         return self._make_window(session, ["-P", "-F", "#{window_id}"], tail)
+
+    def find_beside(self, mark: str) -> tuple[str, str]:
+        """Return the window whose mark begins so, and its whole mark; empty where there is none."""
+        for line in self._lines("list-panes", "-a", "-F", f"#{{pane_dead}} #{{window_id}} #{{{BESIDE}}}"):
+            dead, window_id, found = line.split(" ", 2)
+            if dead == "0" and found.startswith(mark):
+                return window_id, found
+        return "", ""
 
     def _make_window(self, session: str, fmt: list[str], tail: list[str]) -> str:
         # In one sequence, or a program that ends at once takes its window along, `destroy-unattached on`
@@ -255,15 +269,6 @@ class Tmux:
             self.run("display-message", "-c", client, "-d", str(shown_ms), shown(text))
             told.append(client)
         return told
-
-    def session_of(self, window_id: str) -> str:
-        """Return the name of the session that holds a window, ours or not; empty when it is gone."""
-        try:
-            return self.run("display-message", "-p", "-t", window_id, "#{session_name}").strip()
-        except TmuxFailed as error:
-            if gone(error):
-                return ""
-            raise
 
     def window_names(self, session: str) -> list[str]:
         """Return the names of all windows of a session, ours or not; empty when there is no session."""
@@ -342,17 +347,6 @@ class Tmux:
         except TmuxFailed as error:
             if not gone(error):
                 raise
-
-    def attach_command(self, session: str, window_id: str, inside: str | None) -> list[str]:
-        """Return the command that shows a window to the person at this terminal.
-
-        `inside` is the value of TMUX: on the same server the client is switched
-        over, everywhere else a client is attached, which returns on detach.
-        """
-        target = ["-t", f"={session}:{window_id}"]
-        if inside and os.path.basename(inside.split(",")[0]) == self.socket:
-            return ["tmux", "-L", self.socket, "switch-client", *target]
-        return ["tmux", "-L", self.socket, "attach-session", *target]
 
 
 def _dress(window: str, name: str, agent_id: str) -> list[str]:

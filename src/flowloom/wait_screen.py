@@ -8,14 +8,14 @@ from __future__ import annotations
 import os
 import select
 import signal
-import subprocess
 import sys
 
-from flowloom import tasks, tmux, viewer, wait_view
+from flowloom import keys, status, tasks, viewer, wait_view
 from flowloom.ages import age
 from flowloom.clock import steady_s, wall_s
+from flowloom.dialogs import at_bottom
 from flowloom.errors import TmuxFailed
-from flowloom.states import State, Step
+from flowloom.states import Step
 from flowloom.terminal import ESC_S, Terminal, choices, shorten, wrap
 from flowloom.text import visible
 
@@ -29,17 +29,19 @@ BOLD, DIM, YELLOW, RESET = "\x1b[1m", "\x1b[2m", "\x1b[33m", "\x1b[0m"
 TELL_S = 20.0
 # A second Ctrl-C counts as an answer only when the question can have been seen.
 SEEN_S = 0.3
-# The clock on it ticks; a client that was detached is noticed.
-TICK_S, ATTACHED_TICK_S = 1.0, 0.1
+# The clock on it ticks; the end of a visit is noticed.
+TICK_S, VISITED_TICK_S = 1.0, 0.1
+# Keys of this moment were meant for what stood here before.
+SETTLED_S = 1.0
 # What the agent's window shows is worth its rows only where there are this many.
 TAIL_FROM_ROWS = 16
 UNFINISHED = {
-    Step.CREATED: "waits in line",
-    Step.TYPED: "was being handed over",
-    Step.PASTED: "was being handed over",
-    Step.ACCEPTED: "is being worked on",
-    Step.PARKED: "waits for its background work",
-    Step.UNKNOWN: "was typed, and never confirmed",
+    Step.CREATED: "it is in line for {name}",
+    Step.TYPED: "it is on its way to {name}",
+    Step.PASTED: "it is on its way to {name}",
+    Step.ACCEPTED: "{name} is on it",
+    Step.PARKED: "{name} waits for its background work",
+    Step.UNKNOWN: "it was typed, and {name} never confirmed it",
 }
 # On a wide terminal a line is no longer than an eye can follow.
 WIDEST = 110
@@ -66,6 +68,8 @@ class WaitScreen:
         self.agent_id = ""
         self.chosen = ""
         self.note = ""
+        # The tasks whose end without a reply is about to be told.
+        self.failed: list[str] = []
         self.hangup_fd = hangup_fd
         self.fds = [hangup_fd]
 
@@ -85,13 +89,14 @@ class WaitScreen:
         """Return the terminal, taken over; None where there is none."""
         return None
 
-    def show_window(self, socket: str, window_id: str) -> str:
-        """Show a window until the person comes back; return what to tell them then."""
+    def show_window(self, socket: str, window_id: str, name: str) -> str:
+        """Show a window until the person comes back; return what went wrong."""
         return ""
 
-    def tell(self, text: str) -> None:
-        """Say a bad end; block until it was read."""
+    def tell(self, text: str) -> bool:
+        """Say a bad end; block until it was read, and tell whether it was."""
         sys.stderr.write(visible(text) if sys.stderr.isatty() else text)
+        return True
 
     def close(self) -> None:
         """Give the terminal back."""
@@ -104,8 +109,11 @@ class OnTerminal(WaitScreen):
         super().__init__(hangup_fd)
         self.fds = [0, hangup_fd]
         self.started_s = 0.0
-        self.asking_since_s: float | None = None
-        self.client: subprocess.Popen[bytes] | None = None
+        self.asks = ""
+        self.asked_s = 0.0
+        self.flash = ""
+        self.overlay = ""
+        self.visit: viewer.Visit | None = None
         self.terminal = Terminal()
         self.part = 0
         self.prompts: dict[str, str] = {}
@@ -116,10 +124,9 @@ class OnTerminal(WaitScreen):
         return self.terminal
 
     def show(self, views: list[View]) -> bool:
-        """Draw the wait and take its keys; while a tmux client has the terminal, only look whether it still has."""
+        """Draw the wait and take its keys; during a visit to a window, only look whether it still lasts."""
         self.started_s = self.started_s or steady_s()  # not while the palette or a question stood there
-        view = views[min(self.part, len(views) - 1)]
-        if self.client is not None and not self._detached(views):
+        if self.visit is not None and not self._came_back(views):
             return True
         if self.terminal.gone():
             # Nobody would ever press a key here: the same end as that of the terminal itself.
@@ -127,151 +134,175 @@ class OnTerminal(WaitScreen):
             return False
         self.terminal.open()
         for key in self.terminal.read_keys():
-            if key == "^I":
-                self.part = (self.part + 1) % len(views)
-            elif not self._press(key, view):
+            if self.visit is None and not self._press(key, views):
                 return False
-        if self.client is None:
-            self.terminal.draw(self._lines(view) if len(views) == 1 else self._parts(views))
+        if self.visit is None:
+            self.terminal.draw(self._drawn(views))
             for shown in views:
                 shown.again_s = min(shown.again_s, ESC_S if self.terminal.keys.held else TICK_S)
         return True
 
+    def _drawn(self, views: list[View]) -> list[str]:
+        view = views[min(self.part, len(views) - 1)]
+        if self.overlay:
+            return self._page(view)
+        return self._lines(view) if len(views) == 1 else self._parts(views)
+
+    def _page(self, view: View) -> list[str]:
+        """Return the help, or the log of the chosen agent, in place of the wait."""
+        columns, rows = self.terminal.size()
+        if self.overlay == "help":
+            lines = [f" {BOLD}FlowLoom{RESET}  keys", "", *keys.help_lines(keys.WAIT, columns)]
+            lines += ["", f"  {DIM}{shorten(wait_view.evidence(view), columns - 4)}{RESET}"]
+        else:
+            events = status.read_events(view.task["agent_dir"])
+            lines = [f" {BOLD}FlowLoom{RESET}  log of {view.task['agent_id']}", ""]
+            lines += [f"  {DIM}{wait_view.journal(view.task, columns - 4)}{RESET}", ""]
+            lines += wait_view.log_lines(events, columns)[-max(1, rows - len(lines) - 2) :]
+        return at_bottom(lines, ["", f"  {DIM}press any key to go back{RESET}"], rows)
+
     def _parts(self, views: list[View]) -> list[str]:
         """Return the screen of several parts, the one that keys are for marked."""
         columns, rows = self.terminal.size()
-        keys = self._keys(views[self.part], columns, several=True)
+        foot = self._foot(views[self.part], columns, rows, several=True)
         prompts = [self._prompt(view.task) for view in views]
         waited_s = int(steady_s() - self.started_s)
-        room = rows - len(keys) - 1
+        room = rows - len(foot)
         chosen = self.part
-        body = wait_view.lines(views, prompts, columns, room, now_s=wall_s(), waited_s=waited_s, chosen=chosen)[:room]
-        return [*body, *[""] * (rows - len(keys) - len(body)), *keys]
+        body = wait_view.lines(views, prompts, columns, room, now_s=wall_s(), waited_s=waited_s, chosen=chosen)
+        return at_bottom(body, foot, rows)
 
-    def _press(self, key: str, view: View) -> bool:
+    # Keys.
+
+    def _press(self, key: str, views: list[View]) -> bool:
         """Take one key; False when it ends the wait."""
-        if self.asking_since_s is not None:
-            again = key == "^C" and steady_s() - self.asking_since_s >= SEEN_S
-            if key in ("s", "i") or again:
-                self.chosen = "interrupt" if key == "i" else "stop"
-                return False
-            if key == "esc" or not key.startswith("^"):
-                self.asking_since_s = None
-        elif key in ("^C", "esc", "c"):
-            self.asking_since_s = steady_s()
-        elif key == "l":
+        view = views[min(self.part, len(views) - 1)]
+        self.flash = ""
+        if self.overlay:
+            self.overlay = ""
+            return True
+        if self.asks:
+            return self._answer(key)
+        does = keys.does(key, keys.WAIT)
+        asks = wait_view.asks(view)
+        if does in ("up", "down", "row"):
+            self._choose_part(key, does, views)
+        elif does == "leave":
             self.chosen = "leave"
             return False
-        elif key == "p" and view.task["status"] is Step.PARKED:
+        elif does in ("back", "end"):
+            self.asks, self.asked_s = does, steady_s()
+        elif does == "message" and view.task["status"] is Step.PARKED:
             self.chosen = "provisional"
             return False
-        elif key == "a":
-            self._attach(view)
+        elif does == "attach" or (does == "enter" and not asks):
+            self._attach(view, key)
+        elif does in ("help", "log"):
+            self.overlay = does
+        elif does == "message":
+            self.flash = f"{wait_view.name_of(view)} has said nothing yet that could be taken"
+        else:
+            self.flash = keys.instead(key, keys.WAIT, asks=wait_view.name_of(view) if asks else "")
+        return True
+
+    def _choose_part(self, key: str, does: str, views: list[View]) -> None:
+        if len(views) == 1:
+            asks = wait_view.name_of(views[0]) if wait_view.asks(views[0]) else ""
+            self.flash = keys.instead(key, keys.WAIT, asks=asks) if asks or does == "row" else ""
+        elif does == "row" and int(key) <= len(views):
+            self.part = int(key) - 1
+        elif does != "row":
+            self.part = (self.part + (1 if does == "down" else -1)) % len(views)
+
+    def _answer(self, key: str) -> bool:
+        """Take one key as the answer to our own question; False when it ends the wait."""
+        again = key == "^C" and self.asks == "back" and steady_s() - self.asked_s >= SEEN_S
+        if self.asks == "back" and (key == "s" or again):
+            self.chosen = "stop"
+            return False
+        if self.asks == "end" and key in ("y", "Y"):
+            self.chosen = "interrupt"
+            return False
+        if key == "^X":
+            self.asks, self.asked_s = "end", steady_s()
+        elif key in ("esc", "q", "n", "N"):
+            self.asks = ""
+        elif key != "^C":
+            self.flash = "Press s to stop waiting, esc to keep waiting" if self.asks == "back" else "Press y or esc"
         return True
 
     # The agent's own window.
 
-    def _attach(self, view: View) -> None:
-        """Show the agent's window: a client on this terminal, or this client switched over."""
+    def _attach(self, view: View, key: str) -> None:
+        """Show the agent's window, unless the key was meant for what stood here a moment ago."""
         now = view.agent
+        if key == "enter" and steady_s() - self.started_s < SETTLED_S:
+            return  # the Enter of who sent the prompt
+        if wait_view.asks(view) and now and wall_s() - now["since"] < SETTLED_S:
+            self.flash = f"{now['name']} asked this just now. Press a again to answer"
+            return
         if now is None or not now["window_id"]:
-            self.note = "it has no window yet"
+            self.flash = "It has no window yet"
             return
-        command = self._way_to(now["socket"], now["window_id"])
-        if not command:
-            return
-        self.terminal.close()
-        self.client = viewer.show(command)
-        self.fds.remove(0)
-        view.again_s = ATTACHED_TICK_S
+        self.visit = self._begin_visit(now["socket"], now["window_id"], now["name"])
+        if self.visit is not None:
+            self.fds.remove(0)
+            view.again_s = VISITED_TICK_S
 
-    def _way_to(self, socket: str, window_id: str) -> list[str]:
-        """Return the command for a client on this terminal; none where the client was switched over, or cannot be."""
-        port = tmux.Tmux(socket)
-        session = port.session_of(window_id)
-        if not session:
-            self.note = "its window is gone"
-            return []
-        command = port.attach_command(session, window_id, os.environ.get("TMUX"))
-        if "switch-client" not in command:
-            return command
+    def _begin_visit(self, socket: str, window_id: str, name: str) -> viewer.Visit | None:
+        self.note = ""
         try:
-            self._switch(port, command, session)
+            return viewer.Visit(socket, window_id, self.terminal, name=name)
         except TmuxFailed as error:
             self.note = str(error)
-        return []
+            return None
 
-    def show_window(self, socket: str, window_id: str) -> str:
-        """Show a window until the person detaches, or switch this terminal's client to it."""
-        self.note = ""
-        command = self._way_to(socket, window_id)
-        if command:
-            self.terminal.close()
-            _, said = viewer.show(command).communicate()
-            self.note = said.decode(errors="replace").strip()
-            self.terminal.open()
-        return self.note
+    def show_window(self, socket: str, window_id: str, name: str) -> str:
+        """Show a window until the person comes back; return what went wrong."""
+        visit = self._begin_visit(socket, window_id, name)
+        if visit is None:
+            return self.note
+        visit.wait()
+        return visit.end()
 
-    def _switch(self, port: tmux.Tmux, command: list[str], session: str) -> None:
-        """Switch the client that shows us over to the agent's window."""
-        # The name of a session can hold anything but ":" and "."; that of a key has no space.
-        prefix, _, here = (
-            port.run("display-message", "-p", "-t", os.environ.get("TMUX_PANE", ""), "#{prefix} #{session_name}")
-            .removesuffix("\n")
-            .partition(" ")
-        )
-        # Without a name tmux takes the client that was used last, whatever it shows.
-        listed = port.run("list-clients", "-t", f"={here}:", "-F", "#{client_activity} #{client_name}").splitlines()
-        if not listed:
-            self.note = "nobody is attached here"
-            return
-        client = max(listed).partition(" ")[2]
-        back = f"{prefix} {'l' if here == session else 'L'}"
-        port.run(*command[3:], "-c", client)
-        port.run("display-message", "-c", client, "-d", "5000", f"FlowLoom: back to your prompt with {back}")
-        self.note = f"its window was shown; come back with {back}"
-
-    def _detached(self, views: list[View]) -> bool:
-        """Tell whether the client has given the terminal back; wait for it when the tasks have ended."""
-        assert self.client is not None
-        if not all(view.ended for view in views) and self.client.poll() is None:
+    def _came_back(self, views: list[View]) -> bool:
+        """Tell whether the visit is over; wait for that when the tasks have ended, which the visitor is told."""
+        assert self.visit is not None
+        if not all(view.ended for view in views) and not self.visit.over():
             for view in views:
-                view.again_s = min(view.again_s, ATTACHED_TICK_S)
+                view.again_s = min(view.again_s, VISITED_TICK_S)
             return False
-        _, said = self.client.communicate()
-        self.note = said.decode(errors="replace").strip()
-        self.client = None
+        if all(view.ended for view in views):
+            self.visit.tell(wait_view.news(views))
+            self.visit.wait()
+        self.note = self.visit.end()
+        self.visit = None
         self.fds.insert(0, 0)
         return True
 
     # What is drawn.
 
-    def _size(self) -> tuple[int, int]:
-        columns, rows = self.terminal.size()
-        return min(columns, WIDEST), rows
-
     def _lines(self, view: View) -> list[str]:
-        columns, rows = self._size()
-        head = [self._title(view.task, columns), "", *self._state(view, columns)]
-        keys = self._keys(view, columns)
-        room = rows - len(keys) - 1
-        tail = self._window(view, room - len(head) - 2) if rows >= TAIL_FROM_ROWS else []
-        return [*head[:room], *tail, *([""] if len(head) < room + 1 else []), *keys]
+        columns, rows = self.terminal.size()
+        state = wait_view.state(view, self._prompt(view.task), min(columns, WIDEST), wall_s(), note=self.note)
+        head = [wait_view.title(self.agent_id, view.task, columns, int(steady_s() - self.started_s)), "", *state]
+        foot = self._foot(view, columns, rows)
+        room = rows - len(foot)
+        tail = self._window(view, room - len(head) - 1) if rows >= TAIL_FROM_ROWS else []
+        return at_bottom([*head[:room], *tail], foot, rows)
+
+    def _foot(self, view: View, columns: int, rows: int, *, several: bool = False) -> list[str]:
+        """Return the legend, or our own question with its keys, under a line for what a key could not do."""
+        flash = f"  {YELLOW}{shorten(self.flash, columns - 4)}{RESET}" if self.flash else ""
+        asked = wait_view.our_question(self.asks, view, columns, several=several) if self.asks else []
+        return [flash, *(asked or wait_view.legend(view, columns, max(1, rows // 5), several=several))]
 
     def _window(self, view: View, limit: int) -> list[str]:
         """Return the end of the agent's window as it looks there, under a rule; nothing where there is no room."""
         if not view.screen.strip() or limit < 3:
             return []
         columns, _ = self.terminal.size()
-        return [f"{DIM}{'─' * columns}{RESET}", *wait_view.live_end(view.screen, columns, limit - 1)]
-
-    def _title(self, task: Task, columns: int) -> str:
-        waited = age(int(steady_s() - self.started_s))
-        left = f"{self.agent_id} · task {task['task_id']}"
-        gap = columns - 13 - len(left) - len(waited)
-        if gap < 1:
-            return f" {BOLD}{self.agent_id}{RESET}  {waited}"
-        return f" {BOLD}FlowLoom{RESET}  {left}{' ' * gap}{waited}"
+        return ["", f"{DIM}{'─' * columns}{RESET}", *wait_view.live_end(view.screen, columns, limit - 1)]
 
     def _prompt(self, task: Task) -> str:
         """Return the beginning of a task's prompt on one line, read once."""
@@ -279,105 +310,82 @@ class OnTerminal(WaitScreen):
             self.prompts[task["task_id"]] = " ".join(tasks.prompt_of(task)[:400].split())
         return self.prompts[task["task_id"]]
 
-    def _state(self, view: View, columns: int) -> list[str]:
-        """Return what is going on, the question that somebody must answer, and what else is to be said."""
-        now, room = view.agent, max(10, columns - 4)
-        lines = [
-            f"  {DIM}{shorten(self._prompt(view.task), room)}{RESET}",
-            "",
-            f"  {BOLD}{wait_view.doing(view)}{RESET}",
-        ]
-        if now:
-            since = f" for {age(int(wall_s() - now['since']))}" if now["since"] else ""
-            # What it is blocked on stands below, in full; what it works on, above.
-            why = "" if now["status"] in (State.BLOCKED, State.WORKING) else f" · {now['why']}"
-            said = wrap(f"{now['status']}{since}{wait_view.said_by(now)}{why}", room)[:2]
-            lines += [f"  {DIM}{line}{RESET}" for line in [*said, wait_view.journal(view.task, room)]]
-        if view.question and now and now["status"] is State.BLOCKED:
-            how = view.question["how"] or "press a and answer in its window"
-            asked = wrap(f"{view.question['kind']}: {view.question['text']}", room)[:6]
-            lines += ["", *(f"  {YELLOW}{line}{RESET}" for line in asked), *(f"  {line}" for line in wrap(how, room))]
-        for text in (view.says, view.began_anew, self.note):
-            if text:
-                lines += ["", *(f"  {YELLOW}{line}{RESET}" for line in wrap(text, room))]
-        return lines
-
-    def _keys(self, view: View, columns: int, *, several: bool = False) -> list[str]:
-        them = "them" if several else "it"
-        keys = [("a", "look into its window"), ("l", f"leave {them} running (reply later: Ctrl-G r)"), ("c", "cancel")]
-        if several:
-            keys.insert(0, ("tab", "the next agent"))
-        if view.task["status"] is Step.PARKED:
-            keys.insert(0, ("p", "take the message so far"))
-        if self.asking_since_s is None:
-            return choices("", keys, columns)
-        name = "them all" if several else self.agent_id.partition("@")[0]
-        goes_on = "they go on" if several else "it goes on"
-        keys = [("s", f"stop waiting, {goes_on}"), ("i", f"interrupt {name} too"), ("esc", "wait on")]
-        return choices("Cancel?", keys, columns)
-
     # Questions.
 
     def choose_former(self, task: Task) -> str:
         """Ask what to do with the former task."""
         ended = task["status"] is Step.DONE
-        said = "has a reply that you have not read" if ended else UNFINISHED.get(task["status"], f"is {task['status']}")
-        text = f"You sent the same text {age(int(wall_s() - task['created']))} ago. Task {task['task_id']} {said}."
-        keys = [("r", "take that reply" if ended else "wait for it"), ("n", "send it anew"), ("esc", "back")]
-        meant = {"r": "rejoin", "enter": "rejoin", "n": "new", "esc": "back", "^C": "back"}
-        choice = self._choose("", text, keys, meant, None) or "back"
+        said = "its reply is there, unread" if ended else UNFINISHED.get(task["status"], f"it is {task['status']}")
+        said = said.format(name=task["agent_id"].partition("@")[0])
+        text = f"You already sent this {age(int(wall_s() - task['created']))} ago; {said} (task {task['task_id']})."
+        found = [("r", "take that reply" if ended else "wait for it"), ("n", "send again"), ("esc", "back")]
+        meant = {"r": "rejoin", "enter": "rejoin", "n": "new", "esc": "back", "^C": "back", "q": "back"}
+        choice = self._choose("", text, found, meant, None) or "back"
         self.chosen = choice if choice == "back" else ""
         return choice
 
     def choose_interrupted(self, view: View) -> str:
         """Ask what to do after an interruption."""
         text = f"Task {view.task['task_id']}: {view.task['error']}."
-        keys = [("w", "wait on, what it says next is the reply"), ("s", "send it again"), ("g", "give up")]
-        meant = {"w": "wait", "s": "again", "g": "give up", "esc": "give up", "^C": "give up"}
-        choice = self._choose(YELLOW, text, keys, meant, None) or "give up"
+        found = [("w", "keep waiting: its next message becomes the reply"), ("s", "send again"), ("q", "give up")]
+        meant = {"w": "wait", "s": "again", "q": "give up", "g": "give up", "esc": "give up", "^C": "give up"}
+        choice = self._choose(YELLOW, text, found, meant, None, unforeseen=True) or "give up"
         self.chosen = choice if choice == "give up" else ""
         return choice
 
-    def tell(self, text: str) -> None:
+    def tell(self, text: str) -> bool:
         """Show a bad end until a key is pressed, at most TELL_S; what the person chose is no news."""
         if self.chosen:
-            return
+            return True
         said = text.strip().removeprefix("flowloom: ")
         said += "" if said.endswith((".", "?", "!")) else "."
-        self._choose(YELLOW, f"{said}\nYour draft is as it was.", [("any key", "back")], {"any": "back"}, TELL_S)
+        back = ("press any key", "to go back")
+        return self._choose(YELLOW, f"{said}\nYour draft is unchanged.", [back], {"any": "back"}, TELL_S) is not None
 
     def _choose(
-        self, colour: str, text: str, keys: list[tuple[str, str]], meant: dict[str, str], limit_s: float | None
+        self,
+        colour: str,
+        text: str,
+        found: list[tuple[str, str]],
+        meant: dict[str, str],
+        limit_s: float | None,
+        *,
+        unforeseen: bool = False,
     ) -> str | None:
-        """Ask until one of the keys is pressed; None when the time is over or the terminal is gone."""
+        """Ask until one of the keys is pressed; None when the time is over or the terminal is gone.
+
+        One that comes `unforeseen`, in the middle of a wait, takes keys from SETTLED_S on.
+        """
         end_s = None if limit_s is None else steady_s() + limit_s
+        from_s = steady_s() + (SETTLED_S if unforeseen else 0.0)
         # A key that was meant for the wait must not answer a question that nobody has seen.
         self.terminal.open()
         self.terminal.read_keys()
         while not self.terminal.gone():
-            columns, rows = self._size()
-            said = [line for part in text.split("\n") for line in ["", *wrap(part, max(10, columns - 4))]]
-            below = choices("", keys, columns)
+            columns, rows = self.terminal.size()
+            said = [line for part in text.split("\n") for line in ["", *wrap(part, max(10, min(columns, WIDEST) - 4))]]
+            settled = steady_s() >= from_s
+            below = choices("", found, columns) if settled else [""]
             lines = [f" {BOLD}FlowLoom{RESET}  {self.agent_id}", *(f"  {colour}{line}{RESET}" for line in said)]
-            self.terminal.draw([*lines[: rows - len(below) - 1], "", *below])
+            self.terminal.draw(at_bottom(lines, ["", *below], rows))
             left_s = TICK_S if end_s is None else min(TICK_S, end_s - steady_s())
             if left_s <= 0:
                 return None
             if self.terminal.keys.held:
                 left_s = ESC_S
+            left_s = left_s if settled else min(left_s, max(0.01, from_s - steady_s()))
             ready, _, _ = select.select([0, self.hangup_fd], [], [], left_s)
             if self.hangup_fd in ready:
                 return None
             for key in self.terminal.read_keys():
-                if key in meant or "any" in meant:
+                if settled and (key in meant or "any" in meant):
                     return meant.get(key) or meant["any"]
         return None
 
     def close(self) -> None:
         """Give the terminal back as it was found."""
-        if self.client is not None:
+        if self.visit is not None:
             # Whoever looks at the agent is taken back: this terminal is not ours to hold any longer.
-            self.client.terminate()
-            self.client.communicate()
-            self.client = None
+            self.visit.end()
+            self.visit = None
         self.terminal.close()

@@ -5,19 +5,24 @@ Values in, values out: `wait_screen` owns the terminal and the keys.
 
 from __future__ import annotations
 
-from flowloom import screens
+import time
+
+from flowloom import keys, screens
 from flowloom.ages import age
 from flowloom.states import State, Step
-from flowloom.terminal import cut, padded, shorten
+from flowloom.terminal import choices, cut, padded, shorten, wrap
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from flowloom.coordinator import View
-    from flowloom.records import Status, Task
+    from typing import Any
 
-BOLD, DIM, YELLOW, GREEN, CYAN, RED, RESET = (
+    from flowloom.coordinator import View
+    from flowloom.records import Task
+
+BOLD, DIM, REVERSE, YELLOW, GREEN, CYAN, RED, RESET = (
     "\x1b[1m",
     "\x1b[2m",
+    "\x1b[7m",
     "\x1b[33m",
     "\x1b[32m",
     "\x1b[36m",
@@ -27,10 +32,12 @@ BOLD, DIM, YELLOW, GREEN, CYAN, RED, RESET = (
 COLOURS = {State.IDLE: GREEN, State.WORKING: CYAN, State.BLOCKED: YELLOW, State.PARKED: CYAN, State.FAILED: RED}
 # Narrower than this no part stands beside another.
 PART_COLUMNS = 44
-# With fewer rows a question stands behind the status; from so many on there is room for the journal.
-TIGHT_ROWS, JOURNAL_ROWS = 6, 10
-# Who says an agent's status; what FlowLoom did itself needs no witness.
-SOURCES = {"hook": "its hook", "screen": "its screen", "session": "its session", "transcript": "its transcript"}
+# With fewer rows a question stands behind the status; from so many on there is room for a rule below a part.
+TIGHT_ROWS, RULED_ROWS = 6, 10
+# With fewer rows of a window than this its input box is not worth its own.
+BOX_ROWS = 12
+# Where an agent's status is known from; what is not named here FlowLoom did itself.
+SOURCES = {"hook": "its hooks", "screen": "its screen", "session": "its session", "transcript": "its transcript"}
 
 
 def lines(
@@ -53,7 +60,7 @@ def lines(
     shown: list[str] = []
     for band in range(first, bands):
         room = (rows - len(shown)) // (bands - band) if rows >= 2 * bands else 1
-        ruled = room > JOURNAL_ROWS and band < bands - 1
+        ruled = room > RULED_ROWS and band < bands - 1
         blocks = [
             part(
                 views[number],
@@ -82,34 +89,150 @@ def part(
     """Return one part: who, what it is to do, what it does, its question, and as much of its window as fits."""
     now, task = view.agent, view.task
     status = now["status"] if now else State.OFFLINE
-    name = f"{BOLD}{'▸ ' if mark else ''}{task['agent_id']}{RESET}"
+    name = f"{REVERSE if mark else BOLD}{'▸ ' if mark else ''}{task['agent_id']}{RESET}"
     if view.ended:
         does = ending(view)
     else:
-        since = f" for {age(max(0, int(now_s - now['since'])))}" if now and now["since"] else ""
-        does = f"{COLOURS.get(status, DIM)}{status}{RESET}{DIM}{since}{said_by(now)}{RESET}{phase(view)}"
-    asked = view.question if status is State.BLOCKED and not view.ended else None
-    question = f"{YELLOW}{asked['kind']}: {asked['text']}{RESET}" if asked else ""
+        since = f" {age(max(0, int(now_s - now['since'])))}" if now and now["since"] else ""
+        does = f"{COLOURS.get(status, DIM)}{status}{RESET}{DIM}{since}{RESET}{phase(view)}"
+    asked = question(view)
     if rows < TIGHT_ROWS and asked:
-        does = f"{YELLOW}{status}{RESET} {question}"
+        does = f"{YELLOW}{status}{RESET} {YELLOW}{asked[0]}{RESET}"
     if rows == 1:
         return [shorten(f"{name}  {does}", columns)]
     head = [f"{name}  {DIM}task {task['task_id']} · {age(waited_s)}{RESET}", does, f"{DIM}{prompt}{RESET}"]
-    if rows >= JOURNAL_ROWS:
-        head.append(f"{DIM}{journal(task, columns)}{RESET}")
     if rows >= TIGHT_ROWS and asked:
-        head += ["", question, f"{DIM}{asked['how'] or 'press a and answer in its window'}{RESET}"]
-    head += [f"{YELLOW}{said}{RESET}" for said in (view.says, view.began_anew) if said]
-    head = [shorten(line, columns) for line in head]
+        # All of it where there is room: the person decides by its end as well as by its beginning.
+        head += [f"{YELLOW}{line}{RESET}" for line in wrap(asked[0], columns)[: max(1, rows - len(head) - 1)]]
+        head += [f"{DIM}{line}{RESET}" for line in wrap(asked[1], columns)]
+    head += [f"{YELLOW}{line}{RESET}" for said in told(view) for line in wrap(said, columns)[:2]]
+    head = [shorten(line, columns) for line in head][:rows]
     room = rows - len(head) - 1
     seen = live_end(view.screen, columns, room) if room >= 2 else []
     return [*head, *([f"{DIM}{'─' * columns}{RESET}", *seen] if seen else [])][:rows]
 
 
-def said_by(now: Status | None) -> str:
-    """Return who says what an agent does."""
-    source = SOURCES.get(now["source"]) if now else None
-    return f", says {source}" if source else ""
+def name_of(view: View) -> str:
+    """Return the agent's name."""
+    return view.task["agent_id"].partition("@")[0]
+
+
+def asks(view: View) -> bool:
+    """Tell whether the agent waits for an answer of the person's."""
+    return bool(view.agent and view.agent["status"] is State.BLOCKED and not view.ended)
+
+
+def question(view: View) -> tuple[str, str] | None:
+    """Return the agent's question and how to answer it, None where it asks nothing."""
+    if not asks(view) or not view.question:
+        return None
+    asked = view.question
+    return f"{asked['kind']}: {asked['text']}", asked["how"] or "Press a to answer in its window."
+
+
+def in_line(view: View) -> bool:
+    """Tell whether a task still waits in line: nothing of it is with its agent."""
+    return view.phase == "in line"
+
+
+def told(view: View) -> list[str]:
+    """Return what else is to be said of a task."""
+    return [said for said in (view.says, view.began_anew) if said]
+
+
+def standing(view: View, columns: int, now_s: float) -> list[str]:
+    """Return what a task waits for and since when, then what is known beyond that."""
+    now = view.agent
+    since = f"  {DIM}{age(max(0, int(now_s - now['since'])))}{RESET}" if now and now["since"] else ""
+    lines = [f"{BOLD}{doing(view)}{RESET}{since}"]
+    # What it is blocked on stands below, in full; what it works on, above.
+    told_already = now is None or now["status"] in (State.BLOCKED, State.WORKING) or not now["why"]
+    why = "" if told_already or now is None else f"{now['status']}: {now['why']}"
+    known = " · ".join(said for said in (why, delivered(view.task)) if said)
+    return [*lines, *(f"{DIM}{line}{RESET}" for line in wrap(known, columns)[:2] if line)]
+
+
+def title(agent_id: str, task: Task, columns: int, waited_s: int) -> str:
+    """Return the first line of the wait for one task."""
+    waited = age(waited_s)
+    left = f"{agent_id} · task {task['task_id']}"
+    gap = columns - 12 - len(left) - len(waited)
+    if gap < 1:
+        return f" {BOLD}{agent_id}{RESET}  {waited}"
+    return f" {BOLD}FlowLoom{RESET}  {left}{' ' * gap}{waited}"
+
+
+def state(view: View, prompt: str, columns: int, now_s: float, *, note: str = "") -> list[str]:
+    """Return what is going on and since when, the question that a person must answer, and what else there is."""
+    room = max(10, columns - 4)
+    lines = [f"  {DIM}{shorten(prompt, room)}{RESET}", ""]
+    lines += [f"  {line}" for line in standing(view, room, now_s)]
+    asked = question(view)
+    if asked:
+        lines += ["", *(f"  {YELLOW}{line}{RESET}" for line in wrap(asked[0], room)[:6])]
+        lines += [f"  {line}" for line in wrap(asked[1], room)]
+    for text in (*told(view), note):
+        if text:
+            lines += ["", *(f"  {YELLOW}{line}{RESET}" for line in wrap(text, room))]
+    return lines
+
+
+def our_question(which: str, view: View, columns: int, *, several: bool) -> list[str]:
+    """Return our own question with its keys: whether to stop waiting (`back`), or to end the work (`end`)."""
+    name = "all of them" if several else name_of(view)
+    if which == "back":
+        goes_on = "they keep working" if several else f"{name} keeps working"
+        found = [("s", f"stop waiting ({goes_on})"), ("^X", "interrupt"), ("esc", "keep waiting")]
+        return choices("Stop?", found, columns)
+    what = "Take it out of line?" if in_line(view) else f"Interrupt {name}?"
+    return choices(what, [("y", "yes"), ("esc", "keep waiting")], columns)
+
+
+def legend(view: View, columns: int, lines: int, *, several: bool) -> list[str]:
+    """Return the legend, with the words that are true now."""
+    words = {"end": "take it out of line"} if in_line(view) else {}
+    without = [] if several else ["row"]
+    if view.task["status"] is not Step.PARKED:
+        without.append("message")
+    if asks(view):
+        words["attach"] = "answer"
+    if several:
+        words["leave"] = "leave them running (Ctrl-G, r to collect)"
+    return keys.legend(keys.WAIT, columns, lines, words=words, without=tuple(without))
+
+
+def delivered(task: Task) -> str:
+    """Return how long a task took to reach its agent, empty while it has not."""
+    at = {entry["step"]: entry["at"] for entry in reversed(task["journal"])}
+    if Step.CREATED not in at or Step.ACCEPTED not in at:
+        return ""
+    after_s = max(0.0, at[Step.ACCEPTED] - at[Step.CREATED])
+    return f"delivered in {f'{after_s:.1f} s' if after_s < 60 else age(int(after_s))}"
+
+
+def evidence(view: View) -> str:
+    """Return what the agent's status is, and where it is known from."""
+    now = view.agent
+    source = SOURCES.get(now["source"], "FlowLoom") if now else ""
+    return f"{now['agent_id']} is {now['status']} (from {source}): {now['why']}" if now else ""
+
+
+def log_lines(events: list[dict[str, Any]], columns: int) -> list[str]:
+    """Return what happened to an agent, a line for each event, the newest last."""
+    found = []
+    for event in events:
+        at = time.strftime("%H:%M:%S", time.localtime(event["at"]))
+        moved = event["to"] if event["from"] == event["to"] else f"{event['from']} → {event['to']}"
+        found.append(shorten(f"  {at}  {moved:<20} {event['task'] or '-':<5} {event['why']}", columns))
+    return found
+
+
+def news(views: list[View]) -> str:
+    """Return, for who looks at a window, that their tasks have ended."""
+    replied = [name_of(view) for view in views if view.task["status"] is Step.DONE]
+    if len(replied) == len(views):
+        return f"Reply from {', '.join(replied)} is there"
+    return "It ended without a reply" if len(views) == 1 else "All of them have ended"
 
 
 def journal(task: Task, columns: int) -> str:
@@ -132,39 +255,54 @@ def ending(view: View) -> str:
     step = view.task["status"]
     if step is Step.DONE:
         return f"{GREEN}replied{RESET}"
-    return f"{YELLOW}{step}{RESET} {view.task['error']}"
+    return f"{RED}{step}{RESET} {view.task['error']}"
 
 
 def phase(view: View) -> str:
     """Return where the task is, in few words, where the status does not say it already."""
     if view.phase == "in line":
-        return f" · in line, {view.ahead} before it"
+        return f" · in line, {view.ahead} ahead"
     status = view.agent["status"] if view.agent else ""
     return "" if view.phase in (status, "waiting") else f" · {view.phase}"
 
 
 def doing(view: View) -> str:
     """Return in a sentence where the task is."""
-    name = view.agent["name"] if view.agent else "the agent"
+    name = name_of(view)
     phase = view.phase
     if phase == "waiting" and view.agent and view.agent["current_task"] == view.task["task_id"]:
-        # Somebody else carries it, and only the agent says how far it is.
+        # Another process carries it, and only the agent says how far it is.
         phase = view.agent["status"]
     return {
-        "in line": f"in line, {view.ahead} before it",
+        "in line": f"in line for {name}, {view.ahead} ahead",
         "starting": f"{name} is starting",
-        "delivering": f"handing it over to {name}",
-        "working": f"{name} works on it",
-        "blocked": f"{name} waits for you",
-        "parked": f"{name} waits for its background work",
-        "settling": f"{name} is about to end",
+        "delivering": f"handing it to {name}",
+        "working": f"{name} is working",
+        "blocked": f"{name} is waiting for you",
+        "parked": f"{name} is waiting for its background work",
+        "settling": f"{name} is finishing",
         "with a person": f"{name} is with a person",
+        "waiting": f"waiting for {name}",
     }.get(phase, phase)
 
 
 def live_end(screen: str, columns: int, rows: int) -> list[str]:
-    """Return the last lines of a window as it looks there, with its colours."""
+    """Return the last lines of a window as it looks there, with its colours.
+
+    Where there are few, its input box is left out: what stands above says more.
+    """
     shown = screens.coloured_lines(screen)
+    if rows < BOX_ROWS:
+        shown = shown[: _box_at([screens.plain_text(line) for line in shown])]
     while shown and not screens.plain_text(shown[-1]).strip():
         shown.pop()
     return [cut(line, columns) + RESET for line in shown[-rows:]]
+
+
+def _box_at(text: list[str]) -> int:
+    """Return the row where an input box begins, between two rules; behind the last row where there is none."""
+    rules = [number for number, line in enumerate(text) if line.startswith("───") and not line.strip("─ ")]
+    if len(rules) < 2 or not text[rules[-2] + 1].startswith(("❯", ">", "!")):
+        return len(text)
+    above = any(line.strip() for line in text[: rules[-2]])
+    return rules[-2] if above else len(text)

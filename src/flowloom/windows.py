@@ -70,7 +70,9 @@ def kept_only_if_opened(script: str) -> Iterator[None]:
         raise
 
 
-def open_beside(settings: Settings, name: str, directory: str, command: list[str], more: dict[str, str]) -> str:
+def open_beside(
+    settings: Settings, name: str, directory: str, command: list[str], more: dict[str, str], *, mark: str = ""
+) -> str:
     """Open a window that is no agent's, with our environment and `more`; return its id."""
     tmux = Tmux(settings.tmux_socket)
     folder = files.ensure_dir(f"{paths.ensure_home()}/windows")
@@ -78,4 +80,4 @@ def open_beside(settings: Settings, name: str, directory: str, command: list[str
     wanted = {**inherited(providers.find("claude")), **more}
     write_script(script, tmux, wanted, directory, command)
     with kept_only_if_opened(script):
-        return tmux.open_beside(settings.session, name, directory, ["sh", script])
+        return tmux.open_beside(settings.session, name, directory, ["sh", script], mark=mark)

@@ -29,20 +29,23 @@ def other_server(world: World) -> Iterator[str]:
     world.run("tmux", "-L", socket, "kill-server")
 
 
+ASKS = {"q": "Stop?", "C-x": "Interrupt planning?"}
+
+
 def press(*keys: str) -> Act:
     def act(seat: ChiefSeat) -> None:
-        seat.shows("works on it")
+        seat.shows("planning is working")
         for key in keys:
             seat.press(key)
-            if key == "c":
-                seat.shows("Cancel?")
+            if key in ASKS:
+                seat.shows(ASKS[key])
 
     return act
 
 
 def send(number: int, *, stub: bool = False) -> Act:
     def act(seat: ChiefSeat) -> None:
-        seat.shows("works on it")
+        seat.shows("planning is working")
         pid = seat.editor_pid()
         os.kill(psutil.Process(pid).ppid() if stub else pid, number)
 
@@ -50,7 +53,7 @@ def send(number: int, *, stub: bool = False) -> Act:
 
 
 def read_failure(seat: ChiefSeat) -> None:
-    seat.shows("Your draft is as it was.")
+    seat.shows("Your draft is unchanged.")
     assert "a rate limit" in seat.screen()
     seat.press("x")
 
@@ -72,8 +75,8 @@ ENDS = {
     "reply": ("@planning hello\n", nothing, 0),
     "failure": ("@planning hello\necho: fail rate_limit\n", read_failure, 1),
     "no agent of that name": ("@nobody hello\n", nothing, 1),
-    "stopped": (HOLD, press("c", "s"), 130),
-    "interrupted": (HOLD, press("c", "i"), 130),
+    "stopped": (HOLD, press("q", "s"), 130),
+    "interrupted": (HOLD, press("C-x", "y"), 130),
     "left": (HOLD, press("l"), 0),
     "SIGTERM": (HOLD, send(signal.SIGTERM), 130),
     "SIGHUP": (HOLD, send(signal.SIGHUP), 130),
@@ -121,7 +124,7 @@ def test_a_bug_of_ours_is_told_and_gives_the_terminal_back(world: World) -> None
     seat = ChiefSeat(world, editor=root / "hooks" / "editor")
     path = world.prompt_file("@planning hello\n")
     seat.ctrl_g(path)
-    assert "ZeroDivisionError: unforeseen" in " ".join(seat.shows("Your draft is as it was.").split())
+    assert "ZeroDivisionError: unforeseen" in " ".join(seat.shows("Your draft is unchanged.").split())
     seat.press("x")
     assert seat.given_back() == AS_FOUND
     assert (seat.ended()["code"], path.read_text()) == (70, "@planning hello\n")
@@ -143,7 +146,7 @@ def test_a_resize_during_the_wait_leaves_keys_and_screen_readable(world: World) 
         def fits(columns: int = columns, rows: int = rows) -> bool:
             lines = seat.screen().splitlines()
             return (
-                "cancel" in "\n".join(lines)
+                "q stop" in "\n".join(lines)
                 and lines[0].startswith((" planning@site", " FlowLoom"))
                 and (lines[0].startswith(" FlowLoom") == (columns > 20))
             )
@@ -190,7 +193,7 @@ def test_keys_typed_while_waiting_are_not_left_for_claude_code(world: World) -> 
     seat.ctrl_g(path)
     world.until(lambda: not seat.signals_on(), "Claude Code lends it with an echo")
     seat.press("x", "Enter", "y", "Enter", "C-z", "Up", "F5")  # some of them before our screen is up
-    seat.shows("works on it")
+    seat.shows("planning is working")
     seat.press("Enter", "x", "Enter")
     (world.folder / "go").touch()
     seat.press("Enter", "Enter", "z")
@@ -213,13 +216,13 @@ def test_noise_on_the_terminal_presses_no_key(world: World) -> None:
     world.start()
     seat = ChiefSeat(world)
     seat.ctrl_g(world.prompt_file(HOLD.format(go=world.folder / "go")))
-    seat.shows("works on it")
+    seat.shows("planning is working")
     for name, raw in NOISE.items():
         seat.send(raw)
         seat.send(b"\x1b[99;5u")  # Ctrl-C as the kitty protocol has it: all before it has been read now
-        assert "stop waiting" in seat.shows("Cancel?"), name
+        assert "stop waiting" in seat.shows("Stop?"), name
         seat.press("Escape")
-        world.until(lambda: "Cancel?" not in seat.screen(), f"{name}: back to the wait")
+        world.until(lambda: "Stop?" not in seat.screen(), f"{name}: back to the wait")
         world.until(lambda: "leave it running" in seat.screen(), name)
     (world.folder / "go").touch()
     assert seat.given_back() == AS_FOUND
@@ -230,9 +233,9 @@ def test_two_ctrl_c_stop_waiting_and_two_at_once_do_not(world: World) -> None:
     world.start()
     seat = ChiefSeat(world)
     seat.ctrl_g(world.prompt_file(HOLD.format(go=world.folder / "go")))
-    seat.shows("works on it")
+    seat.shows("planning is working")
     seat.press("C-c", "C-c", "C-c")
-    seat.shows("Cancel?")
+    seat.shows("Stop?")
     seen = time.monotonic() + 0.4
     world.until(lambda: time.monotonic() > seen, "the question was there long enough to be seen")
     seat.press("C-c")
@@ -250,16 +253,16 @@ def test_attach_from_another_server_returns_on_detach_and_the_task_goes_on_meanw
     seat = ChiefSeat(world, socket=other_server)
     path = world.prompt_file(HOLD.format(go=world.folder / "go"))
     seat.ctrl_g(path)
-    seat.shows("in line, 1 before it")
+    seat.shows("in line for planning, 1 ahead")
     seat.press("a")
     # It has a prefix of its own, and these keys are pressed behind it.
-    seat.shows("back to your prompt with C-b C-b d")
+    seat.shows("C-b C-b d: back to your prompt")
     seat.shows("echo · esc to interrupt")
     (world.folder / "first").touch()
     world.until_step("accepted")  # delivered while somebody looks
     seat.press("C-b")
     seat.press("d")
-    seat.shows("works on it")
+    seat.shows("planning is working")
     (world.folder / "go").touch()
     assert seat.given_back() == AS_FOUND
     assert (seat.ended()["code"], path.read_text()[:19]) == (0, "Reply from planning")
@@ -270,65 +273,131 @@ def test_a_reply_that_comes_while_attached_waits_for_the_detach(world: World, ot
     seat = ChiefSeat(world, socket=other_server)
     path = world.prompt_file(HOLD.format(go=world.folder / "go"))
     seat.ctrl_g(path)
-    seat.shows("works on it")
+    seat.shows("planning is working")
     seat.press("a")
-    seat.shows("FlowLoom: back to your prompt with C-b C-b d")
+    seat.shows("C-b C-b d: back to your prompt")
     (world.folder / "go").touch()
-    world.until_step("done")
+    seat.shows("Reply from planning is there")
     assert seat.told("ended") is None
     seat.press("C-b")
     seat.press("d")
     assert seat.ended()["code"] == 0
 
 
-@pytest.mark.parametrize(("prefix", "keys"), [("C-b", ["C-b", "C-b", "d"]), ("C-a", ["C-b", "d"])])
-def test_the_keys_that_are_told_bring_back_from_inside_another_tmux(
-    world: World, other_server: str, prefix: str, keys: list[str]
-) -> None:
+def person_at(world: World, seat: ChiefSeat, *, socket: str) -> Seat:
+    """Return a person's own client, on another server, that shows the seat."""
+    command = ("env", "-u", "TMUX", "-u", "TMUX_PANE", "tmux", "-L", seat.socket, "attach", "-t", f"={seat.session}:")
+    return Seat(world, *command, columns=100, rows=30, socket=socket)
+
+
+def window_size(world: World) -> str:
+    return world.tmux("display-message", "-p", "-t", world.pane(), "#{window_width}x#{window_height}").strip()
+
+
+# Whether the Chief is on the agents' own server, the prefix there, and the keys that bring back.
+BACK = {
+    "the agents' own server": (True, "C-b", ["C-b", "d"]),
+    "another server with the same prefix": (False, "C-b", ["C-b", "d"]),
+    "the person's own prefix": (True, "C-a", ["C-a", "d"]),
+}
+
+
+@pytest.mark.parametrize("name", BACK)
+def test_prefix_and_d_bring_back_from_a_window_inside_of_tmux(world: World, other_server: str, name: str) -> None:
+    same, prefix, keys = BACK[name]
     world.start()
-    seat = ChiefSeat(world, socket=other_server)
-    seat.tmux("set-option", "-g", "prefix", prefix)
-    command = ("env", "-u", "TMUX", "tmux", "-L", other_server, "attach", "-t", seat.session)
-    person = Seat(world, *command, socket=world.socket)
+    seat = ChiefSeat(world, socket=world.socket if same else other_server)
+    world.tmux("set-option", "-g", "prefix", prefix)
+    seat.tmux("rename-session", "-t", seat.session, "my | own")
+    seat.session = "my | own"
+    world.tmux("new-session", "-d", "-s", "theirs", "cat")
+    size = window_size(world)
+    person = person_at(world, seat, socket=f"{other_server}-p")
+    theirs = Seat(
+        world, "env", "-u", "TMUX", "tmux", "-L", world.socket, "attach", "-t", "theirs", socket=person.socket
+    )
+    try:
+        person.shows("a draft")
+        seat.ctrl_g(world.prompt_file(HOLD.format(go=world.folder / "go")))
+        person.shows("planning is working")
+        # The other client is the last one used: without a hint tmux would take that one.
+        theirs.type("hello")
+        theirs.shows("hello")
+        person.press("a")
+        person.shows(f"{' '.join(keys)}: back to your prompt")
+        person.shows("echo · esc to interrupt")
+        assert "a scripted agent" not in theirs.screen()
+        # The popup has the keys: what is typed reaches the agent, and the wait takes no `l` for its own.
+        person.type("l")
+        (world.folder / "go").touch()
+        person.shows("Reply from planning is there")
+        assert seat.told("ended") is None
+        for key in keys:  # one after the other: tmux takes what comes within a millisecond for a paste
+            person.press(key)
+        assert seat.ended()["code"] == 0
+        assert person.alive()
+        person.shows("a draft")
+        assert window_size(world) == size
+        assert [each for each in sessions(world) if each.startswith("flowloom-view-")] == []
+    finally:
+        person.tmux("kill-server")
+
+
+def sessions(world: World) -> list[str]:
+    return world.tmux("list-sessions", "-F", "#{session_name}").splitlines()
+
+
+def test_where_a_popup_is_open_already_the_window_is_shown_on_our_own_terminal(world: World, other_server: str) -> None:
+    world.start()
+    seat = ChiefSeat(world)
+    person = person_at(world, seat, socket=other_server)
     person.shows("a draft")
-    path = world.prompt_file(HOLD.format(go=world.folder / "go"))
-    seat.ctrl_g(path)
-    person.shows("works on it")
-    person.press("a")
-    person.shows(f"back to your prompt with {' '.join(keys)}")
-    for key in keys:  # one after the other: tmux takes what comes within a millisecond for a paste
-        person.press(key)
-    person.shows("works on it")
-    assert person.alive()
+    seat.ctrl_g(world.prompt_file(HOLD.format(go=world.folder / "go")))
+    person.shows("planning is working")
+    client = world.tmux("list-clients", "-F", "#{client_name}").strip()
+    popup = world.popen("tmux", "-L", world.socket, "display-popup", "-c", client, "-E", "-w", "20", "-h", "5", "cat")
+    world.until(lambda: "└──────────────────┘" in person.screen(), "a popup is open")
+    seat.press("a")
+    seat.shows("C-b C-b d: back to your prompt")
+    seat.press("C-b")
+    seat.press("d")
+    seat.shows("planning is working")
+    popup.kill()
     (world.folder / "go").touch()
     assert seat.ended()["code"] == 0
 
 
-def test_attach_inside_the_same_server_switches_only_the_client_that_asked(world: World, other_server: str) -> None:
+def test_an_editor_that_is_ended_takes_the_visitor_back(world: World, other_server: str) -> None:
     world.start()
     seat = ChiefSeat(world)
-    seat.tmux("rename-session", "-t", seat.session, "my | own")
-    seat.session = "my | own"
-    world.tmux("new-session", "-d", "-s", "theirs", "cat")
-    outer = {
-        name: Seat(world, "env", "-u", "TMUX", "tmux", "-L", world.socket, "attach", "-t", target, socket=other_server)
-        for name, target in (("theirs", "theirs"), ("mine", seat.session))
-    }
-    outer["mine"].shows("a draft")
-    path = world.prompt_file(HOLD.format(go=world.folder / "go"))
-    seat.ctrl_g(path)
-    outer["mine"].shows("works on it")
-    # The other client is the last one used: without a hint tmux would take that one.
-    outer["theirs"].type("hello")
-    outer["theirs"].shows("hello")
-    seat.press("a")
-    outer["mine"].shows("FlowLoom: back to your prompt with C-b L")
-    assert "a scripted agent" not in outer["theirs"].shows("hello")
-    # One after the other: tmux takes what comes within a millisecond for a paste.
-    outer["mine"].press("C-b")
-    outer["mine"].press("L")
-    outer["mine"].shows("come back with C-b L")
-    (world.folder / "go").touch()
+    size = window_size(world)
+    person = person_at(world, seat, socket=other_server)
+    person.shows("a draft")
+    seat.ctrl_g(world.prompt_file(HOLD.format(go=world.folder / "go")))
+    person.shows("planning is working")
+    person.press("a")
+    person.shows("C-b d: back to your prompt")
+    os.kill(seat.editor_pid(), signal.SIGTERM)
+    assert seat.ended()["code"] == 130
+    person.shows("a draft")
+    assert window_size(world) == size
+    assert [each for each in sessions(world) if each.startswith("flowloom-view-")] == []
+
+
+def test_a_key_that_does_nothing_says_what_to_press(world: World) -> None:
+    world.start()
+    seat = ChiefSeat(world)
+    seat.ctrl_g(world.prompt_file("@planning may I\necho: ask Bash: make\n"))
+    seat.shows("a answer")
+    for key in ("1", "Enter", "Down"):
+        seat.press(key)
+        seat.shows("Press a to answer planning in its window")
+        seat.press("?")
+        seat.shows("press any key to go back")
+        seat.press("x")
+        seat.shows("a answer")
+    assert world.task()["status"] == "accepted"
+    seat.press("l")
     assert seat.ended()["code"] == 0
 
 
@@ -336,7 +405,7 @@ def test_a_killed_stub_takes_our_python_along_and_the_task_goes_on(world: World)
     world.start()
     seat = ChiefSeat(world)
     seat.ctrl_g(world.prompt_file(HOLD.format(go=world.folder / "go")))
-    seat.shows("works on it")
+    seat.shows("planning is working")
     pid = seat.editor_pid()
     os.kill(psutil.Process(pid).ppid(), signal.SIGKILL)
     world.until(lambda: not runs(pid), "nobody reads Claude Code's keys any longer")
@@ -451,7 +520,7 @@ def test_a_task_that_waits_for_a_person_holds_nobody_up(world: World) -> None:
     seat.ctrl_g(world.prompt_file(f"@planning one\necho:hold {world.folder / 'go'}\n"))
     world.until_step("accepted")
     world.keys("Escape")
-    seat.shows("wait on, what it says next")
+    seat.shows("keep waiting: its next message")
     seat.press("w")
     seat.shows("is with a person")
     assert world.ask("planning", "two") == "echo heard: two"
@@ -467,10 +536,10 @@ def test_the_palette_ends_with_a_chief_that_was_killed(world: World, key: str) -
     seat = Seat(world, "sh", "-i", FLOWLOOM_NO_ROUTE="palette", PS1="the shell> ")
     call = f"import subprocess; subprocess.call([{str(EDITOR)!r}, {str(path)!r}])"
     seat.type(f'exec 3>&1; {sys.executable} -c "{call}"\n')
-    seat.shows("to whom?")
+    seat.shows("Send to")
     if key:
         seat.press(key)
-        seat.shows("Start an agent")
+        seat.shows("New agent's name")
     family = psutil.Process(int(seat.tmux("display-message", "-p", "-t", seat.session, "#{pane_pid}"))).children(True)
     family[0].kill()
     world.until(lambda: not any(process.is_running() for process in family), "all of them have ended", 10)
@@ -491,7 +560,7 @@ def test_what_could_not_reach_a_window_stays_in_the_box(world: World, name: str)
     seat = ChiefSeat(world, FLOWLOOM_NO_ROUTE="palette", FLOWLOOM_CLAUDE=program)
     path = world.prompt_file(draft)
     seat.ctrl_g(path)
-    seat.shows("to whom?")
+    seat.shows("Send to")
     seat.press(key)
     seat.shows(said)
     seat.press("Escape")

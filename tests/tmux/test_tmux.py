@@ -323,21 +323,6 @@ def test_a_server_around_us_is_not_taken_for_ours(port: Tmux, monkeypatch: pytes
     assert set(tmux.outside()) & {"TMUX", "TMUX_PANE"} == set()
 
 
-@pytest.mark.parametrize(
-    ("inside", "verb"),
-    [
-        (None, "attach-session"),
-        ("/tmp/tmux-0/other,12,0", "attach-session"),
-        ("/tmp/tmux-0/SOCKET,12,0", "switch-client"),
-    ],
-)
-def test_a_person_is_switched_over_on_the_same_server_and_attached_on_another(
-    port: Tmux, inside: str | None, verb: str
-) -> None:
-    command = port.attach_command("Claude", "@3", inside and inside.replace("SOCKET", port.socket))
-    assert command == ["tmux", "-L", port.socket, verb, "-t", "=Claude:@3"]
-
-
 def test_what_tmux_refuses_is_told_in_its_own_words(port: Tmux) -> None:
     opened(port)
     with pytest.raises(TmuxFailed, match="tmux no-such: unknown command: no-such") as caught:

@@ -49,6 +49,22 @@ def test_a_draft_is_taken_apart_at_the_lines_that_begin_with_a_known_agent(case:
     assert parts.split(draft, known) == expected
 
 
+LATER = {
+    "below a reply": ("Reply from planning (task x): y\n\nthree steps\n\n@review please check", ("review", 5)),
+    "the last of several": ("text\n@coding a\n@review b", ("review", 3)),
+    "an unknown one is no name": ("text\n@someone b", ("", 0)),
+    "a fence is code": ("text\n```\n@review b\n```", ("", 0)),
+    "in the middle of a line": ("ask @review please", ("", 0)),
+    "indented": ("text\n  @review b", ("", 0)),
+}
+
+
+@pytest.mark.parametrize("case", LATER)
+def test_a_name_that_begins_a_later_line_is_found(case: str) -> None:
+    draft, expected = LATER[case]
+    assert parts.later(draft, known) == expected
+
+
 def test_one_reply_stays_byte_for_byte() -> None:
     assert parts.joined([b"text\n\n"]) == b"text\n\n"
 

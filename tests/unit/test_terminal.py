@@ -145,7 +145,24 @@ def test_where_a_line_is_typed_the_characters_of_a_paste_count_and_its_line_ends
     decoder.wants_text = True
     assert decoder.feed(b"\x1b[200~/srv/a\nb\x1b[201", 0.0) == list("/srv/ab")
     assert decoder.feed(b"~\r", 0.0) == ["enter"]
-    assert decoder.feed(b"/srv/a\r", 1.0) == list("/srv/a")
+    assert decoder.feed(b"/srv/a\r/srv/b", 1.0) == list("/srv/a/srv/b")
+    assert decoder.feed(b"/srv/a\r/srv/b\r", 2.0) == list("/srv/a/srv/b")
+
+
+def test_an_enter_right_behind_fast_typing_takes_the_line_once() -> None:
+    for pieces in (b"documents\r",), (b"documents", b"\r"):
+        decoder = Keys()
+        decoder.wants_text = True
+        found = [key for piece in pieces for key in decoder.feed(piece, 0.0)]
+        assert found == [*"documents", "enter"]
+        # The next line of a paste does not take the next field too.
+        assert decoder.feed(b"second\r", 0.05) == list("second")
+
+
+def test_an_enter_on_its_own_takes_the_line() -> None:
+    decoder = Keys()
+    decoder.wants_text = True
+    decoder.feed(b"/srv/a\r/srv/b\r", 1.0)
     assert decoder.feed(b"\r", 1.0 + terminal.BURST_S) == ["enter"]
 
 

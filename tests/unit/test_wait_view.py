@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from flowloom import screens, wait_view
+from flowloom.ages import age
 from flowloom.coordinator import View
 from flowloom.records import empty_status, empty_task
 from flowloom.states import State, Step
@@ -57,8 +60,54 @@ def test_the_chosen_part_is_seen_where_not_all_are() -> None:
     assert [line.startswith("▸ agent17") for line in shown].count(True) == 1
 
 
-def test_a_status_stands_with_its_age_and_who_says_it() -> None:
-    assert text([view("one")], 80, 20)[1] == "working for 4s, says its hook"
+def test_a_status_stands_with_its_age() -> None:
+    assert text([view("one")], 80, 20)[1] == "working 4s"
+
+
+def test_a_question_is_told_to_its_end_in_a_tile_that_has_the_room() -> None:
+    asks = " ".join(f"word{number}" for number in range(40))
+    shown = text([view(name, State.BLOCKED, asks=asks) for name in SIX[:3]], 160, 24)
+    first = [line.split(" │ ")[0].strip() for line in shown]
+    assert asks in " ".join(first)
+    assert "Press a to answer in its window." in first
+
+
+BOX = ["it said this", "and that", "────────────", "❯ ", "────────────", "  auto mode on"]
+
+
+@pytest.mark.parametrize(("rows", "seen"), [(4, ["it said this", "and that"]), (20, BOX)])
+def test_where_a_window_has_few_rows_its_input_box_is_left_out(rows: int, seen: list[str]) -> None:
+    assert [screens.plain_text(line) for line in wait_view.live_end("\n".join(BOX), 80, rows)] == seen
+
+
+def test_an_empty_window_shows_its_box() -> None:
+    assert len(wait_view.live_end("\n".join(["", *BOX[2:]]), 80, 5)) == 5
+
+
+def test_the_wait_says_what_is_waited_for_and_since_when() -> None:
+    made = view("one")
+    made.phase = "working"
+    shown = [screens.plain_text(line) for line in wait_view.standing(made, 80, 104.0)]
+    assert shown == ["one is working  4s", f"delivered in {age(90)}"]
+
+
+LEGENDS: dict[str, tuple[dict[str, Any], list[str]]] = {
+    "working": ({}, ["a open its window", "l leave it running", "^X interrupt", "q stop", "? all keys"]),
+    "in line": ({"phase": "in line"}, ["^X take it out of line"]),
+    "blocked": ({"asks": "Bash: make"}, ["a answer"]),
+    "parked": ({"parked": True}, ["m take the message so far"]),
+}
+
+
+@pytest.mark.parametrize("case", LEGENDS)
+def test_the_legend_says_what_is_true_now(case: str) -> None:
+    facts, words = LEGENDS[case]
+    made = view("one", State.BLOCKED if "asks" in facts else State.WORKING, asks=str(facts.get("asks", "")))
+    made.phase = str(facts.get("phase", "working"))
+    made.task["status"] = Step.PARKED if facts.get("parked") else Step.ACCEPTED
+    shown = screens.plain_text(" ".join(wait_view.legend(made, 100, 4, several=False)))
+    assert [word for word in words if word not in shown] == []
+    assert ("take the message" in shown) is bool(facts.get("parked"))
 
 
 @pytest.mark.parametrize(

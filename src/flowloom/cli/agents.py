@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flowloom import files, git, launch, line, overview, paths, settings, tasks, tiles, tmux
+from flowloom import files, git, launch, line, overview, paths, settings, tasks, tiles, tmux, viewer
 from flowloom.agents import Agent, known, named, survey
 from flowloom.ages import age
 from flowloom.cli import app, say
 from flowloom.cli.options import Json, Name, tell_unheeded
 from flowloom.cli.tables import RED, Cell, show, state
 from flowloom.clock import Deadline, wall_s
-from flowloom.errors import AgentFailed, Blocked, FlowLoomError, NoSuchAgent, TimedOut, UsageError
+from flowloom.errors import AgentFailed, Blocked, FlowLoomError, NoSuchAgent, TimedOut, TmuxFailed, UsageError
 from flowloom.startup import Startup
 from flowloom.states import State
 
@@ -222,10 +222,14 @@ def _attach(name: str) -> int:
         raise NoSuchAgent(
             f"{agent.agent_id} has no window; it is {now['status']}", hint=f"start it: flowloom start {name}"
         )
-    command = port.attach_command(window.session, window.window_id, os.environ.get("TMUX"))
-    environment = dict(os.environ) if "switch-client" in command else tmux.outside()
-    sys.stdout.flush()
-    os.execvpe(command[0], command, environment)
+    visit = viewer.Visit(now["socket"], window.window_id, None, name=agent.agent_id)
+    try:
+        visit.wait()
+    finally:
+        said = visit.end()
+    if said:
+        raise TmuxFailed(said)
+    return 0
 
 
 def _attach_all(*, read_only: bool) -> int:

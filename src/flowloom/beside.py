@@ -1,0 +1,61 @@
+"""Windows beside the agents' that a person opens from the palette: a terminal of the project, another Claude Code."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from flowloom import files, launch, paths, providers, tmux, windows
+from flowloom.errors import UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from flowloom.settings import Settings
+
+# Linux takes no longer word than 131,071 bytes in the arguments or the environment of a program.
+ARGUMENT_LIMIT_BYTES = 130_000
+
+
+def ensure_terminal(draft: str, root: str, chosen: Settings) -> tuple[str, str]:
+    """Return the window of this project's terminal, opened with the draft in $PROMPT, and what to say of it.
+
+    One that stands there already is taken, with whatever runs in it.
+
+    Raises:
+        UsageError: the draft is too long for a variable.
+    """
+    raw = _argument(draft, "$PROMPT")
+    mark = f"terminal:{paths.project_slug(root)}:"
+    whole = mark + files.sha256(raw)[:12]
+    window_id, found = tmux.Tmux(chosen.tmux_socket).find_beside(mark)
+    if window_id:
+        earlier = "This terminal was open already: its $PROMPT is the prompt you opened it with."
+        return window_id, "" if found == whole else earlier
+    shell = os.environ.get("SHELL") or "/bin/sh"
+    return windows.open_beside(chosen, "terminal", root, [shell], {"PROMPT": draft}, mark=whole), ""
+
+
+def refuse_parallel(draft: str, chosen: Settings) -> None:
+    """Refuse to start another Claude Code that could not start.
+
+    Raises:
+        UsageError: the draft is too long for an argument, or there is no such program.
+    """
+    _argument(draft, "a parallel Claude")
+    launch.program(providers.find("claude"), chosen, "a parallel Claude")
+
+
+def open_parallel(draft: str, root: str, chosen: Settings) -> None:
+    """Start another Claude Code on the draft, in a window that closes with it; the draft is kept on disk."""
+    folder = files.ensure_dir(paths.ensure_home() + "/parallel")
+    kept = f"{folder}/{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.md"
+    files.write(kept, draft.encode("utf-8", "surrogateescape"))
+    command = ["sh", "-c", 'exec "$1" -- "$(cat "$2")"', "sh", chosen.claude, kept]
+    windows.open_beside(chosen, "parallel", root, command, {})
+
+
+def _argument(draft: str, what: str) -> bytes:
+    raw = draft.encode("utf-8", "surrogateescape")
+    if len(raw) > ARGUMENT_LIMIT_BYTES:
+        raise UsageError(f"Your prompt is too long for {what}", hint="send it to an agent")
+    return raw

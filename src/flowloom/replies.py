@@ -1,0 +1,69 @@
+"""What waits for a person to look at it: replies and failures, and the text that each becomes in a draft."""
+
+from __future__ import annotations
+
+from flowloom import asking, parts, prompt_file, tasks
+from flowloom.states import Step
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from flowloom.records import Task
+
+
+def unseen(slug: str) -> list[Task]:
+    """Return a project's tasks that have ended and were not looked at, the newest first.
+
+    Whoever waited for a task was told of its failure, so one that was not left
+    counts only while its agent has no newer task.
+    """
+    found = [task for task_id in tasks.all_ids() if (task := tasks.find(task_id))]
+    mine = [task for task in found if task["agent_id"].endswith(f"@{slug}")]
+    mine.sort(key=lambda task: -task["created"])
+    newest: dict[str, str] = {}
+    for task in mine:
+        newest.setdefault(task["agent_id"], task["task_id"])
+    return [task for task in mine if task["read"] is None and _counts(task, newest[task["agent_id"]])]
+
+
+def _counts(task: Task, newest_id: str) -> bool:
+    if task["status"] in tasks.FAILURES:
+        return tasks.unseen_failure(task) or task["task_id"] == newest_id
+    return tasks.unread(task)
+
+
+def words(task: Task) -> str:
+    """Return a task's prompt on one line."""
+    return " ".join(tasks.prompt_of(task).split())
+
+
+def beginning(task: Task) -> str:
+    """Return the beginning of a task's reply on one line."""
+    return " ".join((tasks.reply_of(task["task_id"]) or b"")[:400].decode("utf-8", "replace").split())
+
+
+def failure(task: Task) -> str:
+    """Return in a few words that a task has no reply, and why."""
+    return f"task {task['task_id']} {task['status']}: {task['error']}".removesuffix(": ")
+
+
+def told(task: Task) -> str:
+    """Return what there is to read of an ended task: its reply, or why there is none."""
+    if task["status"] is Step.DONE:
+        return (tasks.reply_of(task["task_id"]) or b"").decode("utf-8", "replace")
+    again = "Enter puts the prompt back into your box, to send it again:"
+    return f"{failure(task)}\n\n{again}\n\n{tasks.prompt_of(task)}"
+
+
+def as_draft(task: Task, *, plain: bool) -> bytes:
+    """Return what of an ended task goes into a draft: its reply, or why there is none and its prompt.
+
+    Raises:
+        AgentFailed: its reply is gone from the disk.
+    """
+    name, prompt = task["agent_id"].partition("@")[0], tasks.prompt_of(task)
+    if task["status"] is not Step.DONE:
+        return parts.unanswered(name, prompt, task["error"] or f"it is {task['status']}")
+    reply = tasks.reply_of(task["task_id"])
+    if reply is None:
+        raise asking.failure(task)
+    return prompt_file.with_reply(name, task["task_id"], prompt, reply, plain=plain, replaced=task["replaced"])

@@ -19,6 +19,7 @@ ESC_S = 0.05
 # A person does not press more keys than this between two looks; a paste without brackets does.
 BURST = 4
 BURST_S = 0.1
+PIECE_S = 0.02
 SEQUENCE = re.compile(
     r"\x1b\[M(?s:...)"  # a mouse report of the oldest kind
     r"|\x1b\[(?!M)(?P<params>[0-?]*)[ -/]*(?P<final>[@-~])"
@@ -148,6 +149,7 @@ class Keys:
         # an Enter right behind fast typing, or at the end of a paste without brackets, takes the line.
         self.wants_text = False
         self._entered = False
+        self._fed_at_s = -BURST_S
 
     @property
     def held(self) -> bool:
@@ -189,10 +191,11 @@ class Keys:
                 found.append(key(match))
         pressed = [name for name in found if name]
         if sum(len(name) == 1 for name in pressed) - pasted > BURST:
-            self._entered = self._entered and now_s - self._burst_at_s < BURST_S
             self._burst_at_s = now_s
+        # The pieces of one paste follow each other at once.
+        self._entered = self._entered and now_s - self._fed_at_s < PIECE_S
+        self._fed_at_s = now_s
         if now_s - self._burst_at_s >= BURST_S:
-            self._entered = False
             return pressed
         if not self.wants_text:
             return [name for name in pressed if name == "^C"]

@@ -156,7 +156,9 @@ def test_an_enter_right_behind_fast_typing_takes_the_line_once() -> None:
         found = [key for piece in pieces for key in decoder.feed(piece, 0.0)]
         assert found == [*"documents", "enter"]
         # The next line of a paste does not take the next field too.
-        assert decoder.feed(b"second\r", 0.05) == list("second")
+        assert decoder.feed(b"second\r", 0.01) == list("second")
+        # What is typed next takes its own line, however fast.
+        assert decoder.feed(b"another\r", 0.05) == [*"another", "enter"]
 
 
 def test_an_enter_on_its_own_takes_the_line() -> None:

@@ -54,7 +54,7 @@ def send(number: int, *, stub: bool = False) -> Act:
 
 def read_failure(seat: ChiefSeat) -> None:
     seat.shows("Your draft is unchanged.")
-    assert "a rate limit" in seat.screen()
+    assert "rate_limit" in seat.screen()
     seat.press("x")
 
 

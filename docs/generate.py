@@ -239,6 +239,7 @@ FIELD_MEANINGS = {
     "seq": "grows with every change",
     "why": "what led to this state",
     "source": "who said so: hook, screen, session, tmux, transcript, spawn",
+    "held_up": "what holds its next task up: the `task`, `why`, and `since` when; only what lasts a second",
     "question": "what it is blocked on: `kind`, `text`, and `how` to answer",
     "release": "the release of its program",
     "task_id": "the task",

@@ -6,7 +6,7 @@ import os
 import re
 import select
 
-from flowloom import files, git, paths, procs, providers, sights, spool, status, tasks
+from flowloom import drafts, files, git, paths, procs, providers, sights, spool, status, tasks
 from flowloom.clock import Deadline, elapsed_s
 from flowloom.errors import DamagedFile, NoSuchAgent
 from flowloom.logs import log
@@ -162,6 +162,8 @@ class Agent:
         if not settled or not now["up"]:
             return now
         if said == "idle" and now["status"] in (State.WORKING, State.BLOCKED):
+            if now["status"] is State.BLOCKED and _seen_on_screen(now["question"]) and not self._shows_box(now):
+                return now  # no session knows of it: what hides the box still does
             self._quiet(now, self.provider())
         elif said == "busy" and now["status"] is State.BLOCKED and not self._asks(now):
             with status.lock(self.directory):
@@ -192,6 +194,10 @@ class Agent:
         """Tell whether a question stands in its window: then a session that says `busy` is only late."""
         look = self.tmux(now).look(now["pane_id"] or "")
         return look is not None and not look.dead and self.read_screen(look)["question"] is not None
+
+    def _shows_box(self, now: Status) -> bool:
+        look = self.tmux(now).look(now["pane_id"] or "")
+        return look is not None and not look.dead and self.read_screen(look)["kind"] == "box"
 
     def _waits(self, seen: Status) -> None:
         """Take an agent that waits for an answer, although no hook said so, for blocked on what its window shows."""
@@ -253,8 +259,8 @@ class Agent:
             step = Step.FAILED if refused else Step.INTERRUPTED
             over = task is not None and task["status"] is Step.DONE
             why = "its turn ended" if over else refused or "its turn was interrupted in its window (Esc)"
-            in_box = self.read_screen(look)["ours"] if look else None
-            sights.quiet(self.directory, now, why, step=step, in_box=in_box)
+            in_box = drafts.own(self.read_screen(look)) if look else None
+            sights.quiet(self.directory, now, why, step=step, in_box=in_box.task_id if in_box else None)
 
     def settle_lost(self, task_id: str) -> None:
         """End a task that its agent had taken and that no longer runs there: its end was never reported."""
@@ -283,17 +289,23 @@ class Agent:
             return ""
         provider, turn = self.provider(), now["turn"]
         since_s = turn["at"] if turn and elapsed_s(turn["at"]) < BELIEVED_S else 0.0
-        path = provider.session_file(self._environment(), pid)
-        text = (files.read(path) or b"").decode(errors="replace")
-        if text and provider.moved_to(text):
-            path, pid = self._moved(path, now) or (path, pid)
-            text = (files.read(path) or b"").decode(errors="replace")
+        text, pid = self._session(now, pid)
         said = provider.read_sessions(text, pid, since_s) if text else ""
         if said or since_s or not thorough:
             return said
         command = provider.sessions_command(binary)
         printed = procs.output(command, timeout_s=5.0) if command else None
         return provider.read_sessions(printed, pid) if printed else ""
+
+    def _session(self, now: Status, pid: int) -> tuple[str, int]:
+        """Return what stands in the file of the session that its window shows, and the process of that session."""
+        provider = self.provider()
+        path = provider.session_file(self._environment(), pid)
+        text = (files.read(path) or b"").decode(errors="replace")
+        if text and provider.moved_to(text):
+            path, pid = self._moved(path, now) or (path, pid)
+            text = (files.read(path) or b"").decode(errors="replace")
+        return text, pid
 
     def _moved(self, path: str, now: Status) -> tuple[str, int] | None:
         """Return session file and process id of the session that its window shows, where it runs in another process."""
@@ -303,6 +315,13 @@ class Agent:
             if other != path and name[:-5].isdigit() and str(now["session_id"]).encode() in (files.read(other) or b""):
                 return other, int(name[:-5])
         return None
+
+    def session_waits_for(self, now: Status) -> str:
+        """Return what the program's session waits for, in its own words; empty where it does not, or does not say."""
+        if not now["pid"]:
+            return ""
+        text, pid = self._session(now, now["pid"])
+        return self.provider().read_waiting(text, pid) if text else ""
 
     def _environment(self) -> dict[str, str]:
         """Return the variables that say where the agent's program keeps its sessions, as they were at its start."""
@@ -352,7 +371,7 @@ class Agent:
             return
         draft = self.read_screen(look)["draft"]
         if draft:
-            files.append(f"{self.directory}/drafts.txt", draft)
+            drafts.keep(self.directory, draft)
             tmux.press(pane, *self.provider().CLEAR)
         path = f"{self.directory}/leave"
         files.write(path, self.provider().LEAVE.encode(), durable=False)

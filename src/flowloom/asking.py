@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import nullcontext
 
-from flowloom import files, line, paths, roles, status, tasks
+from flowloom import drafts, files, line, paths, roles, status, tasks
 from flowloom.agents import Agent, known
 from flowloom.clock import wall_s
 from flowloom.errors import AgentFailed, DamagedFile, NoSuchAgent, UsageError
@@ -190,7 +190,8 @@ def _take_back(agent: Agent, now: Status, task_id: str) -> str:
     if screen["busy"] or agent.session_says(now) == "busy":
         tmux.press(pane, "Escape")
         return "the agent was interrupted"
-    if screen["ours"] == task_id:
+    own = drafts.own(screen)
+    if own is not None and own.task_id == task_id:
         tmux.press(pane, *agent.provider().CLEAR)
         return "its text was taken out of the agent's window"
     return f"its text was on its way; see that the agent leaves it: flowloom attach {agent.name}"

@@ -32,71 +32,88 @@ _DIALOGS = [
 _NEW_SESSION = "describe a task for a new session"
 _VIEWS = [
     (r"Showing detailed transcript", ["C-o"]),
-    # The list of sessions, where the agent's own was moved to the background (2.1.330): back to it.
-    (r"\besc returns to it\b", ["Escape"]),
-    # On 2.1.197 an Escape there ends the process.
-    (_NEW_SESSION, []),
     (r"(?m)^\s*Rewind$", ["Escape"]),
     (r"(?i)\besc(/\w+)* to (cancel|clear|close|exit|go back|dismiss)", ["Escape"]),
 ]
-_LISTS = r"(?m)^\s*Select model$"  # numbered, but it asks nothing of anybody
-# The colour of the box's sign while a turn runs. The words in the footer give way to other words.
-_RUNNING = r"\x1b\[38;(5;246|2;153;153;153)m❯\xa0"
+# Opened by a person, and numbered on one release or the other: they ask nothing of anybody.
+_LISTS = r"(?m)^\s*(Select model|Theme)$"
+# Rules that begin in the first column are Claude Code's own: a reply, what a tool prints, a draft and the user's status
+# line are all indented. `─── ↑ 7 more ───`: a draft longer than the box, which then begins in its middle;
+# `─── History 1/9 ───`: a former prompt, fetched with Up (2.1.330).
+_RULE = r"─{8}|─── \S.{0,60} ─|▔{8}"
+# So does the line of the spinner; in a reply only its sign ● stands there. Once the turn is over it has no `…`.
+_SPINNER = r"[·✢✳✶✻✽*] \S.*…"
+# At the right end of the first line below the box. The fullscreen renderer has it above the box.
+_STASHED = r"(?:^|\s{2}|· )(?:\u203a|draft) stashed$"
 
 
 def read(screen: str) -> Screen:
-    """Return what the screen shows: the input box with its draft, a dialog, or something over it."""
+    """Return what the screen shows: the input box with its draft, a dialog, or something over it.
+
+    Only what stands where nobody but Claude Code writes counts: never the words
+    of a reply, or of the user's status line.
+    """
     rows = screens.cells(screen)
     lines = [screens.plain(row) for row in rows]
     seen: Screen = {
         "kind": "none",
         "busy": False,
         "draft": "",
-        "ours": None,
+        "cut": False,
         "question": None,
         "keys": [],
         "stashed": False,
-        "whole": False,
+        "title": "",
     }
     box = _box(lines)
     if box is None:
         return _without_box(lines, seen)
     top, bottom = box
+    above = _rules(lines)[:-2]
     draft = "\n".join(screens.undimmed(row[2:]) for row in rows[top + 1 : bottom]).strip()
     if lines[top + 1].startswith("!"):
         draft = f"!{draft}"
-    ours = re.search(r"\[(?:flowloom task|end of task) ([a-z2-9]{4,8})\b", draft)
-    below = "\n".join(lines[bottom + 1 :])
-    seen.update({"kind": "box", "draft": draft, "ours": ours.group(1) if ours else None})
-    # Both of our pastes have been taken, and an Enter would submit all of it.
-    seen["whole"] = bool(re.search(r"\[flowloom task .*(\[Pasted text #\d+|\[end of task )", draft, re.DOTALL))
-    if re.search(r"search prompts:|no matching prompt", below):
+    seen.update({"kind": "box", "draft": draft, "cut": "more ─" in lines[top] + lines[bottom]})
+    # From 2.1.330 on, what a person opens while a turn runs stands there, with the box below it.
+    seen["title"] = _title(lines[:top], above[-1]) if above else ""
+    footer = lines[bottom + 1 : bottom + 2]
+    # The cursor is there, and no longer in the box.
+    searches = footer and not any(inverse for row in rows[top + 1 : bottom] for _, _, inverse in row)
+    if searches and re.match(r"\s*(search prompts:|no matching prompt)", footer[0]):
         seen.update({"kind": "view", "keys": ["Escape"]})
     elif draft == "!" and lines[top + 1].startswith("!"):
         # Shell mode with nothing typed. Stashing does not end it: 2.1.197 stays in it with a stashed draft.
         seen.update({"kind": "view", "draft": "", "keys": ["BSpace"]})
-    seen["busy"] = (
-        "esc to interrupt" in below
-        or bool(re.search(_RUNNING, screen.split("\n")[top + 1]))
-        or bool(re.search(r"(?m)^\S .*…\s*\(.*\d+s\b", "\n".join(lines[max(0, top - 8) : top])))
+    # The box's sign has a colour while a turn runs, in every theme, and the terminal's own while none does.
+    marked = rows[top + 1][0][1] or screens.begins_coloured(screens.coloured_lines(screen)[top + 1])
+    spins = any(re.match(_SPINNER, line) for line in lines[max(0, top - 8) : top])
+    seen["busy"] = (marked and lines[top + 1].startswith("❯")) or spins
+    seen["stashed"] = bool(
+        (footer and re.search(_STASHED, footer[0])) or (top and re.search(r"· draft stashed$", lines[top - 1]))
     )
-    # The fullscreen renderer has this note above the box.
-    seen["stashed"] = "stashed" in below or bool(top and re.search(r"· draft stashed$", lines[top - 1]))
     return seen
 
 
+def _rules(lines: list[str]) -> list[int]:
+    return [number for number, line in enumerate(lines) if re.match(_RULE, line)]
+
+
+def _title(lines: list[str], rule: int) -> str:
+    """Return the first words below a rule: the name of what stands open there."""
+    return next((said[:60] for line in lines[rule + 1 :] if (said := line.strip())), "")
+
+
 def _box(lines: list[str]) -> tuple[int, int] | None:
-    """Return the rows of the rules above and below the input box, the lowest one on the screen."""
-    # `─── ↑ 7 more ───`: a draft longer than the box, which then begins in its middle.
-    rules = [number for number, line in enumerate(lines) if re.match(r"─{8}|─── [↑↓] \d+ more ─", line)]
-    if any(_NEW_SESSION in line for line in lines[rules[-2] if rules[1:] else 0 :]):
+    """Return the rows of the rules above and below the input box: the lowest two on the screen, or there is no box.
+
+    A dialog below it has a rule of its own, so what stands above that is a box that some program printed.
+    """
+    rules = _rules(lines)
+    if len(rules) < 2:
         return None
-    for top, bottom in zip(rules[-2::-1], rules[:0:-1], strict=True):
-        if bottom > top + 1 and (re.match(r"[❯>!]\xa0|[❯>!]$", lines[top + 1]) or "─ ↑ " in lines[top]):
-            # Where a dialog stands below it, it is a box that some program printed.
-            asks = any(re.match(r"\s*❯ \d+\. ", line) for line in lines[bottom + 1 :])
-            return None if asks else (top, bottom)
-    return None
+    top, bottom = rules[-2:]
+    begins = bottom > top + 1 and (re.match(r"[❯>!]\xa0|[❯>!]$", lines[top + 1]) or "─ ↑ " in lines[top])
+    return (top, bottom) if begins else None
 
 
 # An option that the cursor stands on; from 2.1.329 on, start-up dialogs have no numbers.
@@ -104,15 +121,29 @@ _OPTION = r"\s*[│┃]?\s*❯\s*(?:\d+\.\s+)?(?P<text>\S.*)"
 
 
 def _without_box(lines: list[str], seen: Screen) -> Screen:
-    option = next((number for number in range(len(lines) - 1, -1, -1) if re.match(_OPTION, lines[number])), None)
-    text = "\n".join(lines)
+    rules = _rules(lines)
+    if _NEW_SESSION in "".join(lines[rules[-2] : rules[-1]] if len(rules) > 1 else []):
+        # The list of sessions has a box of its own. Where the agent's own was moved to the background (2.1.330), an
+        # Escape leads back to it; on 2.1.197 it ends the process.
+        back = any("esc returns to it" in line for line in lines)
+        seen.update({"kind": "view", "keys": ["Escape"] if back else []})
+        return seen
+    # The lower rule of the box that it stands in the place of can be left.
+    begins = next((rule for rule in reversed(rules) if _title(lines, rule)), 0)
+    # What stands above it was said before: a reply may use the words of any dialog.
+    text = "\n".join(lines[begins:])
+    seen["title"] = _title(lines, begins)
     if "Enter to stay in auto mode" in text:
         said = "Auto mode can't check actions in this session"
         asked: Question = {"kind": "auto mode", "text": said, "how": "answer it in its window", "call": ""}
         seen.update({"kind": "dialog", "question": asked})
         return seen
-    if option is not None:
-        question = _dialog(lines, option)
+    # A question has its hints below a second rule.
+    highest = max((rule for rule in rules if rule < begins), default=begins)
+    options = [number for number in range(highest, len(lines)) if re.match(_OPTION, lines[number])]
+    if options:
+        option = options[-1]
+        question = _dialog(lines, option, begins)
         if question is not None:
             seen.update({"kind": "dialog", "question": question})
             if question["kind"] == "trust":
@@ -129,19 +160,21 @@ def _without_box(lines: list[str], seen: Screen) -> Screen:
     return seen
 
 
-def _dialog(lines: list[str], option: int) -> Question | None:
+def _dialog(lines: list[str], option: int, begins: int) -> Question | None:
     """Return the question above the option that the cursor stands on, None for a list that asks nothing."""
     rules = [number for number in range(option) if re.match(r"─{20}", lines[number])]
     region = lines[rules[-1] if rules else 0 :]
     above = region[: option - (rules[-1] if rules else 0)]
     said = [text for line in above if (text := line.strip(" │┃╭╮╰╯─▔▁❯"))]
+    if re.search(_LISTS, "\n".join(lines[begins:])):
+        return None
     for words, kind, how in _DIALOGS:
         if re.search(words, "\n".join(region)) or (
             len(rules) > 1 and re.search(words, "\n".join(lines[rules[-2] : option]))
         ):
             line = next((line for line in said if re.search(words, line)), said[-1] if said else kind)
             return {"kind": kind, "text": line[:200], "how": how, "call": ""}
-    if not re.search(r"❯\s*\d+\.\s", lines[option]) or re.search(_LISTS, "\n".join(region)):
+    if not re.search(r"❯\s*\d+\.\s", lines[option]):
         return None
     text = said[-1][:200] if said else "a question"
     return {"kind": "question", "text": text, "how": "answer it in its window", "call": ""}

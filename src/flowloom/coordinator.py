@@ -16,16 +16,16 @@ from flowloom.delivery import Delivery
 from flowloom.logs import log
 from flowloom.startup import Startup
 from flowloom.states import ENDED, State, Step
+from flowloom.waiting import LOOK_AGAIN_S, View, Wait
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from flowloom.looks import Look
-    from flowloom.records import Question, Status, Task
+    from flowloom.records import Status, Task
     from flowloom.settings import Settings
 
-# How long a step may wait for a wake-up before it looks by itself. Only what no
-# hook reports depends on it: Esc, deaths, dialogs at the start.
-LOOK_AGAIN_S = 1.0
+__all__ = ["Carrier", "View", "leave"]
+
 # No hook tells of a program without a window, and its end is not ours to be told of.
 HEADLESS_AGAIN_S = 0.25
 # After a Stop the session is idle 30 ms later, unless a Stop hook of the user's sends it on.
@@ -35,23 +35,6 @@ SETTLE_S = 0.3
 UNPARK_S = 5.0
 # Where the program's own file says nothing, the slow question is asked this often.
 THOROUGH_S = 2.0
-
-
-class View:
-    """What a person waiting for a task can be told now."""
-
-    def __init__(self, task: Task, now: Status | None) -> None:
-        self.task = task
-        self.agent = now
-        self.phase = "waiting"
-        self.ahead = 0
-        self.question: Question | None = now["question"] if now else None
-        self.says = ""
-        self.began_anew = ""
-        self.screen = ""
-        self.ended = False
-        self.provisional = False
-        self.again_s = LOOK_AGAIN_S
 
 
 class Carrier:
@@ -77,6 +60,7 @@ class Carrier:
         self._startup = Startup(self.agent)
         self._began_anew = ""
         self._quiet_since_s: float | None = None
+        self._wait = Wait(self.agent, task_id)
         self.waits_on = False
 
     def wait_on(self) -> None:
@@ -101,6 +85,7 @@ class Carrier:
                 status.note(self.agent.directory, now, adopt=None)
 
     def _give_up_place(self) -> None:
+        self._wait.over()
         if self.place is not None:
             self.place.leave()
             self.place = None
@@ -115,6 +100,11 @@ class Carrier:
 
     def step(self) -> View:
         """Do what can be done now and return what there is to see."""
+        view = self._step()
+        self._wait.tell(view)
+        return view
+
+    def _step(self) -> View:
         self._drain_wake()
         task = tasks.read(self.task_id)
         if task["status"] is Step.DONE:
@@ -248,6 +238,7 @@ class Carrier:
     def _deliver(self, now: Status, look: Look | None, view: View) -> None:
         view.phase = "delivering"
         if look is None:
+            view.waits_for = "its window cannot be looked at"
             return
         if now["status"] is State.BLOCKED:
             self._dialog_gone(now, look)
@@ -256,7 +247,7 @@ class Carrier:
         if self._delivery is None:
             self._delivery = Delivery(self.agent, self.task_id, self.settings)
         self._delivery.step(now, look)
-        view.says, view.again_s = self._delivery.waits_for, self._delivery.again_s
+        view.waits_for, view.again_s = self._delivery.waits_for, self._delivery.again_s
         view.task = tasks.read(self.task_id)
 
     def _await_person(self, now: Status, view: View) -> None:

@@ -6,7 +6,7 @@ Nothing is pasted twice on a guess. Who delivers holds the first place in line
 
 from __future__ import annotations
 
-from flowloom import files, frame, line, paths, procs, sights, status, tasks, turns
+from flowloom import drafts, files, frame, line, paths, procs, sights, status, tasks, turns
 from flowloom.clock import steady_s
 from flowloom.logs import log
 from flowloom.screens import plain_lines
@@ -36,7 +36,19 @@ SLOW_S = 1.0
 # An idle box that shows nothing of ours, and no receipt: this long until we say that we do not know.
 LOST_S = 5.0
 
+# A window that takes no input, or whose program never reads what was pasted: the next attempt.
+REFUSED_AGAIN_S = 2.0
+
+# What a session file says of a dialog that a person opened: /model, /btw, /config.
+OPENED = "dialog open"
+
 HANGS = "its program does not read what is typed; look at its window"
+# What passes by itself within a moment, and is worth a word only once it has not.
+UNREAD = "its program has not read the last key yet"
+SETTLES = "its box is being cleared"
+MOVED = "its status has just changed"
+RECEIPT = "the agent has not confirmed the text yet"
+PASSING = frozenset({UNREAD, SETTLES, MOVED, RECEIPT})
 
 
 class Delivery:
@@ -53,6 +65,7 @@ class Delivery:
         self._pressed = 0
         self._pressed_at_s = 0.0
         self._pasted_at_s = 0.0
+        self._refused_at_s = -REFUSED_AGAIN_S
         self._before = ""
         self._key_at_s, self._key_on = -UNCHANGED_AGAIN_S, ""
         self._unread_since_s = 0.0
@@ -68,18 +81,28 @@ class Delivery:
         return self._pressed > 0 and steady_s() - self._pressed_at_s < ENTER_AGAIN_S
 
     def step(self, now: Status, look: Look) -> None:
-        """Do what the window allows now; sets `waits_for` where a person comes first."""
+        """Do what the window allows now; `waits_for` says what the task waits for, and is never empty afterwards."""
         task = tasks.read(self.task_id)
         screen = self.agent.read_screen(look)
-        self.waits_for = ""
         if task["status"] is Step.CREATED:
-            if self._another_is_handed_over(now):
-                self.waits_for = "another task is being handed over"
-            elif now["status"] in (State.IDLE, State.PARKED) and self._box_is_free(now, look, screen):
+            self.waits_for = self._not_yet(now) or self._in_the_way(now, look, screen)
+            if not self.waits_for:
                 self._before = look.screen
-                self._paste(task, now)
+                self.waits_for = self._paste(task, now)
         elif task["status"] in (Step.TYPED, Step.PASTED):
-            self._await_receipt(task, now, look, screen)
+            self.waits_for = self._await_receipt(task, now, look, screen)
+        else:
+            self.waits_for = f"it is {task['status']}"
+
+    def _not_yet(self, now: Status) -> str:
+        """Return why nothing may be typed whatever the window shows; empty where it may."""
+        if self._another_is_handed_over(now):
+            return "another task is being handed over"
+        if now["status"] not in (State.IDLE, State.PARKED):
+            return f"its agent is {now['status']} ({now['why']})"
+        if steady_s() - self._refused_at_s < REFUSED_AGAIN_S:
+            return "its window takes no input"
+        return ""
 
     def _another_is_handed_over(self, now: Status) -> bool:
         """Tell whether somebody living is at another task's text.
@@ -92,71 +115,91 @@ class Delivery:
             return False
         return line.waited_for(self.agent.directory, other["task_id"])
 
-    def _box_is_free(self, now: Status, look: Look, screen: Screen) -> bool:
-        """Clear the way to an empty box, a step a call; tell whether it is there."""
+    def _in_the_way(self, now: Status, look: Look, screen: Screen) -> str:
+        """Clear the way to an empty box, a step a call; return what is in the way, nothing once the box is free."""
         tmux, pane = self.agent.tmux(now), now["pane_id"] or ""
         if procs.unread_bytes(look.tty):
             # It hangs, or somebody types. A second key would be taken at once with the first: two Ctrl-C end it.
             self._unread_since_s = self._unread_since_s or steady_s()
-            self.waits_for = HANGS if steady_s() - self._unread_since_s >= SLOW_S else ""
-            return False
+            return HANGS if steady_s() - self._unread_since_s >= SLOW_S else UNREAD
         self._unread_since_s = 0.0
         if look.in_mode:
             # Somebody scrolls. Pasting would work, Enter would not.
-            if self._undisturbed(f"mode {look.screen}", "somebody scrolls in its window"):
+            if self._undisturbed(f"mode {look.screen}"):
                 tmux.leave_mode(pane)
-            return False
+            return "a person scrolls in its window"
         if screen["kind"] != "box":
-            self._clear_the_way(tmux, pane, look, screen)
-            return False
-        if screen["busy"] or self.agent.session_says(now) in ("busy", "waiting"):
-            return False
-        if (
-            screen["ours"]
-            and screen["ours"] == now["adopt"]
-            and not self._undisturbed(
-                f"adopted {screen['draft']}", "a person goes on with an interrupted task in its window"
-            )
-        ):
-            return False
-        if screen["ours"]:
-            self._clear(tmux, pane, look, screen["ours"])
-            return False
-        if screen["draft"]:
-            if screen["stashed"]:
-                self.waits_for = "a draft stands in its box, and another one is stashed already: send or clear one"
-                return False
-            left_alone = self._undisturbed(f"draft {screen['draft']}", "somebody types in its window")
-            if left_alone and self._may_press(look, CLEAR_AGAIN_S):
-                files.append(f"{self.agent.directory}/drafts.txt", screen["draft"])
-                tmux.press(pane, *self.provider.STASH)
-            return False
-        return True
+            return self._covered(now, tmux, pane, look, screen)
+        return self._at_work(now, tmux, pane, look, screen) or self._occupied(now, tmux, pane, look, screen)
 
-    def _clear_the_way(self, tmux: Tmux, pane: str, look: Look, screen: Screen) -> None:
+    def _covered(self, now: Status, tmux: Tmux, pane: str, look: Look, screen: Screen) -> str:
         """Leave a view that stands over the box; take the agent for blocked on a dialog, or on what nobody knows."""
-        question = screen["question"]
-        if screen["kind"] == "view":
-            left_alone = self._undisturbed(f"view {look.screen}", "somebody looks at something else in its window")
+        question, keys = screen["question"], screen["keys"]
+        if question and question["kind"] == "question" and self.agent.session_waits_for(now) == OPENED:
+            # No hook told of a question: a list with numbers, which a person has opened.
+            question, keys = None, ["Escape"]
+        if question is None and (screen["kind"] == "view" or keys):
             # The key that leaves the transcript opens it too.
-            if left_alone and self._may_press(look, 0.0):
-                tmux.press(pane, *screen["keys"])
-        if screen["kind"] == "none" and self._undisturbed(f"none {look.screen}", "its window shows no input box"):
+            if self._undisturbed(f"view {look.screen}") and keys and self._may_press(look, 0.0):
+                tmux.press(pane, *keys)
+            return f"a person looks at something else in its window{_named(screen['title'])}"
+        if question is None and not self._undisturbed(f"none {look.screen}"):
+            return "its window shows no input box"
+        if question is None:
             lines = [line.strip(" ─╌│❯") for line in plain_lines(look.screen)]
             text = " / ".join([line for line in lines if line][-4:])[:200] or "an empty screen"
             question = {"kind": "something unknown", "text": text, "how": "look at its window", "call": ""}
-        if question is not None:
-            with status.lock(self.agent.directory):
-                sights.dialog(self.agent.directory, self.agent.status(), question)
+        with status.lock(self.agent.directory):
+            sights.dialog(self.agent.directory, self.agent.status(), question)
+        return f"{question['kind']}: {question['text']}"
 
-    def _undisturbed(self, what: str, says: str) -> bool:
+    def _at_work(self, now: Status, tmux: Tmux, pane: str, look: Look, screen: Screen) -> str:
+        """Return what its session is at although none of its hooks has said so: a turn, or something that is open.
+
+        The session's own word counts, and the window only where the session says nothing.
+        """
+        said = self.agent.session_says(now)
+        if said == "busy":
+            return "its session is busy, with no task of FlowLoom's"
+        if said == "waiting":
+            asked = self.agent.session_waits_for(now)
+            if asked not in (OPENED, ""):
+                return f"its session waits for an answer ({asked}); look at its window"
+            # It stands above the box, which takes keys only once it is closed.
+            if self._undisturbed(f"open {look.screen}") and self._may_press(look, 0.0):
+                tmux.press(pane, "Escape")
+            return f"a person has left something open in its window{_named(screen['title'])}"
+        # A running turn redraws its window: one that looks the same for a while only looks like one.
+        if screen["busy"] and (said == "" or not self._undisturbed(f"busy {look.screen}")):
+            return "its window looks as if a turn runs"
+        return ""
+
+    def _occupied(self, now: Status, tmux: Tmux, pane: str, look: Look, screen: Screen) -> str:
+        """Empty a box that is not empty: of our own text at once, of a person's draft after a pause, and it is kept."""
+        if not screen["draft"]:
+            return ""
+        own = drafts.own(screen)
+        if own is not None:
+            if own.task_id == now["adopt"] and not self._undisturbed(f"adopted {screen['draft']}"):
+                return "a person goes on with an interrupted task in its window"
+            self._clear(tmux, pane, look, own.task_id)
+            return SETTLES
+        if screen["stashed"]:
+            return "a draft stands in its box, and another one is stashed already: send or clear one"
+        if not self._undisturbed(f"draft {screen['draft']}"):
+            return "a person types in its window"
+        if self._may_press(look, CLEAR_AGAIN_S):
+            drafts.keep(self.agent.directory, screen["draft"])
+            tmux.press(pane, *self.provider.STASH)
+        return SETTLES
+
+    def _undisturbed(self, what: str) -> bool:
         """Tell whether the window has looked the same for the time that a person's pause may take."""
         if what != self._draft:
             self._draft, self._draft_since_s = what, steady_s()
         if steady_s() - self._draft_since_s >= self.settings.typing_pause_s:
             self._draft = ""
             return True
-        self.waits_for = says
         return False
 
     def _clear(self, tmux: Tmux, pane: str, look: Look, task_id: str) -> None:
@@ -183,14 +226,15 @@ class Delivery:
         self._key_at_s, self._key_on = steady_s(), look.screen
         return True
 
-    def _paste(self, task: Task, now: Status) -> None:
+    def _paste(self, task: Task, now: Status) -> str:
+        """Type the task's text; return what is waited for next."""
         agent, pane = self.agent, now["pane_id"] or ""
         folder = paths.task_dir(self.task_id)
         if not tasks.prompt_kept(task):
             with status.lock(agent.directory):
                 why = f"{folder}/prompt.md is gone or was changed; nothing was sent"
                 tasks.note_step(tasks.read(self.task_id), Step.FAILED, why)
-            return
+            return why
         first = frame.first_line(self.task_id, task["asker"], prompt_path=turns.prompt_path(task))
         body = frame.body(self.task_id, tasks.prompt_of(task))
         files.write(f"{folder}/first", first.encode(), durable=False)
@@ -198,7 +242,7 @@ class Delivery:
         with status.lock(agent.directory):
             fresh, mine = agent.status(), tasks.read(self.task_id)
             if fresh["seq"] != now["seq"] or mine["status"] is not Step.CREATED:
-                return  # something moved since the look: look again
+                return MOVED  # look again
             tasks.note_step(mine, Step.TYPED, "its keys go out")
             status.note(agent.directory, fresh, delivering=self.task_id)
         tmux = agent.tmux(now)
@@ -211,41 +255,47 @@ class Delivery:
                 tasks.note_step(mine, Step.PASTED, "its text is in the box")
             else:
                 tasks.note_step(mine, Step.CREATED, "the window takes no input")
+                self._refused_at_s = steady_s()
+                return "its window takes no input"
         self._pasted_at_s = steady_s()
         self._pressed, self._pressed_at_s = (1, self._pasted_at_s) if at_once else (0, self._pasted_at_s)
+        return RECEIPT
 
-    def _await_receipt(self, task: Task, now: Status, look: Look, screen: Screen) -> None:
+    def _await_receipt(self, task: Task, now: Status, look: Look, screen: Screen) -> str:
         """Look why no receipt has come; press Enter again only where our text stands in the box."""
         at_s = steady_s()
         if not self._pasted_at_s:
             # Somebody before us was killed over it: what does the window show?
             self._pasted_at_s = self._pressed_at_s = at_s
-        first = self._pressed == 0 and task["status"] is Step.PASTED and screen["whole"]
+        own = drafts.own(screen) if screen["kind"] == "box" and screen["draft"] else None
+        mine = own is not None and own.task_id == self.task_id
+        whole = own is not None and mine and own.whole
+        first = self._pressed == 0 and task["status"] is Step.PASTED and whole
         if at_s - self._pressed_at_s < ENTER_AGAIN_S and not first:
-            return
+            return RECEIPT
         tmux, pane = self.agent.tmux(now), now["pane_id"] or ""
         if not first and procs.unread_bytes(look.tty):
             # It hangs. It will take our text once it goes on: pasted again, it would have it twice, and keys pile up.
-            self.waits_for = HANGS
             self._pasted_at_s = self._pressed_at_s = at_s
-            return
+            return HANGS
         if look.in_mode:
             tmux.leave_mode(pane)
-            return
+            return "a person scrolls in its window"
         if screen["kind"] == "dialog" and screen["question"]:
             with status.lock(self.agent.directory):
                 sights.dialog(self.agent.directory, self.agent.status(), screen["question"])
-            return
-        if screen["kind"] == "box" and screen["ours"] == self.task_id and not screen["busy"]:
+            return f"{screen['question']['kind']}: {screen['question']['text']}"
+        if mine and not (screen["busy"] and self.agent.session_says(now) != "idle"):
             self._ours_in_the_box(task, tmux, pane, look)
-            return
+            return RECEIPT
         waited_s = at_s - self._pasted_at_s
         said = self.agent.session_says(now)
         # A window that has not changed at all is that of a program that hangs with our text read.
         at_it = screen["busy"] or said == "busy" or look.screen == self._before
         if waited_s < LOST_S or (waited_s < RECEIPT_S and at_it):
-            return
+            return RECEIPT
         self._judge(now, look)
+        return RECEIPT
 
     def _ours_in_the_box(self, task: Task, tmux: Tmux, pane: str, look: Look) -> None:
         whole = task["status"] is Step.PASTED
@@ -272,3 +322,7 @@ class Delivery:
                 tasks.note_step(task, Step.UNKNOWN, why)
                 status.note(self.agent.directory, fresh, delivering=None)
                 log(paths.home(), "warning", "delivery", why, task=self.task_id, screen=look.screen[-2000:])
+
+
+def _named(title: str) -> str:
+    return f" ({title})" if title else ""

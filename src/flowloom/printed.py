@@ -97,6 +97,18 @@ def read_sessions(text: str, pid: int, since_s: float = 0.0) -> str:
     return ""
 
 
+def read_waiting(text: str, pid: int) -> str:
+    """Return what the session with this pid says that it waits for; empty where it says nothing."""
+    try:
+        document = json.loads(text)
+    except ValueError:
+        return ""
+    for entry in document if isinstance(document, list) else [document]:
+        if isinstance(entry, dict) and entry.get("pid") == pid and entry.get("status") == "waiting":
+            return str(entry.get("waitingFor") or "")[:100]
+    return ""
+
+
 def transcript_of_session(environment: dict[str, str], session: str) -> str:
     """Return the path of the transcript of the session that a session file describes; empty if it says too little."""
     try:

@@ -37,6 +37,13 @@ if TYPE_CHECKING:
         how: str
         call: str
 
+    class HeldUp(TypedDict):
+        """What holds an agent's next task up, and since when: the time of day in seconds."""
+
+        task: str
+        why: str
+        since: float
+
     class Status(TypedDict):
         """One agent, as `status.json` has it. Times are seconds since the epoch."""
 
@@ -69,6 +76,7 @@ if TYPE_CHECKING:
         adopt: str | None
         foreign: list[str]
         question: Question | None
+        held_up: HeldUp | None
         background: list[str]
         conversation: bool
         deaths: list[float]
@@ -122,21 +130,20 @@ if TYPE_CHECKING:
 
         `kind` is `box` (the empty or filled input box takes text), `dialog` (a
         question stands there), `view` (a list, a menu or the transcript hides
-        the box) or `none`. `draft` is the text in the box, `ours` the id of a
-        task whose frame stands in it. `keys` lead back to the box from a
-        `view`, and towards yes in the dialog about trust. `stashed`
-        says that a draft is put aside already, and there is room for one; `whole`
-        that the text of `ours` stands there to its end.
+        the box) or `none`. `draft` is the text in the box, `cut` says that not all
+        of it is on the screen. `keys` lead back to the box from a `view`, and
+        towards yes in the dialog about trust; `title` is how a view is headed.
+        `stashed` says that a draft is put aside already, and there is room for one.
         """
 
         kind: str
         busy: bool
         draft: str
-        ours: str | None
+        cut: bool
         question: Question | None
         keys: list[str]
         stashed: bool
-        whole: bool
+        title: str
 
     class Report(TypedDict, total=False):
         """What one hook call says, in our words. Made by a provider from the payload."""
@@ -213,6 +220,7 @@ def empty_status(agent_id: str, name: str, role: str, project: str, provider: st
         "adopt": None,
         "foreign": [],
         "question": None,
+        "held_up": None,
         "background": [],
         "conversation": False,
         "deaths": [],

@@ -78,3 +78,21 @@ def coloured_lines(screen: str) -> list[str]:
 def plain_text(line: str) -> str:
     """Return a line without its colours."""
     return re.sub(SGR, "", line)
+
+
+def begins_coloured(line: str) -> bool:
+    """Tell whether the first character of a line has a colour of its own, and not the terminal's."""
+    coloured = False
+    found = re.match(f"(?:{SGR})*", line)
+    for code in re.findall(SGR, found.group(0) if found else ""):
+        numbers = iter(code[2:-1].split(";"))
+        for number in numbers:
+            if number in ("38", "48", "58"):
+                coloured = coloured or number == "38"
+                for _ in range(1 if next(numbers, "") == "5" else 3):
+                    next(numbers, "")
+            elif number in ("", "0", "39"):
+                coloured = False
+            elif re.fullmatch(r"[39][0-7]", number):
+                coloured = True
+    return coloured

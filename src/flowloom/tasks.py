@@ -152,10 +152,23 @@ def note_step(task: Task, step: Step, why: str) -> bool:
     if task["journal"] and step not in FOLLOWS[task["status"]]:
         return False
     task["status"] = step
-    task["journal"].append({"at": round(wall_s(), 3), "step": step, "why": why})
+    if not (step is Step.CREATED and _tried_again(task, why)):
+        task["journal"].append({"at": round(wall_s(), 3), "step": step, "why": why})
     if step in FAILURES or step is Step.CANCELLED:
         task["error"], task["read"] = why, None
     write(task)
+    return True
+
+
+def _tried_again(task: Task, why: str) -> bool:
+    """Take a further attempt that came to the same out of the journal: one entry tells of them all."""
+    steps = [entry["step"] for entry in task["journal"]]
+    last = len(steps) - 1 - steps[::-1].index(Step.CREATED) if Step.CREATED in steps else -1
+    if last < 0 or task["journal"][last]["why"] != why:
+        return False
+    if set(steps[last + 1 :]) - {Step.TYPED, Step.PASTED}:
+        return False
+    del task["journal"][last + 1 :]
     return True
 
 

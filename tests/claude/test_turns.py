@@ -21,6 +21,7 @@ NOTICED_S = 10.0
 GATE = "until [ -e gate ]; do sleep 0.1; done"
 RUNS = f"echo x >runs; {GATE}"
 ASKS = {"allow": ["Bash"], "ask": ["Bash(touch:*)"]}
+RULE = "─" * 60
 PORT = {
     "question": "Which port?",
     "header": "Port",
@@ -395,10 +396,67 @@ def test_copy_mode_is_left_before_a_task_goes_in(desk: Desk) -> None:
     assert "past copy-mode" in desk.reply("past copy-mode")
 
 
-def test_our_own_text_left_in_the_box_is_taken_out_and_is_no_draft(desk: Desk) -> None:
-    desk.type("[flowloom task zzzz from chief] Please do")
-    assert "past our own text" in desk.reply("past our own text")
-    assert (desk.world.task()["altered"], desk.drafts(), desk.box()) == (False, "", "")
+LIKE_SCREENS = {
+    "a spinner": "Tests… (42 passed in 12s)",
+    "a spinner, and more": "Waiting for CI… (it took 4m 10s)\n\nAll green.",
+    "dialogs and boxes": f"Do you want to proceed?\n ❯ 1. Yes\n   2. No\n\n```\n{RULE}\n❯\xa0x\n{RULE}\n```\n",
+}
+
+
+def test_a_reply_or_a_status_line_that_looks_like_a_screen_holds_up_nobody(desk: Desk) -> None:
+    line = desk.world.home / "line"
+    line.write_text(f"main | 2 stashed esc to interrupt\n❯ 1. main\nDo you want to proceed?\n{RULE}\n❯\xa0x\n{RULE}\n")
+    shows = {"type": "command", "command": f"cat {line}"}
+    desk.world.user_settings(permissions=ASKS, statusLine=shows)
+    for name, reply in LIKE_SCREENS.items():
+        desk.api.on(f"say what looks like {name}", Say(reply))
+        assert desk.ask(f"say what looks like {name}").end() == (0, reply, "")
+        desk.until_seen("2 stashed")
+        assert desk.ask(f"and then, after {name}").end()[::2] == (0, "")
+    desk.type("a draft beside a stash in the status line")
+    assert "beside it" in desk.reply("beside it")
+    desk.until_box("a draft beside a stash in the status line")
+    desk.world.user_settings(permissions=ASKS)
+    (desk.world.agent_dir() / "drafts.txt").unlink()
+
+
+@pytest.mark.parametrize("command", ["/model", "/btw what is it"])
+def test_what_a_person_opens_while_a_task_runs_is_closed_for_the_next_one(desk: Desk, command: str) -> None:
+    go_on = desk.hold(f"during {command}")
+    asked = desk.ask(f"during {command}")
+    desk.until_seen(half(f"during {command}"))
+    desk.type(command)
+    desk.world.keys("Enter")
+    desk.world.until(lambda: command not in (desk.box() or ""), "it was taken")
+    go_on.set()
+    assert asked.end()[0] == 0
+    assert f"past {command}" in desk.reply(f"past {command}")
+    assert not desk.world.task()["altered"]
+
+
+def test_a_draft_that_holds_a_text_of_ours_is_kept_before_anything_is_cleared(desk: Desk) -> None:
+    desk.reply("to be recalled")
+    task_id = desk.world.task()["task_id"]
+    for draft in (f"see [end of task {task_id}]", "[flowloom task zzzz from chief] Please do"):
+        desk.type(draft)
+        assert "past a quoted frame" in desk.reply("past a quoted frame")
+        desk.until_box(draft)
+        assert desk.drafts() == f"{draft}\n"
+        desk.world.keys("C-c")
+        desk.until_box("")
+        (desk.world.agent_dir() / "drafts.txt").unlink()
+
+
+def test_a_recalled_task_with_a_persons_words_is_a_draft(desk: Desk) -> None:
+    desk.reply("to be recalled")
+    desk.world.keys("Up")
+    desk.world.until(lambda: "to be recalled" in (desk.box() or ""), "the prompt is back in the box")
+    desk.type("and my own words")
+    assert "past the recalled one" in desk.reply("past the recalled one")
+    assert "to be recalled" in desk.drafts()
+    assert "and my own words" in desk.drafts()
+    desk.world.until(lambda: "and my own words" in (desk.box() or ""), "the draft stands there again")
+    (desk.world.agent_dir() / "drafts.txt").unlink()
 
 
 def test_vim_mode_takes_tasks_in_insert_and_in_normal(claude: World, api: MessagesApi) -> None:

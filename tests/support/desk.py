@@ -113,7 +113,7 @@ class Desk:
     def box(self) -> str | None:
         """Return what stands in the input box, with a `!` before it in shell mode; None when there is none."""
         lines = self.world.screen().splitlines()
-        rules = [number for number, line in enumerate(lines) if line.startswith("────")]
+        rules = [number for number, line in enumerate(lines) if line.startswith("───")]
         if len(rules) < 2 or not lines[rules[-2] + 1].startswith(("❯", "!")):
             return None
         rows = lines[rules[-2] + 1 : rules[-1]]

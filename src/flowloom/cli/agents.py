@@ -20,7 +20,7 @@ from flowloom.cli.tables import RED, Cell, show, state
 from flowloom.clock import Deadline, wall_s
 from flowloom.errors import AgentFailed, Blocked, FlowLoomError, NoSuchAgent, TimedOut, TmuxFailed, UsageError
 from flowloom.startup import Startup
-from flowloom.states import State
+from flowloom.states import State, Step
 
 if TYPE_CHECKING:
     from flowloom.records import Status, Task
@@ -195,7 +195,18 @@ def _why(row: Status, failed: Task | None, unread: int) -> Cell | str:
     """Return what a person has to know of an agent: a failure until it is looked at, unread replies, its state."""
     if failed is not None:
         return Cell(f"✗ task {failed['task_id']} {failed['status']}: {failed['error']}", RED)
-    return f"✉ {unread} unread; {row['why']}" if unread else row["why"]
+    why = _held_up(row) or row["why"]
+    return f"✉ {unread} unread; {why}" if unread else why
+
+
+def _held_up(row: Status) -> str:
+    """Return what holds an agent's next task up; empty where nothing does."""
+    held = row["held_up"]
+    task = tasks.find(held["task"]) if held else None
+    # Its waiter may have been killed, and whoever took it up has no need to say so.
+    if held is None or task is None or task["status"] not in (Step.CREATED, Step.TYPED, Step.PASTED):
+        return ""
+    return f"task {held['task']} waits for {age(int(wall_s() - held['since']))}: {held['why']}"
 
 
 @app.command()

@@ -33,6 +33,14 @@ class PublishedQuestion(Document):
     how: str
 
 
+class PublishedHeldUp(Document):
+    """What holds an agent's next task up, and since when."""
+
+    task: str
+    why: str
+    since: float
+
+
 class PublishedAgent(Document):
     """One agent. Times are seconds since the epoch."""
 
@@ -54,6 +62,7 @@ class PublishedAgent(Document):
     why: str
     source: str
     question: PublishedQuestion | None
+    held_up: PublishedHeldUp | None
     release: str
 
 

@@ -124,6 +124,10 @@ if TYPE_CHECKING:
             """
             ...
 
+        def read_waiting(self, text: str, pid: int) -> str:
+            """Return what a session that is `waiting` waits for, in the program's words; empty where it is not said."""
+            ...
+
         def conversation_files(self, environment: dict[str, str], session_id: str) -> str:
             """Return the pattern of the files that a conversation can be kept in, below one folder; empty for none."""
             ...

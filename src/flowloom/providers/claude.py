@@ -332,6 +332,13 @@ def read_sessions(text: str, pid: int, since_s: float = 0.0) -> str:
     return printed.read_sessions(text, pid, since_s)
 
 
+def read_waiting(text: str, pid: int) -> str:
+    """Return what a session that is `waiting` waits for, in Claude Code's words: `dialog open`, `permission prompt`."""
+    from flowloom import printed  # noqa: PLC0415 - no hook call asks
+
+    return printed.read_waiting(text, pid)
+
+
 def resumable(transcript: bytes) -> bool:
     """Tell whether a conversation that left this transcript can be gone on with.
 

@@ -24,6 +24,7 @@ settings = claude.settings
 report = claude.report
 scrub = claude.scrub
 read_sessions = claude.read_sessions
+read_waiting = claude.read_waiting
 refusal = claude.refusal
 read_headless = claude.read_headless
 

@@ -1,0 +1,398 @@
+"""Delivery by tables: what the window shows and the session says, what is pressed, and what the task then waits for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flowloom import delivery, drafts, files, frame, line, paths, procs, records, sights, status, tasks
+from flowloom.delivery import HANGS, Delivery
+from flowloom.looks import Look
+from flowloom.providers import claude
+from flowloom.settings import Settings
+from flowloom.states import State, Step
+
+GOLDEN = Path(__file__).parent / "screens"
+PAUSE_S = 2.0
+PROMPT = "what is it?\nsay"
+
+
+def golden(name: str) -> str:
+    return (GOLDEN / f"{name}.txt").read_text(encoding="utf-8")
+
+
+BOX = golden("2.1.330/reply-like-spinner")
+RULE = "─" * 40
+
+
+def boxed(draft: str) -> str:
+    rows = draft.split("\n")
+    inside = "\n".join([f"❯\xa0{rows[0]}", *(f"  {row}" for row in rows[1:])])
+    return f"\x1b[38;5;244m{RULE}\n\x1b[39m{inside}\n\x1b[38;5;244m{RULE}\n\x1b[39m  ? for shortcuts"
+
+
+@dataclass
+class Desk:
+    """A window that shows what a test puts there and remembers its keys, and the agent in it."""
+
+    directory: str
+    screen: str = BOX
+    says: str = "idle"
+    waits: str = ""
+    takes: bool = True
+    in_mode: bool = False
+    keys: list[str] = field(default_factory=list)
+    pasted: list[str] = field(default_factory=list)
+    agent_id = "planning@site"
+    name = "planning"
+
+    # The agent.
+
+    def provider(self) -> Any:
+        return claude
+
+    def status(self) -> records.Status:
+        found = status.read(self.directory)
+        assert found is not None
+        return found
+
+    def tmux(self, now: records.Status) -> Desk:
+        return self
+
+    def read_screen(self, look: Look) -> records.Screen:
+        return claude.read_screen(look.screen)
+
+    def session_says(self, now: records.Status) -> str:
+        return self.says
+
+    def session_waits_for(self, now: records.Status) -> str:
+        return self.waits
+
+    # The window.
+
+    def press(self, pane: str, *keys: str) -> None:
+        self.keys += keys
+
+    def leave_mode(self, pane: str) -> None:
+        self.keys.append("leave mode")
+
+    def paste(self, pane: str, buffers: dict[str, str], *, enter: bool) -> bool:
+        if self.takes:
+            self.pasted.append("".join(Path(path).read_text() for path in buffers.values()))
+        return self.takes
+
+    def history(self, pane: str) -> str:
+        return self.screen
+
+
+@dataclass
+class Case:
+    """A delivery that is about to begin, on a clock that only the test moves."""
+
+    desk: Desk
+    task_id: str
+    delivery: Delivery
+    clock: list[float]
+
+    def task(self) -> records.Task:
+        return tasks.read(self.task_id)
+
+    def look(self) -> str:
+        """Take a step; return what is waited for, which nothing ever leaves open."""
+        look = Look(f"0|{int(self.desk.in_mode)}|7|,||@1|{self.desk.agent_id}\n{self.desk.screen}")
+        self.delivery.step(self.desk.status(), look)
+        assert self.delivery.waits_for, "it waits mutely"
+        return self.delivery.waits_for
+
+    def move(self, **facts: Any) -> None:
+        now = self.desk.status()
+        now.update(facts)  # type: ignore[typeddict-item]
+        status.note(self.desk.directory, now)
+
+
+@pytest.fixture
+def case(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Case:
+    monkeypatch.setenv("FLOWLOOM_HOME", str(tmp_path / "state"))
+    paths.ensure_home()
+    folder = paths.agent_dir("site", "planning")
+    files.ensure_dir(folder)
+    first = records.empty_status("planning@site", "planning", "planning", "site", "claude")
+    first.update({"status": State.IDLE, "up": True, "pane_id": "%1", "pid": 7, "release": "2.1.330"})
+    status.write(folder, first)
+    clock = [100.0]
+    monkeypatch.setattr(delivery, "steady_s", lambda: clock[0])
+    monkeypatch.setattr(procs, "unread_bytes", lambda tty: 0)
+    task = tasks.open_task("planning@site", folder, PROMPT, asker="shell", asker_kind="shell")
+    desk = Desk(folder)
+    chosen = Settings(typing_pause_s=PAUSE_S)
+    return Case(desk, task["task_id"], Delivery(desk, task["task_id"], chosen), clock)  # type: ignore[arg-type]
+
+
+def written(case: Case, step: Step) -> tuple[str, str]:
+    """Make another task whose text has gone out before, at `step`; return its id and its text."""
+    task = tasks.open_task("planning@site", case.desk.directory, "a former one", asker="shell", asker_kind="shell")
+    task_id = task["task_id"]
+    first, body = frame.first_line(task_id, "shell"), frame.body(task_id, "a former one")
+    Path(f"{paths.task_dir(task_id)}/first").write_text(first)
+    Path(f"{paths.task_dir(task_id)}/body").write_text(body)
+    for each in (Step.TYPED, step):
+        tasks.note_step(task, each, "so it went")
+    return task_id, first + body
+
+
+# What is in the way: what the window shows, what the session says, what is waited for, what is pressed after the pause.
+IN_THE_WAY: dict[str, tuple[dict[str, Any], str, list[str]]] = {
+    "a running turn, and a silent session": (
+        {"screen": golden("2.1.329/working"), "says": ""},
+        "its window looks as if a turn runs",
+        [],
+    ),
+    "a busy session": ({"says": "busy"}, "its session is busy, with no task of FlowLoom's", []),
+    "/model above the box": (
+        {"screen": golden("2.1.330/model-left-open"), "says": "waiting", "waits": "dialog open"},
+        "a person has left something open in its window (Select model)",
+        ["Escape"],
+    ),
+    "/btw above the box": (
+        {"screen": golden("2.1.330/btw-left-open"), "says": "waiting", "waits": "dialog open"},
+        "a person has left something open in its window",
+        ["Escape"],
+    ),
+    "/model in the place of the box": (
+        {"screen": golden("2.1.197/model-left-open"), "says": "waiting", "waits": "dialog open"},
+        "a person looks at something else in its window (Select model)",
+        ["Escape"],
+    ),
+    "/theme": (
+        {"screen": golden("2.1.330/theme-left-open"), "says": "waiting", "waits": "dialog open"},
+        "a person looks at something else in its window (Theme)",
+        ["Escape"],
+    ),
+    "a list with numbers that nobody knows": (
+        {"screen": f"{RULE}\n  Pick a colour\n  ❯ 1. Red\n    2. Blue", "says": "waiting", "waits": "dialog open"},
+        "a person looks at something else in its window (Pick a colour)",
+        ["Escape"],
+    ),
+    "a view without a way back": ({"screen": golden("2.1.197/agents-left")}, "a person looks at something else", []),
+    "the transcript": ({"screen": golden("2.1.329/transcript")}, "a person looks at something else", ["C-o"]),
+    "a session that asks": (
+        {"says": "waiting", "waits": "goal proposal"},
+        "its session waits for an answer (goal proposal); look at its window",
+        [],
+    ),
+    "copy-mode": ({"in_mode": True}, "a person scrolls in its window", ["leave mode"]),
+    "a draft": ({"screen": boxed("my own words")}, "a person types in its window", ["C-s"]),
+    "a draft and a stash": (
+        {"screen": boxed("my own words").replace("? for shortcuts", "draft stashed")},
+        "another one is stashed already",
+        [],
+    ),
+    "a question on the screen": (
+        {"screen": golden("2.1.329/dialog-permission-bash"), "says": "waiting", "waits": "permission prompt"},
+        "permission: Do you want to proceed?",
+        [],
+    ),
+    "nothing known": ({"screen": "a\nb\nc"}, "its window shows no input box", []),
+}
+
+
+@pytest.mark.parametrize("name", IN_THE_WAY)
+def test_what_is_in_the_way_is_named_and_left_after_a_pause(case: Case, name: str) -> None:
+    shows, waits_for, keys = IN_THE_WAY[name]
+    for key, value in shows.items():
+        setattr(case.desk, key, value)
+    assert waits_for in case.look()
+    assert case.desk.keys == []
+    if case.desk.status()["status"] is State.IDLE:
+        case.clock[0] += PAUSE_S
+        case.look()
+        case.clock[0] += 0.3
+        case.look()  # what has been pressed shows late: it is not pressed again
+    assert (case.desk.keys, case.desk.pasted) == (keys, [])
+    assert case.task()["status"] is Step.CREATED
+
+
+@pytest.mark.parametrize(
+    "screen",
+    ["2.1.197/reply-like-spinner", "2.1.330/reply-like-screens", "2.1.330/status-line-like-screens", "2.1.197/resumed"],
+)
+@pytest.mark.parametrize("says", ["idle", ""])
+def test_a_free_box_is_pasted_into_whatever_the_reply_and_the_status_line_look_like(
+    case: Case, screen: str, says: str
+) -> None:
+    case.desk.screen, case.desk.says = golden(screen), says
+    assert case.look() == delivery.RECEIPT
+    assert len(case.desk.pasted) == 1
+    assert case.task()["status"] is Step.PASTED
+
+
+def test_a_session_that_is_idle_outranks_a_window_that_looks_busy_and_does_not_move(case: Case) -> None:
+    case.desk.screen = golden("2.1.329/working")
+    assert case.look() == "its window looks as if a turn runs"
+    case.clock[0] += PAUSE_S - 0.1
+    case.desk.screen = case.desk.screen.replace("✢", "✳").replace("*", "✶")
+    assert case.look() == "its window looks as if a turn runs"  # it moves: a turn runs, and the session says so late
+    case.clock[0] += PAUSE_S
+    case.look()
+    assert len(case.desk.pasted) == 1
+
+
+def test_a_window_that_nobody_knows_blocks_the_agent_once(case: Case) -> None:
+    case.desk.screen = "a\nb\nc"
+    case.look()
+    case.clock[0] += PAUSE_S
+    assert case.look() == "something unknown: a / b / c"
+    assert case.desk.status()["status"] is State.BLOCKED
+    assert case.look() == "its agent is blocked (blocked on something unknown: a / b / c)"
+
+
+def test_a_program_that_does_not_read_its_keys_is_said_to_hang(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(procs, "unread_bytes", lambda tty: 1)
+    assert case.look() == delivery.UNREAD
+    case.clock[0] += delivery.SLOW_S
+    assert case.look() == HANGS
+
+
+def test_another_text_on_its_way_comes_first(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    other, _ = written(case, Step.PASTED)
+    monkeypatch.setattr(line, "waited_for", lambda folder, task_id: task_id == other)
+    case.move(delivering=other)
+    assert case.look() == "another task is being handed over"
+
+
+@pytest.mark.parametrize("state", sorted(set(State) - {State.IDLE, State.PARKED}))
+def test_an_agent_that_is_not_free_is_waited_for_by_its_state(case: Case, state: State) -> None:
+    case.move(status=state, why="so it is")
+    assert case.look() == f"its agent is {state} (so it is)"
+
+
+def test_a_window_that_takes_no_input_is_tried_again_after_a_while_and_told_once(case: Case) -> None:
+    case.desk.takes = False
+    for _ in range(20):
+        assert case.look() == "its window takes no input"
+        case.clock[0] += 0.3
+    assert [entry["step"] for entry in case.task()["journal"]] == ["created", "typed", "created"]
+    case.desk.takes = True
+    case.clock[0] += delivery.REFUSED_AGAIN_S
+    assert case.look() == delivery.RECEIPT
+    assert case.task()["status"] is Step.PASTED
+
+
+def test_a_prompt_that_is_gone_fails_its_task(case: Case) -> None:
+    Path(f"{paths.task_dir(case.task_id)}/prompt.md").unlink()
+    assert "prompt.md is gone" in case.look()
+    assert case.task()["status"] is Step.FAILED
+    assert case.look() == "it is failed"
+
+
+def moved(case: Case) -> str:
+    case.desk.screen = BOX
+    case.move(why="something moved")
+    return delivery.MOVED
+
+
+def test_a_status_that_moved_since_the_look_is_looked_at_again(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tasks, "prompt_kept", lambda task: bool(moved(case)))
+    assert case.look() == delivery.MOVED
+    assert case.desk.pasted == []
+
+
+# Whose text it is.
+
+
+WHOSE: dict[str, tuple[Step, Callable[[str], str], bool]] = {
+    "ours, unconfirmed": (Step.PASTED, lambda text: text, True),
+    "ours, unknown": (Step.UNKNOWN, lambda text: text, True),
+    "ours, back after an Esc": (Step.INTERRUPTED, lambda text: text, True),
+    "ours, wrapped": (Step.PASTED, lambda text: text.replace(" ", "\n"), True),
+    "ours, its body a mark": (Step.PASTED, lambda text: text.split("\n")[0] + "[Pasted text #3 +2 lines]", True),
+    "the first line of ours": (Step.TYPED, lambda text: text.split("\n")[0], True),
+    "a recalled one": (Step.DONE, lambda text: text, False),
+    "ours with words behind it": (Step.PASTED, lambda text: f"{text}\nand mine", False),
+    "ours with words before it": (Step.PASTED, lambda text: f"mine: {text}", False),
+    "ours with words in it": (Step.PASTED, lambda text: text.replace("a former", "a quite former"), False),
+    "ours with a paste of mine": (
+        Step.PASTED,
+        lambda text: text.split("\n")[0] + "[Pasted text #3 +2 lines][Pasted text #4 +9 lines]",
+        False,
+    ),
+    "a quoted last line": (Step.PASTED, lambda text: f"see {text.split(chr(10))[-1]}", False),
+    "a quoted first line": (Step.PASTED, lambda text: f"{text.split(']')[0]}] was that you?", False),
+}
+
+
+@pytest.mark.parametrize("name", WHOSE)
+def test_only_a_text_of_ours_that_nobody_confirmed_is_taken_out_and_all_else_is_kept_first(
+    case: Case, name: str
+) -> None:
+    step, draft_of, ours = WHOSE[name]
+    task_id, text = written(case, step)
+    if step is Step.DONE:
+        tasks.complete(tasks.read(task_id), "so it is", "its turn ended")
+    draft = draft_of(text)
+    case.desk.screen = boxed(draft)
+    case.look()
+    assert case.desk.keys == (["C-c"] if ours else [])
+    kept = Path(f"{case.desk.directory}/{drafts.KEPT}")
+    assert not kept.exists()
+    case.clock[0] += PAUSE_S
+    case.look()
+    assert (case.desk.keys, kept.exists()) == ((["C-c"], False) if ours else (["C-s"], True))
+    if not ours:
+        assert kept.read_text() == f"{draft}\n"
+
+
+# After the paste.
+
+
+@pytest.mark.parametrize(
+    ("shows", "waits_for"),
+    [
+        ({}, delivery.RECEIPT),
+        ({"says": "busy"}, delivery.RECEIPT),
+        ({"in_mode": True}, "a person scrolls in its window"),
+        ({"screen": golden("2.1.329/dialog-permission-bash")}, "permission: Do you want to proceed?"),
+    ],
+)
+def test_a_text_that_is_out_waits_for_its_receipt_or_says_what_is_before_it(
+    case: Case, shows: dict[str, Any], waits_for: str
+) -> None:
+    case.look()
+    assert case.task()["status"] is Step.PASTED
+    for key, value in shows.items():
+        setattr(case.desk, key, value)
+    assert case.look() == delivery.RECEIPT
+    case.clock[0] += delivery.ENTER_AGAIN_S + 0.1
+    assert case.look() == waits_for
+
+
+def test_a_program_that_hangs_with_our_text_is_named(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    case.look()
+    monkeypatch.setattr(procs, "unread_bytes", lambda tty: 1)
+    case.clock[0] += delivery.ENTER_AGAIN_S + 0.1
+    assert case.look() == HANGS
+
+
+def test_enter_is_pressed_again_only_while_exactly_our_text_stands_in_the_box(case: Case) -> None:
+    case.look()
+    case.desk.screen = boxed(case.desk.pasted[0])
+    for _ in range(2):
+        case.clock[0] += delivery.ENTER_AGAIN_S + 0.1
+        assert case.look() == delivery.RECEIPT
+    assert case.desk.keys == ["Enter", "Enter"]
+    case.desk.screen = boxed(case.desk.pasted[0] + " and mine")
+    case.clock[0] += delivery.LOST_S
+    case.look()
+    assert case.desk.keys == ["Enter", "Enter"]
+    assert case.task()["status"] is Step.UNKNOWN
+
+
+def test_a_blocked_agent_is_not_freed_by_an_idle_session_while_something_hides_the_box(case: Case) -> None:
+    asked: records.Question = {"kind": "something unknown", "text": "x", "how": "", "call": ""}
+    sights.dialog(case.desk.directory, case.desk.status(), asked)
+    assert case.desk.status()["status"] is State.BLOCKED
+    assert case.look().startswith("its agent is blocked")

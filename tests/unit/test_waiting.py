@@ -1,0 +1,141 @@
+"""What a task waits for and since when: in every phase, for who waits with it and for who only looks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flowloom import delivery, files, paths, records, status, tasks, waiting
+from flowloom.agents import Agent
+from flowloom.states import State, Step
+from flowloom.waiting import View, Wait
+
+
+@pytest.fixture
+def task(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> records.Task:
+    monkeypatch.setenv("FLOWLOOM_HOME", str(tmp_path / "state"))
+    paths.ensure_home()
+    folder = paths.agent_dir("site", "planning")
+    files.ensure_dir(folder)
+    status.write(folder, records.empty_status("planning@site", "planning", "planning", "site", "echo"))
+    return tasks.open_task("planning@site", folder, "what?", asker="shell", asker_kind="shell")
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    at = [1000.0]
+    monkeypatch.setattr(waiting, "wall_s", lambda: at[0])
+    return at
+
+
+def view(task: records.Task, phase: str, **facts: Any) -> View:
+    now = Agent(task["agent_dir"]).status()
+    now["since"] = 900.0
+    seen = View(task, now)
+    seen.phase = phase
+    for name, value in facts.items():
+        setattr(seen, name, value)
+    return seen
+
+
+ASKED: records.Question = {"kind": "permission", "text": "Bash: touch x", "how": "", "call": ""}
+
+
+@pytest.mark.parametrize(
+    ("phase", "facts", "waits_for"),
+    [
+        ("in line", {"ahead": 2}, "2 before it in line"),
+        ("starting", {}, "planning to start"),
+        ("delivering", {}, "planning to take it"),
+        ("delivering", {"waits_for": "a person types in its window"}, "a person types in its window"),
+        ("blocked", {}, "an answer to planning"),
+        ("parked", {}, "the background work of planning"),
+        ("settling", {}, "the end of the turn of planning"),
+        ("working", {}, "the reply of planning"),
+        ("with a person", {}, "the next message of planning in its window"),
+        ("waiting", {}, "whoever carries it already"),
+        ("waiting", {"says": "somebody waits for it already"}, "somebody waits for it already"),
+        ("a phase of tomorrow", {}, "the reply of planning"),
+    ],
+)
+def test_every_phase_says_what_it_waits_for(
+    task: records.Task, clock: list[float], phase: str, facts: dict[str, Any], waits_for: str
+) -> None:
+    seen = view(task, phase, **facts)
+    Wait(Agent(task["agent_dir"]), task["task_id"]).tell(seen)
+    assert seen.waits_for == waits_for
+    assert seen.since > 0
+
+
+def test_a_question_is_what_a_blocked_agent_waits_for(task: records.Task, clock: list[float]) -> None:
+    seen = view(task, "blocked", question=ASKED)
+    assert seen.agent
+    seen.agent["status"] = State.BLOCKED
+    Wait(Agent(task["agent_dir"]), task["task_id"]).tell(seen)
+    assert (seen.waits_for, seen.since) == ("an answer to planning (permission: Bash: touch x)", 900.0)
+
+
+def test_an_unknown_task_waits_for_a_person(task: records.Task, clock: list[float]) -> None:
+    tasks.note_step(task, Step.TYPED, "out")
+    tasks.note_step(task, Step.UNKNOWN, "it was typed, and the agent never confirmed it")
+    seen = view(task, "delivering")
+    Wait(Agent(task["agent_dir"]), task["task_id"]).tell(seen)
+    assert seen.waits_for == "a person to look: it was typed, and the agent never confirmed it"
+
+
+def test_what_holds_a_task_up_has_an_age_and_is_kept_once_it_lasts(task: records.Task, clock: list[float]) -> None:
+    agent = Agent(task["agent_dir"])
+    wait = Wait(agent, task["task_id"])
+    first = view(task, "delivering", waits_for="a person types in its window")
+    wait.tell(first)
+    assert (first.says, first.since, agent.status()["held_up"]) == ("a person types in its window", 1000.0, None)
+    clock[0] += 40
+    later = view(task, "delivering", waits_for="a person types in its window")
+    wait.tell(later)
+    kept = {"task": task["task_id"], "why": "a person types in its window", "since": 1000.0}
+    assert (later.since, agent.status()["held_up"]) == (1000.0, kept)
+    seq = agent.status()["seq"]
+    wait.tell(view(task, "delivering", waits_for="a person types in its window"))
+    assert agent.status()["seq"] == seq  # written when it changes, not at each look
+    wait.tell(view(task, "working"))
+    assert agent.status()["held_up"] is None
+
+
+def test_what_passes_within_a_moment_is_not_worth_a_line(task: records.Task, clock: list[float]) -> None:
+    wait = Wait(Agent(task["agent_dir"]), task["task_id"])
+    said = []
+    for _ in range(3):
+        seen = view(task, "delivering", waits_for=delivery.RECEIPT)
+        wait.tell(seen)
+        said.append(seen.says)
+        clock[0] += 0.6
+    assert said == ["", "", delivery.RECEIPT]
+
+
+def test_who_gives_up_a_wait_takes_down_only_its_own_word(task: records.Task, clock: list[float]) -> None:
+    agent = Agent(task["agent_dir"])
+    mine, other = Wait(agent, task["task_id"]), Wait(agent, "zzzz")
+    for wait in (mine, other):
+        wait.tell(view(task, "delivering", waits_for="x"))
+    clock[0] += 2
+    for wait in (mine, other):
+        wait.tell(view(task, "delivering", waits_for="x"))
+    mine.over()
+    left = agent.status()["held_up"]
+    assert left is not None
+    assert left["task"] == "zzzz"
+    other.over()
+    assert agent.status()["held_up"] is None
+
+
+def test_an_attempt_that_came_to_the_same_is_journaled_once(task: records.Task) -> None:
+    for _ in range(3):
+        tasks.note_step(task, Step.TYPED, "its keys go out")
+        tasks.note_step(task, Step.CREATED, "the window takes no input")
+    assert [entry["step"] for entry in task["journal"]] == ["created", "typed", "created"]
+    tasks.note_step(task, Step.TYPED, "its keys go out")
+    tasks.note_step(task, Step.CREATED, "another reason")
+    assert [entry["why"] for entry in task["journal"]][-1] == "another reason"
+    assert tasks.read(task["task_id"])["journal"] == task["journal"]

@@ -113,6 +113,7 @@ def edit(path: str, signals: Signals, screen: wait_screen.WaitScreen) -> int:
     root = git.project_root(here)
     chosen = settings.load(root)
     paths.refuse_foreign()
+    procs.ensure_files()
     wanted = _ordered(path, draft, chosen) or parts.split(draft, lambda name: _known(name, here, chosen))
     if not wanted:
         terminal = None if chosen.no_route == "editor" else screen.opened()

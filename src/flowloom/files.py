@@ -37,14 +37,23 @@ def ensure_dir(path: str) -> str:
     """Make a directory that only its owner can enter, and its parents, and return it."""
     # Not os.makedirs: it gives the mode to the last one only.
     try:
-        os.mkdir(path, 0o700)
+        _ensure_one(path)
     except FileNotFoundError:
-        ensure_dir(os.path.dirname(path))
-        return ensure_dir(path)
+        parent = os.path.dirname(path)
+        if parent == path:
+            raise
+        ensure_dir(parent or ".")
+        # Once: in /proc a folder can be missing whose parent is there.
+        _ensure_one(path)
+    return path
+
+
+def _ensure_one(path: str) -> None:
+    try:
+        os.mkdir(path, 0o700)
     except FileExistsError:
         if not os.path.isdir(path):
             raise
-    return path
 
 
 def write(path: str, data: bytes, *, durable: bool = True, mode: int = 0o600) -> None:

@@ -26,6 +26,7 @@ def home() -> str:
 
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
+EXHAUSTED = (errno.EMFILE, errno.ENFILE)
 NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
 
 
@@ -34,6 +35,8 @@ def trouble(error: OSError) -> StateFailed | None:
     path = error.filename if isinstance(error.filename, str) else ""
     if error.errno in FULL:
         return StateFailed(f"no room is left on the disk: {path or home()}", hint=f"make room: df -h {path or home()}")
+    if error.errno in EXHAUSTED:
+        return StateFailed(f"no more files can be opened: {error.strerror}", hint="raise the limit: ulimit -n 1024")
     if not path.startswith(f"{home()}/") and path != home():
         return None
     if error.errno in NO_LOCKS:

@@ -12,6 +12,7 @@ import sys
 import termios
 
 from flowloom.clock import Deadline, wall_s
+from flowloom.errors import FlowLoomError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,6 +20,27 @@ if TYPE_CHECKING:
 
 # A Claude Code that is asked to end has ended within 0.4 s.
 GRACE_S = 2.0
+# A command that waits for several tasks holds about four files for each, and tmux's pipes come on top.
+FEWEST_FILES = 64
+
+
+def ensure_files() -> None:
+    """Be allowed to open as many files as a command needs; the limit is raised where the system lets us.
+
+    Raises:
+        FlowLoomError: it does not. Said before anything is sent: a task whose waiter cannot start would be left alone.
+    """
+    if not 0 <= os.sysconf("SC_OPEN_MAX") < FEWEST_FILES:
+        return
+    import resource  # noqa: PLC0415 - 0.3 ms of every Ctrl-G, and hardly ever needed
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < FEWEST_FILES:
+        raise FlowLoomError(
+            f"only {soft} files may be open at once, and FlowLoom needs {FEWEST_FILES}",
+            hint="raise the limit: ulimit -n 1024",
+        )
+    resource.setrlimit(resource.RLIMIT_NOFILE, (FEWEST_FILES, hard))
 
 
 def alive(pid: int | None) -> bool:

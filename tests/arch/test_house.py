@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -20,7 +22,7 @@ PACKAGE = ROOT / "src" / "flowloom"
 
 MAX_LINES = 400
 # The library, and the one module (or package) of ours that imports it.
-PORTS = {"libtmux": "tmux", "psutil": "procs", "watchfiles": "watch", "typer": "cli"}
+PORTS = {"libtmux": "tmux", "psutil": "procs", "typer": "cli"}
 # The faces, which turn whatever happened into one sentence for a person.
 FACES = {"__main__", "cli", "editor", "agent_event", "bugs"}
 VAGUE = {"manager", "service", "handler", "helper", "util", "common", "misc", "data", "info"}
@@ -179,7 +181,7 @@ WRONG = [
     (strays, "agents", "import libtmux\n", ["agents: libtmux"]),
     (strays, "agents", "def f():\n    from psutil import Process\n", ["agents: psutil"]),
     (strays, "procs", "import psutil\n", []),
-    (strays, "cli/start", "import typer\nimport watchfiles.main\n", ["cli.start: watchfiles"]),
+    (strays, "cli/start", "import typer\nimport psutil.tests\n", ["cli.start: psutil"]),
     (strays, "client", "import typer\n", ["client: typer"]),
     (swallowers, "tasks", "try: f()\nexcept: pass\n", ["tasks:2: catches everything"]),
     (swallowers, "tasks", "try: f()\nexcept Exception: raise\n", ["tasks:2: catches Exception"]),
@@ -239,3 +241,19 @@ def test_ci_sees_whether_claude_ran(tmp_path: Path, case: str, verdict: int, out
     junit.write_text(f"<testsuites><testsuite><testcase {case}>{outcome}</testcase></testsuite></testsuites>")
     command = [sys.executable, str(ROOT / ".ci" / "claude_ran.py"), str(junit), "2.1.197"]
     assert subprocess.run(command, capture_output=True, check=False).returncode == (1 if outcome else verdict)
+
+
+def unused(dependencies: list[str], sources: list[str]) -> list[str]:
+    """Find dependencies that nothing imports: each is downloaded, audited and updated for nothing."""
+    trees = [ast.parse(source) for source in sources]
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    plain = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    named = plain | {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)}
+    imported = {name.partition(".")[0] for name in named}
+    return [name for each in dependencies if (name := re.split(r"[^\w-]", each)[0]) not in imported]
+
+
+def test_every_dependency_is_imported() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    assert unused(project["dependencies"], [path.read_text("utf-8") for path in PACKAGE.rglob("*.py")]) == []
+    assert unused(["typer>=1", "watchfiles>=1.0"], ["def f():\n    from typer.core import x\n"]) == ["watchfiles"]

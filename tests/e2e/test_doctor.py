@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import shlex
 import stat
 import sys
@@ -22,8 +23,9 @@ from tests.support.seat import Seat
 from tests.support.world import World
 
 from flowloom import claude_settings, doctor, settings, tasks
+from flowloom.cli import doctor as face
 from flowloom.doctor import claude_code, install, leftovers, multiplexer, round_trip, state
-from flowloom.doctor.finding import Case, Finding
+from flowloom.doctor.finding import Case, Finding, fail, ok, warn
 from flowloom.stubs import hook_path
 
 
@@ -92,7 +94,7 @@ def test_a_broken_link_is_exit_1_and_its_repair_stands_below_it(house: World) ->
     assert done.returncode == 1
     assert lines[number].split()[1] == "Ctrl-G"
     assert lines[number + 1].strip() == "→ flowloom setup"
-    assert lines[-1].startswith("1 broken, ")
+    assert re.fullmatch(r"1 broken \(Ctrl-G\), no warnings, \d+ checks", lines[-1])
 
 
 def test_a_broken_configuration_is_a_finding_and_the_rest_is_still_examined(house: World) -> None:
@@ -100,6 +102,59 @@ def test_a_broken_configuration_is_a_finding_and_the_rest_is_still_examined(hous
     code, checks = told(house)
     assert (code, "'sesion'" in checks["configuration"]["saw"]) == (1, True)
     assert "tmux" in checks
+
+
+UNUSABLE = ["/proc/x/y", "/etc/passwd/x", "/dev/null", "/proc/self/fd/nothing/x"]
+
+
+@pytest.mark.parametrize("config", [False, True], ids=["no configuration", "a configuration"])
+@pytest.mark.parametrize("folder", UNUSABLE)
+def test_a_state_folder_that_cannot_be_used_is_a_finding_and_the_rest_is_still_examined(
+    house: World, monkeypatch: pytest.MonkeyPatch, folder: str, config: bool
+) -> None:
+    if config:
+        (house.project / "flowloom.toml").write_text("no_route = 'editor'\n")
+    monkeypatch.setenv("FLOWLOOM_HOME", folder)
+    found = list(doctor.examine(os.getcwd(), claude=False))
+    broken = {finding.name for finding in found if finding.level == "fail"}
+    assert {"state", "space", "file system", "round trip"} <= {finding.name for finding in found}
+    assert broken & {"state", "configuration"}
+    assert {finding.name for finding in found if finding.level == "ok"} >= {"python", "tmux"}
+    assert [finding for finding in found if "Error:" in finding.saw] == []
+
+
+def test_a_check_that_meets_what_nobody_foresaw_is_a_finding(house: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    found: dict[str, Finding] = {}
+    monkeypatch.setattr(doctor, "CHECKS", {"trips": lambda case: [found["nothing"]], "python": install.python})
+    first, second = doctor.examine(os.getcwd(), claude=False)
+    assert (first.name, first.level, first.saw, second.level) == ("trips", "fail", "KeyError: 'nothing'", "ok")
+
+
+def test_the_list_folds_at_the_terminals_width_and_names_home(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setenv("HOME", "/home/dev")
+    saw = "/home/dev/.local/state/flowloom/hooks/editor (set by /home/dev/.claude/settings.json), '/home/dev/a b'"
+    findings = [
+        ok("Ctrl-G", saw),
+        fail("login", "no login", "chmod 700 /home/dev/x"),
+        warn("log", "one"),
+        warn("log", ""),
+    ]
+    monkeypatch.setattr(face, "examine", lambda *_, **__: iter(findings))
+    for width, lines in (
+        (None, 3),
+        (60, 6),
+    ):
+        monkeypatch.setattr(face, "columns", lambda width=width: width)
+        assert face.doctor(as_json=False, claude=False) == 1
+        shown = capsys.readouterr().out
+        assert shown.splitlines()[-1] == "1 broken (login), 2 warnings (log), 4 checks"
+        assert max(map(len, shown.splitlines())) <= (width or 1000)
+        assert "".join(shown.split()).count("~/") == 3
+        assert "'/home/dev/a" in shown.replace("\n" + " " * 21, " ")
+        assert "→ chmod 700 ~/x" in shown
+        assert len(shown.split("FAIL")[0].splitlines()) == (1 if width is None else lines - 3)
 
 
 @pytest.mark.claude
@@ -168,9 +223,9 @@ def test_a_hook_path_that_dangles_after_a_move(house: World, name: str) -> None:
 TMUX = [
     ("exit 127", "fail", "not installed"),
     ("echo tmux 3.1c", "fail", "3.1c is older than 3.2"),
-    ("echo tmux master", "warn", "'master' is not known"),
+    ("echo tmux master", "warn", "unknown release 'master'"),
     ('[ "$1" = -V ] && echo tmux 3.9 && exit; echo 3.8', "warn", "3.9, but the server that runs is 3.8"),
-    ('[ "$1" = -V ] && echo tmux 3.3a && exit; exit 1', "ok", "it crashes on a paste into a dead pane"),
+    ('[ "$1" = -V ] && echo tmux 3.3a && exit; exit 1', "ok", "3.3a"),
 ]
 
 
@@ -270,7 +325,7 @@ def test_no_sign_of_a_login(house: World, monkeypatch: pytest.MonkeyPatch) -> No
 def test_a_settings_file_that_claude_code_skips(house: World) -> None:
     path = house.home / ".claude" / "settings.json"
     path.write_text("{ // no\n}")
-    assert (seen(claude_code.settings_files).level, seen(claude_code.settings_files).repair) == ("fail", f"mend {path}")
+    assert (seen(claude_code.settings_files).level, seen(claude_code.settings_files).repair) == ("fail", f"fix {path}")
     assert seen(claude_code.editor).level == "fail"
 
 

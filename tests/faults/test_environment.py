@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -432,3 +433,20 @@ def test_an_idle_from_before_the_turn_is_not_taken_for_its_interruption(world: W
     _, err = asked.communicate()
     assert b"its turn was interrupted in its window" in err
     (world.folder / "go").touch()
+
+
+def test_few_open_files_are_refused_before_anything_is_sent_and_a_soft_limit_is_raised(world: World) -> None:
+    world.start()
+    flowloom = f"exec {shlex.quote(sys.executable)} -m flowloom"
+    for limit in (6, 8, 12, 40):
+        done = world.run("sh", "-c", f"ulimit -n {limit}; {flowloom} ask planning hello")
+        said = done.stderr.decode()
+        assert (done.returncode, f"only {limit} files may be open" in said) == (1, True), said
+    assert world.tasks() == []
+    path = world.prompt_file("@planning hello\n")
+    done = world.run("sh", "-c", f"ulimit -n 12; exec {shlex.quote(str(EDITOR))} {shlex.quote(str(path))}")
+    assert (done.returncode, path.read_text(), world.tasks()) == (1, "@planning hello\n", [])
+    done = world.run("sh", "-c", f"ulimit -S -n 12; {flowloom} ask planning hello")
+    assert (done.returncode, done.stdout) == (0, b"echo heard: hello")
+    done = world.run("sh", "-c", f"ulimit -n 12; {flowloom} doctor")
+    assert (done.returncode, "FAIL  open files" in done.stdout.decode()) == (1, True), done

@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
-from flowloom import __version__, bugs, paths
+from flowloom import __version__, bugs, paths, procs
 from flowloom.cli import output
 from flowloom.errors import FlowLoomError, OutputFailed, UsageError
 
@@ -79,6 +79,7 @@ def options(
         raise typer.Exit(2)
     if context.invoked_subcommand != "doctor":  # which says it in its own words
         paths.refuse_foreign()
+        procs.ensure_files()
 
 
 def main() -> NoReturn:

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 import sys
 from typing import Annotated
 
 import typer
 
 from flowloom.cli import app
+from flowloom.cli.tables import BOLD, GREEN, RED, YELLOW, coloured, columns
 from flowloom.doctor import FAIL, OK, WARN, Finding, examine
+from flowloom.terminal import wrap
 
 SHOWN = {OK: "ok  ", WARN: "warn", FAIL: "FAIL"}
-COLOURS = {OK: "\x1b[32m", WARN: "\x1b[33m", FAIL: "\x1b[1;31m"}
+COLOURS = {OK: GREEN, WARN: YELLOW, FAIL: f"{BOLD};{RED}"}
 NAME_WIDTH = 14
+INDENT = 4 + 2 + NAME_WIDTH + 1
 
 
 @app.command()
@@ -22,10 +26,10 @@ def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="As a JSON document.")] = False,
     claude: Annotated[
         bool,
-        typer.Option("--claude", help="Also ask a real agent, in a folder made for it; costs one short turn."),
+        typer.Option("--claude", help="Also ask a real agent, in a folder of its own; costs one short turn."),
     ] = False,
 ) -> int:
-    """Check all that Ctrl-G needs, and say how to repair it.
+    """Check everything that Ctrl-G needs, and say how to repair it.
 
     Goes along the chain from Ctrl-G to a reply, link by link, and sends a prompt through it.
     """
@@ -40,8 +44,7 @@ def doctor(
         checks = [published.PublishedCheck(**dataclasses.asdict(finding)) for finding in found]
         typer.echo(published.Checks(ok=not _failed(found), checks=checks).to_json())
     else:
-        warned = sum(finding.level == WARN for finding in found)
-        typer.echo(f"\n{_count(_failed(found), 'broken')}, {_count(warned, 'warning')}, {len(found)} checks")
+        typer.echo(f"\n{_counted(found, FAIL, 'broken')}, {_counted(found, WARN, 'warning')}, {len(found)} checks")
     return 1 if _failed(found) else 0
 
 
@@ -49,17 +52,34 @@ def _failed(found: list[Finding]) -> int:
     return sum(finding.level == FAIL for finding in found)
 
 
-def _count(number: int, word: str) -> str:
-    plural = "s" if word == "warning" and number != 1 else ""
-    return f"{number or 'nothing' if word == 'broken' else number or 'no'} {word}{plural}"
+def _counted(found: list[Finding], level: str, word: str) -> str:
+    """Return how many findings have a level, and the names of their checks."""
+    names = [finding.name for finding in found if finding.level == level]
+    if not names:
+        return "nothing broken" if level == FAIL else f"no {word}s"
+    plural = "s" if level == WARN and len(names) > 1 else ""
+    return f"{len(names)} {word}{plural} ({', '.join(dict.fromkeys(names))})"
 
 
 def _print(finding: Finding) -> None:
-    """Print one finding: a line of its own, and its repair below it."""
-    coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-    level = SHOWN[finding.level]
-    shown = f"{COLOURS[finding.level]}{level}\x1b[0m" if coloured else level
-    typer.echo(f"{shown}  {finding.name:<{NAME_WIDTH}} {' '.join(finding.saw.split())}")
+    """Print one finding: its line, folded at the terminal's width, and its repair below it."""
+    level = coloured(SHOWN[finding.level], COLOURS[finding.level])
+    saw = _folded(_from_home(" ".join(finding.saw.split())), INDENT)
+    typer.echo(f"{level}  {finding.name:<{NAME_WIDTH}} {saw}")
     if finding.repair:
-        typer.echo(f"{'':{len(level) + 2 + NAME_WIDTH}}   → {finding.repair}")
+        typer.echo(f"{'':{INDENT}}→ {_folded(_from_home(finding.repair), INDENT + 2)}")
     sys.stdout.flush()
+
+
+def _folded(text: str, indent: int) -> str:
+    """Return a text in lines that fit the terminal behind `indent`; as one line where there is no terminal."""
+    room = columns()
+    if room is None or room < indent + 20:
+        return text
+    return f"\n{'':{indent}}".join(wrap(text, room - indent))
+
+
+def _from_home(text: str) -> str:
+    """Return a text with `~` for the home folder, where a shell would expand it again."""
+    home = os.path.expanduser("~")
+    return re.sub(rf"(?<![\w'\"./-]){re.escape(home)}(?=/|\s|$)", "~", text) if len(home) > 1 else text

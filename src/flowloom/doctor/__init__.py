@@ -7,55 +7,66 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from flowloom import git
+from flowloom import git, paths
 from flowloom.doctor import claude_code, install, leftovers, multiplexer, round_trip, state
 from flowloom.doctor.finding import FAIL, OK, WARN, Case, Finding, fail
-from flowloom.errors import BadConfig, BadFile, FlowLoomError
+from flowloom.errors import FlowLoomError
 from flowloom.settings import Settings, load
 
 __all__ = ["FAIL", "OK", "WARN", "Finding", "examine"]
 
 Check = Callable[[Case], list[Finding]]
 
-# In the order of the chain. What is kept in the spool is counted before anything applies it.
-CHECKS: list[Check] = [
-    install.python,
-    install.command,
-    install.hooks,
-    install.stubs,
-    install.project_file,
-    multiplexer.program,
-    multiplexer.options,
-    claude_code.program,
-    claude_code.login,
-    claude_code.settings_files,
-    claude_code.editor,
-    claude_code.real_editor,
-    claude_code.hooks_allowed,
-    state.folder,
-    state.space,
-    state.file_system,
-    leftovers.payloads,
-    leftovers.places,
-    leftovers.agents,
-    leftovers.windows,
-    leftovers.tasks_unattended,
-    leftovers.bug_reports,
-    leftovers.logged_errors,
-    round_trip.echo,
-]
+# What a check meets in a file that was edited or damaged.
+DAMAGE = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
+# By the names of their findings, in the order of the chain. The spool is counted before anything applies it.
+CHECKS: dict[str, Check] = {
+    "python": install.python,
+    "command": install.command,
+    "open files": install.open_files,
+    "hooks": install.hooks,
+    "hook paths": install.stubs,
+    "flowloom.toml": install.project_file,
+    "tmux": multiplexer.program,
+    "tmux.conf": multiplexer.options,
+    "claude": claude_code.program,
+    "login": claude_code.login,
+    "settings": claude_code.settings_files,
+    "Ctrl-G": claude_code.editor,
+    "real editor": claude_code.real_editor,
+    "hooks allowed": claude_code.hooks_allowed,
+    "state": state.folder,
+    "space": state.space,
+    "file system": state.file_system,
+    "hook calls": leftovers.payloads,
+    "line": leftovers.places,
+    "agents": leftovers.agents,
+    "windows": leftovers.windows,
+    "tasks": leftovers.tasks_unattended,
+    "bugs": leftovers.bug_reports,
+    "log": leftovers.logged_errors,
+    "round trip": round_trip.echo,
+}
 
 
 def examine(directory: str, *, claude: bool) -> Iterator[Finding]:
     """Yield the findings one by one; with `claude` also of a real agent, which may take minutes."""
     try:
         case = Case(directory, load(git.project_root(directory)))
-    except (BadConfig, BadFile) as error:
-        yield fail("configuration", str(error), error.hint or "fix that file")
+    except (FlowLoomError, OSError) as error:
+        # Also where the state folder cannot be used: what was read of a configuration is kept there.
+        yield _broken("configuration", error, "fix that file")
         case = Case(directory, Settings())
-    for check in [*CHECKS, round_trip.claude] if claude else CHECKS:
+    for name, check in {**CHECKS, "real agent": round_trip.claude}.items() if claude else CHECKS.items():
         try:
             yield from check(case)
-        except (FlowLoomError, OSError, ValueError) as error:  # ValueError: a file that somebody has edited
-            name = check.__name__.replace("_", " ")
-            yield fail(name, str(error), getattr(error, "hint", "") or "mend that, then ask the doctor again")
+        except (FlowLoomError, OSError, *DAMAGE) as error:
+            yield _broken(name, error, "fix that, then run: flowloom doctor")
+
+
+def _broken(name: str, error: Exception, repair: str) -> Finding:
+    """Return the finding for a check that could not be made."""
+    if isinstance(error, OSError) and (known := paths.trouble(error)) is not None:
+        error = known
+    saw = f"{type(error).__name__}: {error}" if isinstance(error, DAMAGE) else str(error)
+    return fail(name, saw, getattr(error, "hint", "") or repair)

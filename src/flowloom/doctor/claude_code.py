@@ -57,7 +57,7 @@ def settings_files(case: Case) -> list[Finding]:
     """Check that Claude Code can read every settings file that counts here."""
     broken = claude_settings.unreadable(case.directory)
     if broken:
-        return [fail("settings", f"{why}; Claude Code skips this file", f"mend {path}") for path, why in broken]
+        return [fail("settings", f"{why}; Claude Code skips this file", f"fix {path}") for path, why in broken]
     read = [path for _, path, _ in claude_settings.documents(case.directory)]
     return [ok("settings", ", ".join(read) or "no settings files")]
 

@@ -9,7 +9,7 @@ import shlex
 import shutil
 import sys
 
-from flowloom import __version__, files, paths, trust
+from flowloom import __version__, files, paths, procs, trust
 from flowloom.doctor.finding import Case, Finding, fail, ok, warn
 from flowloom.settings import FILE
 from flowloom.stubs import hook_path
@@ -31,10 +31,14 @@ def command(case: Case) -> list[Finding]:
     found = shutil.which("flowloom")
     if found is None:
         here = os.path.dirname(sys.executable)
-        return [
-            warn("command", "there is no `flowloom` on PATH", f"add its folder: export PATH={shlex.quote(here)}:$PATH")
-        ]
+        return [warn("command", "no `flowloom` on PATH", f"add its folder: export PATH={shlex.quote(here)}:$PATH")]
     return [ok("command", found)]
+
+
+def open_files(case: Case) -> list[Finding]:
+    """Check that a command may open the files that it needs."""
+    procs.ensure_files()
+    return [ok("open files", f"{os.sysconf('SC_OPEN_MAX')} at once")]
 
 
 def hooks(case: Case) -> list[Finding]:
@@ -60,13 +64,14 @@ def project_file(case: Case) -> list[Finding]:
 
 def stubs(case: Case) -> list[Finding]:
     """Check that the scripts of unchanging path, which Claude Code knows, lead to a hook that exists."""
-    found = []
+    found, known = [], False
     for name, repair in (("editor", "flowloom setup"), ("agent-event", "start an agent: flowloom start planning")):
         path = f"{paths.home()}/hooks/{name}"
         text = (files.read(path) or b"").decode(errors="replace")
         leads = re.search(r"(?m)^(?:hook=|for hook in )(.+?)(?:; do)?$", text)
         if not text:
             continue
+        known = True
         targets = shlex.split(leads.group(1)) if leads else []
         if not targets or not os.access(targets[0], os.X_OK):
             found.append(
@@ -74,4 +79,6 @@ def stubs(case: Case) -> list[Finding]:
             )
         elif os.path.realpath(targets[0]) != os.path.realpath(hook_path(name)):
             found.append(warn("hook paths", f"{path} leads to another FlowLoom: {targets[0]}", repair))
-    return found or [ok("hook paths", f"{paths.home()}/hooks leads here")]
+    return found or [
+        ok("hook paths", f"{paths.home()}/hooks leads here" if known else "none yet (flowloom setup makes them)")
+    ]

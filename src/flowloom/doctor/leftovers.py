@@ -39,7 +39,7 @@ def payloads(case: Case) -> list[Finding]:
             warn("hook calls", f"{pipes} pipes of waits that were killed", "each agent's next event removes its own")
         )
     return found or [
-        ok("hook calls", f"none waits to be read{f', {pipes} pipes of waits that were killed' if pipes else ''}")
+        ok("hook calls", f"no unread hook calls{f', {pipes} pipes of waits that were killed' if pipes else ''}")
     ]
 
 
@@ -68,8 +68,8 @@ def places(case: Case) -> list[Finding]:
             if not files.held(path) and (task is None or tasks.ended(task)):
                 left.append(path)
     if left:
-        return [warn("line", f"{len(left)} places that nobody holds", f"rm {shlex.join(left[:SHOWN])}")]
-    return [ok("line", "no places are left over")]
+        return [warn("line", f"{len(left)} stale places: no process holds them", f"rm {shlex.join(left[:SHOWN])}")]
+    return [ok("line", "no stale places")]
 
 
 def agents(case: Case) -> list[Finding]:
@@ -91,7 +91,7 @@ def agents(case: Case) -> list[Finding]:
         if now["status"] is not State.OFFLINE and hook and not os.path.exists(hook):
             saw = f"{name} calls {hook}, which is gone: nothing it does is heard"
             found.append(fail("agents", saw, f"flowloom stop {name}; flowloom start {name}"))
-    return found or [ok("agents", f"{alive} run" if alive else "none runs")]
+    return found or [ok("agents", f"{alive} run" if alive else "none run")]
 
 
 def _hook_of(directory: str) -> str:
@@ -118,10 +118,10 @@ def windows(case: Case) -> list[Finding]:
     for socket in sorted(sockets):
         for window in Tmux(socket).windows():
             if (socket, window.pane_id) not in recorded:
-                saw = f"window {window.window_id} of {window.agent_id} (session {window.session}) is in no record here"
+                saw = f"window {window.window_id} of {window.agent_id} (session {window.session}) has no record here"
                 repair = f"look at it, then: tmux -L {socket} kill-window -t {window.window_id}"
                 found.append(warn("windows", saw, repair))
-    return found or [ok("windows", "every window of FlowLoom's is known")]
+    return found or [ok("windows", "every FlowLoom window has a record")]
 
 
 def tasks_unattended(case: Case) -> list[Finding]:
@@ -131,14 +131,14 @@ def tasks_unattended(case: Case) -> list[Finding]:
         task = tasks.find(task_id)
         if task is None or tasks.ended(task) or line.waited_for(task["agent_dir"], task_id):
             continue
-        saw = f"{task_id} for {task['agent_id']} is {task['status']}, and nobody waits for it"
+        saw = f"{task_id} for {task['agent_id']} is {task['status']}, and no process waits for it"
         name = task["agent_id"]
         unknown = f"look at its window first: flowloom attach {name}; then " if task["status"] is Step.UNKNOWN else ""
         found.append(warn("tasks", saw, f"{unknown}flowloom wait {task_id}, or flowloom cancel {task_id}"))
     more = len(found) - SHOWN
     if more > 0:
         found = [*found[:SHOWN], warn("tasks", f"and {more} more", "flowloom tasks --limit 1000")]
-    return found or [ok("tasks", "every unfinished one has somebody who waits")]
+    return found or [ok("tasks", "every unfinished task has a waiter")]
 
 
 def bug_reports(case: Case) -> list[Finding]:

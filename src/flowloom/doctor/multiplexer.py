@@ -11,8 +11,6 @@ from flowloom.errors import TmuxFailed
 from flowloom.tmux import Tmux, gone
 
 OLDEST = (3, 2)
-# What a release does wrong, and that FlowLoom knows.
-TRAPS = {"3.3a": "it crashes on a paste into a dead pane; FlowLoom never does that"}
 SHOW = ["show-options", "-s", ";", "show-options", "-g", ";", "show-options", "-gw"]
 
 
@@ -20,21 +18,21 @@ def program(case: Case) -> list[Finding]:
     """Check that tmux is there, new enough, and the same release as the server that runs."""
     said = procs.output(["tmux", "-V"], timeout_s=5.0)
     if said is None:
-        return [fail("tmux", "it is not installed", "sudo apt-get install tmux (macOS: brew install tmux)")]
+        return [fail("tmux", "not installed", "sudo apt-get install tmux (macOS: brew install tmux)")]
     release = said.split()[-1] if said.split() else ""
     number = re.search(r"(\d+)\.(\d+)", release)
     if number and (int(number.group(1)), int(number.group(2))) < OLDEST:
         return [fail("tmux", f"{release} is older than {OLDEST[0]}.{OLDEST[1]}", "install a newer one")]
     if not number:
-        return [warn("tmux", f"release {release!r} is not known", "FlowLoom needs 3.2 or newer")]
+        return [warn("tmux", f"unknown release {release!r}", "FlowLoom needs 3.2 or newer")]
     try:
         running = Tmux(case.settings.tmux_socket).run("display-message", "-p", "#{version}").strip()
     except TmuxFailed:
         running = ""
     if running and running != release:
         saw = f"{release}, but the server that runs is {running}"
-        return [warn("tmux", saw, "when no agent works, end that server, so that the new one is started")]
-    return [ok("tmux", f"{release}; {TRAPS[release]}" if release in TRAPS else release)]
+        return [warn("tmux", saw, "once no agent works, end that server; the next start opens the new one")]
+    return [ok("tmux", release)]
 
 
 def options(case: Case) -> list[Finding]:
@@ -55,7 +53,7 @@ def options(case: Case) -> list[Finding]:
     # FlowLoom turns both off when it opens a window; somebody may have turned them on since.
     windows = tmux.windows()
     if windows and chosen.get("exit-unattached") == "on":
-        saw = f"exit-unattached is on in {where}: tmux and every agent end as soon as nobody is attached"
+        saw = f"exit-unattached is on in {where}: tmux ends with every agent as soon as you detach"
         found.append(fail("tmux.conf", saw, f"tmux -L {socket} set-option -s exit-unattached off"))
     own = _of_session(tmux, session) if any(window.session == session for window in windows) else ""
     if own not in ("", "off"):
@@ -69,7 +67,7 @@ def options(case: Case) -> list[Finding]:
     remarks = [f"set aside for agents' windows: {', '.join(handled)}"] if handled else []
     if chosen.get("focus-events") == "off":
         remarks.append(
-            "focus-events is off, which Claude Code mentions below its box; `set -g focus-events on` ends that"
+            "focus-events is off, which Claude Code mentions below its box; to change that: set -g focus-events on"
         )
     return found or [ok("tmux.conf", "; ".join([where, *remarks]))]
 

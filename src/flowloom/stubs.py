@@ -23,25 +23,81 @@ kept=$FLOWLOOM_AGENT_DIR/spool/late-$(date +%s)-$$
 exit 0
 """
 
+# As in `hooks/editor`, which a test compares: the stub must do without it.
+REAL_EDITOR = r"""real_editor() {
+    # What follows must not be led back to us: sensible-editor asks VISUAL and EDITOR too.
+    visual=$VISUAL editor=$EDITOR
+    is_us "$visual" && unset VISUAL
+    is_us "$editor" && unset EDITOR
+    export FLOWLOOM_EDITING="$((rounds + 1)) $$ ${1##*/}"
+    for chosen in "$FLOWLOOM_EDITOR" "$visual" "$editor" sensible-editor vi nano; do
+        if [ -z "$chosen" ] || is_us "$chosen"; then
+            continue
+        elif [ -f "$chosen" ] && [ -x "$chosen" ]; then
+            exec "$chosen" "$@"
+        fi
+        # An editor with arguments is a piece of shell, as it is for git.
+        program=$(eval "set -- $chosen" 2>/dev/null && printf %s "$1")
+        command -v "$program" >/dev/null 2>&1 && eval "exec $chosen \"\$@\""
+    done
+    echo "flowloom: no editor found; set FLOWLOOM_EDITOR to one" >&2
+    exit 1
+}
+
+# By its name, by a link, or a script that names us: such a one would lead back here.
+is_us() {
+    case $1 in
+        '') return 1 ;;
+        *' '*) [ -f "$1" ] || set -- "$(eval "set -- $1" 2>/dev/null && printf %s "$1")" "$1" ;;
+    esac
+    case $2 in
+        */hooks/editor*) return 0 ;;
+    esac
+    program=$(command -v -- "$1" 2>/dev/null) || program=$1
+    case $(readlink -f -- "$program" 2>/dev/null || printf %s "$program") in
+        */hooks/editor) [ ! -f "$program" ] || [ "$program" -ef "$0" ] || grep -q flowloom "$program" ;;
+        *)
+            [ -f "$program" ] || return 1
+            [ "$program" -ef "$0" ] && return 0
+            [ "$(head -c 2 -- "$program")" = '#!' ] && grep -q '/hooks/editor' -- "$program"
+            ;;
+    esac 2>/dev/null
+}
+
+# The editor that was started for this file can lead back here by a way that `is_us` does not see.
+rounds=0
+refuse_circle() {
+    case $FLOWLOOM_EDITING in
+        *" ${1##*/}") ;;
+        *) return 0 ;;
+    esac
+    rounds=${FLOWLOOM_EDITING%% *}
+    former=${FLOWLOOM_EDITING#* }
+    # One that stays, as a server does, hands the variable on to what is edited later.
+    if [ "$rounds" -ge 3 ] || kill -0 "${former%% *}" 2>/dev/null; then
+        echo "flowloom: the editor for ${1##*/} leads back to FlowLoom; set FLOWLOOM_EDITOR to a real one" >&2
+        exit 1
+    fi
+}
+"""
+
 # The name of its folder is how `hooks/editor` tells it from a real editor.
 EDITOR_STUB = """#!/bin/sh
 # Leads Ctrl-G to where FlowLoom is installed now; while that is nowhere, to the
 # real editor. Written by `flowloom setup`, which can take it back: --undo.
-# shellcheck disable=SC2086  # an editor may be given with arguments
+# shellcheck disable=SC3013  # -ef: dash, bash, busybox and macOS have it
+set -f
+{real_editor}
+set +f
 for hook in {hook} {environment}/lib/python3*/site-packages/flowloom/hooks/editor; do
     [ -x "$hook" ] && exec "$hook" "$@"
 done
+set -f
+refuse_circle "$@"
 case ${{1##*/}} in
     claude-prompt-*.md) echo "flowloom: FlowLoom has moved or is gone (flowloom setup); your real editor" >&2 ;;
 esac
-for editor in "$FLOWLOOM_EDITOR" sensible-editor vi nano; do
-    case $editor in
-        '' | *hooks/editor*) continue ;;
-    esac
-    command -v "${{editor%% *}}" >/dev/null 2>&1 && exec $editor "$@"
-done
-echo "flowloom: no editor found; set FLOWLOOM_EDITOR to one" >&2
-exit 1
+real_editor "$@"
 """
 
 
@@ -59,11 +115,14 @@ def editor_stub() -> tuple[str, bytes]:
     package within its environment, and a `flowloom setup` or the next start of
     an agent tells the script where FlowLoom is then.
     """
-    text = EDITOR_STUB.format(
-        hook=shlex.quote(hook_path("editor")),
-        environment=shlex.quote(sys.prefix),
+    return f"{paths.home()}/hooks/editor", editor_script(hook_path("editor"), sys.prefix).encode()
+
+
+def editor_script(hook: str, environment: str) -> str:
+    """Return the text of the script that leads Ctrl-G to a hook, which an upgrade moves within its environment."""
+    return EDITOR_STUB.format(
+        real_editor=REAL_EDITOR.rstrip("\n"), hook=shlex.quote(hook), environment=shlex.quote(environment)
     )
-    return f"{paths.home()}/hooks/editor", text.encode()
 
 
 def hook_command(provider: Provider) -> str:

@@ -42,14 +42,19 @@ def ask(agent: Agent, prompt: str, *, asker: str, asker_kind: str) -> Task:
     )
 
 
+def means_agent(agent: Agent, chosen: Settings) -> bool:
+    """Tell whether a name is that of an agent, of a role, or of a role with a number, as `planning2`."""
+    base = agent.name.rstrip("0123456789-_")
+    return agent.spec() is not None or bool({agent.name, base} & {*roles.ROLES, *chosen.agents})
+
+
 def refuse_unknown(agent: Agent, chosen: Settings) -> None:
     """Refuse a name that means no agent and no role: a misspelt one must not become a new agent.
 
     Raises:
         NoSuchAgent: with the nearest known name.
     """
-    base = agent.name.rstrip("0123456789-_")
-    if agent.spec() is not None or {agent.name, base} & {*roles.ROLES, *chosen.agents}:
+    if means_agent(agent, chosen):
         return
     from difflib import get_close_matches  # noqa: PLC0415 - for this sentence only
 

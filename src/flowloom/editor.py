@@ -16,6 +16,7 @@ from flowloom import (
     bugs,
     chief,
     coordinator,
+    files,
     git,
     launch,
     no_route,
@@ -23,7 +24,6 @@ from flowloom import (
     paths,
     procs,
     prompt_file,
-    roles,
     settings,
     tasks,
     wait_screen,
@@ -108,8 +108,9 @@ def edit(path: str, signals: Signals, screen: wait_screen.WaitScreen) -> int:
     Raises:
         FlowLoomError: it ended without a reply; the file is untouched.
     """
-    draft = prompt_file.read(path)
-    here = os.getcwd()
+    raw = prompt_file.read(path)
+    draft = prompt_file.text(raw)
+    here = paths.here()
     root = git.project_root(here)
     chosen = settings.load(root)
     paths.refuse_foreign()
@@ -119,13 +120,13 @@ def edit(path: str, signals: Signals, screen: wait_screen.WaitScreen) -> int:
         terminal = None if chosen.no_route == "editor" else screen.opened()
         if terminal is None:
             return NO_ROUTE
-        outcome = no_route.choose(path, draft, root, chosen, screen, terminal)
+        outcome = no_route.choose(path, raw, root, chosen, screen, terminal)
         if isinstance(outcome, int):
             return outcome
         wanted = [outcome]
     screen.note = settings.unheeded(chosen.ignored)
     screen.agent_id = ", ".join(named(name, here).agent_id for name, _ in wanted)
-    Errand(path, wanted, here, chosen, screen, signals).run(root)
+    Errand(path, raw, wanted, here, chosen, screen, signals).run(root)
     return 0
 
 
@@ -145,10 +146,8 @@ def _ordered(path: str, draft: str, chosen: Settings) -> list[tuple[str, str]]:
 
 def _known(name: str, here: str, chosen: Settings) -> bool:
     """Tell whether a name means an agent or a role: `@README.md` is a file mention and is left alone."""
-    if "@" not in name and (name in roles.ROLES or name in chosen.agents):
-        return True
     try:
-        return named(name, here).spec() is not None
+        return asking.means_agent(named(name, here), chosen)
     except UsageError:
         return False
 
@@ -159,6 +158,7 @@ class Errand:
     def __init__(
         self,
         path: str,
+        raw: bytes,
         wanted: list[tuple[str, str]],
         here: str,
         chosen: Settings,
@@ -166,6 +166,7 @@ class Errand:
         signals: Signals,
     ) -> None:
         self.path = path
+        self.raw = raw
         self.parts = [(named(name, here), prompt) for name, prompt in wanted]
         self.chosen = chosen
         self.screen = screen
@@ -284,9 +285,26 @@ class Errand:
             self.screen.failed = failed
             raise failures[0]
         self._leave(carriers)
-        prompt_file.write(self.path, parts.joined(texts))
+        self._replace(parts.joined(texts), [carrier.task_id for carrier in carriers])
         for task_id in [*read, *failed]:
             asking.mark_read(task_id)
+
+    def _replace(self, data: bytes, task_ids: list[str]) -> None:
+        """Write the prompt file; what another program put there meanwhile is kept, there and beside the task.
+
+        Raises:
+            FileChanged: one did, or deleted the file; the replies stay unread.
+        """
+        try:
+            prompt_file.write(self.path, data, self.raw)
+        except prompt_file.FileChanged as error:
+            error.hint = f"the reply: flowloom wait {' '.join(task_ids)}"
+            if error.now is not None:
+                # Claude Code deletes the file when we end.
+                kept = f"{paths.task_dir(task_ids[0])}/changed-prompt.md"
+                files.write(kept, error.now)
+                error.hint += f"; the changed text: {kept}"
+            raise
 
     def _stopped(self, carriers: list[coordinator.Carrier]) -> None:
         """Do what the person chose instead of waiting on, or say that the time is over.
@@ -305,7 +323,7 @@ class Errand:
         self._leave(carriers)
         goes_on = f"It keeps running. Its reply: flowloom wait {ids}"
         if chosen == "leave":
-            prompt_file.write(self.path, b"")
+            self._replace(b"", [carrier.task_id for carrier in carriers])
             return
         if chosen == "stop":
             raise Stopped(f"stopped waiting for {ids}", hint=goes_on)

@@ -6,6 +6,7 @@
     │  ├─ BadConfig          2   a configuration file with an unknown key or a bad value
     │  ├─ BadOrder           2   a .delegate document that says something unknown
     │  ├─ BadFile            2   a file from outside that is no regular file, too large, or not readable
+    │  ├─ NoDirectory        2   the working directory was removed
     │  ├─ NoSuchAgent        2
     │  └─ NoSuchTask         2
     ├─ TmuxFailed            1   tmux is missing, too old, or refused a command
@@ -60,6 +61,12 @@ class BadOrder(UsageError):
 
 class BadFile(UsageError):
     """A file from outside that cannot be read as a file."""
+
+
+class NoDirectory(UsageError):
+    """The working directory is not there."""
+
+    hint = "change to a folder that exists, or start Claude Code again in one"
 
 
 class NoSuchAgent(UsageError):

@@ -76,7 +76,7 @@ def prepare(
     if was and stubs.leads_nowhere():
         stubs.ensure_stubs()
     paths.ensure_project(agent.slug, root)
-    files.ensure_dir(agent.directory)
+    paths.ensure_agent_dir(agent.directory)
     if was != spec:
         files.write_json(f"{agent.directory}/agent.json", spec)
     with status.lock(agent.directory):

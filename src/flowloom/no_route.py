@@ -47,17 +47,17 @@ EMPTY = "Your prompt is empty. Type one, or press r for replies"
 
 
 def choose(
-    path: str, draft: str, root: str, chosen: Settings, screen: WaitScreen, terminal: Terminal
+    path: str, raw: bytes, root: str, chosen: Settings, screen: WaitScreen, terminal: Terminal
 ) -> tuple[str, str] | int:
     """Let the person choose; return (agent, prompt) to send, or the exit code that ends it."""
-    return Lobby(path, draft, root, chosen, screen, terminal).run()
+    return Lobby(path, raw, root, chosen, screen, terminal).run()
 
 
 def remember(slug: str, name: str) -> None:
     """Note the agent of a project that was asked last: the palette opens with it chosen."""
     try:
-        folder = files.ensure_dir(f"{paths.ensure_home()}/agents/{slug}")
-        files.write(f"{folder}/last", name.encode(), durable=False)
+        files.ensure_dir(f"{paths.ensure_home()}/agents/{slug}")
+        files.write(paths.last_path(slug), name.encode(), durable=False)
     except (FlowLoomError, OSError):
         return  # a disk without room for it is no reason to give up a task that is sent
 
@@ -66,10 +66,11 @@ class Lobby:
     """The palette on a terminal, until something is chosen that ends it."""
 
     def __init__(
-        self, path: str, draft: str, root: str, chosen: Settings, screen: WaitScreen, terminal: Terminal
+        self, path: str, raw: bytes, root: str, chosen: Settings, screen: WaitScreen, terminal: Terminal
     ) -> None:
         self.path = path
-        self.draft = draft
+        self.raw = raw
+        self.draft = prompt_file.text(raw)
         self.root = root
         self.chosen = chosen
         self.screen = screen
@@ -205,7 +206,7 @@ class Lobby:
         return wait_view.live_end(look.screen, columns, rows) if look else []
 
     def _last(self) -> str:
-        return (files.read(f"{paths.home()}/agents/{self.slug}/last") or b"").decode(errors="replace")
+        return (files.read(paths.last_path(self.slug)) or b"").decode(errors="replace")
 
     def _open_window(self, name: str) -> None:
         now = self.statuses.get(name)
@@ -310,7 +311,7 @@ class Lobby:
             return None
         text = replies.as_draft(waiting[at], plain=self.chosen.reply == "plain")
         below = self.draft.encode("utf-8", "surrogateescape")
-        prompt_file.write(self.path, text + (b"\n\n" + below if below.strip() else b""))
+        prompt_file.write(self.path, text + (b"\n\n" + below if below.strip() else b""), self.raw)
         asking.mark_read(waiting[at]["task_id"])
         return DONE
 
@@ -328,7 +329,7 @@ class Lobby:
         if not dialogs.confirm(self.terminal, title, says, self.screen.hangup_fd):
             return None
         beside.open_parallel(self.draft, self.root, self.chosen)
-        prompt_file.write(self.path, b"")
+        prompt_file.write(self.path, b"", self.raw)
         return DONE
 
     def _shell(self) -> None:
@@ -347,5 +348,6 @@ class Lobby:
         if at is None:
             return None
         gap = "" if not self.draft or re.search(r"\s$", self.draft) else " "
-        prompt_file.write(self.path, f"{self.draft}{gap}@{shown[at]} ".encode("utf-8", "surrogateescape"))
+        text = f"{self.draft}{gap}@{shown[at]} "
+        prompt_file.write(self.path, text.encode("utf-8", "surrogateescape"), self.raw)
         return DONE

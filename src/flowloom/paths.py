@@ -7,7 +7,7 @@ import os
 import re
 
 from flowloom import files
-from flowloom.errors import BadName, FlowLoomError, StateFailed
+from flowloom.errors import BadName, FlowLoomError, NoDirectory, StateFailed
 
 NAME = r"[a-z][a-z0-9_-]{0,39}"
 TASK_ID = r"[a-z2-9]{4,8}"
@@ -23,6 +23,18 @@ def home() -> str:
         return os.path.abspath(os.path.expanduser(given))
     base = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
     return os.path.join(base, "flowloom")
+
+
+def here() -> str:
+    """Return the working directory.
+
+    Raises:
+        NoDirectory: it was removed, as by `git worktree remove`.
+    """
+    try:
+        return os.getcwd()
+    except OSError as error:
+        raise NoDirectory(f"the working directory does not exist any more ({error.strerror})") from error
 
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -147,6 +159,19 @@ def project_root(slug: str) -> str | None:
 def agent_dir(slug: str, name: str) -> str:
     """Return the folder of one agent's state."""
     return f"{home()}/agents/{slug}/{check_name(name)}"
+
+
+def ensure_agent_dir(path: str) -> None:
+    """Make the folder of one agent's state."""
+    if os.path.isfile(path):
+        # Until 0.1 the palette noted its last agent in a file where an agent called `last` has its folder.
+        os.replace(path, last_path(os.path.basename(os.path.dirname(path))))
+    files.ensure_dir(path)
+
+
+def last_path(slug: str) -> str:
+    """Return the file that names the agent of a project that was asked last; no agent's name has a dot."""
+    return f"{home()}/agents/{slug}/.last"
 
 
 def headless_dir(slug: str) -> str:

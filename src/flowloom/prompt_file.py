@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-import stat
 
 from flowloom import files, foreign, paths
-from flowloom.errors import FlowLoomError, UsageError
+from flowloom.errors import BadFile, FlowLoomError, UsageError
 from flowloom.frame import heading
 
 # Written by Claude Code when `externalEditorContext` is on, and taken off by it on save.
@@ -20,10 +19,16 @@ LIMIT_BYTES = 100_000
 PLACEHOLDER = r"\[Pasted text #\d+(?: \+\d+ lines)?\]|\[\.\.\.Truncated text #\d+[^\]]*\]|\[Image #\d+\]"
 
 
-def read(path: str) -> str:
-    """Return the draft in a prompt file, without the block of Claude Code's last response.
+class FileChanged(FlowLoomError):
+    """Another program changed or deleted the prompt file; `now` is what it holds, None where it is gone."""
 
-    Bytes that are no UTF-8 come as surrogates, so that they can be written back.
+    def __init__(self, message: str, now: bytes | None, *, hint: str = "") -> None:
+        super().__init__(message, hint=hint or "a reply that waits: flowloom tasks --unread")
+        self.now = now
+
+
+def read(path: str) -> bytes:
+    """Return what stands in a prompt file.
 
     Raises:
         UsageError: there is no such file; BadFile: it is no regular file, too large, or not readable.
@@ -31,6 +36,14 @@ def read(path: str) -> str:
     raw = foreign.read(path, foreign.TEXT_BYTES)
     if raw is None:
         raise UsageError(f"there is no prompt file {path}", hint="Claude Code makes one on Ctrl-G")
+    return raw
+
+
+def text(raw: bytes) -> str:
+    """Return the draft in a prompt file, without the block of Claude Code's last response.
+
+    Bytes that are no UTF-8 come as surrogates, so that they can be written back.
+    """
     text = raw.decode("utf-8", "surrogateescape")
     if text.startswith(REFERENCE_START):
         lines = text.split("\n")
@@ -90,19 +103,24 @@ def with_reply(
     return f"{line}\n\n".encode() + cut
 
 
-def write(path: str, data: bytes) -> None:
-    """Replace the prompt file.
+def write(path: str, data: bytes, was: bytes) -> None:
+    """Replace the prompt file, which held `was` when it was read.
 
     Raises:
+        FileChanged: it holds something else by now, or is gone; it is left as it is.
         FlowLoomError: it cannot be written; the draft is as it was.
     """
     try:
-        if os.path.exists(path) and not stat.S_ISREG(os.stat(path).st_mode):
-            with open(path, "wb") as stream:
-                stream.write(data)
-        else:
-            # Where a link leads to: it stays one, and a disk that is full costs no draft.
-            files.write(os.path.realpath(path), data)
+        now = foreign.read(path, foreign.TEXT_BYTES)
+    except BadFile as error:
+        raise FileChanged(f"the prompt file changed while you waited: {error}", None) from error
+    if now is None:
+        raise FileChanged(f"the prompt file {path} was deleted while you waited", None)
+    if now != was:
+        raise FileChanged(f"the prompt file {path} changed while you waited; nothing was overwritten", now)
+    try:
+        # Where a link leads to: it stays one, and a disk that is full costs no draft.
+        files.write(os.path.realpath(path), data)
     except OSError as error:
         raise FlowLoomError(
             f"the prompt file {path} cannot be written: {error.strerror}",

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 
 from flowloom import files, news, paths
-from flowloom.clock import Deadline, wall_s
+from flowloom.clock import wall_s
 from flowloom.errors import DamagedFile, NoSuchTask
 from flowloom.frame import arrives_exactly, valid
 from flowloom.logs import log
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 # No letters that look like a digit.
 ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
-# A reply that is renewed is on disk before its marker, by as long as a disk takes to flush.
-RENEWAL_S = 2.0
+# A reply that is renewed is on disk before its marker. So often can that come between our looks at the two.
+RENEWALS = 10
 # Steps without a reply that a person has to hear of; who cancels knows it.
 FAILURES = frozenset({Step.FAILED, Step.INTERRUPTED, Step.UNKNOWN})
 
@@ -232,17 +232,19 @@ def reply_of(task_id: str) -> bytes | None:
         DamagedFile: marker and reply do not belong together.
     """
     folder = paths.task_dir(task_id)
-    deadline = Deadline(RENEWAL_S)
-    while not deadline.over():
+    for _ in range(RENEWALS):
         marker, reply = files.read(f"{folder}/.done"), files.read(f"{folder}/reply.md")
         if marker is None:
             return None
         if reply is not None and files.sha256(reply) == marker.decode(errors="replace").strip():
             return reply
-        os.sched_yield()
-    if reply is not None and os.stat(f"{folder}/reply.md").st_mtime_ns > os.stat(f"{folder}/.done").st_mtime_ns:
-        # Whoever renewed it was killed between the two. A reply is replaced whole, so this one is.
-        return reply
+        # Its renewal is between the two, or was killed there. A reply is replaced whole, so the newer one is.
+        try:
+            newer = os.stat(f"{folder}/reply.md").st_mtime_ns >= os.stat(f"{folder}/.done").st_mtime_ns
+        except FileNotFoundError:
+            continue
+        if newer and reply is not None and files.read(f"{folder}/reply.md") == reply:
+            return reply
     raise DamagedFile(f"{folder}/reply.md is not the reply that {folder}/.done was written for", hint="read it there")
 
 

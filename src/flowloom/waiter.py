@@ -39,7 +39,7 @@ def main() -> None:
 def carry(task_id: str, inherited: int) -> int:
     """Wait until a task has ended, also past its provisional reply."""
     agent = Agent(tasks.read(task_id)["agent_dir"])
-    settings = load(paths.project_root(agent.slug) or os.getcwd())
+    settings = load(paths.project_root(agent.slug) or paths.here())
     settings.park_s = float("inf")
     carrier = coordinator.Carrier(task_id, settings, inherited=inherited)
     announcer = Announcer(agent, task_id)

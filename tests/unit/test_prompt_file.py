@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from flowloom import paths, prompt_file
+from flowloom import files, paths, prompt_file
 from flowloom.errors import FlowLoomError, UsageError
 
 REFERENCE = """# ─── Claude's last response (for reference; removed on save) ───
@@ -35,7 +35,7 @@ REFERENCE = """# ─── Claude's last response (for reference; removed on sav
 def test_the_draft_is_read_without_the_block_of_the_last_response(tmp_path: Path, raw: bytes, draft: str) -> None:
     path = tmp_path / "claude-prompt-1.md"
     path.write_bytes(raw)
-    assert prompt_file.read(str(path)) == draft
+    assert prompt_file.text(prompt_file.read(str(path))) == draft
 
 
 def test_a_prompt_file_that_is_not_there_is_a_request_that_cannot_be_carried_out(tmp_path: Path) -> None:
@@ -129,7 +129,7 @@ def test_a_long_reply_is_cut_at_the_end_of_a_line_and_names_the_whole(raw: bytes
 def test_the_prompt_file_is_replaced_and_nothing_is_left_beside_it(tmp_path: Path) -> None:
     path = tmp_path / "claude-prompt-1.md"
     path.write_text("draft")
-    prompt_file.write(str(path), b"reply")
+    prompt_file.write(str(path), b"reply", b"draft")
     assert [(entry.name, entry.read_bytes()) for entry in tmp_path.iterdir()] == [("claude-prompt-1.md", b"reply")]
 
 
@@ -137,13 +137,37 @@ def test_a_prompt_file_that_is_a_link_stays_one(tmp_path: Path) -> None:
     path, real = tmp_path / "claude-prompt-1.md", tmp_path / "real"
     real.write_text("draft")
     path.symlink_to(real)
-    prompt_file.write(str(path), b"reply")
+    prompt_file.write(str(path), b"reply", b"draft")
     assert (path.is_symlink(), real.read_bytes()) == (True, b"reply")
 
 
-def test_a_prompt_file_that_cannot_be_written_says_where_the_reply_is(tmp_path: Path) -> None:
-    path = tmp_path / "gone" / "claude-prompt-1.md"
-    with pytest.raises(FlowLoomError, match="cannot be written: No such file or directory") as caught:
-        prompt_file.write(str(path), b"reply")
+def test_a_prompt_file_that_cannot_be_written_says_where_the_reply_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "claude-prompt-1.md"
+    path.write_text("draft")
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(files, "write", full)
+    with pytest.raises(FlowLoomError, match="cannot be written: No space left on device") as caught:
+        prompt_file.write(str(path), b"reply", b"draft")
     assert "the reply is kept" in caught.value.hint
-    assert not os.path.exists(path)
+    assert path.read_text() == "draft"
+
+
+@pytest.mark.parametrize("now", ["theirs", "", None, "folder", "pipe"])
+def test_what_another_program_did_to_the_prompt_file_is_not_undone(tmp_path: Path, now: str | None) -> None:
+    path = tmp_path / "claude-prompt-1.md"
+    if now == "folder":
+        path.mkdir()
+    elif now == "pipe":
+        os.mkfifo(path)
+    elif now is not None:
+        path.write_text(now)
+    before = path.lstat() if path.exists() else None
+    with pytest.raises(prompt_file.FileChanged) as caught:
+        prompt_file.write(str(path), b"reply", b"draft")
+    assert caught.value.now == (now.encode() if now in ("theirs", "") else None)
+    assert (path.lstat() if path.exists() else None) == before

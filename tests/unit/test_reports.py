@@ -91,6 +91,7 @@ TREE = [
     (errors.BadConfig, 2),
     (errors.BadOrder, 2),
     (errors.BadFile, 2),
+    (errors.NoDirectory, 2),
     (errors.NoSuchAgent, 2),
     (errors.NoSuchTask, 2),
     (errors.TmuxFailed, 1),

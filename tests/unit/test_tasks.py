@@ -170,7 +170,6 @@ def test_a_marker_whose_task_was_not_noted_is_noted_by_completing_again(task: re
 def test_a_marker_without_its_reply_is_damage_and_names_both(
     task: records.Task, reply: bytes | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tasks, "RENEWAL_S", 0.05)
     tasks.complete(accepted(task), "hello", "its turn ended")
     (folder(task) / "reply.md").unlink()
     if reply is not None:
@@ -183,7 +182,6 @@ def test_a_marker_without_its_reply_is_damage_and_names_both(
 def test_a_reply_whose_renewal_was_cut_off_before_its_marker_is_read(
     task: records.Task, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tasks, "RENEWAL_S", 0.05)
     tasks.complete(accepted(task), "hello", "its turn ended")
     os.utime(folder(task) / ".done", ns=(0, 0))
     (folder(task) / "reply.md").write_bytes(b"hello again")

@@ -49,8 +49,8 @@ def start(
 
     `flowloom ask` and Ctrl-G start it too; this is for its options.
     """
-    root = git.project_root(os.getcwd())
-    agent = named(name, os.getcwd())
+    root = git.project_root(paths.here())
+    agent = named(name, paths.here())
     root = paths.project_root(agent.slug) or root
     chosen = settings.load(root)
     tell_unheeded(chosen)
@@ -113,7 +113,7 @@ def stop(
     """
     if (name is None) == (not all_agents):
         raise UsageError("name one agent, or say --all", hint="flowloom agents lists them")
-    chosen = [named(name, os.getcwd())] if name is not None else known()
+    chosen = [named(name, paths.here())] if name is not None else known()
     code = 0
     for agent in chosen:
         try:
@@ -225,7 +225,7 @@ def attach(
 
 
 def _attach(name: str) -> int:
-    agent = named(name, os.getcwd())
+    agent = named(name, paths.here())
     now, _ = agent.reconcile()
     port = agent.tmux(now)
     window = next((window for window in port.windows() if window.pane_id == now["pane_id"]), None)
@@ -244,7 +244,7 @@ def _attach(name: str) -> int:
 
 
 def _attach_all(*, read_only: bool) -> int:
-    chosen = settings.load(git.project_root(os.getcwd()))
+    chosen = settings.load(git.project_root(paths.here()))
     port = tmux.Tmux(chosen.tmux_socket)
     running = {status["pane_id"] for _, status in survey() if status and status["socket"] == chosen.tmux_socket}
     windows = [window for window in port.windows() if window.pane_id in running and not window.dead]

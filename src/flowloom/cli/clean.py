@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import Annotated
 
 import typer
 
-from flowloom import git, headless, retention, settings, tasks
+from flowloom import git, headless, paths, retention, settings, tasks
 from flowloom.agents import Agent
 from flowloom.ages import age
 from flowloom.cli import app
@@ -29,7 +28,7 @@ def clean(
 
     Unread replies, unfinished tasks and tasks in use are always kept.
     """
-    chosen = settings.load(git.project_root(os.getcwd()))
+    chosen = settings.load(git.project_root(paths.here()))
     past_s = (
         retention.seconds(older_than) if older_than is not None else (chosen.keep_days or 0.0) * retention.UNITS_S["d"]
     )

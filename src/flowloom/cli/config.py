@@ -23,7 +23,7 @@ def show_config(
 
     What the project's file sets without effect is listed below, with the reason.
     """
-    root = git.project_root(os.getcwd())
+    root = git.project_root(paths.here())
     places = settings.config_paths(root)
     if only_paths:
         typer.echo("\n".join(places))

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from flowloom import paths
 from flowloom.cli import app
 from flowloom.cli.tables import BOLD, GREEN, RED, YELLOW, coloured, columns
 from flowloom.doctor import FAIL, OK, WARN, Finding, examine
@@ -34,7 +35,7 @@ def doctor(
     Goes along the chain from Ctrl-G to a reply, link by link, and sends a prompt through it.
     """
     found = []
-    for finding in examine(os.getcwd(), claude=claude):
+    for finding in examine(paths.here(), claude=claude):
         found.append(finding)
         if not as_json:
             _print(finding)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import signal
 import sys
@@ -36,7 +35,7 @@ def run(name: str, prompt: str, timeout: float | None, stdin: Callable[[], str],
         Ended: a signal came, and its program was ended.
     """
     name, prompt = told_apart(name, prompt)
-    here = os.getcwd()
+    here = paths.here()
     agent = named(name or headless.NAME, here)
     root = paths.project_root(agent.slug) or git.project_root(here)
     chosen = settings.load(root)

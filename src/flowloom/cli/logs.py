@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import select
 import sys
 from typing import Annotated, Any
 
 import typer
 
-from flowloom import files, status
+from flowloom import files, paths, status
 from flowloom.agents import named
 from flowloom.ages import moment
 from flowloom.cli import app, tables
@@ -34,7 +33,7 @@ def logs(
 
     Each event with its time, where it led, the task, and what led to it.
     """
-    agent = named(name, os.getcwd())
+    agent = named(name, paths.here())
     if agent.spec() is None:
         raise NoSuchAgent(f"there is no agent {agent.agent_id}")
     agent.reconcile()

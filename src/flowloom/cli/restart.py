@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import select
 import sys
 from typing import TYPE_CHECKING, Annotated
@@ -33,10 +32,10 @@ def restart(
     ] = START_TIMEOUT_S,
 ) -> int:
     """Stop an agent and start it again with its conversation."""
-    agent = named(name, os.getcwd())
+    agent = named(name, paths.here())
     if agent.spec() is None:
         raise NoSuchAgent(f"there is no agent {agent.agent_id}", hint=f"start it: flowloom start {name}")
-    root = paths.project_root(agent.slug) or git.project_root(os.getcwd())
+    root = paths.project_root(agent.slug) or git.project_root(paths.here())
     chosen = settings.load(root)
     tell_unheeded(chosen)
     # A place in line: nobody delivers to the agent, or starts it, while it is away.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 import typer
@@ -59,7 +58,7 @@ def _refuse_agent(name: str) -> None:
         NoSuchTask: it is one.
     """
     try:
-        is_agent = named(name.removeprefix("@"), os.getcwd()).spec() is not None
+        is_agent = named(name.removeprefix("@"), paths.here()).spec() is not None
     except (BadName, NoSuchAgent):
         return
     if is_agent:

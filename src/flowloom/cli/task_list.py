@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import TYPE_CHECKING, Annotated
 
@@ -36,10 +35,10 @@ def list_tasks(
     found = _read_all()
     overview.count_unread(found)
     if agent is not None:
-        agent_id = named(agent.removeprefix("@"), os.getcwd()).agent_id
+        agent_id = named(agent.removeprefix("@"), paths.here()).agent_id
         found = [task for task in found if task["agent_id"] == agent_id]
     if project:
-        slug = paths.project_slug(git.project_root(os.getcwd()))
+        slug = paths.project_slug(git.project_root(paths.here()))
         found = [task for task in found if task["agent_id"].endswith(f"@{slug}")]
     if unread or failed:
         kept = {"unread": unread, "failed": failed}

@@ -79,7 +79,7 @@ def ask(
     if without_window:
         task_id = run(name, prompt, timeout, _stdin, no_wait=no_wait)
         return 0 if no_wait else _print(task_id, as_json=as_json)
-    here = os.getcwd()
+    here = paths.here()
     root = git.project_root(here)
     agent = named(name, here)
     root = paths.project_root(agent.slug) or root
@@ -229,7 +229,7 @@ def wait(
 
 def _carrier(task_id: str) -> Carrier:
     agent = Agent(tasks.read(task_id)["agent_dir"])
-    return coordinator.Carrier(task_id, settings.load(paths.project_root(agent.slug) or os.getcwd()))
+    return coordinator.Carrier(task_id, settings.load(paths.project_root(agent.slug) or paths.here()))
 
 
 def _print_each(task_ids: list[str], *, as_json: bool, headed: bool) -> int:

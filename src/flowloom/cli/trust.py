@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from flowloom import git, settings, trust
+from flowloom import git, paths, settings, trust
 from flowloom.cli import app
 from flowloom.cli.options import as_value
 from flowloom.errors import Stopped, UsageError
@@ -25,7 +25,7 @@ def trust_project(
 
     Until then its agents, their roles, directories and prompts are ignored. A later change of the file asks again.
     """
-    root = git.project_root(os.getcwd())
+    root = git.project_root(paths.here())
     if undo:
         taken = trust.take_back(root)
         sys.stderr.write(f"{root} is not trusted any more\n" if taken else f"{root} was not trusted by this command\n")

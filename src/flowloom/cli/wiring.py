@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from flowloom import wiring
+from flowloom import paths, wiring
 from flowloom.cli import app
 from flowloom.errors import Stopped, UsageError
 
@@ -26,7 +26,7 @@ def setup(
 
     Also tells Claude Code how to ask agents. Each change is shown first, and --undo takes it back.
     """
-    plan = wiring.plan_undo() if undo else wiring.plan_setup(os.getcwd(), _completions())
+    plan = wiring.plan_undo() if undo else wiring.plan_setup(paths.here(), _completions())
     for change in plan.changes:
         _show(change)
     for note in plan.notes:

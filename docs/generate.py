@@ -255,6 +255,7 @@ FIELD_MEANINGS = {
     "altered": "something else was typed into the prompt on its way",
     "recovered": "the reply was taken from the transcript",
     "replaced": "the reply held halves of characters, which became U+FFFD",
+    "cut": "`joined`: its parts, cut by the output limit, were joined; other words: where the missing ones are",
     "error": "why there is no reply",
     "notes": "remarks, in their order",
     "journal": "its steps: `at`, `step`, `why`",

@@ -17,6 +17,7 @@ from flowloom.logs import log
 from flowloom.startup import Startup
 from flowloom.states import ENDED, State, Step
 from flowloom.waiting import LOOK_AGAIN_S, View, Wait
+from flowloom.whole_reply import WholeReply
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ HEADLESS_AGAIN_S = 0.25
 # After a Stop the session is idle 30 ms later, unless a Stop hook of the user's sends it on.
 SETTLE_AGAIN_S = 0.004
 SETTLE_S = 0.3
+# How often the transcript is looked at for the last part of a reply that passed the output limit.
+WHOLE_AGAIN_S = 0.01
 # Background work that is over starts a turn of its own 70 ms later; one that a person's turn took up never does.
 UNPARK_S = 5.0
 # Where the program's own file says nothing, the slow question is asked this often.
@@ -62,6 +65,7 @@ class Carrier:
         self._quiet_since_s: float | None = None
         self._wait = Wait(self.agent, task_id)
         self.waits_on = False
+        self._whole = WholeReply(self.agent)
 
     def wait_on(self) -> None:
         """Wait for what the agent says next, to a person in its window, after its task was interrupted."""
@@ -109,7 +113,7 @@ class Carrier:
         task = tasks.read(self.task_id)
         if task["status"] is Step.DONE:
             if self._settled():
-                return self._end(task)
+                return self._end_whole(task)
             now = self.agent.status()
             if now["status"] is State.IDLE:
                 view, again_s = View(task, now), SETTLE_AGAIN_S
@@ -119,7 +123,7 @@ class Carrier:
             view.phase, view.again_s = "settling", again_s
             return view
         if (task["status"] in ENDED - {Step.DONE} or task["status"] is Step.UNKNOWN) and not self.waits_on:
-            return self._end(task)
+            return self._end_whole(task)
         if self.place is None:
             # Somebody else carries it: watch, and take over when they are gone.
             self.place = line.enter(task["agent_dir"], self.task_id)
@@ -147,6 +151,14 @@ class Carrier:
         view.phase = "working"
         view.again_s = HEADLESS_AGAIN_S if headless.settle(self.task_id, waits=True) else 0.0
         return view
+
+    def _end_whole(self, task: Task) -> View:
+        """Return the end, unless parts of the reply are still to come into the transcript."""
+        if self._whole.again(task):
+            view = View(task, self.agent.status())
+            view.phase, view.again_s = "settling", WHOLE_AGAIN_S
+            return view
+        return self._end(tasks.read(self.task_id) if task["status"] is Step.DONE else task)
 
     def _end(self, task: Task) -> View:
         # Whoever waits for several tasks may wait on: those behind this one must not.

@@ -277,8 +277,7 @@ class Errand:
                 continue
             plain = self.chosen.reply == "plain"
             name, prompt = carrier.agent.name, tasks.prompt_of(task)
-            more = {"plain": plain, "provisional": provisional, "replaced": task["replaced"]}
-            texts.append(prompt_file.with_reply(name, carrier.task_id, prompt, reply, **more))
+            texts.append(prompt_file.with_reply(name, task, prompt, reply, plain=plain, provisional=provisional))
             if not provisional:
                 read.append(carrier.task_id)
         if len(failures) == len(carriers):

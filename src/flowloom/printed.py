@@ -76,6 +76,51 @@ def reply_in_transcript(transcript: bytes, task_id: str) -> str | None:
     return next(reversed(frame.answers(said, task_id)), None)
 
 
+# How Claude Code asks for the rest of what the output limit cut; 2.1.197 leaves it out of the transcript.
+_GO_ON = ("Output token limit hit", "Your response was cut off because it exceeded the output token limit")
+_CUT = ("max_tokens", "model_context_window_exceeded")
+
+
+def joined(transcript: bytes, message: str) -> str | None:
+    """Return the reply whose last part is `message`, with the parts before it that the output limit cut.
+
+    They stand apart by an empty line, as on the screen. None where the last part is not there yet. With an empty
+    `message` the parts before the error with which Claude Code gave up, which ends them.
+    """
+    parts: list[str] = []
+    found, wanted = False, ""  # the id of the message whose other blocks belong to it
+    for line in reversed(transcript.splitlines()):
+        if b'"type":"assistant"' not in line and b'"type":"user"' not in line:
+            continue  # not worth reading
+        try:
+            entry = json.loads(line)
+        except ValueError:
+            continue  # the first line of a tail is cut, the last may be half written
+        said = entry.get("message") if isinstance(entry, dict) else None
+        if not isinstance(said, dict) or entry.get("type") not in ("user", "assistant") or entry.get("isSidechain"):
+            continue
+        blocks = said.get("content")
+        blocks = [{"type": "text", "text": blocks}] if isinstance(blocks, str) else blocks or []
+        text = "\n\n".join(str(block.get("text")) for block in blocks if block.get("type") == "text").strip()
+        if not found and not message:
+            found = bool(entry.get("isApiErrorMessage"))
+        elif not found:
+            last = entry["type"] == "assistant" and said.get("stop_reason") not in _CUT
+            found = last and bool(text) and message.strip().endswith(text)
+            wanted = str(said.get("id"))
+        elif entry["type"] == "user":
+            if not text.startswith(_GO_ON):
+                break
+        elif said.get("id") == wanted:
+            parts[:0] = [text] if text and parts else []
+        elif said.get("stop_reason") in _CUT and not any(block.get("type") == "tool_use" for block in blocks):
+            wanted = str(said.get("id"))
+            parts[:0] = [text] if text else []
+        else:
+            break
+    return "\n\n".join([*parts, *([message] if message else [])]) if found else None
+
+
 def read_sessions(text: str, pid: int, since_s: float = 0.0) -> str:
     """Return `busy`, `waiting` or `idle` of the session with this pid; empty where it is not said.
 

@@ -8,6 +8,11 @@ import re
 from flowloom import files, foreign, paths
 from flowloom.errors import BadFile, FlowLoomError, UsageError
 from flowloom.frame import heading
+from flowloom.remarks import remarks, wrong_without
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from flowloom.records import Task
 
 # Written by Claude Code when `externalEditorContext` is on, and taken off by it on save.
 REFERENCE_START = "# ─── Claude's last response"
@@ -78,29 +83,21 @@ def placeholder(prompt: str) -> str | None:
 
 
 def with_reply(
-    name: str,
-    task_id: str,
-    prompt: str,
-    reply: bytes,
-    *,
-    plain: bool,
-    provisional: bool = False,
-    replaced: bool = False,
+    name: str, task: Task, prompt: str, reply: bytes, *, plain: bool = False, provisional: bool = False
 ) -> bytes:
-    """Return what the draft becomes: the heading unless `plain`, an empty line, the reply byte for byte."""
-    cut = reply
+    """Return what the draft becomes: the heading with its remarks, an empty line, the reply byte for byte.
+
+    With `plain` only the remarks without which the reply would be taken for another one, if there are any.
+    """
+    task_id, cut = task["task_id"], reply
     if len(reply) > LIMIT_BYTES:
         cut = reply[:LIMIT_BYTES].rpartition(b"\n")[0] or reply[:LIMIT_BYTES]
         kept = f"{paths.task_dir(task_id)}/{'provisional' if provisional else 'reply'}.md"
         cut = cut.decode("utf-8", "ignore").encode() + f"\n\n[… {len(reply)} bytes in all: {kept}]".encode()
-    if plain:
-        return cut
-    line = heading(name, task_id, prompt)
-    if provisional:
-        line += " [provisional: its background work goes on]"
-    if replaced:
-        line += " [characters that are not valid Unicode were replaced]"
-    return f"{line}\n\n".encode() + cut
+    said = (wrong_without if plain else remarks)(task, provisional=provisional)
+    marks = f"[{'; '.join(said)}]" if said else ""
+    line = marks if plain else f"{heading(name, task_id, prompt)} {marks}".rstrip()
+    return (f"{line}\n\n".encode("utf-8", "replace") if line else b"") + cut
 
 
 def write(path: str, data: bytes, was: bytes) -> None:

@@ -117,6 +117,7 @@ if TYPE_CHECKING:
         exact: bool
         recovered: bool
         replaced: bool
+        cut: str
         error: str
         read: float | None
         left: bool
@@ -304,6 +305,7 @@ def empty_task(task_id: str, agent_id: str, agent_dir: str) -> Task:
         "exact": True,
         "recovered": False,
         "replaced": False,
+        "cut": "",
         "error": "",
         "read": None,
         "left": False,

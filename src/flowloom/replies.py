@@ -66,4 +66,4 @@ def as_draft(task: Task, *, plain: bool) -> bytes:
     reply = tasks.reply_of(task["task_id"])
     if reply is None:
         raise asking.failure(task)
-    return prompt_file.with_reply(name, task["task_id"], prompt, reply, plain=plain, replaced=task["replaced"])
+    return prompt_file.with_reply(name, task, prompt, reply, plain=plain)

@@ -190,9 +190,10 @@ def prompt_kept(task: Task) -> bool:
     return raw is not None and (not task["prompt_sha256"] or files.sha256(raw) == task["prompt_sha256"])
 
 
-def complete(task: Task, message: str, why: str) -> None:
+def complete(task: Task, message: str, why: str, *, cut: str = "") -> None:
     """Write the reply, then its marker; the same message twice changes nothing.
 
+    `cut` says that it is joined of parts; its last part alone, heard once more, changes nothing either.
     Halves of characters are replaced by U+FFFD, and the task says so (`replaced`).
     """
     folder = paths.task_dir(task["task_id"])
@@ -202,8 +203,11 @@ def complete(task: Task, message: str, why: str) -> None:
     marker = files.read(f"{folder}/.done")
     if task["status"] is Step.DONE and marker is not None and marker.strip() == digest.encode():
         return
+    if task["cut"] and not cut and (files.read(f"{folder}/reply.md") or b"").endswith(data):
+        return
     # A parked task's reply can be its provisional one, whose halves are gone already.
     task["replaced"] = text != message or (task["replaced"] and task["status"] is Step.PARKED)
+    task["cut"] = cut
     files.write(f"{folder}/reply.md", data)
     files.write(f"{folder}/.done", (digest + "\n").encode())
     renewed = task["status"] is Step.DONE

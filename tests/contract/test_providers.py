@@ -530,3 +530,41 @@ def test_a_member_that_does_not_exist_is_refused_with_those_there_are(name: str)
     with pytest.raises(UsageError, match="there is no provider") as caught:
         providers.find(name)
     assert caught.value.hint == f"there are: {', '.join(MEMBERS)}"
+
+
+def entries(*said: str) -> bytes:
+    """Return a transcript of `WHO ID REASON TEXT` lines; a tool's call and its end are `call` and `result`."""
+    lines = []
+    for line in said:
+        who, name, reason, text = line.split(" ", 3)
+        block = {"call": "tool_use", "result": "tool_result"}.get(who, "text")
+        kind = "assistant" if who in ("assistant", "call", "error") else "user"
+        message = {"id": name, "stop_reason": reason, "content": [{"type": block, "text": text}]}
+        lines.append(json.dumps({"type": kind, "message": message, "isApiErrorMessage": who == "error"}))
+    return "\n".join(lines).replace('": "', '":"').encode()
+
+
+CUTS = [
+    (["user u - do it", "assistant m1 end_turn two"], "two"),
+    (["assistant m0 end_turn zero", "assistant m1 max_tokens one", "assistant m2 end_turn two"], "one\n\ntwo"),
+    (
+        ["assistant m1 max_tokens one", "user u - Output token limit hit. Go on", "assistant m2 end_turn two"],
+        "one\n\ntwo",
+    ),
+    (["assistant m1 max_tokens one", "user u - what a person says", "assistant m2 end_turn two"], "two"),
+    (["assistant m1 max_tokens one", "call m1 max_tokens x", "result u - y", "assistant m2 end_turn two"], "two"),
+    (["assistant m1 max_tokens a", "assistant m1 max_tokens b", "assistant m2 end_turn two"], "a\n\nb\n\ntwo"),
+    (["assistant m1 max_tokens one"], None),
+    ([], None),
+]
+
+
+@pytest.mark.parametrize(("said", "whole"), CUTS)
+def test_the_parts_of_a_reply_that_the_output_limit_cut_are_joined(said: list[str], whole: str | None) -> None:
+    assert claude.joined(entries(*said), "two") == whole
+
+
+def test_what_was_said_before_a_turn_was_given_up_ends_with_its_error() -> None:
+    said = ["user u - do it", "assistant m1 max_tokens one", "assistant m2 max_tokens two", "error m3 - too long"]
+    assert claude.joined(entries(*said), "") == "one\n\ntwo"
+    assert claude.joined(entries(*said[:-1]), "") is None

@@ -129,7 +129,7 @@ def test_a_prompt_file_gets_valid_text_and_says_what_was_replaced(world: World) 
     path = world.prompt_file("@planning one\n")  # the same draft: its renewed reply is unread
     assert world.ctrl_g(path).returncode == 0
     heading, text = path.read_bytes().decode("utf-8").split("\n\n")
-    assert "[characters that are not valid Unicode were replaced]" in heading
+    assert "[characters of the reply that are not valid Unicode were replaced by U+FFFD]" in heading
     assert text == "before \ufffd after"
 
 

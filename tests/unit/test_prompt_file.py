@@ -9,6 +9,7 @@ import pytest
 
 from flowloom import files, paths, prompt_file
 from flowloom.errors import FlowLoomError, UsageError
+from flowloom.records import empty_task
 
 REFERENCE = """# ─── Claude's last response (for reference; removed on save) ───
 # I said this.
@@ -95,7 +96,8 @@ def test_a_mark_that_stands_for_a_text_is_seen(prompt: str, mark: str | None) ->
 
 
 def reply(raw: bytes, *, plain: bool = False, provisional: bool = False) -> bytes:
-    return prompt_file.with_reply("planning", "7k2m", "what?", raw, plain=plain, provisional=provisional)
+    task = empty_task("7k2m", "planning@site", "/nowhere")
+    return prompt_file.with_reply("planning", task, "what?", raw, plain=plain, provisional=provisional)
 
 
 HEAD = b"Reply from planning (task 7k2m): what?"
@@ -105,9 +107,28 @@ HEAD = b"Reply from planning (task 7k2m): what?"
 def test_the_reply_stands_below_its_heading_byte_for_byte(raw: bytes) -> None:
     assert reply(raw) == HEAD + b"\n\n" + raw
     assert reply(raw, plain=True) == raw
-    said = prompt_file.with_reply("planning", "7k2m", "what?", raw, plain=False, replaced=True)
-    assert said == HEAD + b" [characters that are not valid Unicode were replaced]\n\n" + raw
     assert reply(raw, provisional=True) == HEAD + b" [provisional: its background work goes on]\n\n" + raw
+    assert reply(raw, plain=True, provisional=True) == b"[provisional: its background work goes on]\n\n" + raw
+
+
+def test_each_flag_of_a_reply_is_said_in_its_heading_and_alone_where_it_would_mislead() -> None:
+    said = {
+        "altered": "what the agent was given is not exactly your prompt: something was typed in its window",
+        "shared": "the reply also answers something else that was typed in its window",
+        "recovered": "the reply was recovered from the transcript",
+        "replaced": "characters of the reply that are not valid Unicode were replaced by U+FFFD",
+    }
+    for flag, words in said.items():
+        task = {**empty_task("7k2m", "planning@site", "/nowhere"), flag: True}
+        assert prompt_file.with_reply("planning", task, "what?", b"x") == HEAD + f" [{words}]\n\nx".encode()  # type: ignore[arg-type]
+        assert prompt_file.with_reply("planning", task, "what?", b"x", plain=True) == b"x"  # type: ignore[arg-type]
+    joined = {**empty_task("7k2m", "planning@site", "/nowhere"), "cut": "joined", "shared": True}
+    words = f"it passed the output limit; its parts were joined from the transcript; {said['shared']}"
+    assert prompt_file.with_reply("planning", joined, "what?", b"x") == HEAD + f" [{words}]\n\nx".encode()  # type: ignore[arg-type]
+    assert prompt_file.with_reply("planning", joined, "what?", b"x", plain=True) == b"x"  # type: ignore[arg-type]
+    missing = {**joined, "cut": "see /t.jsonl"}
+    words = "incomplete: it passed the output limit, and this is its last part; see /t.jsonl"
+    assert prompt_file.with_reply("planning", missing, "what?", b"x", plain=True) == f"[{words}]\n\nx".encode()  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

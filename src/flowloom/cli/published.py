@@ -84,6 +84,7 @@ class PublishedTask(Document):
     altered: bool
     recovered: bool
     replaced: bool
+    cut: str
     error: str
     notes: list[str]
     journal: list[dict[str, str | float]]

@@ -13,6 +13,7 @@ from flowloom.cli import app
 from flowloom.cli.options import Json, TaskId
 from flowloom.clock import wall_s
 from flowloom.errors import BadName, NoSuchAgent, NoSuchTask
+from flowloom.remarks import remarks
 from flowloom.text import visible
 
 if TYPE_CHECKING:
@@ -92,16 +93,8 @@ def _show(task: Task, reply: str | None, kind: str) -> None:
     typer.echo(f"asked by {task['asker']} at {moment(task['created'])}, {ago} ago")
     if task["error"]:
         typer.echo(f"error: {task['error']}")
-    for on, what in (
-        (task["altered"], "what the agent was given is not exactly the prompt"),
-        (task["shared"], "the reply also answers something else"),
-        (task["recovered"], "the reply was recovered from the transcript"),
-        (task["replaced"], "characters of the reply that are not valid Unicode were replaced by U+FFFD"),
-        (task["left"], "left running"),
-    ):
-        if on:
-            typer.echo(f"note: {what}")
-    for note in task["notes"]:
+    left = ["left running"] if task["left"] else []
+    for note in [*remarks(task, provisional=kind == "provisional"), *left, *task["notes"]]:
         typer.echo(f"note: {note}")
     typer.echo("\njournal")
     for entry in task["journal"]:

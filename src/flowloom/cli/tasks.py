@@ -16,6 +16,7 @@ from flowloom.cli.headless import NAME_HELP, run
 from flowloom.cli.options import Json, TaskId, tell_unheeded
 from flowloom.clock import Deadline
 from flowloom.errors import Blocked, FlowLoomError, Stopped, TimedOut, UsageError
+from flowloom.remarks import remarks
 from flowloom.signals import Noted
 from flowloom.states import State, Step
 
@@ -181,26 +182,18 @@ def _print(task_id: str, *, as_json: bool, now: bool = False) -> int:
         raise asking.failure(task)
     else:
         output.put(reply)
-    if provisional:
-        sys.stderr.write(f"flowloom: provisional: background work of task {task_id} goes on\n")
-    else:
+    if not provisional:
         asking.mark_read(task_id)
-    _remarks(tasks.read(task_id))
+    _tell_remarks(tasks.read(task_id), provisional=provisional)
     return 0
 
 
-def _remarks(task: Task) -> None:
+def _tell_remarks(task: Task, *, provisional: bool) -> None:
     for note in task["notes"]:
         if task.get("headless") is not None:
             sys.stderr.write(f"flowloom: task {task['task_id']}: {note}\n")
-    for on, what in (
-        (task["altered"], "what the agent was given is not exactly your prompt: somebody typed in its window"),
-        (task["shared"], "the reply also answers something else that was typed in its window"),
-        (task["recovered"], "the reply was recovered from the transcript"),
-        (task["replaced"], "the reply held characters that are not valid Unicode; each was replaced by U+FFFD"),
-    ):
-        if on:
-            sys.stderr.write(f"flowloom: task {task['task_id']}: {what}\n")
+    for said in remarks(task, provisional=provisional):
+        sys.stderr.write(f"flowloom: task {task['task_id']}: {said}\n")
 
 
 @app.command()

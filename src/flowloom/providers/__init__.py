@@ -57,6 +57,9 @@ if TYPE_CHECKING:
         # and its tools get them back by the `env` of its settings.
         COLOURLESS: tuple[str, ...]
 
+        # What stands in a transcript where the output limit cut a reply; none where that never happens.
+        CUT_MARKS: tuple[bytes, ...]
+
         def binary(self, claude: str) -> str:
             """Return the program to run; `claude` is the user's choice of Claude Code."""
             ...
@@ -134,6 +137,13 @@ if TYPE_CHECKING:
 
         def resumable(self, transcript: bytes) -> bool:
             """Tell whether a conversation that left this transcript can be gone on with."""
+            ...
+
+        def joined(self, transcript: bytes, message: str) -> str | None:
+            """Return the reply whose last part is `message`, with its other parts; None where that is not there yet.
+
+            With an empty `message`, what was said before the turn failed.
+            """
             ...
 
         def reply_in_transcript(self, transcript: bytes, task_id: str) -> str | None:

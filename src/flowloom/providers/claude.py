@@ -37,6 +37,7 @@ STASH = ["C-s"]
 CLEAR = ["C-c"]
 # Without colours a hint in the box looks like a draft. Claude Code reads these when it starts, before its settings.
 COLOURLESS = ("NO_COLOR", "FORCE_COLOR", "CI")
+CUT_MARKS = (b'"stop_reason":"max_tokens"', b'"stop_reason":"model_context_window_exceeded"')
 
 # By these a Claude Code tells its children who they are. No re.compile here: hook calls need no pattern, 1 ms each.
 _IDENTITY = (
@@ -348,6 +349,13 @@ def resumable(transcript: bytes) -> bool:
     Measured on 2.1.197 and 2.1.329.
     """
     return b'"type":"user"' in transcript or b'"type":"assistant"' in transcript
+
+
+def joined(transcript: bytes, message: str) -> str | None:
+    """Return the reply whose last part is `message`, with the parts before it; None where that is not there yet."""
+    from flowloom import printed  # noqa: PLC0415 - only where the output limit cut a reply
+
+    return printed.joined(transcript, message)
 
 
 def reply_in_transcript(transcript: bytes, task_id: str) -> str | None:

@@ -18,6 +18,7 @@ LEAVE = "/exit"
 STASH = ["C-s"]
 CLEAR = ["C-c"]
 COLOURLESS: tuple[str, ...] = ()
+CUT_MARKS: tuple[bytes, ...] = ()
 
 # It speaks Claude Code's hook protocol, and shows the same box.
 settings = claude.settings
@@ -103,6 +104,11 @@ def conversation_files(environment: dict[str, str], session_id: str) -> str:
 def resumable(transcript: bytes) -> bool:
     """Return True: it keeps what it was told elsewhere."""
     return True
+
+
+def joined(transcript: bytes, message: str) -> str | None:
+    """Return the message: nothing cuts it."""
+    return message
 
 
 def reply_in_transcript(transcript: bytes, task_id: str) -> str | None:

@@ -1,0 +1,30 @@
+"""What a person must know of a reply beside its text: the same words wherever it is handed over."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from flowloom.records import Task
+
+JOINED = "joined"
+
+
+def remarks(task: Task, *, provisional: bool = False) -> list[str]:
+    """Return what is not as it seems in a task's reply, a sentence each."""
+    cut = task["cut"]
+    said = [
+        (provisional, "provisional: its background work goes on"),
+        (bool(cut) and cut != JOINED, f"incomplete: it passed the output limit, and this is its last part; {cut}"),
+        (cut == JOINED, "it passed the output limit; its parts were joined from the transcript"),
+        (task["altered"], "what the agent was given is not exactly your prompt: something was typed in its window"),
+        (task["shared"], "the reply also answers something else that was typed in its window"),
+        (task["recovered"], "the reply was recovered from the transcript"),
+        (task["replaced"], "characters of the reply that are not valid Unicode were replaced by U+FFFD"),
+    ]
+    return [what for on, what in said if on]
+
+
+def wrong_without(task: Task, *, provisional: bool = False) -> list[str]:
+    """Return the remarks without which the text would be taken for what it is not, also where it stands alone."""
+    missing = bool(task["cut"]) and task["cut"] != JOINED
+    return remarks(task, provisional=provisional)[: int(provisional) + int(missing)]

@@ -1,11 +1,11 @@
 """Write the parts of the documentation that are facts of the code.
 
     .venv/bin/python docs/generate.py            write them
-    .venv/bin/python docs/generate.py --check    say which are out of date
+    .venv/bin/python docs/generate.py --check    list the pages that are out of date
 
-A part stands between `<!-- generated: NAME -->` and `<!-- end -->` in any page.
-What the code cannot say, a meaning, stands here, and a name without one is an
-error: nothing gets into the reference without a sentence.
+A part is the text between `<!-- generated: NAME -->` and `<!-- end -->` in any page.
+The names come from the code, their meanings from the tables below. A name without a
+meaning is an error, so nothing gets into the reference undocumented.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def commands() -> dict[str, Any]:
 
 
 def options(command: Any) -> Iterator[tuple[str, str]]:
-    """Yield the arguments and options of a command as they are typed, each with its help."""
+    """Yield the arguments and options of a command as typed, each with its help."""
     for each in command.params:
         if each.param_type_name == "argument":
             dots = "…" if each.nargs == -1 else ""
@@ -61,60 +61,60 @@ def cli() -> str:
         rows = [[f"`{typed}`", said] for typed, said in options(command)]
         said = " ".join((command.help or "").split())
         text = f"## {name}\n\n`{usage}`\n\n{said}\n"
-        parts.append(text + (f"\n{table(['', 'what it is'], rows)}" if rows else ""))
+        parts.append(text + (f"\n{table(['', 'description'], rows)}" if rows else ""))
     return "\n".join(parts)
 
 
 STATE_MEANINGS = {
-    "offline": "It does not run. It is started when somebody asks it something.",
-    "starting": "Its window is open; its program has not said yet that it is up, or shows no input box yet.",
+    "offline": "It does not run. The next task starts it.",
+    "starting": "Its window is open; its program has not reported that it is up, or shows no input box yet.",
     "idle": "It runs and waits for a task.",
-    "working": "A turn runs: of a task, of its own, or of a person who typed in its window.",
-    "blocked": "It waits for a person: a permission, a question, a dialog at its start.",
-    "parked": "Its turn has ended, and background work that the task began goes on.",
-    "backoff": "Kept for the supervisor to come: no event leads to it yet.",
-    "failed": "Kept for the supervisor to come: only `give_up` leads to it, and nothing says that yet.",
+    "working": "A turn is running: a task's, its own, or that of a person who typed in its window.",
+    "blocked": "It waits for a person: a permission, a question, a dialog at startup.",
+    "parked": "Its turn has ended, but background work that the task started is still running.",
+    "backoff": "Reserved: no event leads to it yet.",
+    "failed": "Reserved: only `give_up` leads to it, and nothing sends that event yet.",
 }
 EVENT_MEANINGS = {
     "up": "SessionStart: its session is up.",
-    "accept": "UserPromptSubmit: it has taken a text.",
+    "accept": "UserPromptSubmit: it took a text.",
     "ask": "PermissionRequest, or the Notification that says the same.",
-    "sign": "PostToolUse: it goes on after an answer.",
+    "sign": "PostToolUse: it continues after an answer.",
     "stop": "Stop: the turn has ended.",
-    "park": "Stop, and background work of this task goes on.",
-    "fail": "StopFailure: the model could not be reached, or refused.",
-    "end": "SessionEnd: the program leaves.",
-    "notice": "A Notification that asks nothing, or a call that auto mode denied. It moves nothing.",
+    "park": "Stop, while background work of this task is still running.",
+    "fail": "StopFailure: the model could not be reached, or refused the request.",
+    "end": "SessionEnd: the program exits.",
+    "notice": "A Notification that asks nothing, or a call that auto mode denied. It changes no state.",
     "spawn": "FlowLoom opened its window.",
-    "box": "Its input box stands there, after it said that it is up.",
-    "dialog": "A question stands on its screen.",
-    "quiet": "Its session is idle although no hook said so: somebody pressed Esc.",
-    "resume": "Its session is busy although it was taken for blocked or idle.",
+    "box": "Its input box is on the screen, after it reported that it is up.",
+    "dialog": "A question is on its screen.",
+    "quiet": "Its session is idle although no hook reported it: someone pressed Esc.",
+    "resume": "Its session is busy although it was believed to be blocked or idle.",
     "gone": "Its process or its window is gone.",
     "give_up": "It died too often.",
 }
 STEP_MEANINGS = {
-    "created": "The prompt is on disk; nothing is sent.",
-    "typed": "The keys are about to go out. Written before the first one.",
-    "pasted": "The text stands in the agent's input box.",
-    "accepted": "The agent itself has confirmed it.",
-    "parked": "There is a provisional reply; background work goes on.",
-    "unknown": "It was typed, and nobody confirmed it. A person decides; a late receipt still counts.",
+    "created": "The prompt is on disk; nothing has been sent.",
+    "typed": "The keys are about to be sent. Written before the first one.",
+    "pasted": "The text is in the agent's input box.",
+    "accepted": "The agent has confirmed it.",
+    "parked": "There is a provisional reply; background work is still running.",
+    "unknown": "It was typed but never confirmed. A person decides; a late receipt still counts.",
     "done": "The reply is on disk.",
-    "failed": "The agent failed or died over it.",
-    "interrupted": "Somebody pressed Esc, or the conversation was cleared.",
-    "cancelled": "It was taken back.",
+    "failed": "The agent failed or died while working on it.",
+    "interrupted": "Someone pressed Esc, or the conversation was cleared.",
+    "cancelled": "The user cancelled it.",
 }
 
 
 def state_list() -> str:
     """Return the states of an agent."""
-    return table(["state", "what it means"], [[f"`{state}`", STATE_MEANINGS[state]] for state in states.State])
+    return table(["state", "meaning"], [[f"`{state}`", STATE_MEANINGS[state]] for state in states.State])
 
 
 def event_list() -> str:
     """Return the events of an agent."""
-    return table(["event", "what it means"], [[f"`{event}`", EVENT_MEANINGS[event]] for event in states.Event])
+    return table(["event", "meaning"], [[f"`{event}`", EVENT_MEANINGS[event]] for event in states.Event])
 
 
 def moves() -> str:
@@ -129,7 +129,7 @@ def moves() -> str:
 
 
 def move_table() -> str:
-    """Return which event leads where, a row for each state."""
+    """Return the state that each event leads to, one row for each state."""
     rows = []
     for state in states.State:
         cells = [f"{event} → {after}" for (before, event), after in states.TABLE.items() if before is state]
@@ -141,9 +141,9 @@ def steps() -> str:
     """Return the steps of a task."""
     rows = []
     for step in states.Step:
-        after = ", ".join(each for each in states.Step if each in states.FOLLOWS[step]) or "nothing"
+        after = ", ".join(each for each in states.Step if each in states.FOLLOWS[step]) or "none"
         rows.append([f"`{step}`", STEP_MEANINGS[step], after])
-    return table(["step", "what it means", "what may follow"], rows)
+    return table(["step", "meaning", "next steps"], rows)
 
 
 KEY_MEANINGS = {
@@ -151,18 +151,18 @@ KEY_MEANINGS = {
     "session": "The tmux session that holds the agents' windows.",
     "tmux_socket": "The tmux server, by the name of its socket (`tmux -L`).",
     "claude": "Claude Code: a name on PATH, or a path.",
-    "default_agent": "The agent that an empty `.delegate` file means.",
-    "no_route": "What Ctrl-G does on a prompt without a route: `palette` or `editor`, your real one.",
+    "default_agent": "The agent that an empty `.delegate` file goes to.",
+    "no_route": "What Ctrl-G opens on a prompt without a route: the `palette`, or `editor`, your real editor.",
     "reply": "`headed` puts a line above the reply in the prompt file; `plain` leaves it out.",
-    "timeout_s": "How long Ctrl-G and `ask` wait, in seconds. Without it they wait for ever.",
-    "park_s": "How long a provisional reply is held back while background work goes on, in seconds.",
-    "typing_pause_s": "How long a person's draft, scrolling or menu must be left alone before FlowLoom takes it away.",
-    "keep_days": "How many days `flowloom clean` keeps tasks and events. Without it, it removes nothing.",
-    "announce": "Whether the questions and the end of a task that was left are announced.",
-    "args": "More arguments for the agents' program.",
-    "agents": "Tables of single agents, see below.",
-    "role": "The role: `planning`, `coding`, `testing`, `review`, or a word of your own.",
-    "dir": "The directory it works in. Without it: the project.",
+    "timeout_s": "How long Ctrl-G and `ask` wait, in seconds. By default there is no limit.",
+    "park_s": "How long a provisional reply is held back while background work is running, in seconds.",
+    "typing_pause_s": "How long a person's draft, scrolling or menu must be idle before FlowLoom puts it aside, in seconds.",
+    "keep_days": "How many days `flowloom clean` keeps tasks and events. By default it removes nothing.",
+    "announce": "Whether a task that you left announces its questions and its end.",
+    "args": "Extra arguments for the agents' program.",
+    "agents": "One table for each agent, see below.",
+    "role": "The role: `planning`, `coding`, `testing`, `review`, or one of your own.",
+    "dir": "The directory it works in. Default: the project.",
     "prompt": "Text that is added to its system prompt.",
 }
 
@@ -175,7 +175,7 @@ def configuration() -> str:
         shown = {None: "", (): "`[]`"}.get(value, f"`{value}`")
         variable = settings.ENVIRONMENT.get(key)
         rows.append([f"`{key}`", KEY_MEANINGS[key], shown, f"`{variable}`" if variable else ""])
-    return table(["key", "what it says", "without it", "variable"], rows)
+    return table(["key", "description", "default", "variable"], rows)
 
 
 WHEN_MEANINGS = {"never": "never", "agreed": "once you trust it", "always": "always"}
@@ -186,28 +186,30 @@ def policy() -> str:
     rows: dict[str, list[str]] = {when: [] for when in WHEN_MEANINGS}
     for key, (when, _) in trust.POLICY.items():
         rows[when].append(f"`{key.replace('*', 'NAME')}`")
-    return table(["a project sets", "which"], [[said, ", ".join(rows[when])] for when, said in WHEN_MEANINGS.items()])
+    return table(
+        ["when", "keys that a project may set"], [[said, ", ".join(rows[when])] for when, said in WHEN_MEANINGS.items()]
+    )
 
 
 def agent_tables() -> str:
     """Return the keys of `[agents.NAME]`."""
-    return table(["key", "what it says"], [[f"`{key}`", KEY_MEANINGS[key]] for key in config.AgentTable.model_fields])
+    return table(["key", "description"], [[f"`{key}`", KEY_MEANINGS[key]] for key in config.AgentTable.model_fields])
 
 
 def environment() -> str:
-    """Return the variables that stand for a key."""
+    """Return the environment variables that set a key."""
     rows = [[f"`{variable}`", KEY_MEANINGS[key], f"`{key}`"] for key, variable in settings.ENVIRONMENT.items()]
-    return table(["variable", "what it says", "key"], rows)
+    return table(["variable", "description", "key"], rows)
 
 
 CODE_MEANINGS = {
-    0: "Done: there is a reply, or what was asked is done.",
-    1: "It failed: the agent died, was interrupted, reported an error; tmux refused; a file is damaged.",
-    2: "Usage: a name, an option or a configuration file that cannot be used as it stands.",
-    3: "Blocked: the time given is over, and a person must answer the agent first.",
-    70: "A bug of FlowLoom's. The message names a report file.",
-    124: "The time given is over. The task goes on.",
-    130: "You stopped waiting. The task goes on, unless you chose to interrupt the agent.",
+    0: "Success: there is a reply, or the command did its work.",
+    1: "Failure: the agent died, was interrupted or reported an error; tmux refused; a file is damaged.",
+    2: "Usage: an invalid name, option or configuration file.",
+    3: "Blocked: the timeout ran out while the agent waits for a person to answer.",
+    70: "A bug in FlowLoom. The message names a report file.",
+    124: "The timeout ran out. The task continues.",
+    130: "You stopped waiting. The task continues, unless you chose to interrupt the agent.",
 }
 
 
@@ -218,53 +220,53 @@ def exit_codes() -> str:
         if isinstance(each, type) and issubclass(each, errors.FlowLoomError):
             names.setdefault(each.exit_code, []).append(each.__name__)
     rows = [[f"`{code}`", CODE_MEANINGS[code], ", ".join(names[code])] for code in sorted(names)]
-    return table(["exit code", "what it means", "errors"], rows)
+    return table(["exit code", "meaning", "errors"], rows)
 
 
 FIELD_MEANINGS = {
-    "agent_id": "name and project, as `planning@site`",
+    "agent_id": "name and project, such as `planning@site`",
     "name": "the agent's name",
     "role": "its role",
     "project": "the short name of its project",
     "provider": "its program",
     "status": "its state, or the task's last step",
-    "current_task": "the task it works on, or is being given",
+    "current_task": "the task it works on or is being sent",
     "context_summary": "the beginning of its last message",
     "session_id": "the id of its conversation",
-    "pid": "its process",
+    "pid": "its process id",
     "window_id": "its tmux window",
     "pane_id": "its tmux pane",
-    "since": "when it got this state",
-    "last_active": "when it was last heard of",
-    "seq": "grows with every change",
-    "why": "what led to this state",
-    "source": "who said so: hook, screen, session, tmux, transcript, spawn",
-    "held_up": "what holds its next task up: the `task`, `why`, and `since` when; only what lasts a second",
-    "question": "what it is blocked on: `kind`, `text`, and `how` to answer",
+    "since": "when it entered this state",
+    "last_active": "when it last reported anything",
+    "seq": "increases with every change",
+    "why": "the reason for this state",
+    "source": "what reported it: hook, screen, session, tmux, transcript, spawn",
+    "held_up": "what holds up its next task: the `task`, `why`, and `since` when; `null` during the first second",
+    "question": "what it asks: `kind`, `text`, and `how` to answer",
     "release": "the release of its program",
-    "task_id": "the task",
-    "created": "when it was asked",
+    "task_id": "the task's id",
+    "created": "when it was created",
     "asker": "who asked: `chief`, `shell`, or an agent",
     "asker_kind": "`chief`, `shell` or `agent`",
-    "prompt_bytes": "the size of the prompt",
+    "prompt_bytes": "the size of the prompt in bytes",
     "prompt": "the path of the prompt",
     "reply": "the path of the reply, once the status is `done`",
-    "read": "when the reply was first handed over, or the failure looked at",
-    "left": "whether a process of its own waits for it",
+    "read": "when the reply was first read, or the failure looked at",
+    "left": "whether a background process waits for it",
     "shared": "the reply also answers something a person typed",
-    "altered": "something else was typed into the prompt on its way",
+    "altered": "other text was typed into the prompt during delivery",
     "recovered": "the reply was taken from the transcript",
-    "replaced": "the reply held halves of characters, which became U+FFFD",
-    "cut": "`joined`: its parts, cut by the output limit, were joined; other words: where the missing ones are",
+    "replaced": "the reply contained half characters, which became U+FFFD",
+    "cut": "`joined`: the output limit cut the reply, and its parts were joined; other text: where the missing parts are",
     "error": "why there is no reply",
-    "notes": "remarks, in their order",
+    "notes": "notes, in order",
     "journal": "its steps: `at`, `step`, `why`",
-    "version": "of this document; changes when a field changes its meaning or goes",
+    "version": "of this document; changes when a field changes its meaning or is removed",
     "agents": "the agents",
-    "tasks": "the tasks, the oldest first",
+    "tasks": "the tasks, oldest first",
     "task": "the task, as in `tasks --json`",
     "text": "the reply; `null` where there is none",
-    "provisional": "background work goes on; the reply may be renewed",
+    "provisional": "background work is running; the reply may be replaced",
 }
 
 
@@ -275,7 +277,7 @@ def fields(model: type[BaseModel]) -> str:
         kind = re.sub(r"<class '([\w.]+)'>", r"\1", str(field.annotation)).replace("flowloom.cli.published.", "")
         kind = kind.replace("Published", "").replace("None", "null")
         rows.append([f"`{name}`", f"`{kind}`", FIELD_MEANINGS[name]])
-    return table(["field", "type", "what it is"], rows)
+    return table(["field", "type", "description"], rows)
 
 
 def releases() -> str:
@@ -304,19 +306,19 @@ PARTS: dict[str, Callable[[], str]] = {
 
 
 def generated(text: str) -> str:
-    """Return a page with its generated parts as they must be now."""
+    """Return a page with its generated parts up to date."""
     return PART.sub(lambda found: f"{found[1]}\n{PARTS[found[2]]()}\n{found[3]}", text)
 
 
 def stale() -> list[Path]:
-    """Return the pages whose generated parts are not what they must be."""
+    """Return the pages whose generated parts are out of date."""
     return [
         path for path in sorted(DOCS.rglob("*.md")) if generated(path.read_text("utf-8")) != path.read_text("utf-8")
     ]
 
 
 def main() -> None:
-    """Write what is out of date, or only name it."""
+    """Write the parts that are out of date, or only list them."""
     found = stale()
     if "--check" in sys.argv[1:]:
         sys.stderr.writelines(f"out of date: docs/{path.relative_to(DOCS)}\n" for path in found)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import re
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -164,6 +165,26 @@ def test_every_page_is_in_the_list_of_pages() -> None:
     listed = re.findall(r"\]\(([^)]+\.md)\)", (DOCS / "README.md").read_text("utf-8"))
     there = [str(path.relative_to(DOCS)) for path in DOCS.rglob("*.md") if path != DOCS / "README.md"]
     assert sorted(listed) == sorted(there)
+
+
+def addresses(text: str) -> list[str]:
+    """Return the git addresses that a page tells people to clone or to install from."""
+    return re.findall(r"(?:git\+|git clone )((?:https?|ssh)://[^\s`'\"]+|git@[^\s`'\"]+)", text)
+
+
+def test_a_repositorys_address_stands_in_one_place() -> None:
+    urls = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"].get("urls", {})
+    named = {address for page in pages() for address in addresses(page.read_text("utf-8"))}
+    assert named <= {urls.get("Repository", "")}
+    text = "`uv tool install git+https://example.org/a/b` or git clone git@example.org:a/b\n"
+    assert addresses(text) == ["https://example.org/a/b", "git@example.org:a/b"]
+
+
+def test_the_readme_shows_how_to_install_first() -> None:
+    blocks = re.findall(r"^```sh\n(.*?)^```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL | re.MULTILINE)
+    first = [line.split("#")[0].strip() for line in blocks[0].splitlines()]
+    assert first == ["uv tool install .", "flowloom setup", "flowloom doctor"]
+    assert "pipx install ." in blocks[0]
 
 
 # The checks themselves.

@@ -1,4 +1,4 @@
-"""What is none of our errors: a report file, one sentence, exit 70."""
+"""Bugs, which are all exceptions that are not our own errors: a report file, one sentence, exit 70."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ EXIT_CODE = 70
 
 
 def reported(run: Callable[[], int], where: str, tell: Callable[[str], object] | None = None) -> int:
-    """Return what `run` returns; for a bug of ours write a report, `tell` where it lies (on stderr), and return 70.
+    """Return what `run` returns. For a bug, write a report, `tell` its path (on stderr), and return 70.
 
     Raises:
-        FlowLoomError: an expected outcome, for the face to tell; a disk that is full is one too.
+        FlowLoomError: an expected failure, for the caller to show; a full disk is one too.
     """
     try:
         return run()
@@ -30,14 +30,14 @@ def reported(run: Callable[[], int], where: str, tell: Callable[[str], object] |
         known = paths.trouble(error) if isinstance(error, OSError) else None
         if known is not None:
             raise known from error
-        import traceback  # noqa: PLC0415 - 3 ms of every Ctrl-G, for the one that fails
+        import traceback  # noqa: PLC0415 - 3 ms that only a failing Ctrl-G should pay
 
         text = (
             f"FlowLoom {__version__}, Python {sys.version.split()[0]}, {sys.platform}\n"
             f"in {where}: {' '.join(sys.argv[1:])}\n\n{traceback.format_exc()}"
         )
         path = _write(text)
-        said = f"flowloom: a bug of FlowLoom's ({type(error).__name__}: {error}); the report is in {path}\n"
+        said = f"flowloom: a bug in FlowLoom ({type(error).__name__}: {error}); the report is in {path}\n"
         (tell or sys.stderr.write)(said)
         return EXIT_CODE
 

@@ -11,30 +11,30 @@ def wall_s() -> float:
 
 
 def elapsed_s(at_s: float) -> float:
-    """Return how far a time of day that was written down is away, also where the clock was set back since."""
+    """Return the seconds between now and a recorded time of day; never negative, even if the clock was set back."""
     return abs(time.time() - at_s)
 
 
 def steady_s() -> float:
-    """Return seconds that only grow, the same for every process since boot: for waiting and for order."""
+    """Return monotonic seconds, the same for every process since boot: for waiting and for order."""
     return time.monotonic()
 
 
 class Deadline:
-    """A point in time that is handed down to whoever waits; `None` seconds is never."""
+    """A point in time to pass down to every function that waits; a timeout of None never ends."""
 
     def __init__(self, timeout_s: float | None) -> None:
         self.at_s = None if timeout_s is None else steady_s() + timeout_s
 
     def left_s(self) -> float | None:
-        """Return the seconds left, 0.0 when it is over, None when it never is."""
+        """Return the seconds left: 0.0 once the deadline has passed, None if there is no limit."""
         return None if self.at_s is None else max(0.0, self.at_s - steady_s())
 
     def over(self) -> bool:
-        """Tell whether the time is up."""
+        """Tell whether the deadline has passed."""
         return self.at_s is not None and steady_s() >= self.at_s
 
     def within_s(self, limit_s: float) -> float:
-        """Return `limit_s` or what is left, whichever is shorter."""
+        """Return `limit_s` or the seconds left, whichever is less."""
         left = self.left_s()
         return limit_s if left is None else min(limit_s, left)

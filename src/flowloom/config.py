@@ -70,6 +70,6 @@ def _explain(path: str, error: ValidationError) -> tuple[str]:
     if first["type"] == "extra_forbidden":
         table = AgentTable if first["loc"][0] == "agents" else ConfigFile
         near = difflib.get_close_matches(str(first["loc"][-1]), list(table.model_fields), n=1)
-        instead = f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(table.model_fields)}"
+        instead = f"; did you mean {near[0]!r}?" if near else f"; known keys: {', '.join(table.model_fields)}"
         return (f"{path}: unknown key {key!r}{instead}",)
     return (f"{path}: {key!r}: {first['msg']}",)

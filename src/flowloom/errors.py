@@ -1,32 +1,32 @@
 """The one tree of errors.
 
     FlowLoomError            1   expected trouble that ends a command
-    ├─ UsageError            2   what was asked cannot be done as asked
+    ├─ UsageError            2   the request is invalid
     │  ├─ BadName            2   not a name for an agent
     │  ├─ BadConfig          2   a configuration file with an unknown key or a bad value
-    │  ├─ BadOrder           2   a .delegate document that says something unknown
-    │  ├─ BadFile            2   a file from outside that is no regular file, too large, or not readable
+    │  ├─ BadOrder           2   a .delegate document with an unknown key or a bad value
+    │  ├─ BadFile            2   a file from outside that is not a regular file, too large, or not readable
     │  ├─ NoDirectory        2   the working directory was removed
     │  ├─ NoSuchAgent        2
     │  └─ NoSuchTask         2
     ├─ TmuxFailed            1   tmux is missing, too old, or refused a command
     │  └─ TmuxSilent         1   tmux has not answered yet: it hangs, or is stopped
     ├─ AgentFailed           1   the agent died, was interrupted or reported an error
-    ├─ DamagedFile           1   a file of ours does not say what it must
-    ├─ StateFailed           1   the state folder cannot be used: full, read-only, somebody else's
-    ├─ OutputFailed          1   nothing takes what a command prints
+    ├─ DamagedFile           1   one of our state files is invalid
+    ├─ StateFailed           1   the state folder cannot be used: full, read-only, another user's
+    ├─ OutputFailed          1   a command's output cannot be written
     ├─ Blocked               3   a person must answer first
     ├─ TimedOut            124
     └─ Stopped             130   the user stopped waiting
 
-Exit code 70 is for what is none of these: a bug of ours, with a report file.
+Exit code 70 is for everything else: a bug of ours, with a report file.
 """
 
 from __future__ import annotations
 
 
 class FlowLoomError(Exception):
-    """Say what went wrong; `hint` says what to do next."""
+    """An expected failure: the message names what went wrong, `hint` what to do next."""
 
     exit_code = 1
     hint = ""
@@ -46,17 +46,17 @@ class UsageError(FlowLoomError):
 class BadName(UsageError):
     """A name that no agent can have."""
 
-    hint = "a name is 1 to 40 of the characters a-z 0-9 - _, and begins with a letter"
+    hint = "a name has 1 to 40 characters from a-z 0-9 - _ and begins with a letter"
 
 
 class BadConfig(UsageError):
-    """A configuration file that says something unknown."""
+    """A configuration file with an unknown key or a bad value."""
 
 
 class BadOrder(UsageError):
     """A .delegate document that cannot be carried out."""
 
-    hint = "mend it and call again; an empty file means the default agent"
+    hint = "fix it and try again; an empty file goes to the default agent"
 
 
 class BadFile(UsageError):
@@ -82,7 +82,7 @@ class NoSuchTask(UsageError):
 
 
 class TmuxFailed(FlowLoomError):
-    """tmux could not do it."""
+    """tmux could not carry out a command."""
 
 
 class TmuxSilent(TmuxFailed):
@@ -94,17 +94,17 @@ class AgentFailed(FlowLoomError):
 
 
 class DamagedFile(FlowLoomError):
-    """A state file exists and is not readable as what it must be."""
+    """A state file exists, but its content is invalid."""
 
 
 class StateFailed(FlowLoomError):
-    """The file system does not let us keep our state."""
+    """The state folder cannot be used."""
 
 
 class OutputFailed(FlowLoomError):
-    """What a command prints cannot be written, to a full disk for instance."""
+    """A command's output cannot be written, for example on a full disk."""
 
-    hint = "look at what it is redirected to; a reply stays unread until it was printed: flowloom tasks --unread"
+    hint = "check where it is redirected to; a reply stays unread until it is printed: flowloom tasks --unread"
 
 
 class Blocked(FlowLoomError):
@@ -114,12 +114,12 @@ class Blocked(FlowLoomError):
 
 
 class TimedOut(FlowLoomError):
-    """The time given is over; the task goes on."""
+    """The timeout ran out; the task continues."""
 
     exit_code = 124
 
 
 class Stopped(FlowLoomError):
-    """The user stopped waiting; the task goes on."""
+    """The user stopped waiting; the task continues."""
 
     exit_code = 130

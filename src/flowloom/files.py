@@ -1,4 +1,4 @@
-"""The one place that writes files: whole, in order, under locks."""
+"""The one module that writes state files: each one whole, in a safe order, under locks."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import time
 from flowloom.errors import DamagedFile
 
 try:
-    # Where `random` of the standard library takes its sha512 from, and for the same
-    # reason: hashlib loads OpenSSL, 4 ms in every hook call and every Ctrl-G.
+    # hashlib would load OpenSSL: 4 ms in every hook call and every Ctrl-G. The standard
+    # library's `random` imports its sha512 in the same way, for the same reason.
     from _sha2 import sha256 as _small_sha256  # type: ignore[import-not-found]
 except ImportError:
     try:
@@ -28,14 +28,14 @@ if TYPE_CHECKING:
 _NUMBERS = itertools.count()
 # Wake-up pipes are named after the process that reads them.
 WAKE = "wake"
-# From here on OpenSSL, which is eight times as fast, makes up for its loading.
+# From this size on, OpenSSL is worth loading: it is eight times as fast.
 BIG_BYTES = 1_000_000
 SWEPT_AFTER_S = 60.0
 
 
 def ensure_dir(path: str) -> str:
-    """Make a directory that only its owner can enter, and its parents, and return it."""
-    # Not os.makedirs: it gives the mode to the last one only.
+    """Make a directory and its parents, accessible to their owner only; return its path."""
+    # Not os.makedirs: it applies the mode only to the last directory.
     try:
         _ensure_one(path)
     except FileNotFoundError:
@@ -43,7 +43,7 @@ def ensure_dir(path: str) -> str:
         if parent == path:
             raise
         ensure_dir(parent or ".")
-        # Once: in /proc a folder can be missing whose parent is there.
+        # Retry only once: in /proc, creating a folder can fail although its parent exists.
         _ensure_one(path)
     return path
 
@@ -57,13 +57,13 @@ def _ensure_one(path: str) -> None:
 
 
 def write(path: str, data: bytes, *, durable: bool = True, mode: int = 0o600) -> None:
-    """Replace a file by `data` so that a reader sees the old or the new one, never a part.
+    """Replace a file's content with `data`. A reader sees the old or the new content, never a part.
 
-    With `durable` the bytes are on the disk before the name is; without, a
-    power cut may lose them (for what can be made again).
+    With `durable` the bytes are on the disk before the file gets its name. Without
+    it, a power cut may lose them: use that for files that can be recreated.
     """
     temporary = f"{path}.{os.getpid()}.tmp"
-    # Only one of our own making: the prompt file lies where others may have put one there, to read along.
+    # O_EXCL: the prompt file is in a folder where another user could place this file first, to read what we write.
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
     try:
         descriptor = os.open(temporary, flags, 0o600)
@@ -80,7 +80,7 @@ def write(path: str, data: bytes, *, durable: bool = True, mode: int = 0o600) ->
             if durable:
                 os.fsync(descriptor)
         os.rename(temporary, path)
-    except BaseException as error:  # a Ctrl-C too leaves nothing behind
+    except BaseException as error:  # BaseException: leave nothing behind after a Ctrl-C either
         try:
             os.unlink(temporary)
         except FileNotFoundError:
@@ -90,16 +90,16 @@ def write(path: str, data: bytes, *, durable: bool = True, mode: int = 0o600) ->
 
 
 def _name_path(error: BaseException, path: str) -> None:
-    """Put the path that an error is about into it: what fails on a descriptor names none."""
+    """Add the path to an error that has none, because it came from a file descriptor."""
     if isinstance(error, OSError) and error.filename is None:
         error.filename = path
 
 
 def sweep(directory: str) -> list[str]:
-    """Remove what writers that were killed have left in a directory; return what that was.
+    """Remove the temporary files of killed processes from a directory; return their paths.
 
-    Only of a process that is gone, and not of the last minute: over a network
-    or in a container the same number may be somebody else.
+    A file goes only if its process is gone and it is over a minute old: in a container
+    or over a network, the process id in its name may belong to a process we cannot see.
     """
     swept = []
     try:
@@ -133,12 +133,12 @@ def _runs(pid: int) -> bool:
 def write_json(path: str, document: object, *, durable: bool = False) -> None:
     """Replace a file by a JSON document, one key a line."""
     text = json.dumps(document, ensure_ascii=False, indent=1)
-    # A path may hold bytes that are no UTF-8: JSON spells them as Python escapes them, `\udcff`.
+    # A path may contain bytes that are not UTF-8; write them as Python escapes them: `\udcff`.
     write(path, (text + "\n").encode("utf-8", "backslashreplace"), durable=durable)
 
 
 def read(path: str) -> bytes | None:
-    """Return a file's bytes, or None where there is none."""
+    """Return a file's bytes, or None if there is no file."""
     try:
         with open(path, "rb", buffering=0) as stream:
             return stream.readall()
@@ -147,7 +147,7 @@ def read(path: str) -> bytes | None:
 
 
 def tail(path: str, size_bytes: int) -> bytes:
-    """Return the last `size_bytes` of a file, nothing where there is none."""
+    """Return the last `size_bytes` of a file; empty if there is no file."""
     try:
         with open(path, "rb") as stream:
             stream.seek(max(0, os.path.getsize(path) - size_bytes))
@@ -157,10 +157,10 @@ def tail(path: str, size_bytes: int) -> bytes:
 
 
 def read_json(path: str) -> dict[str, object] | None:
-    """Return a JSON object, or None where there is no file.
+    """Return a JSON object, or None if there is no file.
 
     Raises:
-        DamagedFile: the file is there and cannot be read, or holds no JSON object.
+        DamagedFile: the file exists but cannot be read, or is not a JSON object.
     """
     try:
         raw = read(path)
@@ -180,12 +180,12 @@ def read_json(path: str) -> dict[str, object] | None:
 
 
 def damaged(path: str, why: str) -> DamagedFile:
-    """Return the error for a file that cannot be believed."""
+    """Return the error for a file whose content is invalid."""
     return DamagedFile(f"{path} is damaged: {why}", hint=f"look at it, then move it away: mv {path} {path}.bad")
 
 
 def append(path: str, line: str) -> None:
-    """Add one line to a file in a single write, so that lines of several writers do not mix."""
+    """Add one line to a file in a single write, so that lines from several writers do not mix."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
     try:
         os.write(descriptor, (line + "\n").encode("utf-8", "surrogatepass"))
@@ -197,9 +197,9 @@ def append(path: str, line: str) -> None:
 
 
 class locked:  # noqa: N801 - used as a function; importing contextlib for it takes 0.5 ms of every hook call
-    """Hold an exclusive lock on `path`, a file made for it; blocks until it is free.
+    """Hold an exclusive lock on the lock file `path`; blocks until the lock is free.
 
-    The kernel frees it when the holder dies, however it dies.
+    The kernel releases the lock when the holder dies, however it dies.
     """
 
     def __init__(self, path: str) -> None:
@@ -225,7 +225,7 @@ def sha256(data: bytes) -> str:
     """Return the hex digest of `data`."""
     if len(data) < BIG_BYTES:
         return str(_small_sha256(data).hexdigest())
-    from hashlib import sha256 as digest  # noqa: PLC0415 - see the import of the small one
+    from hashlib import sha256 as digest  # noqa: PLC0415 - see `_small_sha256`
 
     return digest(data).hexdigest()
 
@@ -234,7 +234,7 @@ def hold(path: str) -> int:
     """Create a lock file, lock it and return its descriptor, which a child may inherit.
 
     Raises:
-        FileExistsError: somebody has it.
+        FileExistsError: the lock file exists already.
     """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
@@ -253,7 +253,7 @@ def held(path: str) -> bool:
     except FileNotFoundError:
         return False
     try:
-        # Shared, so that two who ask at once do not take each other for the holder.
+        # A shared lock, so that two processes that check at once do not mistake each other for the holder.
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
@@ -268,16 +268,16 @@ def held(path: str) -> bool:
 def open_wake(directory: str) -> tuple[int, str]:
     """Make a pipe in `directory` that `wake` writes to; return its descriptor and its name, for `close_wake`.
 
-    Non-blocking and never at end of file, so it can stand in a select(). Where
-    the file system has no pipes it is one that nobody wakes, and has no name:
-    who waits then sees everything when it looks by itself.
+    It is non-blocking and never at end of file, so it can be used in select(). If
+    the file system has no named pipes, the pipe has no name and is never written to;
+    the caller then sees changes only when it checks on its own.
     """
     try:
         return make_wake(directory)
     except OSError:
         silent, end = os.pipe()
         os.set_blocking(silent, False)
-        # Its other end stays open, or it would be readable, at its end, for ever.
+        # Keep the other end open; otherwise select() would report this one as readable all the time.
         _SILENT.append(end)
         return silent, ""
 
@@ -286,7 +286,7 @@ _SILENT: list[int] = []
 
 
 def drain_wake(descriptor: int) -> None:
-    """Take what `wake` has written to a pipe, so that it wakes its reader again."""
+    """Read what `wake` wrote to a pipe, so that the next write wakes the reader again."""
     try:
         os.read(descriptor, 4096)
     except BlockingIOError:
@@ -294,27 +294,27 @@ def drain_wake(descriptor: int) -> None:
 
 
 def close_wake(descriptor: int, path: str) -> None:
-    """Give up what `open_wake` returned."""
+    """Close and remove the pipe that `open_wake` returned."""
     os.close(descriptor)
     try:
         if path:
             os.unlink(path)
     except OSError:
-        return  # `wake` takes a pipe without a reader away
+        return  # `wake` removes a pipe that has no reader
 
 
 def make_wake(directory: str) -> tuple[int, str]:
-    """Do what `open_wake` does, or fail where the file system has no pipes."""
+    """Do what `open_wake` does, but fail if the file system has no named pipes."""
     ensure_dir(f"{directory}/{WAKE}")
     folder = f"{directory}/{WAKE}"
     while True:
-        # A name is never used twice: whoever takes a dead pipe away must not meet a new one.
+        # Never reuse a name: a process that removes a dead pipe must not remove a new one.
         number = next(_NUMBERS)
         path = f"{folder}/{os.getpid()}.{number}"
-        fresh = f"{folder}/.{os.getpid()}.{number}.{os.getpid()}.tmp"  # as `sweep` knows it
+        fresh = f"{folder}/.{os.getpid()}.{number}.{os.getpid()}.tmp"  # a name that `sweep` recognises
         if os.path.exists(path):
             continue
-        # Under its name only once it is open: `wake` takes a pipe without a reader away.
+        # The pipe gets its name only once it is open, because `wake` removes a pipe that has no reader.
         try:
             os.mkfifo(fresh, 0o600)
         except FileExistsError:
@@ -325,10 +325,10 @@ def make_wake(directory: str) -> tuple[int, str]:
 
 
 def wake(directory: str) -> None:
-    """Wake whoever waits for a change in `directory`.
+    """Wake the processes that wait for a change in `directory`.
 
-    Only a hint, which may be lost: who waits also looks by itself now and then.
-    So nothing that fails here is an error.
+    This is only a hint, which may be lost: a waiting process also checks on its own
+    about once a second. So a failure here is not an error.
     """
     try:
         names = os.listdir(f"{directory}/{WAKE}")
@@ -336,12 +336,12 @@ def wake(directory: str) -> None:
         return
     for name in names:
         if name.startswith("."):
-            continue  # it is just being made
+            continue  # it is still being made
         path = f"{directory}/{WAKE}/{name}"
         try:
             descriptor = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW)
         except OSError as error:
-            # ENXIO: the reader died without taking its pipe away.
+            # ENXIO: the reader died without removing its pipe.
             if error.errno == errno.ENXIO:
                 try:
                     os.unlink(path)
@@ -350,7 +350,7 @@ def wake(directory: str) -> None:
             continue
         os.close(descriptor)
         try:
-            # As a reader too: should theirs go just now, the write must not end us by SIGPIPE.
+            # O_RDWR makes us a reader too: if the real one closes now, the write must not kill us with SIGPIPE.
             descriptor = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW)
         except OSError:
             continue

@@ -1,7 +1,7 @@
-"""The text that goes into an agent's window, and how it is known again.
+"""The text that is pasted into an agent's window, and how to recognise it later.
 
-A task is one line of ours, the prompt, and a last line of ours. What a terminal
-would not carry unchanged is taken out before; `normalise` states exactly what.
+A task is a first line of ours, the prompt, and a last line of ours. Characters that a
+terminal would change are removed first; `normalise` says which.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import re
 INVISIBLE = (
     "[\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\ufff0-\uffff\U000e0000-\U000e0fff]"
 )
-# Plain text needs no pattern: to compile those of this module takes 1 ms of a hook call.
+# ASCII text needs no pattern: compiling this module's patterns takes 1 ms of a hook call.
 CONTROLS = dict.fromkeys([*range(0x0A), *range(0x0B, 0x20), 0x7F])
 PASTE_TAG = r"</?pasted_content(?: id=\"[^\"\n]*\")?>"
 
@@ -20,24 +20,24 @@ PASTE_TAG = r"</?pasted_content(?: id=\"[^\"\n]*\")?>"
 def first_line(task_id: str, asker: str, *, prompt_path: str = "") -> str:
     """Return the line before a task's prompt, without a newline.
 
-    It asks for what follows in the user's own name, because Claude Code tells
-    its model not to act on pasted text that nobody asked for.
+    It asks for what follows in the user's own name, because Claude Code tells its
+    model not to follow pasted instructions that the user did not ask for.
     """
     exact = f" Its exact bytes are in {prompt_path} (read it if something looks cut)." if prompt_path else ""
     return f"[flowloom task {task_id} from {asker}] Please do what is pasted below, it is my own request.{exact}"
 
 
 def last_line(task_id: str) -> str:
-    """Return the line after a task's prompt; it also makes every paste unique, or Claude Code may drop it."""
+    """Return the line after a task's prompt. It makes every paste unique: Claude Code may drop a repeated one."""
     return f"[end of task {task_id}]"
 
 
 def normalise(text: str) -> str:
     """Return `text` as a terminal can carry it.
 
-    CRLF and CR become LF; a tab becomes four spaces, as Claude Code takes it;
-    control characters other than LF are dropped (an ESC could end the paste and
-    make keystrokes of the rest), and so are bytes that were no UTF-8.
+    CRLF and CR become LF; a tab becomes four spaces, as in Claude Code's input box.
+    Control characters other than LF are removed (an ESC could end the paste and turn
+    the rest into keystrokes), and so are bytes that were not UTF-8.
     """
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\t", "    ")
     if text.isascii():
@@ -46,7 +46,7 @@ def normalise(text: str) -> str:
 
 
 def valid(text: str) -> str:
-    """Return `text` with U+FFFD in the place of each half of a character, which UTF-8 cannot hold."""
+    """Return `text` with U+FFFD in place of each half character (a lone surrogate), which UTF-8 cannot encode."""
     return text if text.isascii() else re.sub("[\ud800-\udfff]", "\ufffd", text)
 
 
@@ -60,35 +60,35 @@ def valid_in(value: object) -> object:
 
 
 def arrives_exactly(text: str) -> bool:
-    """Tell whether `text` reaches the agent character for character, whatever its release does to some of them."""
+    """Tell whether `text` reaches the agent unchanged, on every release."""
     if normalise(text) != text or "pasted_content" in text:
         return False
     return text.isascii() or (composed(text) == text and not re.search(INVISIBLE, text))
 
 
 def composed(text: str) -> str:
-    """Return `text` as Claude Code's input box has it: e and its accent, typed apart, are one character (NFC)."""
-    from unicodedata import normalize  # noqa: PLC0415 - a table of 1 MB, and most texts are plain
+    """Return `text` as Claude Code's input box stores it: a letter and its combining accent become one (NFC)."""
+    from unicodedata import normalize  # noqa: PLC0415 - a table of 1 MB; most texts are ASCII
 
     return normalize("NFC", text)
 
 
 def body(task_id: str, prompt: str) -> str:
-    """Return what is pasted behind the first line: the prompt as it can arrive, and the last line."""
+    """Return the text to paste after the first line: the normalised prompt, and the last line."""
     return f"\n{normalise(prompt)}\n{last_line(task_id)}"
 
 
 def task_ids(prompt: str) -> list[str]:
-    """Return the ids of all first lines of tasks in a submitted text, in their order."""
+    """Return the task ids of all first lines in a submitted text, in order."""
     return re.findall(r"\[flowloom task ([a-z2-9]{4,8}) from [^\]\n]{1,80}\]", prompt)
 
 
 def comparable(text: str) -> str:
-    """Return `text` without what may change on the way: tags around pastes, white space, invisible characters."""
+    """Return `text` without what may change during delivery: paste tags, white space, invisible characters."""
     visible = normalise(text)
     if not visible.isascii():
         visible = composed(re.sub(INVISIBLE, "", visible))
-    # A tag in the text itself comes out of a newer Claude Code as `<\pasted_content`, so that it is none.
+    # Newer releases escape such a tag in the text itself as `<\pasted_content`.
     visible = visible.replace("<\\pasted_content", "<pasted_content").replace("<\\/pasted_content", "</pasted_content")
     return " ".join(re.sub(PASTE_TAG, " ", visible).split())
 
@@ -96,7 +96,7 @@ def comparable(text: str) -> str:
 def received(prompt: str, first: str, task_id: str, sent: str) -> str:
     """Say how a task's text arrived: `whole`, `altered` (all of it, with something else around or in it) or `cut`.
 
-    `prompt` is what the agent says it was given, `first` our first line, `sent` the task's prompt.
+    `prompt` is the text that the agent reports, `first` our first line, `sent` the task's prompt.
     """
     got = comparable(prompt)
     head, tail = comparable(first), comparable(f"{sent}\n{last_line(task_id)}")
@@ -107,10 +107,10 @@ def received(prompt: str, first: str, task_id: str, sent: str) -> str:
 
 
 def answers(said: list[tuple[str, str]], task_id: str) -> list[str]:
-    """Return what the agent said in the turn that a task's text began; `said` is (who, text) in order.
+    """Return the agent's messages in the turn that a task's text began; `said` is (role, text) in order.
 
-    Who is `user`, `assistant`, or anybody else, which means that the turn was
-    interrupted. The next prompt ends the turn, whoever's it is.
+    The role is `user` or `assistant`; any other value means that the turn was
+    interrupted. The next prompt, from anyone, ends the turn.
     """
     found: list[str] = []
     ours = False
@@ -124,7 +124,7 @@ def answers(said: list[tuple[str, str]], task_id: str) -> list[str]:
 
 
 def heading(name: str, task_id: str, prompt: str) -> str:
-    """Return the line that stands above a reply in the prompt file."""
+    """Return the line above a reply in the prompt file."""
     words = " ".join(normalise(prompt).split())
     first = words if len(words) <= 60 else words[:59].rstrip() + "…"
     return f"Reply from {name} (task {task_id}): {first}"

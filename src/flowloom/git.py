@@ -7,15 +7,15 @@ import os
 from flowloom import foreign
 from flowloom.errors import BadFile
 
-# A path, as git writes it.
+# Enough for one path, as git writes it.
 POINTER_BYTES = 10_000
 
 
 def project_root(directory: str) -> str:
     """Return the main checkout that `directory` belongs to, or the directory itself.
 
-    A worktree belongs to the checkout that it was made from. Read from git's
-    own files: a `git rev-parse` would cost every Ctrl-G 4 ms.
+    A worktree belongs to the checkout that it was made from. This reads git's own
+    files: a `git rev-parse` would cost every Ctrl-G 4 ms.
     """
     place = start = os.path.realpath(directory)
     while True:
@@ -35,14 +35,14 @@ def _main_checkout(worktree: str, git_dir: str) -> str:
     git_dir = os.path.normpath(os.path.join(worktree, git_dir))
     common = _pointer(f"{git_dir}/commondir")
     if common is None:
-        return worktree  # a submodule: a project of its own
+        return worktree  # a submodule is a separate project
     common_dir = os.path.normpath(os.path.join(git_dir, os.fsdecode(common.strip())))
-    # A bare repository has no main checkout: its worktrees share the repository's own folder.
+    # A bare repository has no main checkout: its worktrees share the repository's folder as their project.
     return os.path.dirname(common_dir) if os.path.basename(common_dir) == ".git" else common_dir
 
 
 def _pointer(path: str) -> bytes | None:
-    """Return what a small file of git's says; None where it is none, whatever else lies there."""
+    """Return the content of one of git's small files; None if it is missing or not a regular file."""
     try:
         return foreign.read(path, POINTER_BYTES)
     except BadFile:

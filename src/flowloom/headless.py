@@ -1,8 +1,7 @@
 """A task without a window: one run of the agent's program, with the same record, marker and reply.
 
-The program's three descriptors are files in the task's folder. So whoever
-started it may die: the next command that looks at the task finds out what it
-came to.
+The program's three descriptors are files in the task's folder. So the process that
+started it may die: the next command that looks at the task collects the result.
 """
 
 from __future__ import annotations
@@ -23,22 +22,22 @@ if TYPE_CHECKING:
     from flowloom.providers import Launch
     from flowloom.settings import Settings
 
-# The name of a run that has no agent's role.
+# The name of a run that has no agent's name.
 NAME = "headless"
 STDIN, STDOUT, STDERR = "headless.in", "headless.out", "headless.err"
 OUTPUT_LIMIT_BYTES = 64_000_000
-# What tells our own hooks and commands which agent they speak for.
+# Variables that tell our own hooks and commands which agent they act for.
 AGENT_OWN = ("FLOWLOOM_AGENT_DIR", "TMUX", "TMUX_PANE")
 
 
 class Run:
-    """One task on its way through the program; holds the task's place until `close`."""
+    """One run of the program for one task; holds the task's place in line until `close`."""
 
     def __init__(self, agent: Agent, settings: Settings, *, root: str) -> None:
-        """Find out how the agent called `agent` would be run.
+        """Work out how to run `agent`.
 
         Raises:
-            UsageError: its provider cannot, or its folder does not exist.
+            UsageError: its provider cannot run headless, or its folder does not exist.
             FlowLoomError: its program is not installed, or the state folder cannot be written to.
         """
         self.agent = agent
@@ -63,16 +62,16 @@ class Run:
         """Open a task with this prompt, start the program on it, and return the task's id.
 
         Raises:
-            UsageError: there is nothing to ask, or the provider cannot run without a window.
+            UsageError: the prompt is empty, or the provider cannot run without a window.
         """
         if not prompt.strip():
-            raise UsageError("the prompt is empty", hint="say what is to be done, or pipe it in")
+            raise UsageError("the prompt is empty", hint="add a prompt, or pipe one in")
         import uuid  # noqa: PLC0415 - 5 ms; the coordinator loads this module in every Ctrl-G
 
         session_id = str(uuid.uuid4())
         command = self.provider.headless(self._launch(session_id))
         if not command:
-            raise UsageError(f"the provider {self.provider.NAME} cannot run without a window", hint="leave --headless")
+            raise UsageError(f"the provider {self.provider.NAME} cannot run without a window", hint="omit --headless")
         task = tasks.open_task(self.agent.agent_id, self.directory, prompt, asker=asker, asker_kind=asker_kind)
         self.task_id = task["task_id"]
         self.place = line.enter(self.directory, self.task_id)
@@ -87,7 +86,7 @@ class Run:
                 "pid": None,
                 "started": 0.0,
             }
-            # A pipe carries every byte, so here nothing is cleaned.
+            # A pipe carries every byte unchanged, so nothing is removed from the prompt here.
             task["exact"] = True
             tasks.note_step(task, Step.TYPED, f"given to {os.path.basename(self.binary)} on its standard input")
         try:
@@ -108,7 +107,7 @@ class Run:
         with status.lock(self.directory):
             task = tasks.read(self.task_id)
             task["headless"].update({"pid": self.child.pid, "started": self.child.started})
-            tasks.note_step(task, Step.ACCEPTED, f"it runs, as process {self.child.pid}")
+            tasks.note_step(task, Step.ACCEPTED, f"running as process {self.child.pid}")
         return self.task_id
 
     def await_end(self, deadline: Deadline) -> int | None:
@@ -122,13 +121,13 @@ class Run:
         self.child.end()
         if number is None:
             self.timed_out = True
-            _finish(self.task_id, Step.FAILED, "its time was over; its program was ended")
+            _finish(self.task_id, Step.FAILED, "it timed out; its program was stopped")
         else:
-            _finish(self.task_id, Step.CANCELLED, "cancelled by the user, with its program")
+            _finish(self.task_id, Step.CANCELLED, "cancelled by the user; its program was stopped")
         return number
 
     def hand_over(self) -> None:
-        """Let a process of its own wait for the end."""
+        """Let a background process wait for the end."""
         if self.place is not None:
             procs.detach("flowloom.waiter", [self.task_id, str(self.place.descriptor)], keep=[self.place.descriptor])
             os.close(self.place.descriptor)
@@ -157,16 +156,16 @@ class Run:
         }
 
     def _environment(self) -> dict[str, str]:
-        """Return the caller's environment without what would make the program take itself for somebody else."""
+        """Return the caller's environment without the variables that identify another agent or session."""
         kept = {
             name: value for name, value in os.environ.items() if name not in AGENT_OWN and not self.provider.scrub(name)
         }
-        # What it asks of agents is asked in the name of whoever started it, else in its own.
+        # If the program asks agents itself, the asker is the agent that started it, or else this run.
         return {"FLOWLOOM_AGENT": f"{NAME}-{self.task_id}@{self.agent.slug}", **kept, "FLOWLOOM_HOME": paths.home()}
 
 
 def collect(task_id: str, exit_code: int | None) -> None:
-    """Complete or fail a task by what its program, which has ended, left behind."""
+    """Complete or fail a task from the output of its program, which has ended."""
     folder = paths.task_dir(task_id)
     with status.lock(tasks.read(task_id)["agent_dir"]):
         task = tasks.read(task_id)
@@ -178,7 +177,7 @@ def collect(task_id: str, exit_code: int | None) -> None:
             files.tail(f"{folder}/{STDERR}", 100_000).decode("utf-8", "replace"),
             exit_code,
         )
-        task["notes"] += [f"refused, because nobody was there to ask: {call}" for call in printed["refused"]]
+        task["notes"] += [f"refused, because a headless run cannot ask you: {call}" for call in printed["refused"]]
         if printed["reply"] is None:
             tasks.note_step(task, Step.FAILED, printed["error"])
         else:
@@ -188,10 +187,10 @@ def collect(task_id: str, exit_code: int | None) -> None:
 
 
 def settle(task_id: str, *, waits: bool = False) -> bool:
-    """Bring a task without a window up to date; tell whether it goes on.
+    """Bring a headless task up to date; return whether it is still running.
 
-    Whoever waits for it does that by itself, so only a caller that holds its
-    place says `waits`.
+    A process that holds the task's place in line collects the result itself, so
+    only that process passes `waits`.
     """
     task = tasks.read(task_id)
     known = task.get("headless")
@@ -206,14 +205,14 @@ def settle(task_id: str, *, waits: bool = False) -> bool:
 
 
 def cancel(task_id: str) -> str:
-    """Take a task without a window back and end its program; return what was done."""
+    """Cancel a headless task and stop its program; return what was done."""
     task = tasks.read(task_id)
     known = task["headless"]
-    _finish(task_id, Step.CANCELLED, "cancelled by the user, with its program")
+    _finish(task_id, Step.CANCELLED, "cancelled by the user; its program was stopped")
     if known["pid"] and procs.runs(known["pid"], known["started"]):
         procs.end_group(known["pid"], grace_s=procs.GRACE_S)
-        return "its program was ended"
-    return "its program had ended"
+        return "its program was stopped"
+    return "its program had already ended"
 
 
 def _finish(task_id: str, step: Step, why: str) -> None:

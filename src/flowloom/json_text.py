@@ -1,4 +1,4 @@
-"""Edits to the text of a JSON document that leave every other character as it is."""
+"""Edits to the text of a JSON document that leave every other character unchanged."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-# Where, what stood there, what stands there now.
+# Position, old text, new text.
 Edit = tuple[int, str, str]
 
 _DECODER = json.JSONDecoder()
@@ -15,7 +15,7 @@ _DECODER = json.JSONDecoder()
 
 @dataclass(frozen=True)
 class _Part:
-    """One member of an object, or one item of an array, by its place in the text."""
+    """One member of an object, or one item of an array, by its position in the text."""
 
     key: str | None
     start: int
@@ -30,15 +30,15 @@ def apply(text: str, edit: Edit) -> str:
 
 
 def revert(text: str, edit: Edit) -> str:
-    """Return the text before an edit that was the last one made."""
+    """Return the text before its last edit."""
     at, old, new = edit
     return apply(text, (at, new, old))
 
 
 def set_value(text: str, path: list[str], value: object) -> Edit:
-    """Return the edit that gives a value to the member at `path`, making the objects on the way to it.
+    """Return the edit that sets the member at `path` to a value, creating the objects above it if needed.
 
-    The text is a valid document, and what lies on the way there an object.
+    The text must be a valid document, and whatever exists above the member an object.
     """
     at = _skip(text, 0)
     for depth, key in enumerate(path):
@@ -54,14 +54,14 @@ def set_value(text: str, path: list[str], value: object) -> Edit:
 
 
 def append(text: str, path: list[str], value: object) -> Edit:
-    """Return the edit that puts a value at the end of the array at `path`, which exists."""
+    """Return the edit that appends a value to the array at `path`, which must exist."""
     at = _find(text, path)
     parts, close = _parts(text, at)
     return _insert(text, at, parts, close, value, None)
 
 
 def remove(text: str, path: list[str], item: object = None) -> Edit:
-    """Return the edit that takes out the member at `path`, or of the array there the last item equal to `item`."""
+    """Return the edit that removes the member at `path`, or the last item equal to `item` from the array there."""
     at = _find(text, path if item is not None else path[:-1])
     parts, close = _parts(text, at)
     hits = [
@@ -87,7 +87,7 @@ def _find(text: str, path: list[str]) -> int:
 
 
 def _parts(text: str, at: int) -> tuple[list[_Part], int]:
-    """Return the members or items of what opens at `at`, and where it closes."""
+    """Return the members or items of the object or array that opens at `at`, and where it closes."""
     closing = {"{": "}", "[": "]"}[text[at]]
     parts: list[_Part] = []
     at = _skip(text, at + 1)
@@ -112,7 +112,7 @@ def _skip(text: str, at: int) -> int:
 
 
 def _insert(text: str, opening: int, parts: list[_Part], close: int, value: object, key: str | None) -> Edit:
-    """Return the edit that adds a member or an item behind the others, on a line of its own where they are."""
+    """Return the edit that adds a member or item after the others, on its own line if they are."""
     if parts:
         before = text[parts[-2].end if len(parts) > 1 else opening + 1 : parts[-1].start]
         gap = before.partition(",")[2] if len(parts) > 1 else before
@@ -133,7 +133,7 @@ def _rendered(text: str, at: int, value: object) -> str:
 
 
 def _dump(text: str, value: object, indent: str | None) -> str:
-    """Return a value as this text would write it; on one line where `indent` is None."""
+    """Return a value in the style of this text; on one line if `indent` is None."""
     if indent is None or not isinstance(value, dict | list):
         return json.dumps(value, ensure_ascii=False)
     newline = "\r\n" if "\r\n" in text else "\n"
@@ -141,22 +141,22 @@ def _dump(text: str, value: object, indent: str | None) -> str:
 
 
 def _indent(text: str, at: int) -> str:
-    """Return the white space that the line of `at` begins with."""
+    """Return the indentation of the line that contains `at`."""
     line = text[text.rfind("\n", 0, at) + 1 : at]
     return line[: len(line) - len(line.lstrip(" \t"))]
 
 
 def _unit(text: str) -> str:
-    """Return what this text indents by: the first line's indentation that has one, else two spaces."""
+    """Return the text's indentation step: that of the first indented line, else two spaces."""
     found = re.search(r"\n([ \t]+)\S", text)
     return found.group(1) if found else "  "
 
 
 def parse(text: str) -> dict[str, Any]:
-    """Return a document that must be an object.
+    """Return a JSON document that must be an object.
 
     Raises:
-        ValueError: it is no JSON, or no object.
+        ValueError: it is not JSON, or not an object.
     """
     document = json.loads(text)
     if not isinstance(document, dict):

@@ -380,7 +380,7 @@ def split_settings(args: list[str], directory: str) -> tuple[list[str], list[dic
             path = os.path.join(directory, os.path.expanduser(value))
             document = json.loads(value if inline else foreign.read(path, foreign.CONFIG_BYTES) or b"")
         except (BadFile, ValueError, RecursionError) as error:
-            raise UsageError(f"--settings {value}: no JSON document: {error}", hint="name a readable file") from error
+            raise UsageError(f"--settings {value}: not valid JSON: {error}", hint="name a readable file") from error
         if not isinstance(document, dict):
             raise UsageError(f"--settings {value}: not a JSON object", hint="name a settings file")
         documents.append(document)

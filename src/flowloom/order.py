@@ -1,4 +1,4 @@
-"""`FILE.delegate`: an explicit order beside a prompt file, from a program that calls `hooks/editor`."""
+"""`FILE.delegate`: an order next to a prompt file, from a program that calls `hooks/editor`."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ SUFFIX = ".delegate"
 
 
 class Order(BaseModel):
-    """What a `.delegate` document may say; every key may be left out."""
+    """The keys of a `.delegate` document; all are optional."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
     to: str | list[str] | None = Field(None, description="the agent, or several that all get the same prompt")
-    timeout: float | int | None = Field(None, gt=0, description="seconds; the task goes on afterwards")
+    timeout: float | int | None = Field(None, gt=0, description="seconds; the task continues afterwards")
     reply: Literal["headed", "plain"] | None = Field(None, description="with the line above the reply, or without")
 
     def names(self, default: str) -> list[str]:
@@ -30,11 +30,11 @@ class Order(BaseModel):
 
 
 def read(prompt_path: str) -> Order | None:
-    """Return the order beside a prompt file, None where there is none.
+    """Return the order next to a prompt file; None if there is none.
 
     Raises:
-        BadOrder: naming the file, the line and the key.
-        BadFile: it is no regular file, too large, or not readable.
+        BadOrder: it is invalid; the message names the file, the line and the key.
+        BadFile: it is not a regular file, too large, or not readable.
     """
     path = prompt_path + SUFFIX
     raw = foreign.read(path, foreign.CONFIG_BYTES)
@@ -46,12 +46,12 @@ def read(prompt_path: str) -> Order | None:
         document = json.loads(raw)
     except (ValueError, RecursionError) as error:
         where = f"line {error.lineno}: " if isinstance(error, json.JSONDecodeError) else ""
-        raise BadOrder(f"{path}: {where}no JSON document: {error}") from error
+        raise BadOrder(f"{path}: {where}not valid JSON: {error}") from error
     try:
         return Order.model_validate(document)
     except ValidationError as error:
         first = error.errors()[0]
         key = str(first["loc"][0]) if first["loc"] else ""
         line = next((n for n, text in enumerate(raw.decode(errors="replace").split("\n"), 1) if f'"{key}"' in text), 1)
-        known = f"; known are {', '.join(Order.model_fields)}" if first["type"] == "extra_forbidden" else ""
+        known = f"; known keys: {', '.join(Order.model_fields)}" if first["type"] == "extra_forbidden" else ""
         raise BadOrder(f"{path}: line {line}: {key or 'the document'}: {first['msg']}{known}") from error

@@ -1,4 +1,4 @@
-"""The prompt file of Claude Code: what stands in it, and the reply that goes into it."""
+"""Claude Code's prompt file: read the draft, write the reply."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from flowloom.records import Task
 
-# Written by Claude Code when `externalEditorContext` is on, and taken off by it on save.
+# Claude Code adds this block when `externalEditorContext` is on, and removes it on save.
 REFERENCE_START = "# ─── Claude's last response"
 REFERENCE_END = "# ─── Write your reply below this line"
-# A reply above this stands in the draft with its beginning and its path.
+# Of a larger reply, only the beginning and the path go into the draft.
 LIMIT_BYTES = 100_000
-# What Claude Code shows for a long paste or an image. It writes the paste itself into the
-# file (2.1.197 to 2.1.329), and nothing but this for an image; users saw it for pastes too.
+# What Claude Code shows in place of a long paste or an image. It writes the paste itself into the file (2.1.197 to
+# 2.1.329), but only this placeholder for an image; users have seen it for pastes too.
 PLACEHOLDER = r"\[Pasted text #\d+(?: \+\d+ lines)?\]|\[\.\.\.Truncated text #\d+[^\]]*\]|\[Image #\d+\]"
 
 
 class FileChanged(FlowLoomError):
-    """Another program changed or deleted the prompt file; `now` is what it holds, None where it is gone."""
+    """Another program changed or deleted the prompt file; `now` is its content, None if it is gone."""
 
     def __init__(self, message: str, now: bytes | None, *, hint: str = "") -> None:
         super().__init__(message, hint=hint or "a reply that waits: flowloom tasks --unread")
@@ -33,10 +33,10 @@ class FileChanged(FlowLoomError):
 
 
 def read(path: str) -> bytes:
-    """Return what stands in a prompt file.
+    """Return the content of a prompt file.
 
     Raises:
-        UsageError: there is no such file; BadFile: it is no regular file, too large, or not readable.
+        UsageError: there is no such file; BadFile: it is not a regular file, too large, or not readable.
     """
     raw = foreign.read(path, foreign.TEXT_BYTES)
     if raw is None:
@@ -47,7 +47,7 @@ def read(path: str) -> bytes:
 def text(raw: bytes) -> str:
     """Return the draft in a prompt file, without the block of Claude Code's last response.
 
-    Bytes that are no UTF-8 come as surrogates, so that they can be written back.
+    Bytes that are not UTF-8 become surrogates, so that they can be written back.
     """
     text = raw.decode("utf-8", "surrogateescape")
     if text.startswith(REFERENCE_START):
@@ -61,7 +61,7 @@ def text(raw: bytes) -> str:
 
 
 def route(draft: str) -> tuple[str, str] | None:
-    """Return the name after the first `@` and the prompt behind it, None where the first word is no route."""
+    """Return the name after the first `@` and the prompt after it; None if the first word is not a route."""
     found = re.match(r"\s*@([A-Za-z0-9_.@/-]+?):?(?:\s+|$)", draft)
     if found is None or not re.fullmatch(rf"{paths.NAME}(@[a-z0-9_-]+)?", found.group(1)):
         return None
@@ -69,7 +69,7 @@ def route(draft: str) -> tuple[str, str] | None:
 
 
 def consume_order(path: str) -> None:
-    """Take the `.delegate` document beside a prompt file away, once its tasks are on disk."""
+    """Remove the `.delegate` document next to a prompt file, once its tasks are on disk."""
     try:
         os.unlink(f"{path}.delegate")
     except FileNotFoundError:
@@ -77,7 +77,7 @@ def consume_order(path: str) -> None:
 
 
 def placeholder(prompt: str) -> str | None:
-    """Return the first mark in a prompt that stands for text which is not there."""
+    """Return the first placeholder in a prompt for text that is missing; None if there is none."""
     found = re.search(PLACEHOLDER, prompt)
     return found.group(0) if found else None
 
@@ -85,9 +85,9 @@ def placeholder(prompt: str) -> str | None:
 def with_reply(
     name: str, task: Task, prompt: str, reply: bytes, *, plain: bool = False, provisional: bool = False
 ) -> bytes:
-    """Return what the draft becomes: the heading with its remarks, an empty line, the reply byte for byte.
+    """Return the new draft: the heading with its remarks, an empty line, the reply byte for byte.
 
-    With `plain` only the remarks without which the reply would be taken for another one, if there are any.
+    With `plain`, the heading is left out, and only remarks that the reply would mislead without are kept.
     """
     task_id, cut = task["task_id"], reply
     if len(reply) > LIMIT_BYTES:
@@ -101,11 +101,11 @@ def with_reply(
 
 
 def write(path: str, data: bytes, was: bytes) -> None:
-    """Replace the prompt file, which held `was` when it was read.
+    """Replace the prompt file, whose content was `was` when it was read.
 
     Raises:
-        FileChanged: it holds something else by now, or is gone; it is left as it is.
-        FlowLoomError: it cannot be written; the draft is as it was.
+        FileChanged: its content has changed, or it is gone; it is left alone.
+        FlowLoomError: it cannot be written; the draft is unchanged.
     """
     try:
         now = foreign.read(path, foreign.TEXT_BYTES)
@@ -116,7 +116,7 @@ def write(path: str, data: bytes, was: bytes) -> None:
     if now != was:
         raise FileChanged(f"the prompt file {path} changed while you waited; nothing was overwritten", now)
     try:
-        # Where a link leads to: it stays one, and a disk that is full costs no draft.
+        # Write to a link's target: the link stays a link, and a full disk leaves the draft intact.
         files.write(os.path.realpath(path), data)
     except OSError as error:
         raise FlowLoomError(

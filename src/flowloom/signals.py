@@ -1,4 +1,4 @@
-"""Signals as something to wait for, so that they never break into a step."""
+"""Signals as something to wait for, so that they never interrupt a step halfway."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ if TYPE_CHECKING:
 
 
 class Noted:
-    """Takes the given signals over and notes them; `fd` can be read once one came. One at a time in a process."""
+    """Record the given signals instead of acting on them; `fd` is readable once one came. One instance per process."""
 
     def __init__(self, *numbers: signal.Signals) -> None:
         self.number = 0
         self.fd, self._wake = os.pipe()
         os.set_blocking(self._wake, False)
         self._fd_before = signal.set_wakeup_fd(self._wake, warn_on_full_buffer=False)
-        # One that is ignored stays so: under nohup a hang-up ends nothing.
+        # A signal that is ignored stays ignored: under nohup, SIGHUP must not end anything.
         taken = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
         self._before = {number: signal.signal(number, self._note) for number in taken}
 
@@ -26,11 +26,11 @@ class Noted:
         self.number = number
 
     def came(self) -> bool:
-        """Tell whether one came."""
+        """Tell whether a signal came."""
         return self.number != 0
 
     def give_back(self) -> None:
-        """Let the signals do again what they did before."""
+        """Restore the previous handlers."""
         for number, before in self._before.items():
             signal.signal(number, before)
         signal.set_wakeup_fd(self._fd_before)

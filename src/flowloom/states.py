@@ -1,4 +1,4 @@
-"""What an agent can be, what can happen to it, and which leads where.
+"""The states of an agent and the steps of a task, with the events that move them.
 
 Imports nothing heavy: every hook call of every agent loads it.
 """
@@ -22,30 +22,30 @@ class State(StrEnum):
 
 
 class Event(StrEnum):
-    """What moves an agent. The first group is spoken by its own hooks, the second is seen from outside."""
+    """What can move an agent. Its own hooks report the first group; FlowLoom observes the second from outside."""
 
     UP = "up"  # SessionStart
     ACCEPT = "accept"  # UserPromptSubmit
     ASK = "ask"  # PermissionRequest, or the Notification that says the same
     SIGN = "sign"  # PostToolUse
-    STOP = "stop"  # Stop, nothing of this task is left running
-    PARK = "park"  # Stop, work in the background goes on
+    STOP = "stop"  # Stop, with none of the task's background work running
+    PARK = "park"  # Stop, with background work still running
     FAIL = "fail"  # StopFailure
     END = "end"  # SessionEnd
-    NOTICE = "notice"  # a Notification that asks nothing, a call that auto mode denied: moves nothing
+    NOTICE = "notice"  # a Notification that asks nothing, a call that auto mode denied: changes no state
 
     SPAWN = "spawn"  # we opened its window
-    BOX = "box"  # its input box stands there, after it said that it is up
-    DIALOG = "dialog"  # a question stands on its screen
+    BOX = "box"  # its input box is on the screen, after it reported that it is up
+    DIALOG = "dialog"  # a question is on its screen
     QUIET = "quiet"  # its session is idle although no hook said so: Esc, or a denied permission
-    RESUME = "resume"  # its session is busy although we held it blocked or idle: a person answered, a Stop hook went on
+    RESUME = "resume"  # its session is busy although we believed it blocked or idle: an answer, or a Stop hook
     GONE = "gone"  # its process or window is gone
     GIVE_UP = "give_up"  # it died too often
 
 
 S, E = State, Event
 
-# Where a pair is missing, the event moves nothing.
+# A pair that is missing here changes nothing.
 TABLE: dict[tuple[State, Event], State] = {
     **{(s, E.SPAWN): S.STARTING for s in (S.OFFLINE, S.BACKOFF, S.FAILED)},
     **{(s, E.UP): S.STARTING for s in (S.OFFLINE, S.STARTING, S.BLOCKED)},
@@ -67,7 +67,7 @@ TABLE: dict[tuple[State, Event], State] = {
 
 
 def move(state: State, event: Event) -> State:
-    """Return the state that `event` leads to; the same state where it moves nothing."""
+    """Return the state that `event` leads to; the same state if it changes nothing."""
     return TABLE.get((state, event), state)
 
 
@@ -75,10 +75,10 @@ class Step(StrEnum):
     """The steps of a task's journal. The last four end it; `unknown` waits for a person or a late receipt."""
 
     CREATED = "created"
-    TYPED = "typed"  # written before the first key goes out
-    PASTED = "pasted"  # every key is out
+    TYPED = "typed"  # written before the first key is sent
+    PASTED = "pasted"  # every key has been sent
     ACCEPTED = "accepted"  # the agent's receipt
-    PARKED = "parked"  # a provisional reply is there
+    PARKED = "parked"  # there is a provisional reply
     UNKNOWN = "unknown"
     DONE = "done"
     FAILED = "failed"
@@ -89,8 +89,7 @@ class Step(StrEnum):
 T = Step
 ENDED = frozenset({T.DONE, T.FAILED, T.INTERRUPTED, T.CANCELLED})
 
-# A reply that comes late is never refused: every step but `cancelled before it
-# was typed` may still become `done`.
+# A late reply is never refused: every step from `typed` on may still become `done`.
 FOLLOWS: dict[Step, frozenset[Step]] = {
     T.CREATED: frozenset({T.TYPED, T.FAILED, T.CANCELLED}),
     # Back to `created` only when a fresh look shows that nothing of ours was submitted.

@@ -1,4 +1,4 @@
-"""An agent's status on disk: read it, move it by an event, remember what moved it."""
+"""An agent's status on disk: read it, apply an event to it, and log the event."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ if TYPE_CHECKING:
     from flowloom.records import Status
 
 EVENTS = "events.jsonl"
-# It begins anew at this size; one older file is kept.
+# The file is rotated at this size; one old file is kept.
 EVENTS_LIMIT_BYTES = 1_000_000
 
 
 def lock(agent_dir: str) -> AbstractContextManager[None]:
-    """Hold the agent's lock: whoever moves the agent or its tasks holds it."""
+    """Hold the agent's lock, which is needed to change the agent or its tasks."""
     return files.locked(f"{agent_dir}/lock")
 
 
 def read(agent_dir: str) -> Status | None:
-    """Return an agent's status, None where it was never started.
+    """Return an agent's status; None if it was never started.
 
     Raises:
-        DamagedFile: the file is there and is no status.
+        DamagedFile: the file exists but is not a valid status.
     """
     path = f"{agent_dir}/status.json"
     document = files.read_json(path)
@@ -40,13 +40,13 @@ def read(agent_dir: str) -> Status | None:
 
 
 def write(agent_dir: str, status: Status) -> None:
-    """Replace an agent's status and wake who waits for it. The caller holds the lock."""
+    """Replace an agent's status and wake the processes that wait for it. The caller holds the lock."""
     files.write_json(f"{agent_dir}/status.json", status)
     files.wake(agent_dir)
 
 
 def apply(agent_dir: str, status: Status, event: Event, *, why: str, source: str, **facts: Any) -> State:
-    """Move `status` by one event, note `facts` in it, write both down; return the new state.
+    """Apply one event to `status`, store `facts` in it, and write it; return the new state.
 
     The caller holds the lock and has read `status` under it.
     """
@@ -80,20 +80,20 @@ def apply(agent_dir: str, status: Status, event: Event, *, why: str, source: str
 
 
 def note(agent_dir: str, status: Status, **facts: Any) -> None:
-    """Write facts that move nothing. The caller holds the lock."""
+    """Store facts that change no state. The caller holds the lock."""
     status.update(facts)  # type: ignore[typeddict-item]
     status["seq"] += 1
     write(agent_dir, status)
 
 
 def read_events(agent_dir: str) -> list[dict[str, Any]]:
-    """Return all remembered events of an agent, the oldest first; lines that are none are left out."""
+    """Return all logged events of an agent, oldest first; invalid lines are skipped."""
     raw = b"".join(files.read(f"{agent_dir}/{name}") or b"" for name in (f"{EVENTS}.1", EVENTS))
     return [event for line in raw.splitlines() if (event := event_from(line)) is not None]
 
 
 def event_from(line: bytes) -> dict[str, Any] | None:
-    """Return the event that a line of `events.jsonl` tells of, None where it is cut or damaged."""
+    """Return the event in a line of `events.jsonl`; None if the line is cut or damaged."""
     try:
         event = json.loads(line)
     except ValueError:
@@ -105,7 +105,7 @@ def event_from(line: bytes) -> dict[str, Any] | None:
 
 
 def forget_events(agent_dir: str, before: float) -> int:
-    """Take out the events from before this time; return how many. The caller holds the lock."""
+    """Remove the events from before this time; return how many. The caller holds the lock."""
     gone = 0
     for name in (f"{EVENTS}.1", EVENTS):
         raw = files.read(f"{agent_dir}/{name}")
@@ -120,7 +120,7 @@ def forget_events(agent_dir: str, before: float) -> int:
 
 
 def _remember(agent_dir: str, line: dict[str, object]) -> None:
-    """Add a line for people. That the agent moved is on disk already, so a full disk undoes nothing."""
+    """Log an event, for people to read. The new status is on disk already, so a full disk here loses only the log."""
     path = f"{agent_dir}/{EVENTS}"
     try:
         if os.path.exists(path) and os.path.getsize(path) > EVENTS_LIMIT_BYTES:

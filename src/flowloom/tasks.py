@@ -21,11 +21,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from flowloom.records import Task
 
-# No letters that look like a digit.
+# Without letters that look like digits.
 ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
-# A reply that is renewed is on disk before its marker. So often can that come between our looks at the two.
+# A new reply is on disk before its marker, so a reader can find the two out of step. How often it tries again.
 RENEWALS = 10
-# Steps without a reply that a person has to hear of; who cancels knows it.
+# Ends without a reply that a person must be told about; whoever cancels a task knows.
 FAILURES = frozenset({Step.FAILED, Step.INTERRUPTED, Step.UNKNOWN})
 
 
@@ -34,8 +34,8 @@ def open_task(
 ) -> Task:
     """Make a task's folder with the prompt in it and return the task; nothing is sent yet.
 
-    With `draft_known` the agent's `drafts/` leads from the prompt to the task,
-    whenever its asker is killed.
+    With `draft_known` the agent's `drafts/` maps the prompt to the task, so that the
+    same draft finds it even if its asker was killed.
     """
     task_id = _new_folder()
     folder = paths.task_dir(task_id)
@@ -57,7 +57,7 @@ def open_task(
             _remember_draft(task)
         note_step(task, Step.CREATED, f"asked by {asker}")
     except OSError:
-        # A full disk: who asks is told so and still has the prompt.
+        # A full disk, for example: the asker gets the error and still has the prompt.
         _take_away(folder)
         if draft_known:
             _forget_draft(f"{agent_dir}/drafts/{files.sha256(data)}", task_id)
@@ -71,7 +71,7 @@ def _remember_draft(task: Task) -> None:
         files.ensure_dir(folder)
         files.write(f"{folder}/{task['prompt_sha256']}", task["task_id"].encode(), durable=False)
     except OSError as error:
-        # It only helps to know the same draft again; the task can do without.
+        # This only helps to recognise the same draft later; the task works without it.
         log(paths.home(), "error", "tasks", f"its draft is not remembered: {error}", task=task["task_id"])
 
 
@@ -80,7 +80,7 @@ def _forget_draft(path: str, task_id: str) -> None:
         if files.read(path) == task_id.encode():
             os.unlink(path)
     except OSError:
-        pass  # it leads nowhere, and whoever sends this draft is not asked about it
+        pass  # it maps to no task, so sending this draft again raises no question
 
 
 def _take_away(folder: str) -> None:
@@ -107,8 +107,8 @@ def read(task_id: str) -> Task:
     """Return a task.
 
     Raises:
-        NoSuchTask: there is none with this id.
-        DamagedFile: its record cannot be believed.
+        NoSuchTask: no task has this id.
+        DamagedFile: its record is invalid.
     """
     path = f"{paths.task_dir(task_id)}/task.json"
     document = files.read_json(path) if paths.is_task_id(task_id) else None
@@ -118,7 +118,7 @@ def read(task_id: str) -> Task:
 
 
 def find(task_id: str | None) -> Task | None:
-    """Return a task, None where there is none or its record is damaged."""
+    """Return a task; None if there is none or its record is damaged."""
     if not task_id:
         return None
     try:
@@ -128,27 +128,27 @@ def find(task_id: str | None) -> Task | None:
 
 
 def write(task: Task) -> None:
-    """Replace a task's record and wake who waits for its agent."""
+    """Replace a task's record and wake the processes that wait for its agent."""
     files.write_json(f"{paths.task_dir(task['task_id'])}/task.json", task)
     files.wake(task["agent_dir"])
     if task["left"]:
-        # Whoever waits for a task is told of its end; one that was left is news.
+        # A process that waits for a task sees its end; the end of a task that was left is news.
         news.note(news.REPLY, task["task_id"], unread(task))
         news.note(news.FAILED, task["task_id"], unseen_failure(task))
 
 
 def unread(task: Task) -> bool:
-    """Tell whether a task has a reply that was not read."""
+    """Tell whether a task has an unread reply."""
     return task["status"] is Step.DONE and task["read"] is None
 
 
 def unseen_failure(task: Task) -> bool:
-    """Tell whether a task that was left has ended without a reply, and was not looked at since."""
+    """Tell whether a task that was left ended without a reply and has not been looked at since."""
     return task["left"] and task["status"] in FAILURES and task["read"] is None
 
 
 def note_step(task: Task, step: Step, why: str) -> bool:
-    """Move a task to `step` where that may follow, write it down, and tell whether it did."""
+    """Move a task to `step` if that may follow, and record it; return whether it moved."""
     if task["journal"] and step not in FOLLOWS[task["status"]]:
         return False
     task["status"] = step
@@ -161,7 +161,7 @@ def note_step(task: Task, step: Step, why: str) -> bool:
 
 
 def _tried_again(task: Task, why: str) -> bool:
-    """Take a further attempt that came to the same out of the journal: one entry tells of them all."""
+    """Remove a repeated attempt with the same outcome from the journal, so that one entry stands for all of them."""
     steps = [entry["step"] for entry in task["journal"]]
     last = len(steps) - 1 - steps[::-1].index(Step.CREATED) if Step.CREATED in steps else -1
     if last < 0 or task["journal"][last]["why"] != why:
@@ -173,19 +173,19 @@ def _tried_again(task: Task, why: str) -> bool:
 
 
 def note_fact(task: Task, text: str) -> None:
-    """Add a remark that moves nothing."""
+    """Add a note that changes no state."""
     task["notes"].append(text)
     write(task)
 
 
 def prompt_of(task: Task) -> str:
-    """Return the prompt as it was asked; bytes that were no UTF-8 are surrogates."""
+    """Return the prompt as it was asked; bytes that are not UTF-8 become surrogates."""
     raw = files.read(f"{paths.task_dir(task['task_id'])}/prompt.md")
     return (raw or b"").decode("utf-8", "surrogateescape")
 
 
 def prompt_kept(task: Task) -> bool:
-    """Tell whether `prompt.md` still is what was asked."""
+    """Tell whether `prompt.md` is unchanged since the task was created."""
     raw = files.read(f"{paths.task_dir(task['task_id'])}/prompt.md")
     return raw is not None and (not task["prompt_sha256"] or files.sha256(raw) == task["prompt_sha256"])
 
@@ -193,8 +193,8 @@ def prompt_kept(task: Task) -> bool:
 def complete(task: Task, message: str, why: str, *, cut: str = "") -> None:
     """Write the reply, then its marker; the same message twice changes nothing.
 
-    `cut` says that it is joined of parts; its last part alone, heard once more, changes nothing either.
-    Halves of characters are replaced by U+FFFD, and the task says so (`replaced`).
+    `cut` says how it was joined from parts; hearing its last part alone again changes nothing either.
+    Half characters become U+FFFD, which the task records as `replaced`.
     """
     folder = paths.task_dir(task["task_id"])
     text = valid(message)
@@ -205,24 +205,24 @@ def complete(task: Task, message: str, why: str, *, cut: str = "") -> None:
         return
     if task["cut"] and not cut and (files.read(f"{folder}/reply.md") or b"").endswith(data):
         return
-    # A parked task's reply can be its provisional one, whose halves are gone already.
+    # A parked task's reply can be its provisional one, in which half characters were already replaced.
     task["replaced"] = text != message or (task["replaced"] and task["status"] is Step.PARKED)
     task["cut"] = cut
     files.write(f"{folder}/reply.md", data)
     files.write(f"{folder}/.done", (digest + "\n").encode())
     renewed = task["status"] is Step.DONE
     if renewed:
-        # A reply that somebody already has is not the last one any more.
+        # A reply that was already read is no longer the latest one.
         task["read"] = None
-        note_fact(task, f"the reply was renewed: {why}")
+        note_fact(task, f"the reply was replaced: {why}")
     else:
-        # Whoever looked at its failure has not seen this.
+        # A person who looked at the failure has not seen the reply.
         task["error"], task["read"] = "", None
         note_step(task, Step.DONE, why)
 
 
 def park(task: Task, message: str, why: str) -> None:
-    """Keep a reply that may not be the last one yet."""
+    """Store a reply that may still be replaced by a later one."""
     text = valid(message)
     task["replaced"] = text != message
     files.write(f"{paths.task_dir(task['task_id'])}/provisional.md", text.encode())
@@ -233,7 +233,7 @@ def reply_of(task_id: str) -> bytes | None:
     """Return the complete reply of a task, None while there is none.
 
     Raises:
-        DamagedFile: marker and reply do not belong together.
+        DamagedFile: the marker does not match the reply.
     """
     folder = paths.task_dir(task_id)
     for _ in range(RENEWALS):
@@ -242,28 +242,28 @@ def reply_of(task_id: str) -> bytes | None:
             return None
         if reply is not None and files.sha256(reply) == marker.decode(errors="replace").strip():
             return reply
-        # Its renewal is between the two, or was killed there. A reply is replaced whole, so the newer one is.
+        # The writer is between the two files, or was killed there. A reply file is always whole, so a newer one counts.
         try:
             newer = os.stat(f"{folder}/reply.md").st_mtime_ns >= os.stat(f"{folder}/.done").st_mtime_ns
         except FileNotFoundError:
             continue
         if newer and reply is not None and files.read(f"{folder}/reply.md") == reply:
             return reply
-    raise DamagedFile(f"{folder}/reply.md is not the reply that {folder}/.done was written for", hint="read it there")
+    raise DamagedFile(f"{folder}/reply.md is not the reply that {folder}/.done was written for", hint="look at both")
 
 
 def provisional_of(task_id: str) -> bytes | None:
-    """Return the provisional reply of a parked task, None where there is none."""
+    """Return the provisional reply of a parked task, None if there is none."""
     return files.read(f"{paths.task_dir(task_id)}/provisional.md")
 
 
 def ended(task: Task) -> bool:
-    """Tell whether nothing more is to come by itself."""
+    """Tell whether a task has ended."""
     return task["status"] in ENDED
 
 
 def all_ids() -> list[str]:
-    """Return the ids of all tasks, the oldest folder first."""
+    """Return the ids of all tasks, the folder that changed longest ago first."""
     top = f"{paths.home()}/tasks"
     try:
         with os.scandir(top) as entries:

@@ -89,7 +89,7 @@ def test_a_refused_tool_is_told(claude: World, api: MessagesApi) -> None:
     api.on("please", Call("Bash", {"command": "touch made", "description": "x"}), Say("I could not"))
     code, out, err = ask(claude, "please do")
     assert (code, out) == (0, "I could not")
-    assert "refused, because nobody was there to ask: Bash: touch made" in err
+    assert "refused, because a headless run cannot ask you: Bash: touch made" in err
     assert not (claude.project / "made").exists()
 
 

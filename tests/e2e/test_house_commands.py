@@ -532,7 +532,7 @@ def test_an_error_of_the_program_is_exit_1_with_its_message(world: World, prompt
 def test_what_was_refused_is_told(world: World) -> None:
     code, out, err = headless(world, "-", stdin="echo: ask Bash rm -r build\necho: say as far as I could")
     assert (code, out) == (0, "as far as I could")
-    assert "refused, because nobody was there to ask: Bash: rm -r build" in err
+    assert "refused, because a headless run cannot ask you: Bash: rm -r build" in err
 
 
 def test_a_prompt_and_a_reply_of_1_mb_arrive_byte_for_byte(world: World) -> None:
@@ -637,7 +637,7 @@ def test_cancel_ends_a_headless_program(world: World) -> None:
     going = world.begin("ask", "--headless", "echo: work 60")
     world.until_step("accepted")
     code, _, err = said(world.flowloom("cancel", world.task()["task_id"]))
-    assert (code, "its program was ended" in err) == (0, True)
+    assert (code, "its program was stopped" in err) == (0, True)
     assert (finish(going)[0], world.task()["status"]) == (1, "cancelled")
     assert family(world) == []
 

@@ -42,12 +42,12 @@ def test_a_settings_document_is_found_by_its_whole_path_from_anywhere(tmp_path: 
 @pytest.mark.parametrize(
     ("args", "says"),
     [
-        (["--settings", "no.json"], "--settings no.json: no JSON document"),
-        (["--settings"], "--settings : no JSON document"),
-        (["--settings", "{"], "--settings {: no JSON document"),
+        (["--settings", "no.json"], "--settings no.json: not valid JSON"),
+        (["--settings"], "--settings : not valid JSON"),
+        (["--settings", "{"], "--settings {: not valid JSON"),
         (["--settings", "list.json"], "--settings list.json: not a JSON object"),
-        (["--settings", "bytes.json"], "--settings bytes.json: no JSON document"),
-        (["--settings", "."], "--settings .: no JSON document"),
+        (["--settings", "bytes.json"], "--settings bytes.json: not valid JSON"),
+        (["--settings", "."], "--settings .: not valid JSON"),
     ],
 )
 def test_a_settings_document_that_cannot_be_read_is_refused_by_name(tmp_path: Path, args: list[str], says: str) -> None:

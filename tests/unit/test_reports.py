@@ -32,7 +32,7 @@ def test_a_bug_is_exit_seventy_with_a_report_that_says_where(monkeypatch: pytest
     told: list[str] = []
     assert bugs.reported(fails, "ask", told.append) == 70
     found = re.fullmatch(
-        r"flowloom: a bug of FlowLoom's \(KeyError: 'missing'\); the report is in (\S+)\n", "".join(told)
+        r"flowloom: a bug in FlowLoom \(KeyError: 'missing'\); the report is in (\S+)\n", "".join(told)
     )
     assert found is not None
     report = Path(found.group(1))

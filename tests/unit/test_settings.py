@@ -102,8 +102,8 @@ def test_tables_of_agents_are_merged_key_by_key(project: Path, user: Path) -> No
     [
         ("sesion = 'x'", "unknown key 'sesion'; did you mean 'session'?"),
         ("agents.planning.promt = 'x'", "unknown key 'agents.planning.promt'; did you mean 'prompt'?"),
-        ("xyzzy = 1", "unknown key 'xyzzy'; known are provider, session, "),
-        ("agents.planning.xyzzy = 1", "unknown key 'agents.planning.xyzzy'; known are role, provider, "),
+        ("xyzzy = 1", "unknown key 'xyzzy'; known keys: provider, session, "),
+        ("agents.planning.xyzzy = 1", "unknown key 'agents.planning.xyzzy'; known keys: role, provider, "),
         ("reply = 'loud'", "'reply': Input should be 'headed' or 'plain'"),
         ("timeout_s = 0", "'timeout_s': Input should be greater than 0"),
         ("timeout_s = 'soon'", "'timeout_s': Input should be a valid number"),

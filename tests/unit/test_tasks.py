@@ -142,7 +142,7 @@ def test_a_later_message_renews_reply_and_marker_and_is_unread(task: records.Tas
     tasks.complete(task, "second", "a Stop hook sent its turn on")
     assert tasks.reply_of(task["task_id"]) == b"second"
     read = tasks.read(task["task_id"])
-    assert (read["read"], read["notes"]) == (None, ["the reply was renewed: a Stop hook sent its turn on"])
+    assert (read["read"], read["notes"]) == (None, ["the reply was replaced: a Stop hook sent its turn on"])
     assert [entry["step"] for entry in read["journal"]].count("done") == 1
 
 

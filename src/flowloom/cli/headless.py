@@ -31,8 +31,8 @@ def run(name: str, prompt: str, timeout: float | None, stdin: Callable[[], str],
     """Run a task without a window; return its id once it has ended, or at once with `no_wait`.
 
     Raises:
-        TimedOut: the time was over, and its program was ended.
-        Ended: a signal came, and its program was ended.
+        TimedOut: the time was over, and its program was stopped.
+        Ended: a signal came, and its program was stopped.
     """
     name, prompt = told_apart(name, prompt)
     here = paths.here()
@@ -60,7 +60,7 @@ def run(name: str, prompt: str, timeout: float | None, stdin: Callable[[], str],
     if number is not None:
         raise Ended(f"task {task_id} was cancelled by {signal.Signals(number).name}", number)
     if going.timed_out:
-        raise TimedOut(f"task {task_id} has not ended within {limit_s:g} s; its program was ended", hint="")
+        raise TimedOut(f"task {task_id} has not ended within {limit_s:g} s; its program was stopped", hint="")
     return task_id
 
 

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
         """What a run without a terminal came to.
 
         `reply` is None where there is none, and `error` then says why. `refused`
-        are tool calls that were denied because nobody was there to ask.
+        are tool calls that were denied because a headless run cannot ask a person.
         """
 
         reply: str | None

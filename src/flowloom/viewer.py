@@ -25,6 +25,8 @@ from flowloom.looks import literal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from flowloom.terminal import Terminal
 
 # An option of the visit's session: what is news meanwhile.
@@ -32,117 +34,6 @@ NEWS = "@flowloom_news"
 # A user's own options must not end the session, nor move its client to another one.
 LASTING = (("destroy-unattached", "off"), ("detach-on-destroy", "on"))
 LIMIT_S = 5.0
-
-
-class Visit:
-    """One look of a person at a window, from its start to `end`.
-
-    Raises:
-        TmuxFailed: there is no such window, or it is the one that we are in.
-    """
-
-    def __init__(self, socket: str, window_id: str, terminal: Terminal | None, *, name: str = "") -> None:
-        self._port = tmux.Tmux(socket)
-        self._window_id = window_id
-        self._session = f"{tmux.VIEW}{os.getpid()}-visit"
-        self._terminal = terminal
-        self._name = name
-        asked = ("display-message", "-p", "-t", window_id, "#{window_width}x#{window_height} #{socket_path}")
-        found, _, self._size_option = self._port.run(
-            *asked, ";", "show-options", "-wqv", "-t", window_id, "window-size"
-        ).partition("\n")
-        self._size, _, self._socket_path = found.partition(" ")
-        if not self._socket_path or self._size == "x":
-            raise TmuxFailed("its window is gone")
-        self._outer = Outer.found()
-        if self._outer and self._outer.socket_path == self._socket_path and self._outer.window_id() == window_id:
-            raise TmuxFailed("it is in this very window, in another pane")
-        if terminal:
-            terminal.close()
-        self._in_popup = bool(self._outer and self._outer.client())
-        self._process = self._begin()
-
-    def _begin(self) -> subprocess.Popen[bytes]:
-        """Start the client."""
-        self._script = _write(self._words())
-        command = ["sh", self._script]
-        if self._in_popup and self._outer:
-            command = self._outer.popup(command)
-        # The client draws on what its stdin is. Its stdout is for `[detached …]`, which would stand on Claude Code's
-        # screen.
-        return subprocess.Popen(command, env=tmux.outside(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-
-    def _words(self) -> list[str]:
-        """Return the tmux command of the visit's client."""
-        again = self._outer.prefix_again() if self._outer and not self._in_popup else ""
-        title = f"#[bold]{literal(self._name)}#[nobold]  " if self._name else ""
-        back = f"{again}{PREFIX} {detach_key(self._port)}: back to your prompt"
-        target = f"={self._session}:"
-        # Inside of tmux the client cannot ask its terminal for its colours; it has them.
-        features = ["-T", "256,RGB"] if self._outer else []
-        words = ["tmux", "-u", *features, "-S", self._socket_path, "new-session", "-s", self._session, "exec cat"]
-        line = f" {title}{back}  #[reverse]#{{{NEWS}}}#[noreverse]"
-        for option in (*LASTING, ("status", "on"), ("status-format[0]", line)):
-            words += [";", "set-option", "-t", target, *option]
-        # Its first window is a placeholder.
-        return [*words, ";", "link-window", "-k", "-s", self._window_id, "-t", f"{target}^"]
-
-    def over(self) -> bool:
-        """Tell whether the person has come back."""
-        if self._process.poll() is None:
-            return False
-        if self._in_popup and os.path.exists(self._script):
-            # tmux took the popup and did not open it: one is open already, or there is no room.
-            self._close()
-            self._in_popup = False
-            self._process = self._begin()
-            return False
-        return True
-
-    def _close(self) -> str:
-        _, said = self._process.communicate()
-        with suppress(FileNotFoundError):
-            os.unlink(self._script)
-        return said.decode(errors="replace").strip()
-
-    def tell(self, text: str) -> None:
-        """Say something in the visit's status line, for as long as it lasts."""
-        with suppress(TmuxFailed):  # it has just ended
-            self._port.run("set-option", "-t", f"={self._session}:", NEWS, f"{literal(text)} ")
-
-    def wait(self) -> None:
-        """Block until the person has come back."""
-        while True:
-            self._process.wait()
-            if self.over():
-                return
-
-    def end(self) -> str:
-        """End the visit if it lasts, and give the window its size back; return what tmux complained of."""
-        # Its client ends with it, and the popup with its client.
-        self._port.end_session(self._session)
-        if self._process.poll() is None:
-            self._process.terminate()
-        said = self._close()
-        self._give_size_back()
-        if self._terminal:
-            self._terminal.open()
-            self._terminal.read_keys()  # typed on the way: they were for the window
-        return said
-
-    def _give_size_back(self) -> None:
-        target = ("-t", self._window_id)
-        columns, _, rows = self._size.partition("x")
-        was = self._size_option.strip()
-        option = ["-w", *target, "window-size", was] if was else ["-w", "-u", *target, "window-size"]
-        try:
-            size = self._port.run("display-message", "-p", *target, "#{window_width}x#{window_height}").strip()
-            if size not in ("", "x", self._size):
-                # Resizing a window by hand makes its size manual, which it was not.
-                self._port.run("resize-window", *target, "-x", columns, "-y", rows, ";", "set-option", *option)
-        except TmuxFailed as error:
-            if not tmux.gone(error):
-                raise
 
 
 PREFIX = "#{?#{==:#{prefix},None},#{prefix2},#{prefix}}"
@@ -207,14 +98,149 @@ class Outer:
         return f"#{{?#{{==:#{{prefix}},{prefix}}},{prefix} ,}}" if prefix else ""
 
 
-def detach_key(port: tmux.Tmux) -> str:
-    """Return the key that detaches behind the prefix, as the user has bound it, for a format."""
+class Client:
+    """A tmux client of a person's over our screen: in a popup, or on the terminal that we were given.
+
+    `words` returns its command; it is given what another tmux around the
+    terminal takes before the prefix, if any.
+    """
+
+    def __init__(self, words: Callable[[str], list[str]]) -> None:
+        self.outer = Outer.found()
+        self._words = words
+        self._in_popup = bool(self.outer and self.outer.client())
+        self._process = self._begin()
+
+    def _begin(self) -> subprocess.Popen[bytes]:
+        again = self.outer.prefix_again() if self.outer and not self._in_popup else ""
+        self._script = _write(self._words(again))
+        command = ["sh", self._script]
+        if self._in_popup and self.outer:
+            command = self.outer.popup(command)
+        # The client draws on what its stdin is. Its stdout is for `[detached …]`, which would stand on Claude Code's
+        # screen.
+        return subprocess.Popen(command, env=tmux.outside(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+
+    def over(self) -> bool:
+        """Tell whether the person has come back."""
+        if self._process.poll() is None:
+            return False
+        if self._in_popup and os.path.exists(self._script):
+            # tmux took the popup and did not open it: one is open already, or there is no room.
+            self._collect()
+            self._in_popup = False
+            self._process = self._begin()
+            return False
+        return True
+
+    def wait(self) -> None:
+        """Block until the person has come back."""
+        while True:
+            self._process.wait()
+            if self.over():
+                return
+
+    def close(self) -> str:
+        """End the client if it runs; return what it complained of."""
+        if self._process.poll() is None:
+            self._process.terminate()
+        return self._collect()
+
+    def _collect(self) -> str:
+        _, said = self._process.communicate()
+        with suppress(FileNotFoundError):
+            os.unlink(self._script)
+        return said.decode(errors="replace").strip()
+
+
+class Visit:
+    """One look of a person at a window, from its start to `end`.
+
+    Raises:
+        TmuxFailed: there is no such window, or it is the one that we are in.
+    """
+
+    def __init__(self, socket: str, window_id: str, terminal: Terminal | None, *, name: str = "") -> None:
+        self._port = tmux.Tmux(socket)
+        self._window_id = window_id
+        self._session = f"{tmux.VIEW}{os.getpid()}-visit"
+        self._terminal = terminal
+        self._name = name
+        asked = ("display-message", "-p", "-t", window_id, "#{window_width}x#{window_height} #{socket_path}")
+        found, _, self._size_option = self._port.run(
+            *asked, ";", "show-options", "-wqv", "-t", window_id, "window-size"
+        ).partition("\n")
+        self._size, _, self._socket_path = found.partition(" ")
+        if not self._socket_path or self._size == "x":
+            raise TmuxFailed("its window is gone")
+        outer = Outer.found()
+        if outer and outer.socket_path == self._socket_path and outer.window_id() == window_id:
+            raise TmuxFailed("it is in this very window, in another pane")
+        if terminal:
+            terminal.close()
+        self._client = Client(lambda again: self._words(again, inside=outer is not None))
+
+    def _words(self, again: str, *, inside: bool) -> list[str]:
+        """Return the tmux command of the visit's client."""
+        title = f"#[bold]{literal(self._name)}#[nobold]  " if self._name else ""
+        back = f"{again}{PREFIX} {bound(self._port, 'detach-client', 'd')}: back to your prompt"
+        target = f"={self._session}:"
+        # Inside of tmux the client cannot ask its terminal for its colours; it has them.
+        features = ["-T", "256,RGB"] if inside else []
+        words = ["tmux", "-u", *features, "-S", self._socket_path, "new-session", "-s", self._session, "exec cat"]
+        line = f" {title}{back}  #[reverse]#{{{NEWS}}}#[noreverse]"
+        for option in (*LASTING, ("status", "on"), ("status-format[0]", line)):
+            words += [";", "set-option", "-t", target, *option]
+        # Its first window is a placeholder.
+        return [*words, ";", "link-window", "-k", "-s", self._window_id, "-t", f"{target}^"]
+
+    def over(self) -> bool:
+        """Tell whether the person has come back."""
+        return self._client.over()
+
+    def wait(self) -> None:
+        """Block until the person has come back."""
+        self._client.wait()
+
+    def tell(self, text: str) -> None:
+        """Say something in the visit's status line, for as long as it lasts."""
+        with suppress(TmuxFailed):  # it has just ended
+            self._port.run("set-option", "-t", f"={self._session}:", NEWS, f"{literal(text)} ")
+
+    def end(self) -> str:
+        """End the visit if it lasts, and give the window its size back; return what tmux complained of."""
+        # Its client ends with it, and the popup with its client.
+        self._port.end_session(self._session)
+        said = self._client.close()
+        self._give_size_back()
+        if self._terminal:
+            self._terminal.open()
+            self._terminal.read_keys()  # typed on the way: they were for the window
+        return said
+
+    def _give_size_back(self) -> None:
+        target = ("-t", self._window_id)
+        columns, _, rows = self._size.partition("x")
+        was = self._size_option.strip()
+        option = ["-w", *target, "window-size", was] if was else ["-w", "-u", *target, "window-size"]
+        try:
+            size = self._port.run("display-message", "-p", *target, "#{window_width}x#{window_height}").strip()
+            if size not in ("", "x", self._size):
+                # Resizing a window by hand makes its size manual, which it was not.
+                self._port.run("resize-window", *target, "-x", columns, "-y", rows, ";", "set-option", *option)
+        except TmuxFailed as error:
+            if not tmux.gone(error):
+                raise
+
+
+def bound(port: tmux.Tmux, command: str, default: str) -> str:
+    """Return the key that the user has bound to a command behind the prefix, for a format."""
     with suppress(TmuxFailed):
         for line in port.run("list-keys", "-T", "prefix").splitlines():
-            words = line.split()
-            if words[-1:] == ["detach-client"] and len(words) >= 4:
-                return literal(words[-2].removeprefix("\\"))
-    return "d"
+            key, _, does = line.partition(" prefix ")[2].strip().partition(" ")
+            if does.strip() == command:
+                return literal(key.removeprefix("\\"))
+    return default
 
 
 def _write(words: list[str]) -> str:

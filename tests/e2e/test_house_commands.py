@@ -399,6 +399,56 @@ def test_every_agent_is_seen_and_typed_to_and_nothing_is_left_or_resized(staff: 
     leftovers.check(staff)
 
 
+def test_a_tile_shows_the_newest_lines_also_where_the_cursor_is_hidden(staff: World) -> None:
+    for name in ("planning", "coding", "review"):
+        staff.ask(name, "echo: say " + "\\n".join(f"line {number}" for number in range(60)))
+        # As Claude Code does: tmux then shows the top of a window that is larger than its client.
+        tty = staff.tmux("display-message", "-p", "-t", f"=Claude:{name}", "#{pane_tty}").strip()
+        Path(tty).write_text("\x1b[?25l")
+    seat = view(staff, columns=80, rows=24)  # which waits for the footer below the box of each
+    try:
+        assert seat.screen().count("line 59") == 3
+    finally:
+        seat.tmux("kill-server")
+
+
+def test_a_view_of_several_pages_says_so(staff: World) -> None:
+    seat = Seat(
+        staff,
+        *(sys.executable, "-m", "flowloom", "attach", "--all", "--read-only"),
+        columns=76,
+        rows=12,
+        socket=f"{staff.socket}-seat",
+    )
+    try:
+        line = seat.shows("page 1/2").splitlines()[-1]
+        assert " read-only " in line
+        seat.press("C-b", "n")
+        seat.shows("page 2/2")
+    finally:
+        seat.tmux("kill-server")
+
+
+def test_attach_shows_a_window_and_prefix_d_brings_back(staff: World) -> None:
+    before = agent_windows(staff)
+    seat = Seat(
+        staff,
+        *(sys.executable, "-m", "flowloom", "attach", "planning"),
+        columns=100,
+        rows=20,
+        socket=f"{staff.socket}-seat",
+    )
+    try:
+        seat.shows("C-b d: back to your prompt")
+        seat.press("C-b", "d")
+        staff.until(lambda: not seat.alive(), "it has ended")
+        assert seat.tmux("display-message", "-p", "-t", seat.session, "#{pane_dead_status}") == "0\n"
+        assert agent_windows(staff) == before
+        assert sessions(staff) == ["Claude"]
+    finally:
+        seat.tmux("kill-server")
+
+
 def test_a_viewer_whose_terminal_is_gone_leaves_nothing(staff: World) -> None:
     before = agent_windows(staff)
     view(staff).tmux("kill-server")
@@ -451,8 +501,13 @@ def test_a_view_from_inside_the_same_server_ends_when_it_is_left(staff: World) -
         outer.type(command)
         outer.press("Enter")
         outer.shows(" review@site ")
-        outer.press("C-b", "L")
+        outer.shows("C-b d: back")
+        outer.press("C-b")
+        outer.press("d")
         staff.until(lambda: sessions(staff) == ["Claude"], "the view and its tiles are gone")
+        # The person's own client was never detached.
+        outer.type("echo still here")
+        outer.shows("echo still here")
     finally:
         outer.tmux("kill-server")
 

@@ -251,17 +251,25 @@ def _attach_all(*, read_only: bool) -> int:
     if not windows:
         raise NoSuchAgent("no agent runs", hint="start one: flowloom start planning")
     windows.sort(key=lambda window: window.agent_id)
-    inside = tiles.is_inside(chosen.tmux_socket, os.environ.get("TMUX"))
     view = f"{tmux.VIEW}{os.getpid()}"
     size = shutil.get_terminal_size()
-    command = tiles.view_command(
-        chosen.tmux_socket,
-        windows,
-        view=view,
-        size=(size.columns, size.lines),
-        inside=inside,
-        read_only=read_only,
-    )
+
+    def command(again: str) -> list[str]:
+        return tiles.view_command(
+            chosen.tmux_socket,
+            windows,
+            view=view,
+            size=(size.columns, size.lines),
+            read_only=read_only,
+            again=again,
+        )
+
     tiles.await_keeper(chosen.tmux_socket, view)
-    sys.stdout.flush()
-    os.execvpe(command[0], command, dict(os.environ) if inside else tmux.outside())
+    client = viewer.Client(command)
+    try:
+        client.wait()
+    finally:
+        said = client.close()
+    if said:
+        raise TmuxFailed(said)
+    return 0

@@ -6,7 +6,7 @@ where it does anything at all.
 
 from __future__ import annotations
 
-from flowloom.terminal import choices, shorten
+from flowloom.terminal import choices, shorten, wrap
 
 PALETTE, WAIT = "palette", "wait"
 SCREENS = {PALETTE: "the palette", WAIT: "the wait screen"}
@@ -16,15 +16,21 @@ DIGITS = tuple("123456789")
 class Key:
     """One command: its keys by the terminal's names, how they are written, and what it says of itself."""
 
-    __slots__ = ("does", "help", "keys", "shown", "words")
+    __slots__ = ("does", "keys", "says", "shown", "words")
 
-    def __init__(self, does: str, keys: tuple[str, ...], shown: str, words: dict[str, str], says: str) -> None:
+    def __init__(
+        self, does: str, keys: tuple[str, ...], shown: str, words: dict[str, str], says: str | dict[str, str]
+    ) -> None:
         self.does = does
         self.keys = keys
         self.shown = shown
         # Its words in the legend of each screen that has it; empty where the legend has no room for it.
         self.words = words
-        self.help = says
+        self.says = says
+
+    def help(self, screen: str) -> str:
+        """Return its sentence, on one screen."""
+        return self.says if isinstance(self.says, str) else self.says[screen]
 
 
 # In the order in which a legend drops them from the end where it has no room; the last two always stay.
@@ -34,8 +40,11 @@ TABLE = (
         ("enter",),
         "enter",
         {PALETTE: "send", WAIT: ""},
-        "Send the prompt to the chosen agent, which starts if it does not run. With an empty prompt, and on the wait"
-        " screen: open its window.",
+        {
+            PALETTE: "Send the prompt to the chosen agent, which starts if it does not run. With an empty prompt:"
+            " open its window.",
+            WAIT: "Open the agent's window, where it asks nothing.",
+        },
     ),
     Key("down", ("j", "down", "^N", "^I"), "j ↓ tab", {PALETTE: "", WAIT: ""}, "Choose the next agent."),
     Key("up", ("k", "up", "^P"), "k ↑", {PALETTE: "", WAIT: ""}, "Choose the agent before."),
@@ -74,14 +83,20 @@ TABLE = (
         ("^X",),
         "^X",
         {PALETTE: "interrupt", WAIT: "interrupt"},
-        "End the chosen agent's task, after a yes: interrupt it, or take it out of line.",
+        {
+            PALETTE: "Interrupt the chosen agent's task, after a yes.",
+            WAIT: "Interrupt the task, or take it out of line, after a yes.",
+        },
     ),
     Key(
         "back",
         ("q", "esc", "^C"),
         "q",
         {PALETTE: "back", WAIT: "stop"},
-        "Go back to your prompt (also Esc and Ctrl-C). On the wait screen it asks first; the agent keeps working.",
+        {
+            PALETTE: "Go back; the prompt is unchanged. Also Esc and Ctrl-C.",
+            WAIT: "Stop waiting, after a question; the agent keeps working. Also Esc and Ctrl-C.",
+        },
     ),
     Key("help", ("?",), "?", {PALETTE: "all keys", WAIT: "all keys"}, "Show these keys."),
 )
@@ -131,10 +146,15 @@ def legend(
 
 def explained(screen: str) -> list[tuple[str, str]]:
     """Return each command of a screen as (its keys, its sentence)."""
-    return [(each.shown, each.help) for each in TABLE if screen in each.words]
+    return [(each.shown, each.help(screen)) for each in TABLE if screen in each.words]
 
 
-def help_lines(screen: str, columns: int) -> list[str]:
-    """Return the help of a screen, a line for each command."""
-    rows = explained(screen)
-    return [shorten(f"  {shown:<9}{says}", columns) for shown, says in rows]
+def help_lines(screen: str, columns: int, lines: int) -> list[str]:
+    """Return the help of a screen, each sentence whole where there are so many lines."""
+    whole: list[str] = []
+    for shown, says in explained(screen):
+        for number, part in enumerate(wrap(says, max(10, columns - 12))):
+            whole.append(f"  {'' if number else shown:<9} {part}")
+    if len(whole) <= lines:
+        return whole
+    return [shorten(f"  {shown:<9} {says}", columns) for shown, says in explained(screen)]

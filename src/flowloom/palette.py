@@ -213,7 +213,7 @@ class Palette:
         return [*head, *body, *[""] * (room - len(body)), *foot]
 
     def _help(self, columns: int, rows: int) -> list[str]:
-        lines = [f"{BOLD}FlowLoom{RESET}  keys", "", *keys.help_lines(keys.PALETTE, columns)][: rows - 1]
+        lines = [f"{BOLD}FlowLoom{RESET}  keys", "", *keys.help_lines(keys.PALETTE, columns, rows - 3)][: rows - 1]
         return [*lines, *[""] * (rows - 1 - len(lines)), f"  {DIM}press any key to go back{RESET}"]
 
     def _draft_line(self, columns: int) -> str:
@@ -243,7 +243,7 @@ class Palette:
         since = age(int(now_s - row.since)) if row.since else ""
         said = row.said
         if row.status == "blocked":
-            said = row.why
+            said = row.why.removeprefix("blocked on ")
         elif row.failed:
             said = f"{RED}✗ {row.failed}{RESET}"
         elif row.unread:

@@ -16,6 +16,7 @@ import os
 import re
 import shlex
 import subprocess
+import sys
 import uuid
 from contextlib import suppress
 
@@ -76,6 +77,12 @@ class Outer:
         showing = [(line[2], line[3]) for line in lines if len(line) == 4 and line[:2] == ["0", here]]
         return max(showing)[1] if showing and self._version() >= [3, 2] else ""
 
+    def client_size(self) -> tuple[int, int]:
+        """Return columns and rows of the client that shows us."""
+        fmt = "#{client_width} #{client_height}"
+        columns, _, rows = self.run("display-message", "-p", "-c", self.client(), fmt).strip().partition(" ")
+        return int(columns or 80), int(rows or 24)
+
     def _version(self) -> list[int]:
         found = re.search(r"(\d+)\.(\d+)", self.run("display-message", "-p", "#{version}"))
         return [int(number) for number in found.groups()] if found else [0]
@@ -102,10 +109,10 @@ class Client:
     """A tmux client of a person's over our screen: in a popup, or on the terminal that we were given.
 
     `words` returns its command; it is given what another tmux around the
-    terminal takes before the prefix, if any.
+    terminal takes before the prefix, if any, and the client's columns and rows.
     """
 
-    def __init__(self, words: Callable[[str], list[str]]) -> None:
+    def __init__(self, words: Callable[[str, tuple[int, int]], list[str]]) -> None:
         self.outer = Outer.found()
         self._words = words
         self._in_popup = bool(self.outer and self.outer.client())
@@ -113,7 +120,8 @@ class Client:
 
     def _begin(self) -> subprocess.Popen[bytes]:
         again = self.outer.prefix_again() if self.outer and not self._in_popup else ""
-        self._script = _write(self._words(again))
+        size = self.outer.client_size() if self.outer and self._in_popup else _terminal_size()
+        self._script = _write(self._words(again, size))
         command = ["sh", self._script]
         if self._in_popup and self.outer:
             command = self.outer.popup(command)
@@ -178,7 +186,7 @@ class Visit:
             raise TmuxFailed("it is in this very window, in another pane")
         if terminal:
             terminal.close()
-        self._client = Client(lambda again: self._words(again, inside=outer is not None))
+        self._client = Client(lambda again, _: self._words(again, inside=outer is not None))
 
     def _words(self, again: str, *, inside: bool) -> list[str]:
         """Return the tmux command of the visit's client."""
@@ -241,6 +249,14 @@ def bound(port: tmux.Tmux, command: str, default: str) -> str:
             if does.strip() == command:
                 return literal(key.removeprefix("\\"))
     return default
+
+
+def _terminal_size() -> tuple[int, int]:
+    """Return columns and rows of our terminal, whatever COLUMNS and LINES were exported as."""
+    with suppress(OSError):
+        found = os.get_terminal_size(sys.stdin.fileno())
+        return found.columns, found.lines
+    return 80, 24
 
 
 def _write(words: list[str]) -> str:

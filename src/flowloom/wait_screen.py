@@ -152,8 +152,8 @@ class OnTerminal(WaitScreen):
         """Return the help, or the log of the chosen agent, in place of the wait."""
         columns, rows = self.terminal.size()
         if self.overlay == "help":
-            lines = [f" {BOLD}FlowLoom{RESET}  keys", "", *keys.help_lines(keys.WAIT, columns)]
-            lines += ["", f"  {DIM}{shorten(wait_view.evidence(view), columns - 4)}{RESET}"]
+            lines = [f" {BOLD}FlowLoom{RESET}  keys", "", *keys.help_lines(keys.WAIT, columns, rows - 6)]
+            lines += ["", *(f"  {DIM}{shorten(line, columns - 4)}{RESET}" for line in wait_view.evidence(view))]
         else:
             events = status.read_events(view.task["agent_dir"])
             lines = [f" {BOLD}FlowLoom{RESET}  log of {view.task['agent_id']}", ""]
@@ -295,7 +295,10 @@ class OnTerminal(WaitScreen):
         """Return the legend, or our own question with its keys, under a line for what a key could not do."""
         flash = f"  {YELLOW}{shorten(self.flash, columns - 4)}{RESET}" if self.flash else ""
         asked = wait_view.our_question(self.asks, view, columns, several=several) if self.asks else []
-        return [flash, *(asked or wait_view.legend(view, columns, max(1, rows // 5), several=several))]
+        return [
+            flash,
+            *(asked or wait_view.legend(view, columns, max(1, rows // (10 if several else 5)), several=several)),
+        ]
 
     def _window(self, view: View, limit: int) -> list[str]:
         """Return the end of the agent's window as it looks there, under a rule; nothing where there is no room."""

@@ -93,7 +93,7 @@ def part(
     if view.ended:
         does = ending(view)
     else:
-        since = f" {age(max(0, int(now_s - now['since'])))}" if now and now["since"] else ""
+        since = f" {age(now_s - view.since)}"
         does = f"{COLOURS.get(status, DIM)}{status}{RESET}{DIM}{since}{RESET}{phase(view)}"
     asked = question(view)
     if rows < TIGHT_ROWS and asked:
@@ -143,8 +143,7 @@ def told(view: View) -> list[str]:
 def standing(view: View, columns: int, now_s: float) -> list[str]:
     """Return what a task waits for and since when, then what is known beyond that."""
     now = view.agent
-    since = f"  {DIM}{age(max(0, int(now_s - now['since'])))}{RESET}" if now and now["since"] else ""
-    lines = [f"{BOLD}{doing(view)}{RESET}{since}"]
+    lines = [f"{BOLD}{doing(view)}{RESET}  {DIM}{age(now_s - view.since)}{RESET}"]
     # What it is blocked on stands below, in full; what it works on, above.
     told_already = now is None or now["status"] in (State.BLOCKED, State.WORKING) or not now["why"]
     why = "" if told_already or now is None else f"{now['status']}: {now['why']}"
@@ -210,11 +209,14 @@ def delivered(task: Task) -> str:
     return f"delivered in {f'{after_s:.1f} s' if after_s < 60 else age(int(after_s))}"
 
 
-def evidence(view: View) -> str:
-    """Return what the agent's status is, and where it is known from."""
+def evidence(view: View) -> list[str]:
+    """Return what is waited for, and what the agent's status is and where that is known from."""
     now = view.agent
-    source = SOURCES.get(now["source"], "FlowLoom") if now else ""
-    return f"{now['agent_id']} is {now['status']} (from {source}): {now['why']}" if now else ""
+    lines = [f"Waiting for {view.waits_for}"] if view.waits_for else []
+    if now:
+        source = SOURCES.get(now["source"], "FlowLoom")
+        lines.append(f"{now['agent_id']} is {now['status']} (from {source}): {now['why']}")
+    return lines
 
 
 def log_lines(events: list[dict[str, Any]], columns: int) -> list[str]:
@@ -301,7 +303,8 @@ def live_end(screen: str, columns: int, rows: int) -> list[str]:
 
 def _box_at(text: list[str]) -> int:
     """Return the row where an input box begins, between two rules; behind the last row where there is none."""
-    rules = [number for number, line in enumerate(text) if line.startswith("───") and not line.strip("─ ")]
+    # The upper one may hold the session's name.
+    rules = [number for number, line in enumerate(text) if line.startswith("───")]
     if len(rules) < 2 or not text[rules[-2] + 1].startswith(("❯", ">", "!")):
         return len(text)
     above = any(line.strip() for line in text[: rules[-2]])

@@ -23,6 +23,7 @@ def view(name: str, status: State = State.WORKING, *, asks: str = "") -> View:
     if asks:
         now["question"] = {"kind": "permission", "text": asks, "how": "", "call": ""}
     made = View(task, now)
+    made.since = 100.0
     made.screen = "\n".join(f"{name} row {number}" for number in range(200))
     return made
 
@@ -72,7 +73,7 @@ def test_a_question_is_told_to_its_end_in_a_tile_that_has_the_room() -> None:
     assert "Press a to answer in its window." in first
 
 
-BOX = ["it said this", "and that", "────────────", "❯ ", "────────────", "  auto mode on"]
+BOX = ["it said this", "and that", "──── docs ──", "❯ ", "────────────", "  auto mode on"]
 
 
 @pytest.mark.parametrize(("rows", "seen"), [(4, ["it said this", "and that"]), (20, BOX)])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import select
-import shutil
 import sys
 from collections import Counter
 from typing import TYPE_CHECKING, Annotated
@@ -252,17 +251,9 @@ def _attach_all(*, read_only: bool) -> int:
         raise NoSuchAgent("no agent runs", hint="start one: flowloom start planning")
     windows.sort(key=lambda window: window.agent_id)
     view = f"{tmux.VIEW}{os.getpid()}"
-    size = shutil.get_terminal_size()
 
-    def command(again: str) -> list[str]:
-        return tiles.view_command(
-            chosen.tmux_socket,
-            windows,
-            view=view,
-            size=(size.columns, size.lines),
-            read_only=read_only,
-            again=again,
-        )
+    def command(again: str, size: tuple[int, int]) -> list[str]:
+        return tiles.view_command(chosen.tmux_socket, windows, view=view, size=size, read_only=read_only, again=again)
 
     tiles.await_keeper(chosen.tmux_socket, view)
     client = viewer.Client(command)

@@ -19,7 +19,7 @@ from typing import Any
 import typer.main
 from pydantic import BaseModel
 
-from flowloom import bugs, config, errors, settings, states, trust
+from flowloom import bugs, config, errors, keys, settings, states, trust
 from flowloom.cli import app, load, published
 from flowloom.doctor import claude_code
 
@@ -286,7 +286,18 @@ def releases() -> str:
     return f"FlowLoom is tested with Claude Code {oldest}, the oldest supported release, and {newest}.\n"
 
 
+def key_table(screen: str) -> str:
+    """Return the keys of a screen, each with what it does."""
+    rows = []
+    for shown, says in keys.explained(screen):
+        typed = " or ".join(f"`{key}`" for key in shown.split())
+        rows.append([typed, says])
+    return table(["key", "what it does"], rows)
+
+
 PARTS: dict[str, Callable[[], str]] = {
+    "palette-keys": lambda: key_table(keys.PALETTE),
+    "wait-keys": lambda: key_table(keys.WAIT),
     "releases": releases,
     "cli": cli,
     "states": state_list,

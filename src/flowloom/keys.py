@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from flowloom.terminal import choices, shorten, wrap
 
+READS_ON = ("j", "down", " ")
+
 PALETTE, WAIT = "palette", "wait"
 SCREENS = {PALETTE: "the palette", WAIT: "the wait screen"}
 DIGITS = tuple("123456789")
@@ -149,12 +151,19 @@ def explained(screen: str) -> list[tuple[str, str]]:
     return [(each.shown, each.help(screen)) for each in TABLE if screen in each.words]
 
 
-def help_lines(screen: str, columns: int, lines: int) -> list[str]:
-    """Return the help of a screen, each sentence whole where there are so many lines."""
-    whole: list[str] = []
+def help_lines(screen: str, columns: int) -> list[str]:
+    """Return the help of a screen: the keys of each command, and its sentence beside them."""
+    lines = []
     for shown, says in explained(screen):
         for number, part in enumerate(wrap(says, max(10, columns - 12))):
-            whole.append(f"  {'' if number else shown:<9} {part}")
-    if len(whole) <= lines:
-        return whole
-    return [shorten(f"  {shown:<9} {says}", columns) for shown, says in explained(screen)]
+            lines.append(f"  {'' if number else shown:<9} {part}")
+    return lines
+
+
+def overlay(title: str, lines: list[str], columns: int, rows: int, first: int) -> list[str]:
+    """Return a page that stands in place of a screen until a key is pressed, from line `first` on; j reads on."""
+    room = max(1, rows - 3)
+    more = len(lines) > room
+    shown = [title, "", *lines[min(first, max(0, len(lines) - room)) :][:room]][: rows - 1]
+    foot = "j reads on, any other key goes back" if more else "press any key to go back"
+    return [*shown, *[""] * (rows - 1 - len(shown)), shorten(f"  \x1b[2m{foot}\x1b[0m", columns)]

@@ -97,7 +97,7 @@ class Palette:
         self.unknown = unknown
         self.filter = ""
         self.filtering = False
-        self.helping = False
+        self.helping, self.help_at = False, 0
         self.flash = ""
         self.outcome: tuple[str, str] | None = None
         names = [row.name for row in self.rows]
@@ -131,7 +131,9 @@ class Palette:
         self.flash = ""
         if self.outcome is not None:
             return
-        if self.helping:
+        if self.helping and key in keys.READS_ON:
+            self.help_at += 1
+        elif self.helping:
             self.helping = False
         elif self.filtering:
             self._type(key)
@@ -176,7 +178,7 @@ class Palette:
         elif does == "filter":
             self.filtering = True
         elif does == "help":
-            self.helping = True
+            self.helping, self.help_at = True, 0
         elif not does:
             self.flash = keys.instead(key, keys.PALETTE)
         elif does in ("enter", "attach", "log", "end") and row is None:
@@ -192,14 +194,17 @@ class Palette:
     def lines(self, columns: int, rows: int, live: list[str], now_s: float) -> list[str]:
         """Return the screen: the draft's beginning, the agents, the end of the chosen one's window, the keys."""
         if self.helping:
-            return self._help(columns, rows)
+            lines = keys.help_lines(keys.PALETTE, columns)
+            return keys.overlay(f"{BOLD}FlowLoom{RESET}  keys", lines, columns, rows, self.help_at)
         head = [f"{BOLD}FlowLoom{RESET}  {self.project}   {DIM}Send to{RESET}", self._draft_line(columns)]
         # Never all of a small terminal: what can be chosen stands below.
         told = wrap(self.hint, columns)[: max(1, rows // 6)] if self.hint else []
         head += [f"{YELLOW}{line}{RESET}" for line in told]
         if self.filtering or rows >= ROOMY_ROWS:
             head.append(f"filter: {self.filter}▏" if self.filtering else "")
-        legend = self._legend(columns, max(1, rows // 5))
+        # What the agents leave of a small terminal is for the legend.
+        spare = rows - len(head) - 1 - len(self.shown())
+        legend = self._legend(columns, max(1, rows // 5, spare if rows < ROOMY_ROWS else 0))
         foot = [f"{YELLOW}{shorten(self.flash, columns)}{RESET}" if self.flash else "", *legend]
         shown = self.shown()
         room = max(1, rows - len(head) - len(foot))
@@ -211,10 +216,6 @@ class Palette:
         if live and left >= 3:
             body += [f"{DIM}{'─' * columns}{RESET}", *live[-left:]]
         return [*head, *body, *[""] * (room - len(body)), *foot]
-
-    def _help(self, columns: int, rows: int) -> list[str]:
-        lines = [f"{BOLD}FlowLoom{RESET}  keys", "", *keys.help_lines(keys.PALETTE, columns, rows - 3)][: rows - 1]
-        return [*lines, *[""] * (rows - 1 - len(lines)), f"  {DIM}press any key to go back{RESET}"]
 
     def _draft_line(self, columns: int) -> str:
         """Return the draft's beginning and, where it is longer than that, its size."""

@@ -112,7 +112,7 @@ class OnTerminal(WaitScreen):
         self.asks = ""
         self.asked_s = 0.0
         self.flash = ""
-        self.overlay = ""
+        self.overlay, self.read_on = "", 0
         self.visit: viewer.Visit | None = None
         self.terminal = Terminal()
         self.part = 0
@@ -152,14 +152,13 @@ class OnTerminal(WaitScreen):
         """Return the help, or the log of the chosen agent, in place of the wait."""
         columns, rows = self.terminal.size()
         if self.overlay == "help":
-            lines = [f" {BOLD}FlowLoom{RESET}  keys", "", *keys.help_lines(keys.WAIT, columns, rows - 6)]
-            lines += ["", *(f"  {DIM}{shorten(line, columns - 4)}{RESET}" for line in wait_view.evidence(view))]
+            title, lines = "keys", keys.help_lines(keys.WAIT, columns)
+            lines += ["", *(f"  {line}" for said in wait_view.evidence(view) for line in wrap(said, columns - 4))]
         else:
-            events = status.read_events(view.task["agent_dir"])
-            lines = [f" {BOLD}FlowLoom{RESET}  log of {view.task['agent_id']}", ""]
-            lines += [f"  {DIM}{wait_view.journal(view.task, columns - 4)}{RESET}", ""]
-            lines += wait_view.log_lines(events, columns)[-max(1, rows - len(lines) - 2) :]
-        return at_bottom(lines, ["", f"  {DIM}press any key to go back{RESET}"], rows)
+            title = f"log of {view.task['agent_id']}"
+            events = wait_view.log_lines(status.read_events(view.task["agent_dir"]), columns)
+            lines = [f"  {DIM}{wait_view.journal(view.task, columns - 4)}{RESET}", "", *events[-max(1, rows - 5) :]]
+        return keys.overlay(f" {BOLD}FlowLoom{RESET}  {title}", lines, columns, rows, self.read_on)
 
     def _parts(self, views: list[View]) -> list[str]:
         """Return the screen of several parts, the one that keys are for marked."""
@@ -179,7 +178,8 @@ class OnTerminal(WaitScreen):
         view = views[min(self.part, len(views) - 1)]
         self.flash = ""
         if self.overlay:
-            self.overlay = ""
+            self.read_on += 1
+            self.overlay = self.overlay if key in keys.READS_ON else ""
             return True
         if self.asks:
             return self._answer(key)
@@ -198,7 +198,7 @@ class OnTerminal(WaitScreen):
         elif does == "attach" or (does == "enter" and not asks):
             self._attach(view, key)
         elif does in ("help", "log"):
-            self.overlay = does
+            self.overlay, self.read_on = does, 0
         elif does == "message":
             self.flash = f"{wait_view.name_of(view)} has said nothing yet that could be taken"
         else:

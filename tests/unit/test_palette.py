@@ -242,6 +242,13 @@ def test_a_legend_without_room_keeps_the_way_back_and_the_help() -> None:
     assert text(palette(), 40, 8)[-1].split() == ["enter", "send", "q", "back", "?", "all", "keys"]
 
 
+def test_the_help_of_a_small_terminal_is_read_on_to_its_end() -> None:
+    made = pressed(["?", *"j" * 40])
+    assert "Show these keys." in "\n".join(text(made, 40, 12))
+    made.press("q", NOW)
+    assert (made.helping, made.outcome) == (False, None)
+
+
 def test_the_help_explains_every_command() -> None:
     shown = "\n".join(text(pressed(["?"]), 160, 45))
     assert [says for _, says in keys.explained(keys.PALETTE) if says not in shown] == []

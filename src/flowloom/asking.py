@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def in_turn(asker_kind: str) -> AbstractContextManager[object]:
-    """Be held from a question to its place in line: of two agents that ask each other, one must see the other."""
+    """Be held from a question to its place in line: two agents that ask each other must see each other."""
     return files.locked(f"{paths.home()}/asking.lock") if asker_kind == "agent" else nullcontext()
 
 
@@ -34,7 +34,7 @@ def ask(agent: Agent, prompt: str, *, asker: str, asker_kind: str) -> Task:
         UsageError: there is nothing to ask, or the agent would wait for itself.
     """
     if not prompt.strip():
-        raise UsageError("the prompt is empty", hint=f"say what {agent.name} is to do")
+        raise UsageError("the prompt is empty", hint=f"tell {agent.name} what to do")
     if asker_kind == "agent":
         _refuse_circle(agent, asker)
     return tasks.open_task(
@@ -62,7 +62,7 @@ def refuse_unknown(agent: Agent, chosen: Settings) -> None:
     near = get_close_matches(agent.name, [*here, *roles.ROLES, *chosen.agents], n=1)
     meant = f"did you mean {near[0]}? " if near else ""
     raise NoSuchAgent(
-        f"there is no agent and no role {agent.name!r}", hint=f"{meant}a new one: flowloom start {agent.name}"
+        f"no agent or role named {agent.name!r}", hint=f"{meant}create it: flowloom start {agent.name}"
     )
 
 
@@ -137,16 +137,16 @@ def failure(task: Task) -> AgentFailed:
     task_id, agent_id, name = task["task_id"], task["agent_id"], task["agent_id"].split("@")[0]
     why = task["error"] or f"it is {task['status']}"
     if task["status"] is Step.DONE:
-        why = f"its marker {paths.task_dir(task_id)}/.done is gone; what there is stands in reply.md beside it"
+        why = f"its marker {paths.task_dir(task_id)}/.done is gone; its reply is in reply.md in the same folder"
     hint = {
-        Step.UNKNOWN: f"look at its window: flowloom attach {name}; then flowloom wait {task_id}, or send it again",
-        Step.INTERRUPTED: f"send it again, or go on with the agent in its window: flowloom attach {name}",
-        Step.CANCELLED: "send it again if it is still wanted",
-    }.get(task["status"], f"look at its window: flowloom attach {name}; the prompt is kept: flowloom tasks")
+        Step.UNKNOWN: f"look at its window: flowloom attach {name}; then flowloom wait {task_id}, or ask again",
+        Step.INTERRUPTED: f"ask again, or continue in its window: flowloom attach {name}",
+        Step.CANCELLED: "ask again if you still need it",
+    }.get(task["status"], f"look at its window: flowloom attach {name}; your prompt is saved: flowloom show {task_id}")
     if task.get("headless") is not None:
-        hint = f"see what is known of it: flowloom show {task_id}"
+        hint = f"see what is known about it: flowloom show {task_id}"
     if tasks.provisional_of(task_id) is not None:
-        hint += f"; what it had said so far: flowloom reply {task_id} --now"
+        hint += f"; what it said before: flowloom reply {task_id} --now"
     return AgentFailed(f"task {task_id} for {agent_id}: {why}", hint=hint)
 
 
@@ -161,7 +161,7 @@ def cancel(task_id: str) -> str:
     with status.lock(agent.directory):
         task, now = tasks.read(task_id), agent.status()
         if tasks.ended(task):
-            return f"it had ended: {task['status']}"
+            return f"it had already ended: {task['status']}"
         turn = now["turn"]
         running = turn is not None and turn["task"] == task_id and now["status"] in (State.WORKING, State.BLOCKED)
         task_was_parked = task["status"] is Step.PARKED
@@ -170,7 +170,7 @@ def cancel(task_id: str) -> str:
         if now["delivering"] == task_id:
             status.note(agent.directory, now, delivering=None)
         if task_was_parked:
-            return "its background work goes on in its window; its message so far is kept"
+            return "its background work continues in its window; its message so far is kept"
         if running and look is not None and now["pane_id"]:
             # Under the lock: no Stop is heard meanwhile, so the key cannot reach the next task's turn.
             tmux = agent.tmux(now)
@@ -198,5 +198,5 @@ def _take_back(agent: Agent, now: Status, task_id: str) -> str:
     own = drafts.own(screen)
     if own is not None and own.task_id == task_id:
         tmux.press(pane, *agent.provider().CLEAR)
-        return "its text was taken out of the agent's window"
-    return f"its text was on its way; see that the agent leaves it: flowloom attach {agent.name}"
+        return "its text was removed from the agent's window"
+    return f"its text was on its way; check that the agent ignores it: flowloom attach {agent.name}"

@@ -53,7 +53,7 @@ def test_an_empty_part_sends_nothing_of_any_part(world: World) -> None:
     done = world.ctrl_g(path)
     assert (done.returncode, done.stderr) == (
         2,
-        b"flowloom: there is nothing after @coding; say what coding is to do\n",
+        b"flowloom: Add a prompt after @coding\n",
     )
     assert not (world.state / "tasks").exists()
 
@@ -82,7 +82,7 @@ def test_a_bad_order_sends_nothing_and_stays(world: World) -> None:
     order.write_text('{"to": "nobody-here"}')
     done = world.ctrl_g(path)
     assert done.returncode == 2
-    assert b"there is no agent and no role 'nobody-here'" in done.stderr
+    assert b"no agent or role named 'nobody-here'" in done.stderr
     assert (path.read_text(), order.exists(), (world.state / "tasks").exists()) == ("think", True, False)
 
 

@@ -56,7 +56,7 @@ def test_an_error_of_the_api_fails_the_task_in_its_own_words_and_the_next_one_wo
         ended = desk.ask(f"error {code}").end()
         assert ended[:2] == (1, "")
         assert said in ended[2]
-        assert "the prompt is kept" in ended[2]
+        assert "your prompt is saved" in ended[2]
         # The newer release then shows a hint in the box, which is nobody's draft.
         assert f"well after {code}" in desk.reply(f"well after {code}")
     assert desk.drafts() == ""

@@ -59,7 +59,7 @@ def test_an_agent_that_is_gone_in_mid_turn_ends_the_task_and_serves_the_next(
     out, err = asked.communicate(timeout=30)
     assert (asked.returncode, out) == (1, b""), err
     assert b"the agent is gone" in err
-    assert b"the prompt is kept" in err
+    assert b"your prompt is saved" in err
     out, err = queued.communicate(timeout=30)
     assert (queued.returncode, out) == (0, b"echo heard: next"), (err, world.describe())
     assert [task["status"] for task in world.tasks()] == ["failed", "done"]

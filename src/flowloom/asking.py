@@ -61,9 +61,7 @@ def refuse_unknown(agent: Agent, chosen: Settings) -> None:
     here = [other.name for other in known() if other.slug == agent.slug]
     near = get_close_matches(agent.name, [*here, *roles.ROLES, *chosen.agents], n=1)
     meant = f"did you mean {near[0]}? " if near else ""
-    raise NoSuchAgent(
-        f"no agent or role named {agent.name!r}", hint=f"{meant}create it: flowloom start {agent.name}"
-    )
+    raise NoSuchAgent(f"no agent or role named {agent.name!r}", hint=f"{meant}create it: flowloom start {agent.name}")
 
 
 def _refuse_circle(agent: Agent, asker: str) -> None:

@@ -52,14 +52,26 @@ def _end(answer: str) -> str:
         return f"signal {number}"
 
 
+def argument(text: str) -> str:
+    """Return a name or a path that a tmux command takes as it stands: `#(command)` in it would be run.
+
+    tmux expands formats, but never before a `[`, where a `#` begins a style;
+    and a `;` at the end of an argument begins the next command.
+    """
+    *before, last = text.split("[")
+    bodies = [(each.rstrip("#"), each) for each in before]
+    text = "[".join([*(literal(body) + each[len(body) :] for body, each in bodies), literal(last)])
+    return f"{text[:-1]}\\;" if text.endswith(";") else text
+
+
 def literal(text: str) -> str:
-    """Return text that tmux takes as it stands where it expands formats: `#(command)` in a path would be run."""
+    """Return text that tmux draws as it stands in a status line."""
     return text.replace("#", "##")
 
 
 def shown(text: str) -> str:
     """Return text that `display-message` shows as it stands: it expands the time (`%H`) too."""
-    return literal(text).replace("%", "%%")
+    return argument(text.replace("%", "%%"))
 
 
 def quoted(text: str) -> str:

@@ -15,7 +15,7 @@ import subprocess
 
 from flowloom.clock import Deadline
 from flowloom.errors import TmuxFailed, TmuxSilent
-from flowloom.looks import LIST, LOOK, MARK, Look, Window, literal, quoted, shown
+from flowloom.looks import LIST, LOOK, MARK, Look, Window, argument, quoted, shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ class Tmux:
         pane is asked for in the same sequence: tmux 3.3a crashes, and all agents
         with it, when it is to paste into one. The buffers are always gone afterwards.
         """
-        load = [word for name, path in buffers.items() for word in ("load-buffer", "-b", name, literal(path), ";")]
+        load = [word for name, path in buffers.items() for word in ("load-buffer", "-b", name, argument(path), ";")]
         pasted = [f"paste-buffer -p -d -b {quoted(buffer)} -t {pane_id}" for buffer in buffers]
         pressed = [f"send-keys -t {pane_id} Enter"] if enter else []
         sequence = " ; ".join([*pasted, *pressed])
@@ -192,7 +192,7 @@ class Tmux:
         """
         fmt = ["-P", "-F", "#{window_id}|#{pane_id}"]
         # Several words: tmux runs them itself, without the user's default-shell or default-command.
-        tail = ["-n", literal(name), "-c", literal(directory), *command]
+        tail = ["-n", argument(name), "-c", argument(directory), *command]
         made = self._make_window(session, fmt, [*tail, *_dress(f"={session}:{{end}}", name, agent_id)])
         window_id, _, pane_id = made.partition("|")
         return window_id, pane_id
@@ -204,7 +204,7 @@ class Tmux:
         """
         kept = [";", "set-option", "-t", f"={session}:", "destroy-unattached", "off"]
         kept += [";", "set-option", "-w", "-t", f"={session}:{{end}}", BESIDE, mark] if mark else []
-        tail = ["-n", literal(name), "-c", literal(directory), *command, *kept]
+        tail = ["-n", argument(name), "-c", argument(directory), *command, *kept]
         return self._make_window(session, ["-P", "-F", "#{window_id}"], tail)
 
     def find_beside(self, mark: str) -> tuple[str, str]:
@@ -219,7 +219,7 @@ class Tmux:
         # In one sequence, or a program that ends at once takes its window along, `destroy-unattached on`
         # the session, and `exit-unattached on` the server, before we could keep them.
         in_session = ("new-window", "-d", "-a", *fmt, "-t", f"={session}:{{end}}", *tail)
-        with_session = ("new-session", "-d", *fmt, "-s", literal(session), "-x", SIZE[0], "-y", SIZE[1], *tail)
+        with_session = ("new-session", "-d", *fmt, "-s", argument(session), "-x", SIZE[0], "-y", SIZE[1], *tail)
         for attempt in range(10):
             try:
                 return self.run(*(with_session if attempt % 2 else in_session)).strip()
@@ -232,7 +232,7 @@ class Tmux:
 
     def reopen(self, pane_id: str, directory: str, command: list[str]) -> None:
         """Run `command` in the pane of one that has ended."""
-        self.run("respawn-pane", "-k", "-c", literal(directory), "-t", pane_id, *command)
+        self.run("respawn-pane", "-k", "-c", argument(directory), "-t", pane_id, *command)
 
     def has_session(self, session: str) -> bool:
         """Tell whether the session exists."""
@@ -361,7 +361,7 @@ def _dress(window: str, name: str, agent_id: str) -> list[str]:
             for option, value in of_window.items()
             for word in (";", "set-option", "-w", "-t", window, option, value)
         ),
-        *(";", "rename-window", "-t", window, literal(name)),
+        *(";", "rename-window", "-t", window, argument(name)),
     ]
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.support.seat import Seat
 from tests.support.world import World
 
 from flowloom import tmux
@@ -362,3 +363,47 @@ def test_a_word_is_quoted_for_a_command_string(port: Tmux, word: str) -> None:
     assert port.run("show-buffer", "-b", "x") == word
     done = subprocess.run(["sh", "-c", f"printf %s {quoted(word)}"], capture_output=True, text=True, check=True)
     assert done.stdout == word
+
+
+STRANGE = [
+    *("#(touch pwned)", "#{pid}", "#[fg=red]", "##[x]#", "#", "%H:%M %%", "a;", ";", "a\\;", "a;b", "{x}"),
+    *("$(id)", "`id`", "'", '"', "~", "@1", "=x", "a\\", "é ü", "#{?#{==:a,a},x,y}", "#H", "#[#["),
+]
+
+
+def test_what_others_name_reaches_tmux_as_it_stands(port: Tmux, world: World, tmp_path: Path) -> None:
+    opened(port)
+    wrong = {}
+    for number, text in enumerate(STRANGE):
+        folder = tmp_path / f"{number}" / text
+        name = text.replace("\\", "")  # which tmux doubles in names
+        folder.mkdir(parents=True)
+        window, opened_pane = port.open_window("Claude", name, f"x{number}@site", str(folder), ["cat", "-"])
+        fmt = "#{window_name}\n#{pane_start_path}\n#{@flowloom_agent}"
+        answer = world.tmux("display-message", "-p", "-t", opened_pane, fmt).rstrip("\n").split("\n")
+        (folder / "body").write_text(text)
+        port.paste(opened_pane, {f"flowloom-{number}": str(folder / "body")}, enter=True)
+        shows(port, opened_pane, text)
+        world.tmux("send-keys", "-t", opened_pane, "C-d")
+        until(lambda pane=opened_pane: dead(port, pane), "it has ended")  # type: ignore[misc]
+        port.reopen(opened_pane, str(folder), ["pwd"])
+        shows(port, opened_pane, f"/{number}/")
+        if answer != [name, str(folder), f"x{number}@site"]:
+            wrong[text] = answer
+        port.close_window(window)
+    assert wrong == {}
+    assert not list(tmp_path.rglob("pwned"))
+    assert not Path("pwned").exists()
+    assert port.session_names() == ["Claude"]
+
+
+def test_a_line_for_a_person_is_shown_as_it_stands(port: Tmux, world: World) -> None:
+    opened(port)
+    client = Seat(world, "tmux", "-L", world.socket, "attach", columns=100, socket=f"{world.socket}-seat", TMUX="")
+    try:
+        until(port.client_sessions, "it is attached")
+        for text in ("#(id)", "#{pid}", "%H:%M %%", "a;", "#H"):
+            port.tell(f"<{text}> {text}", 60_000)
+            client.shows(f"<{text}> {text}")
+    finally:
+        client.tmux("kill-server")

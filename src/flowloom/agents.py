@@ -44,7 +44,8 @@ def named(name: str, directory: str) -> Agent:
         BadName: it is no name.
         NoSuchAgent: the project after the `@` is unknown.
     """
-    short, at, slug = name.partition("@")
+    # As it is written at the head of a prompt.
+    short, at, slug = name.removeprefix("@").partition("@")
     paths.check_name(short)
     if not at:
         return Agent(paths.agent_dir(paths.project_slug(git.project_root(directory)), short))
@@ -347,12 +348,14 @@ class Agent:
                 if fresh["status"] is not State.OFFLINE and (fresh["pid"], fresh["pane_id"]) != (now["pid"], pane):
                     continue  # somebody was just starting it, and that was not written down yet when we looked
                 if fresh["status"] is not State.OFFLINE:
-                    sights.leave(self.directory, fresh, Event.END, "stopped")
+                    sights.leave(self.directory, fresh, Event.END, "you stopped it")
                 if pane:
                     last = tmux.look(pane)
                     if last and last.agent_id == self.agent_id:
                         tmux.close_window(last.window_id)
-                status.note(self.directory, fresh, window_id=None, pane_id=None, deaths=[])
+                # Its own hook has told of its end, and not by whose hand.
+                why = fresh["why"] if how == "was not running" else "you stopped it"
+                status.note(self.directory, fresh, window_id=None, pane_id=None, deaths=[], why=why)
                 return how
 
     def _end_program(self, now: Status, look: Look, tmux: Tmux, pane: str) -> str:

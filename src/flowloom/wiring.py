@@ -83,8 +83,8 @@ def plan_setup(directory: str, completions: dict[str, str]) -> Plan:
     stub, text = stubs.editor_stub()
     if not all(character.isalnum() or character in "/._-+@%" for character in stub):
         raise FlowLoomError(
-            f"Claude Code cannot call {stub}: it runs its editor through a shell",
-            hint="set FLOWLOOM_HOME to a folder whose path has letters and digits only",
+            f"Claude Code cannot run {stub}: it starts its editor through a shell",
+            hint="set FLOWLOOM_HOME to a path of letters, digits and /._-+@% only",
         )
     _plan_file(plan, stub, text, mode=0o700)
     skill = files.read(carried("skills/flowloom/SKILL.md")) or b""
@@ -97,9 +97,7 @@ def plan_setup(directory: str, completions: dict[str, str]) -> Plan:
     if shutil.which("zsh"):
         plan.notes.append('for completion in zsh, add to ~/.zshrc: eval "$(_FLOWLOOM_COMPLETE=source_zsh flowloom)"')
     if not shutil.which("flowloom"):
-        plan.notes.append(
-            "there is no `flowloom` on your PATH: completion and the Chief's `flowloom ask` need it there"
-        )
+        plan.notes.append("flowloom is not on your PATH; completion, and `flowloom ask` in Claude Code, need it there")
     plan.notes += _overridden(directory, stub)
     return plan
 
@@ -118,7 +116,7 @@ def _plan_file(plan: Plan, path: str, data: bytes, *, mode: int = 0o644) -> None
     inside = path.startswith(f"{paths.home()}/")
     ours = now is None or now == data or inside
     if not ours and (known is None or known["sha256"] != files.sha256(now or b"")):
-        plan.notes.append(f"{path} is not as FlowLoom writes it, and is left alone; move it away to have FlowLoom's")
+        plan.notes.append(f"{path} was not written by FlowLoom, so it was kept; move it away to install ours")
         return
     folders = known["folders"] if known else [] if inside else _missing_folders(path)
     plan.record["files"][path] = {"sha256": files.sha256(data), "folders": folders}
@@ -148,7 +146,7 @@ def _plan_settings(plan: Plan, stub: str) -> None:
     document = json_text.parse(text)
     misfit = _misfit(document)
     if misfit:
-        plan.refused.append(f"{path}: {misfit}; mend it, or add by hand:\n{_by_hand(stub)}")
+        plan.refused.append(f"{path}: {misfit}; fix it, or add this by hand:\n{_by_hand(stub)}")
         return
     entry: dict[str, Any] = {"existed": raw is not None, "values": [], "rules": [], "made": []}
     entry = copy.deepcopy(known) or {**entry, "folders": _missing_folders(path)}
@@ -220,21 +218,21 @@ def _read_settings(path: str) -> tuple[bytes | None, int, str, str]:
         if raw is not None:
             mode = stat.S_IMODE(os.stat(path).st_mode)
     except OSError as error:
-        return None, mode, "", f"cannot be read ({error.strerror}); mend that, or add by hand:"
+        return None, mode, "", f"cannot be read ({error.strerror}); fix that, or add this by hand:"
     folder = os.path.dirname(path)
     # Root may write everywhere; a file without any right to be written is meant to stay so for root as well.
     locked = raw is not None and not (mode & 0o222 and os.access(path, os.W_OK))
     if locked or (os.path.isdir(folder) and not os.access(folder, os.W_OK)):
-        return raw, mode, "", "is read-only; add where it is made from:"
+        return raw, mode, "", "is read-only; add this where it is generated from:"
     try:
         text = (raw or b"").decode()
         if text.strip():
             json_text.parse(text)
     except ValueError as error:
         if raw is not None and _has_comments(raw):
-            why = "has comments, for which Claude Code itself skips it (Settings Error); without them, add by hand:"
+            why = "has comments, so Claude Code itself ignores it (Settings Error); remove them, or add this by hand:"
         else:
-            why = f"is not what Claude Code can read ({error}); mend it, then run this again, or add by hand:"
+            why = f"is not valid JSON ({error}); fix it and run this again, or add this by hand:"
         return raw, mode, "", why
     return raw, mode, text, ""
 
@@ -266,7 +264,8 @@ def _overridden(directory: str, stub: str) -> list[str]:
         for name in EDITORS:
             if name in env and env[name] != stub:
                 found.append(
-                    f"{path} ({whose}) sets {name} to {env[name]!r}, and wins over yours: no Ctrl-G for FlowLoom there"
+                    f"{path} ({whose}) sets {name} to {env[name]!r}, which overrides yours: "
+                    "Ctrl-G does not open FlowLoom there"
                 )
     return found
 
@@ -283,7 +282,7 @@ def plan_undo() -> Plan:
         if now is not None and (files.sha256(now) == entry["sha256"] or path.startswith(f"{paths.home()}/")):
             plan.changes.append(Change(path, now, None))
         elif now is not None:
-            plan.notes.append(f"{path} was changed since, and is left alone")
+            plan.notes.append(f"{path} was changed since, so it was kept")
         plan.folders += entry["folders"]
     return plan
 
@@ -305,7 +304,7 @@ def _undo_settings(plan: Plan, path: str, entry: dict[str, Any]) -> None:
         json_text.parse(text)
     except ValueError as error:
         plan.refused.append(
-            f"{path} cannot be read any more ({error}); take out by hand what is FlowLoom's: "
+            f"{path} can no longer be read ({error}); remove FlowLoom's entries by hand: "
             f"{', '.join(value['name'] for value in entry['values'])}, {', '.join(entry['rules'])}"
         )
         plan.record = {"version": 1, "files": {}, "settings": {**plan.record.get("settings", {}), path: entry}}
@@ -330,7 +329,7 @@ def _taken_back(plan: Plan, path: str, text: str, entry: dict[str, Any]) -> str:
             edit = json_text.set_value(text, where, value["former"]) if back else json_text.remove(text, where)
             text = json_text.apply(text, edit)
         elif not value["had"] or env[name] != value["former"]:
-            plan.notes.append(f"{path}: {name} is {env[name]!r}, which is not FlowLoom's: left alone")
+            plan.notes.append(f"{path}: {name} is {env[name]!r}, which FlowLoom did not set, so it was kept")
     for rule in entry["rules"]:
         allow = _at(json_text.parse(text), "permissions.allow")
         if isinstance(allow, list) and rule in allow:
@@ -357,7 +356,7 @@ def apply(plan: Plan) -> None:
     """
     for change in plan.changes:
         if files.read(change.path) != change.before:
-            raise FlowLoomError(f"{change.path} was changed meanwhile; nothing was done", hint="run it again")
+            raise FlowLoomError(f"{change.path} was changed meanwhile; nothing was changed", hint="run it again")
     files.ensure_dir(f"{paths.ensure_home()}/hooks")
     if plan.record:
         files.write_json(record_path(), plan.record, durable=True)
@@ -371,7 +370,7 @@ def apply(plan: Plan) -> None:
                 files.write(change.path, change.after, mode=change.mode)
         except OSError as error:
             raise FlowLoomError(
-                f"{change.path} cannot be written: {error.strerror}", hint="mend that, then run the same command again"
+                f"{change.path} cannot be written: {error.strerror}", hint="fix that, then run the same command again"
             ) from error
     for folder in [*plan.folders, f"{paths.home()}/hooks"]:
         if os.path.isdir(folder) and not os.listdir(folder):
@@ -388,4 +387,4 @@ def left_behind() -> str:
         replies += "reply.md" in names
         size += sum(os.lstat(f"{folder}/{name}").st_size for name in names)
     shown = f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{size / 1e3:.0f} kB"
-    return f"{home} ({replies} replies, {shown}); when no agent runs, it may be deleted: rm -r {home}"
+    return f"{home} ({replies} replies, {shown}); to delete it, when no agent is running: rm -r {home}"

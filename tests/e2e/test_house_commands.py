@@ -49,7 +49,7 @@ def test_a_restarted_agent_remembers(world: World) -> None:
     before = world.status()
     code, out, err = said(world.flowloom("restart", "planning"))
     assert (code, out) == (0, "")
-    assert "planning@site left and is idle again, with its conversation" in err
+    assert "planning@site was restarted; it is idle with its conversation" in err
     assert world.status()["session_id"] == before["session_id"]
     assert world.status()["pid"] != before["pid"]
     assert "the port is 8080" in world.ask("planning", "what did I tell you?")
@@ -61,7 +61,7 @@ def test_an_agent_that_does_not_run_is_started_by_restart(world: World) -> None:
     world.flowloom("stop", "planning")
     code, _, err = said(world.flowloom("restart", "planning"))
     assert (code, world.status()["status"]) == (0, "idle")
-    assert "was not running and is idle again, with an empty conversation" in err
+    assert "was not running; it is idle with an empty conversation" in err
 
 
 def test_restart_refuses_while_a_task_runs_and_names_it(world: World) -> None:
@@ -70,7 +70,7 @@ def test_restart_refuses_while_a_task_runs_and_names_it(world: World) -> None:
     pid = world.status()["pid"]
     code, _, err = said(world.flowloom("restart", "planning"))
     assert code == 1
-    assert f"planning@site is not free: it works on task {world.task()['task_id']}" in err
+    assert f"planning@site is not free: it is working on task {world.task()['task_id']}" in err
     assert "--wait" in err
     assert "--force" in err
     assert (world.status()["pid"], world.task()["status"]) == (pid, "accepted")
@@ -117,7 +117,7 @@ def test_two_restarts_at_once_are_one(world: World) -> None:
     going = world.begin("restart", "planning", "--wait")
     world.until(lambda: [path for path in (world.agent_dir() / "line").iterdir() if "restart" in path.name])
     code, _, err = said(world.flowloom("restart", "planning", "--wait"))
-    assert (code, "is being restarted already" in err) == (2, True)
+    assert (code, "is already being restarted" in err) == (2, True)
     (world.project / "go").touch()
     assert finish(going)[0] == 0
 

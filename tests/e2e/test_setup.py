@@ -50,7 +50,7 @@ def test_after_setup_ctrl_g_in_a_chief_reaches_an_agent_and_undo_restores_every_
     path = settings_of(claude)
     before = files_of(claude)
     done = claude.flowloom("setup", "--yes")
-    assert (done.returncode, b"+++ " + str(path).encode() in done.stdout) == (0, True), done
+    assert (done.returncode, b"~/.claude/settings.json" in done.stdout) == (0, True), done
     claude.start()
     seat = chief(claude)
     seat.type("@planning what is the port?")
@@ -94,23 +94,50 @@ def test_the_repository_is_a_plugin_with_the_skill_in_it(claude: World) -> None:
 def test_nothing_is_changed_by_a_dry_run_nor_where_nobody_can_be_asked(plain: World) -> None:
     settings_of(plain)
     before = files_of(plain)
-    assert plain.flowloom("setup", "--dry-run").returncode == 0
+    dry = plain.flowloom("setup", "--dry-run")
+    assert (dry.returncode, b"+++ " + str(plain.home / ".claude/settings.json").encode() in dry.stdout) == (0, True)
     refused = plain.flowloom("setup")
     assert (refused.returncode, b"--yes" in refused.stderr) == (2, True)
     assert files_of(plain) == before
 
 
 @pytest.mark.parametrize(
-    ("answer", "changed", "said"), [("n", False, "nothing was done"), ("y", True, "done: Ctrl-G leads")]
+    ("answer", "changed", "said"), [("n", False, "nothing was changed"), ("y", True, "next: restart Claude Code")]
 )
-def test_a_person_is_shown_every_change_and_asked(plain: World, answer: str, changed: bool, said: str) -> None:
+def test_a_person_is_shown_a_short_table_and_asked(plain: World, answer: str, changed: bool, said: str) -> None:
     path = settings_of(plain)
-    seat = Seat(plain, sys.executable, "-m", "flowloom", "setup", columns=160, rows=200)
-    assert "+++ " + str(path) in seat.shows("[y/N]")
+    seat = Seat(plain, "sh", "-c", f"{sys.executable} -m flowloom setup; echo code $?; cat", columns=160, rows=200)
+    shown = seat.shows("[y/N")
+    assert "change  ~/.claude/settings.json" in shown
+    assert "VISUAL" in shown
+    assert "+5 permissions" in shown
+    assert len(shown.split()) < 80, "no diff unasked"
     seat.type(answer)
     seat.press("Enter")
     seat.shows(said)
+    seat.shows("code 0" if changed else "code 1")
     assert (path.read_text() != SETTINGS) is changed
+
+
+def test_the_diff_is_shown_on_demand_and_the_question_asked_again(plain: World) -> None:
+    path = settings_of(plain)
+    seat = Seat(plain, sys.executable, "-m", "flowloom", "setup", columns=160, rows=300)
+    assert "+++ " not in seat.shows("[y/N")
+    seat.type("d")
+    seat.press("Enter")
+    assert f"+++ {path}" in seat.shows("+++ ")
+    plain.until(lambda: seat.screen().count("[y/N") == 2, "asked again")
+    seat.press("Enter")
+    seat.shows("nothing was changed")
+
+
+def test_settings_that_cannot_be_read_are_never_nothing_to_do(plain: World) -> None:
+    path = settings_of(plain)
+    path.write_text("{ broken")
+    for _ in range(2):
+        done = plain.flowloom("setup", "--yes")
+        assert (done.returncode, b"not valid JSON" in done.stderr, b"nothing to do" in done.stderr) == (1, True, False)
+    assert b"nothing was changed; see above" in done.stderr
 
 
 def test_setup_twice_says_that_there_is_nothing_to_do(plain: World) -> None:
@@ -126,7 +153,7 @@ def test_a_settings_file_with_comments_is_refused_with_exit_1_and_the_rest_is_do
     done = plain.flowloom("setup", "--yes")
     assert (done.returncode, path.read_text()) == (1, "{ // mine\n}")
     assert b'"VISUAL"' in done.stderr
-    assert b"leads to FlowLoom" not in done.stderr
+    assert b"now opens FlowLoom" not in done.stderr
     assert (plain.home / ".claude/skills/flowloom/SKILL.md").exists()
 
 
@@ -140,7 +167,7 @@ def test_undo_says_what_it_leaves(plain: World) -> None:
 def test_completion_completes_a_command_in_bash(plain: World) -> None:
     plain.flowloom("setup", "--yes")
     script = plain.home / ".local/share/bash-completion/completions/flowloom"
-    typed = "COMP_WORDS=(flowloom docto); COMP_CWORD=1; _flowloom_completion flowloom"
+    typed = "COMP_LINE='flowloom docto'; COMP_POINT=14; _flowloom_completion flowloom"
     assert plain.run("bash", "-c", f"source {script}; {typed}; echo ${{COMPREPLY[@]}}").stdout == b"doctor\n"
 
 

@@ -120,7 +120,7 @@ def test_deaths_of_before_the_clock_was_set_back_do_not_forbid_a_start(world: Wo
     world.flowloom("stop", "planning")
     path = world.agent_dir() / "status.json"
     path.write_text(json.dumps(world.status() | {"deaths": [time.time() + 3600] * 3, "since": time.time() + 3600}))
-    assert "  0 s" in world.flowloom("agents").stdout.decode()
+    assert "  0s" in world.flowloom("agents").stdout.decode()
     assert world.ask("planning", "one") == "echo heard: one"
 
 
@@ -354,7 +354,7 @@ def test_half_written_files_of_killed_commands_are_swept_and_those_of_living_one
     assert world.flowloom("clean", "--dry-run", "--older-than", "1d").returncode == 0
     assert swept[1].exists()
     done = world.flowloom("clean")
-    assert (done.returncode, b"removed 2 files that killed commands had left" in done.stderr) == (0, True), done
+    assert (done.returncode, b"removed 2 files left half-written by killed commands" in done.stderr) == (0, True), done
     assert [path.exists() for path in (*swept, *kept)] == [False] * 3 + [True] * 4
 
 
@@ -367,7 +367,7 @@ def test_stop_closes_an_agent_before_a_task_in_line_starts_it_again(world: World
     pid = world.status()["pid"]
     done = world.flowloom("stop", "planning")
     assert done.returncode == 0, done
-    assert f"task {second} is in line and starts it again" in done.stderr.decode()
+    assert f"task {second} is queued and will restart it" in done.stderr.decode()
     assert first.wait(timeout=20) == 1
     assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
     assert world.flowloom("wait", second).stdout.startswith(b"echo heard: second")
@@ -397,7 +397,7 @@ def test_stop_ends_an_agent_that_somebody_was_just_starting(world: World) -> Non
     world.until(lambda: waits_for_a_lock(stopping.pid), "stop waits for the start")
     go.touch()
     _, said = stopping.communicate(timeout=20)
-    assert (stopping.returncode, said) == (0, b"planning@site was ended\n")
+    assert (stopping.returncode, said) == (0, b"stopped planning@site; its program had to be ended\n")
     _, said = starting.communicate(timeout=20)
     assert (starting.returncode, b"did not come up: stopped" in said) == (1, True), said
     assert world.tmux("list-panes", "-a") == ""

@@ -103,9 +103,9 @@ def test_a_second_setup_has_nothing_to_do(settings: Path, tmp_path: Path, raw: b
 
 BAD = [
     (b'{\n  // mine\n  "env": {}\n}', "has comments"),
-    (b'{"env": {},}', "is not what Claude Code can read"),
+    (b'{"env": {},}', "is not valid JSON"),
     (b"[]", "not a JSON object"),
-    (b"\xff\xfe{}", "is not what Claude Code can read"),
+    (b"\xff\xfe{}", "is not valid JSON"),
     (b'{"env": ["A"]}', "env is not an object"),
     (b'{"permissions": "all"}', "permissions is not an object"),
     (b'{"permissions": {"allow": "all"}}', "permissions.allow is not a list"),
@@ -197,7 +197,7 @@ def test_undo_leaves_what_the_user_has_changed_since(
     changed(settings, change)
     plan = undo()
     assert json.loads(settings.read_text()) == after
-    assert len([note for note in plan.notes if "left alone" in note]) == told
+    assert len([note for note in plan.notes if "so it was kept" in note]) == told
 
 
 def test_undo_after_a_second_setup_that_added_still_restores_every_byte(
@@ -217,7 +217,7 @@ def test_undo_of_a_file_that_is_damaged_now_says_what_to_take_out_and_can_be_rep
     setup()
     sound = settings.read_text()
     settings.write_text("{")
-    assert "take out by hand" in undo().refused[0]
+    assert "remove FlowLoom's entries by hand" in undo().refused[0]
     settings.write_text(sound)
     undo()
     assert not settings.exists()
@@ -255,7 +255,7 @@ def test_a_state_folder_that_a_shell_would_take_apart_is_refused(
     settings: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FLOWLOOM_HOME", str(settings.parent / "my state"))
-    with pytest.raises(FlowLoomError, match="cannot call"):
+    with pytest.raises(FlowLoomError, match="cannot run"):
         wiring.plan_setup(os.getcwd(), COMPLETIONS)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 import signal
 import sys
 from typing import Annotated, Any, NoReturn
@@ -40,7 +41,7 @@ COMMANDS = {
 
 
 class Ordered(TyperGroup):
-    """The commands in the order in which somebody meets them."""
+    """The commands in the order in which a new user meets them."""
 
     def list_commands(self, ctx: Any) -> list[str]:
         """Return the names of the commands."""
@@ -55,7 +56,7 @@ app = typer.Typer(
     add_completion=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    epilog="First: flowloom setup. Then type '@planning …' in Claude Code and press Ctrl-G.",
+    epilog="To begin: flowloom setup. Then type '@planning …' in Claude Code and press Ctrl-G.",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
@@ -70,13 +71,13 @@ def _version(wanted: bool) -> None:
 def options(
     context: typer.Context,
     version: Annotated[  # noqa: ARG001 - its callback has read it
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say the version.")
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
     """Start long-lived Claude Code agents in tmux, ask them, watch them."""
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())
-        raise typer.Exit(2)
+        raise typer.Exit
     if context.invoked_subcommand != "doctor":  # which says it in its own words
         paths.refuse_foreign()
         procs.ensure_files()
@@ -86,6 +87,7 @@ def main() -> NoReturn:
     """Run the command line and exit with its outcome."""
     _open_streams()
     output.guard()
+    sys.argv[1:] = _plain(sys.argv[1:])
     load(sys.argv[1] if sys.argv[1:] else "")
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     for number in (signal.SIGTERM, signal.SIGHUP):
@@ -127,9 +129,32 @@ def load(word: str) -> None:
 
     Typer builds every command that it knows, and with each a validator an option: 100 ms for all.
     """
-    asked = "_FLOWLOOM_COMPLETE" in os.environ or word not in COMMANDS
-    for module in dict.fromkeys(COMMANDS.values()) if asked else [COMMANDS[word]]:
+    if "_FLOWLOOM_COMPLETE" in os.environ:
+        typed = os.environ.get("_TYPER_COMPLETE_ARGS", "").split(" ")
+        word = typed[1] if len(typed) > 2 else ""
+    for module in [COMMANDS[word]] if word in COMMANDS else dict.fromkeys(COMMANDS.values()):
         importlib.import_module(f"flowloom.cli.{module}")
+
+
+def _plain(words: list[str]) -> list[str]:
+    """Return the words with `help` and `version`, as other programs have them, in the form of options."""
+    if words[:1] == ["help"]:
+        return [*words[1:], "--help"]
+    return ["--version"] if words == ["version"] else words
+
+
+def _said(error: TyperException) -> str:
+    """Return what is wrong with the words that were typed; a number that is none is named."""
+    said = error.format_message()
+    found = re.match(r"Invalid value for '([^']+)'.*valid (integer|number)", said)
+    if found is None:
+        return said
+    names = [name.strip() for name in found[1].split("/")]
+    for word, after in zip(sys.argv, [*sys.argv[1:], ""], strict=True):
+        name, equals, value = word.partition("=")
+        if name in names:
+            return f"{word if not equals else name}: {(value if equals else after)!r} is not a number"
+    return f"{found[1]}: not a number"
 
 
 def _run() -> int:
@@ -138,7 +163,7 @@ def _run() -> int:
     except TyperException as error:
         context = getattr(error, "ctx", None)
         command = context.command_path if context else "flowloom"
-        raise UsageError(error.format_message(), hint=f"see: {command} --help") from error
+        raise UsageError(_said(error), hint=f"see: {command} --help") from error
     except (typer.Abort, KeyboardInterrupt):
         return 130
     return result if isinstance(result, int) else 0

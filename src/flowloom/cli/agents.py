@@ -13,10 +13,12 @@ import typer
 from flowloom import files, git, launch, line, overview, paths, settings, tasks, tiles, tmux, viewer
 from flowloom.agents import Agent, known, named, survey
 from flowloom.ages import age
-from flowloom.cli import app, say
-from flowloom.cli.options import Json, Name, tell_unheeded
+from flowloom.cli import app, completion, say
+from flowloom.cli.busy import agreed, busy_with, working_on
+from flowloom.cli.live import Live
+from flowloom.cli.options import Json, Name, OptionalName, tell_unheeded
 from flowloom.cli.tables import RED, Cell, show, state
-from flowloom.clock import Deadline, wall_s
+from flowloom.clock import Deadline, steady_s, wall_s
 from flowloom.errors import AgentFailed, Blocked, FlowLoomError, NoSuchAgent, TimedOut, TmuxFailed, UsageError
 from flowloom.startup import Startup
 from flowloom.states import State, Step
@@ -25,28 +27,35 @@ if TYPE_CHECKING:
     from flowloom.records import Status, Task
 
 START_TIMEOUT_S = 120.0
+# How an agent was stopped, in the words of `Agent.stop`.
+STOPPED = {
+    "left": "stopped {0}",
+    "was ended": "stopped {0}; its program had to be ended",
+    "was not running": "{0} was not running",
+}
 
 
 @app.command(context_settings={"allow_interspersed_args": True})
 def start(
     name: Name,
     args: Annotated[
-        list[str] | None, typer.Argument(metavar="ARGS", help="After --: arguments for the agent's program.")
+        list[str] | None, typer.Argument(metavar="ARGS", help="Arguments for the agent's program, after --.")
     ] = None,
-    provider: Annotated[str | None, typer.Option(metavar="NAME", help="The agent's program: claude or echo.")] = None,
+    provider: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="The agent's program: claude or echo.", autocompletion=completion.programs),
+    ] = None,
     directory: Annotated[
-        str | None, typer.Option("--dir", metavar="DIR", help="Where it works; the project by default.")
+        str | None, typer.Option("--dir", metavar="DIR", help="Its working directory; default: the project.")
     ] = None,
-    trust: Annotated[
-        bool, typer.Option("--trust", help="Answer Claude Code's question whether it may trust that folder with yes.")
-    ] = False,
+    trust: Annotated[bool, typer.Option("--trust", help="Accept Claude Code's trust prompt for that folder.")] = False,
     timeout: Annotated[
-        float, typer.Option(metavar="SECONDS", min=0, help="Seconds to wait until it is ready.")
+        float, typer.Option(metavar="SECONDS", min=0, help="Seconds to wait for it to be ready.")
     ] = START_TIMEOUT_S,
 ) -> int:
-    """Start an agent in a window of its own, and wait for it.
+    """Start an agent in its own tmux window and wait until it is ready.
 
-    `flowloom ask` and Ctrl-G start it too; this is for its options.
+    Not needed before `flowloom ask` or Ctrl-G, which start it themselves.
     """
     root = git.project_root(paths.here())
     agent = named(name, paths.here())
@@ -66,7 +75,7 @@ def start(
 def await_ready(agent: Agent, deadline: Deadline) -> Status:
     """Wait until an agent that was spawned is ready; a question on its screen is told at once."""
     startup = Startup(agent)
-    told = ""
+    told, began_s, live = "", steady_s(), Live("Ctrl-C stops waiting")
     wake_fd, wake_path = files.open_wake(agent.directory)
     try:
         while True:
@@ -80,12 +89,12 @@ def await_ready(agent: Agent, deadline: Deadline) -> Status:
             question, says = startup.step(now, look) if look else (None, "")
             if says and says != told:
                 told = says
-                sys.stderr.write(f"{agent.agent_id}: {says}\n")
+                live.say(f"{agent.agent_id}: {says}\n")
             agreed = question and question["kind"] == "trust" and (agent.spec() or {}).get("trust")
             if question and not agreed and question["text"] != told:
                 told = question["text"]
-                sys.stderr.write(f"{agent.agent_id} is blocked on {question['kind']}: {told}\n")
-                sys.stderr.write(f"  {question['how']}: flowloom attach {agent.name}\n")
+                live.say(f"{agent.agent_id} is blocked on {question['kind']}: {told}\n")
+                live.say(f"  {question['how']}: flowloom attach {agent.name}\n")
             if deadline.over():
                 if question:
                     raise Blocked(
@@ -95,24 +104,28 @@ def await_ready(agent: Agent, deadline: Deadline) -> Status:
                 raise TimedOut(f"{agent.agent_id} is not ready yet{why}", hint=f"flowloom attach {agent.name}")
             if startup.ready:
                 return agent.status()
+            waits_for = f"blocked on {question['kind']}" if question else "starting"
+            live.draw(f"{agent.agent_id}  {waits_for} {age(steady_s() - began_s)}")
             select.select([wake_fd], [], [], deadline.within_s(startup.again_s))
             files.drain_wake(wake_fd)
     finally:
+        live.clear()
         files.close_wake(wake_fd, wake_path)
 
 
 @app.command()
 def stop(
-    name: Annotated[str | None, typer.Argument(metavar="NAME", help="The agent.")] = None,
+    name: OptionalName = None,
     all_agents: Annotated[bool, typer.Option("--all", help="Stop every agent.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Stop even while it works; its task fails.")] = False,
 ) -> int:
-    """Stop an agent; its conversation is kept.
-
-    It is asked to leave and has some seconds for that; then it is ended.
-    """
+    """Stop an agent; its conversation is kept."""
     if (name is None) == (not all_agents):
-        raise UsageError("name one agent, or say --all", hint="flowloom agents lists them")
+        raise UsageError("name one agent, or use --all", hint="list them: flowloom agents")
     chosen = [named(name, paths.here())] if name is not None else known()
+    if not force and not _may_stop(chosen, "--all" if name is None else chosen[0].name):
+        sys.stderr.write("nothing was stopped\n")
+        return 1
     code = 0
     for agent in chosen:
         try:
@@ -126,12 +139,36 @@ def stop(
     return code
 
 
+def _may_stop(chosen: list[Agent], word: str) -> bool:
+    """Tell whether agents may be ended: nothing runs in them, or the person on the terminal agrees.
+
+    Raises:
+        FlowLoomError: one works, and there is no terminal to ask on.
+    """
+    busy = []
+    for agent in chosen:
+        try:
+            doing = busy_with(agent.reconcile()[0])
+        except FlowLoomError:
+            continue  # stopping it says why
+        if doing:
+            busy.append(f"{agent.agent_id}: {doing}")
+    if not busy:
+        return True
+    said = "\n".join(busy)
+    if not sys.stdin.isatty():
+        raise FlowLoomError(said, hint=f"stop anyway, its task then fails: flowloom stop {word} --force")
+    sys.stderr.write(f"{said}\n")
+    return agreed("Stop it? Its task fails." if len(busy) == 1 else "Stop them? Their tasks fail.")
+
+
 def _stop(agent: Agent, *, named: bool) -> None:
     if agent.spec() is None:
         raise NoSuchAgent(f"there is no agent {agent.agent_id}")
     # Before all who wait: none of them may start it again, or deliver to it, while it is closing.
     place = line.enter(agent.directory, "stop", first=True)
     try:
+        hit = [task_id for task_id in working_on(agent.status()) if not tasks.ended(tasks.read(task_id))]
         how = agent.stop()
         waiting = [task_id for task_id in line.standing(agent.directory) if paths.is_task_id(task_id)]
         waiting = [task_id for task_id in waiting if (task := tasks.find(task_id)) and not tasks.ended(task)]
@@ -139,16 +176,20 @@ def _stop(agent: Agent, *, named: bool) -> None:
         if place is not None:
             place.leave()
     if named or how != "was not running":
-        sys.stderr.write(f"{agent.agent_id} {how}\n")
+        sys.stderr.write(f"{STOPPED.get(how, '{0} ' + how).format(agent.agent_id)}\n")
+    for task_id in hit:
+        task = tasks.read(task_id)
+        if tasks.ended(task) and task["status"] is not Step.DONE:
+            sys.stderr.write(f"task {task_id} {task['status']}: {task['error']}\n")
     for task_id in waiting:
-        sys.stderr.write(f"task {task_id} is in line and starts it again; take it back: flowloom cancel {task_id}\n")
+        sys.stderr.write(f"task {task_id} is queued and will restart it; cancel with: flowloom cancel {task_id}\n")
 
 
 @app.command("agents")
 def list_agents(
     as_json: Json = False,
 ) -> int:
-    """List the agents, with what each is doing."""
+    """List agents and what each is doing."""
     found = survey()
     for agent, status in found:
         if status is None:
@@ -210,17 +251,44 @@ def _held_up(row: Status) -> str:
 
 @app.command()
 def attach(
-    name: Annotated[str | None, typer.Argument(metavar="NAME", help="The agent.")] = None,
-    every: Annotated[bool, typer.Option("--all", help="Every agent that runs, in tiles.")] = False,
-    read_only: Annotated[bool, typer.Option("--read-only", help="With --all: what is typed reaches nobody.")] = False,
+    name: OptionalName = None,
+    every: Annotated[bool, typer.Option("--all", help="Show every running agent, in tiles.")] = False,
+    read_only: Annotated[bool, typer.Option("--read-only", help="With --all: only watch; keys do nothing.")] = False,
 ) -> int:
     """Show an agent's window on this terminal, or all of them.
 
     The tmux prefix and d (Ctrl-b d) bring you back.
     """
-    if (name is None) is not every:
-        raise UsageError("name an agent or say --all", hint="flowloom agents lists them")
-    return _attach_all(read_only=read_only) if name is None else _attach(name)
+    if every:
+        if name is not None:
+            raise UsageError("name an agent or use --all, not both", hint="list them: flowloom agents")
+        return _attach_all(read_only=read_only)
+    return _attach(name if name is not None else _chosen())
+
+
+def _chosen() -> str:
+    """Return the agent to attach to: the only one that runs, or the one that the person picks.
+
+    Raises:
+        UsageError: there is no terminal to ask on.
+        NoSuchAgent: none runs.
+    """
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise UsageError("name an agent, or use --all", hint="list them: flowloom agents")
+    running = [(agent, now) for agent, now in survey() if now and now["status"] is not State.OFFLINE]
+    if not running:
+        raise NoSuchAgent("no agent is running", hint="start one: flowloom start planning")
+    if len(running) == 1:
+        return running[0][0].agent_id
+    for number, (agent, now) in enumerate(running, 1):
+        sys.stderr.write(f"{number:>3}  {agent.agent_id}  {now['status']}\n")
+    sys.stderr.write(f"Attach to which agent? [1-{len(running)}] ")
+    sys.stderr.flush()
+    answer = sys.stdin.readline().strip()
+    for number, (agent, _) in enumerate(running, 1):
+        if answer in (str(number), agent.name, agent.agent_id):
+            return agent.agent_id
+    raise UsageError(f"{answer!r} is none of these", hint=f"a number from 1 to {len(running)}, or a name")
 
 
 def _attach(name: str) -> int:
@@ -248,7 +316,7 @@ def _attach_all(*, read_only: bool) -> int:
     running = {status["pane_id"] for _, status in survey() if status and status["socket"] == chosen.tmux_socket}
     windows = [window for window in port.windows() if window.pane_id in running and not window.dead]
     if not windows:
-        raise NoSuchAgent("no agent runs", hint="start one: flowloom start planning")
+        raise NoSuchAgent("no agent is running", hint="start one: flowloom start planning")
     windows.sort(key=lambda window: window.agent_id)
     view = f"{tmux.VIEW}{os.getpid()}"
 

@@ -16,7 +16,7 @@ from flowloom.errors import Stopped, TimedOut
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-NAME_HELP = "The agent; it is started if it does not run. With --headless it may be left out."
+ASKED_HELP = "The agent; started if needed. Optional with --headless."
 
 
 class Ended(Stopped):
@@ -66,6 +66,6 @@ def run(name: str, prompt: str, timeout: float | None, stdin: Callable[[], str],
 
 def told_apart(name: str, prompt: str) -> tuple[str, str]:
     """Return agent and prompt of `[NAME] PROMPT`: one argument that can be a name is one, anything else is a prompt."""
-    if prompt != "-" or re.fullmatch(rf"{paths.NAME}(@[a-z0-9_-]+)?", name):
+    if not name or prompt != "-" or re.fullmatch(rf"{paths.NAME}(@[a-z0-9_-]+)?", name):
         return name, prompt
     return "", name

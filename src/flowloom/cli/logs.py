@@ -25,14 +25,11 @@ WIDTHS = (8, 7, 19, 4, 0)
 @app.command()
 def logs(
     name: Name,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what happens; end with Ctrl-C.")] = False,
-    number: Annotated[int, typer.Option("--lines", "-n", metavar="N", help="So many of the last events.", min=0)] = 40,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Follow new events; Ctrl-C stops.")] = False,
+    number: Annotated[int, typer.Option("--lines", "-n", metavar="N", help="Show the last N events.", min=0)] = 40,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")] = False,
 ) -> int:
-    """Show what happened to an agent, and why.
-
-    Each event with its time, where it led, the task, and what led to it.
-    """
+    """Show what happened to an agent, and why."""
     agent = named(name, paths.here())
     if agent.spec() is None:
         raise NoSuchAgent(f"there is no agent {agent.agent_id}")

@@ -8,11 +8,13 @@ from typing import Annotated
 
 import typer
 
+from flowloom.cli import completion
 from flowloom.settings import Settings, unheeded
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Name = Annotated[str, typer.Argument(metavar="NAME", help="The agent: planning, or planning@site in another project.")]
-TaskId = Annotated[str, typer.Argument(metavar="TASK", help="The task's id.")]
+NAME_HELP = "The agent: planning, or planning@site in another project."
+Name = Annotated[str, typer.Argument(metavar="NAME", help=NAME_HELP, autocompletion=completion.agents)]
+OptionalName = Annotated[str | None, typer.Argument(metavar="NAME", help=NAME_HELP, autocompletion=completion.agents)]
 # How long `restart --wait` and `logs -f` sleep at most; both are woken by events.
 LOOK_AGAIN_S = 1.0
 

@@ -12,10 +12,10 @@ from flowloom import files, git, launch, line, paths, settings, status, tasks
 from flowloom.agents import Agent, named
 from flowloom.cli import app
 from flowloom.cli.agents import START_TIMEOUT_S, await_ready
+from flowloom.cli.busy import busy_with, working_on
 from flowloom.cli.options import LOOK_AGAIN_S, Name, tell_unheeded
 from flowloom.clock import Deadline
 from flowloom.errors import FlowLoomError, NoSuchAgent, UsageError
-from flowloom.states import State
 
 if TYPE_CHECKING:
     from flowloom.records import Status
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 @app.command()
 def restart(
     name: Name,
-    wait: Annotated[bool, typer.Option("--wait", help="Wait for its turn behind the tasks in line.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Also while it works: its running task fails.")] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait until the tasks in line are done.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Restart even while it works; its task fails.")] = False,
     timeout: Annotated[
         float,
-        typer.Option(metavar="SECONDS", min=0, help="Seconds to wait, for its tasks and again until it is ready."),
+        typer.Option(metavar="SECONDS", min=0, help="How long to wait: for its tasks, then until it is ready."),
     ] = START_TIMEOUT_S,
 ) -> int:
     """Stop an agent and start it again with its conversation."""
@@ -41,12 +41,12 @@ def restart(
     # A place in line: nobody delivers to the agent, or starts it, while it is away.
     place = line.enter(agent.directory, "restart", first=force)
     if place is None:
-        raise UsageError(f"{agent.agent_id} is being restarted already", hint="wait for that: flowloom agents")
+        raise UsageError(f"{agent.agent_id} is already being restarted", hint="see: flowloom agents")
     try:
         if not force:
             _await_free(agent, place, Deadline(timeout if wait else 0.0))
         now, _ = agent.reconcile()
-        hit = [task_id for task_id in _working_on(now) if not tasks.ended(tasks.read(task_id))]
+        hit = [task_id for task_id in working_on(now) if not tasks.ended(tasks.read(task_id))]
         waiting = [task_id for task_id in line.standing(agent.directory) if task_id not in (*hit, "restart")]
         how = agent.stop()
         for task_id in hit:
@@ -61,7 +61,8 @@ def restart(
     finally:
         place.leave()
     kept = "its" if status_why(agent).startswith("started again, with") else "an empty"
-    sys.stderr.write(f"{agent.agent_id} {how} and is {now['status']} again, with {kept} conversation\n")
+    before = "was not running; it" if how == "was not running" else "was restarted; it"
+    sys.stderr.write(f"{agent.agent_id} {before} is {now['status']} with {kept} conversation\n")
     if waiting:
         sys.stderr.write(f"still in line for it: {', '.join(waiting)}\n")
     return 0
@@ -71,13 +72,6 @@ def status_why(agent: Agent) -> str:
     """Return what the agent's last start said of itself."""
     starts = [event for event in status.read_events(agent.directory) if event.get("event") == "spawn"]
     return str(starts[-1].get("why", "")) if starts else ""
-
-
-def _working_on(now: Status) -> list[str]:
-    """Return the tasks that an agent has in its hands."""
-    turn, parked = now["turn"], now["parked"]
-    found = [turn["task"] if turn else None, parked["task"] if parked else None, now["delivering"], *now["queued"]]
-    return list(dict.fromkeys(task_id for task_id in found if task_id))
 
 
 def _await_free(agent: Agent, place: line.Place, deadline: Deadline) -> None:
@@ -96,7 +90,7 @@ def _await_free(agent: Agent, place: line.Place, deadline: Deadline) -> None:
             if deadline.over():
                 raise FlowLoomError(
                     f"{agent.agent_id} is not free: {busy}",
-                    hint=f"wait for it: flowloom restart {agent.name} --wait; end what it does: … --force",
+                    hint=f"wait for it: flowloom restart {agent.name} --wait; or end its work: --force",
                 )
             select.select([wake_fd], [], [], deadline.within_s(LOOK_AGAIN_S))
             files.drain_wake(wake_fd)
@@ -105,13 +99,6 @@ def _await_free(agent: Agent, place: line.Place, deadline: Deadline) -> None:
 
 
 def _busy(now: Status, place: line.Place) -> str:
-    """Say what an agent has to do; nothing where it is free."""
-    ahead, mine = place.ahead(), _working_on(now)
-    if now["status"] not in (State.OFFLINE, State.FAILED, State.BACKOFF):
-        if mine:
-            return f"it works on task {', '.join(mine)} ({now['status']})"
-        if now["turn"] is not None:
-            return "it works for a person, in its window"
-        if now["background"]:
-            return "it has work going on in the background"
-    return f"in line for it: {', '.join(ahead)}" if ahead else ""
+    """Say what an agent has to do first; nothing where it is free."""
+    ahead = place.ahead()
+    return busy_with(now) or (f"in line for it: {', '.join(ahead)}" if ahead else "")

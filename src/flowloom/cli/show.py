@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from flowloom import asking, files, headless, paths, tasks
 from flowloom.agents import Agent, named
 from flowloom.ages import age, moment
-from flowloom.cli import app
-from flowloom.cli.options import Json, TaskId
+from flowloom.cli import app, completion
+from flowloom.cli.options import Json
 from flowloom.clock import wall_s
 from flowloom.errors import BadName, NoSuchAgent, NoSuchTask
 from flowloom.remarks import remarks
@@ -23,7 +23,10 @@ BEGINNING_CHARS = 600
 
 
 @app.command()
-def show(task_id: TaskId, as_json: Json = False) -> int:
+def show(
+    task_id: Annotated[str, typer.Argument(metavar="TASK", help="The task's id.", autocompletion=completion.all_tasks)],
+    as_json: Json = False,
+) -> int:
     """Show a task: who asked whom, its journal, and where its prompt and reply are."""
     if not paths.is_task_id(task_id) or tasks.find(task_id) is None:
         _refuse_agent(task_id)
@@ -59,7 +62,7 @@ def _refuse_agent(name: str) -> None:
         NoSuchTask: it is one.
     """
     try:
-        is_agent = named(name.removeprefix("@"), paths.here()).spec() is not None
+        is_agent = named(name, paths.here()).spec() is not None
     except (BadName, NoSuchAgent):
         return
     if is_agent:

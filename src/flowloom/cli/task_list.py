@@ -10,7 +10,7 @@ import typer
 from flowloom import git, overview, paths, tasks
 from flowloom.agents import named
 from flowloom.ages import age
-from flowloom.cli import app, say
+from flowloom.cli import app, completion, say
 from flowloom.cli.options import Json
 from flowloom.cli.tables import BOLD, RED, Cell, show, state, words
 from flowloom.clock import wall_s
@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 @app.command("tasks")
 def list_tasks(
     agent: Annotated[
-        str | None, typer.Argument(metavar="AGENT", help="Only this agent's: planning, or planning@site.")
+        str | None,
+        typer.Argument(
+            metavar="AGENT", help="Only this agent's: planning, or planning@site.", autocompletion=completion.agents
+        ),
     ] = None,
     unread: Annotated[bool, typer.Option("--unread", help="Only unread replies.")] = False,
     failed: Annotated[bool, typer.Option("--failed", help="Only tasks that ended without a reply.")] = False,
@@ -35,7 +38,7 @@ def list_tasks(
     found = _read_all()
     overview.count_unread(found)
     if agent is not None:
-        agent_id = named(agent.removeprefix("@"), paths.here()).agent_id
+        agent_id = named(agent, paths.here()).agent_id
         found = [task for task in found if task["agent_id"] == agent_id]
     if project:
         slug = paths.project_slug(git.project_root(paths.here()))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 from typing import TYPE_CHECKING, Annotated
@@ -11,9 +10,9 @@ import typer
 
 from flowloom import asking, coordinator, files, git, headless, launch, paths, settings, tasks, waits
 from flowloom.agents import Agent, named
-from flowloom.cli import app, output, say
-from flowloom.cli.headless import NAME_HELP, run
-from flowloom.cli.options import Json, TaskId, tell_unheeded
+from flowloom.cli import app, completion, live, output, say
+from flowloom.cli.headless import ASKED_HELP, run
+from flowloom.cli.options import Json, tell_unheeded
 from flowloom.clock import Deadline
 from flowloom.errors import Blocked, FlowLoomError, Stopped, TimedOut, UsageError
 from flowloom.remarks import remarks
@@ -25,22 +24,23 @@ if TYPE_CHECKING:
     from flowloom.records import Task
 
 Timeout = Annotated[
-    float | None, typer.Option(metavar="SECONDS", min=0, help="Seconds to wait; the task goes on afterwards.")
+    float | None, typer.Option(metavar="SECONDS", min=0, help="Seconds to wait; the task keeps running.")
 ]
 
 
 class Notices:
     """Tells on stderr what a person has to know while a command waits; each thing once."""
 
-    def __init__(self) -> None:
+    def __init__(self, shown: live.Live) -> None:
+        self.shown = shown
         self.told = ""
-        self.anew_told = False
+        self.began_anew_told = False
 
     def __call__(self, view: View) -> bool:
-        """Tell what is new in this view; the wait goes on."""
-        if view.began_anew and not self.anew_told:
-            self.anew_told = True
-            _notify(f"flowloom: {view.began_anew}\n")
+        """Tell what is new in this view; the wait continues."""
+        if view.began_anew and not self.began_anew_told:
+            self.began_anew_told = True
+            self.shown.say(f"flowloom: {view.began_anew}\n")
         said = view.says
         if view.question and view.agent and view.agent["status"] is State.BLOCKED:
             agent = view.agent
@@ -49,37 +49,30 @@ class Notices:
         elif view.phase == "in line":
             said = f"in line, {view.ahead} before it"
         if said and said != self.told:
-            _notify(f"flowloom: {said}\n")
+            self.shown.say(f"flowloom: {said}\n")
         self.told = said or self.told
         return True
 
 
-def _notify(text: str) -> None:
-    """Say something on stderr; where nobody reads it any more, the wait goes on, and so does the task."""
-    former = signal.signal(signal.SIGPIPE, signal.SIG_IGN)
-    try:
-        os.write(2, output.theirs(text).encode(errors="backslashreplace"))
-    except OSError:
-        return
-    finally:
-        signal.signal(signal.SIGPIPE, former)
-
-
 @app.command()
 def ask(
-    name: Annotated[str, typer.Argument(metavar="NAME", help=NAME_HELP)],
-    prompt: Annotated[str, typer.Argument(metavar="PROMPT", help="What it is to do; - reads it from stdin.")] = "-",
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help=ASKED_HELP, autocompletion=completion.askable)
+    ] = None,
+    prompt: Annotated[str, typer.Argument(metavar="PROMPT", help="The prompt; - reads it from stdin.")] = "-",
     timeout: Timeout = None,
     no_wait: Annotated[bool, typer.Option("--no-wait", help="Print the task's id and return.")] = False,
     without_window: Annotated[
-        bool, typer.Option("--headless", help="Run it once, without tmux; --timeout then ends it.")
+        bool, typer.Option("--headless", help="Run once, without tmux; --timeout then ends it.")
     ] = False,
     as_json: Json = False,
 ) -> int:
     """Give an agent a task and print its reply."""
     if without_window:
-        task_id = run(name, prompt, timeout, _stdin, no_wait=no_wait)
+        task_id = run(name or "", prompt, timeout, _stdin, no_wait=no_wait)
         return 0 if no_wait else _print(task_id, as_json=as_json)
+    if name is None:
+        raise UsageError("name an agent to ask", hint="flowloom ask planning 'your prompt'; list them: flowloom agents")
     here = paths.here()
     root = git.project_root(here)
     agent = named(name, here)
@@ -100,9 +93,7 @@ def ask(
             coordinator.leave(carrier, left=True)
             typer.echo(task["task_id"])
             return 0
-        if sys.stderr.isatty():
-            _notify(f"flowloom: task {task['task_id']} for {agent.agent_id}\n")
-        _wait_for([carrier], Deadline(timeout if timeout is not None else chosen.timeout_s), stop)
+        _wait_for([carrier], timeout if timeout is not None else chosen.timeout_s, stop)
         return _print(task["task_id"], as_json=as_json)
     finally:
         carrier.close()
@@ -111,29 +102,31 @@ def ask(
 
 def _stdin() -> str:
     if sys.stdin.isatty():
-        sys.stderr.write("flowloom: reading the prompt from the terminal; end it with Ctrl-D\n")
+        sys.stderr.write("flowloom: type the prompt, then press Ctrl-D\n")
     return sys.stdin.buffer.read().decode("utf-8", "surrogateescape")
 
 
-def _wait_for(carriers: list[Carrier], deadline: Deadline, stop: Noted, *, any_of: bool = False) -> list[Carrier]:
-    """Wait until tasks have ended, all or one of them, and return those; whatever ends the wait, the others go on.
+def _wait_for(carriers: list[Carrier], limit_s: float | None, stop: Noted, *, any_of: bool = False) -> list[Carrier]:
+    """Wait until tasks have ended, all or one of them, and return those; whatever ends the wait, the others continue.
 
     Raises:
         Stopped, TimedOut, Blocked: the wait ended before the tasks did.
     """
     ids = " ".join(carrier.task_id for carrier in carriers)
-    goes_on = f"it goes on; wait again: flowloom wait {ids}"
-    notices = [Notices() for _ in carriers]
+    shown = live.Live(f"Ctrl-C leaves {'it' if len(carriers) == 1 else 'them'} running")
+    notices = [Notices(shown) for _ in carriers]
 
     def tell(views: list[View]) -> bool:
         for notice, view in zip(notices, views, strict=True):
             notice(view)
+        shown.draw(live.line(views))
         return not stop.came()
 
     views: list[View] | None = None
     try:
-        views = waits.await_ends(carriers, deadline, tell, fds=[stop.fd], any_of=any_of)
+        views = waits.await_ends(carriers, Deadline(limit_s), tell, fds=[stop.fd], any_of=any_of)
     finally:
+        shown.clear()
         ended = [carrier for carrier, view in zip(carriers, views or [], strict=False) if view.ended]
         over = {
             id(carrier)
@@ -145,17 +138,22 @@ def _wait_for(carriers: list[Carrier], deadline: Deadline, stop: Noted, *, any_o
                 coordinator.leave(carrier, left=True)
     if views is not None:
         return ended
+    again = f"flowloom wait {ids}"
     if stop.came():
-        raise Stopped(f"stopped waiting for {ids}", hint=goes_on)
+        raise Stopped(f"stopped waiting for {ids}", hint=f"{_keep(carriers)} running; wait again: {again}")
     blocked = [now for carrier in carriers if (now := carrier.agent.status())["status"] is State.BLOCKED]
     for now in blocked:
         if now["question"]:
             raise Blocked(
                 f"{now['agent_id']} is blocked on {now['question']['kind']}: {now['question']['text']}",
-                hint=f"answer it: flowloom attach {now['name']}; {goes_on}",
+                hint=f"answer it: flowloom attach {now['name']}; then wait again: {again}",
             )
-    names = ", ".join(f"{carrier.agent.agent_id} (it is {carrier.agent.status()['status']})" for carrier in carriers)
-    raise TimedOut(f"no reply in time from {names}", hint=goes_on)
+    names = ", ".join(f"{carrier.agent.agent_id} ({carrier.agent.status()['status']})" for carrier in carriers)
+    raise TimedOut(f"no reply from {names} within {limit_s:g}s", hint=f"{_keep(carriers)} running; wait again: {again}")
+
+
+def _keep(carriers: list[Carrier]) -> str:
+    return "it keeps" if len(carriers) == 1 else "they keep"
 
 
 def _print(task_id: str, *, as_json: bool, now: bool = False) -> int:
@@ -198,21 +196,20 @@ def _tell_remarks(task: Task, *, provisional: bool) -> None:
 
 @app.command()
 def wait(
-    task_ids: Annotated[list[str], typer.Argument(metavar="TASK", help="The tasks' ids.")],
-    any_of: Annotated[bool, typer.Option("--any", help="Return when the first of them has ended.")] = False,
+    task_ids: Annotated[
+        list[str], typer.Argument(metavar="TASK", help="The tasks' ids.", autocompletion=completion.unfinished)
+    ],
+    any_of: Annotated[bool, typer.Option("--any", help="Return when the first task ends.")] = False,
     timeout: Timeout = None,
     as_json: Json = False,
 ) -> int:
-    """Wait for tasks and print their replies.
-
-    A task that nobody waits for any more, because its terminal was closed, is carried on.
-    """
+    """Wait for tasks and print their replies."""
     for task_id in task_ids:
         tasks.read(task_id)
     stop = Noted(signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     carriers = [_carrier(task_id) for task_id in task_ids]
     try:
-        ended = _wait_for(carriers, Deadline(timeout), stop, any_of=any_of)
+        ended = _wait_for(carriers, timeout, stop, any_of=any_of)
         return _print_each([carrier.task_id for carrier in ended], as_json=as_json, headed=len(task_ids) > 1)
     finally:
         for carrier in carriers:
@@ -246,8 +243,8 @@ def _print_each(task_ids: list[str], *, as_json: bool, headed: bool) -> int:
 
 @app.command()
 def reply(
-    task_id: TaskId,
-    now: Annotated[bool, typer.Option("--now", help="Also what there is of an unfinished one.")] = False,
+    task_id: Annotated[str, typer.Argument(metavar="TASK", help="The task's id.", autocompletion=completion.replies)],
+    now: Annotated[bool, typer.Option("--now", help="Print an unfinished reply as far as it is.")] = False,
     as_json: Json = False,
 ) -> int:
     """Print a task's reply."""
@@ -257,19 +254,25 @@ def reply(
     headless.settle(task_id)
     task = tasks.read(task_id)
     if not tasks.ended(task) and not now and tasks.reply_of(task_id) is None and task["status"] is not Step.PARKED:
-        raise FlowLoomError(f"task {task_id} has no reply yet: it is {task['status']}", hint=f"flowloom wait {task_id}")
+        raise FlowLoomError(
+            f"{agent.agent_id} is still working on {task_id}"
+            if task["status"] is Step.ACCEPTED
+            else f"task {task_id} has no reply yet ({task['status']})",
+            hint=f"wait for it: flowloom wait {task_id}",
+        )
     return _print(task_id, as_json=as_json, now=now)
 
 
 @app.command()
-def cancel(task_id: TaskId) -> int:
-    """Take a task back, also one that is being worked on.
-
-    Out of the line, or out of the agent's hands by an Esc in its window.
-    """
+def cancel(
+    task_id: Annotated[
+        str, typer.Argument(metavar="TASK", help="The task's id.", autocompletion=completion.unfinished)
+    ],
+) -> int:
+    """Cancel a task: remove it from the line, or interrupt the agent that is working on it."""
     task = tasks.read(task_id)
     if tasks.ended(task):
-        raise UsageError(f"task {task_id} has ended already: it is {task['status']}", hint=f"flowloom reply {task_id}")
+        raise UsageError(f"task {task_id} has already ended ({task['status']})", hint=f"flowloom reply {task_id}")
     done = asking.cancel(task_id) if task.get("headless") is None else headless.cancel(task_id)
     sys.stderr.write(f"task {task_id}: {done}\n")
     return 0

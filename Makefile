@@ -1,11 +1,11 @@
-# What a developer types. Each target is one command, run in the clone's own .venv.
+# Commands for developers. Each target runs in the clone's own .venv.
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
 COVERAGE := build/coverage
 
 .PHONY: picture check lint types floors unit contract tmux claude faults test trial bench cover docs demo setup format clean
 
-check: lint types floors unit  ## before every commit; seconds
+check: lint types floors unit  ## run before every commit; takes seconds
 
 lint: setup
 	$(BIN)/ruff check .
@@ -14,7 +14,7 @@ lint: setup
 types: setup
 	$(BIN)/mypy
 
-floors: setup  ## who may import whom; the rules stand in pyproject.toml
+floors: setup  ## which module may import which; the rules are in pyproject.toml
 	$(BIN)/lint-imports
 
 unit:
@@ -35,17 +35,17 @@ faults:
 test:  ## everything, with the oldest supported and the newest tested Claude Code
 	bin/test
 
-trial:  ## the newest Claude Code of npm, or CLAUDE=x.y.z: what breaks; where all holds, the pin moves
+trial:  ## test with npm's newest Claude Code, or CLAUDE=x.y.z; pin it if everything passes
 	@CLAUDE='$(CLAUDE)' .ci/trial
 
 bench: setup
 	$(BIN)/python -m bench
 
-cover:  ## every floor below the faces, at least 90 %
+cover:  ## coverage of everything but the command line, at least 90 %
 	rm -rf $(COVERAGE) && mkdir -p $(COVERAGE)
 	bin/test --cov --cov-report=html:$(COVERAGE)/html --cov-report=term
 
-docs: setup  ## the parts of docs/ that are facts of the code
+docs: setup  ## the generated parts of docs/
 	$(BIN)/python docs/generate.py
 
 demo:
@@ -58,8 +58,8 @@ format: setup
 setup:
 	@root=$$(pwd -P); . bin/lib/setup.sh; ensure_venv dev
 
-clean:  ## .venv and the tests' Claude Code stay
+clean:  ## keeps .venv and the tests' Claude Code
 	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 
-picture: ## the README's picture, played for real: make picture CLAUDE=/path/to/claude
+picture: ## the README's picture, recorded from a real run: make picture CLAUDE=/path/to/claude
 	PYTHONPATH=. $(BIN)/python docs/picture.py $(CLAUDE)

@@ -2,8 +2,8 @@
 
 Usage: claude_ran.py JUNIT_XML RELEASE...
 
-A test counts when it lies in one of `FOLDERS` and its parameters name the release
-(`test_it_wakes[2.1.197]`), so a suite that skipped itself is not taken for a green one.
+A test counts if it is in one of `FOLDERS` and its parameters name the release
+(`test_it_wakes[2.1.197]`), so a run that skipped every test does not pass.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def passed(junit: str, release: str) -> int:
 
 
 def main(arguments: list[str]) -> int:
-    """Print one line a release; return 1 if one of them has no test that passed."""
+    """Print one line for each release; return 1 if a release has no test that passed."""
     junit, *releases = arguments
     counts = {release: passed(junit, release) for release in releases}
     for release, count in counts.items():

@@ -1,10 +1,10 @@
-"""Say what a trial of a Claude Code release showed, or move the pin to it.
+"""Report the result of a trial of a Claude Code release, or pin the release.
 
 Usage: verdict.py RELEASE TESTED [JUNIT_XML]
 
 With the results of a run: name each test that failed and its reason, and return 1.
-Without: everything held, so write RELEASE in the place of TESTED, where the releases
-are pinned and into the changelog.
+Without: everything passed, so replace TESTED by RELEASE where the releases are pinned
+and in the changelog.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ UNRELEASED, CHANGES = "## [Unreleased]\n", "### Changed\n\n"
 
 
 def broken(junit: Path) -> list[str]:
-    """Return a line for each test that failed: its name, and the first line that says why."""
+    """Return a line for each test that failed: its name, and the first line of the reason."""
     lines = []
     for case in ElementTree.parse(junit).iter("testcase"):
         for kind in ("failure", "error"):
@@ -34,10 +34,10 @@ def broken(junit: Path) -> list[str]:
 
 
 def move(root: Path, tested: str, release: str) -> None:
-    """Write `release` as the newest tested one: where it is pinned, and one line in the changelog.
+    """Record `release` as the newest tested one: where it is pinned, and in one changelog line.
 
     Raises:
-        ValueError: a file does not have the line that is to be changed.
+        ValueError: a file does not contain the line to change.
     """
     pin, log = root / PIN, root / CHANGELOG
     code, count = re.subn(
@@ -58,11 +58,11 @@ def move(root: Path, tested: str, release: str) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """Print the verdict; return 1 where something broke."""
+    """Print the verdict; return 1 if something broke."""
     release, tested, *junit = arguments
     if not junit:
         move(ROOT, tested, release)
-        print(f"Claude Code {release}: everything held")
+        print(f"Claude Code {release}: everything passed")
         return 0
     lines = broken(Path(junit[0]))
     print(f"\nClaude Code {release}: {len(lines)} broke; the pin stays at {tested}\n\n" + "\n".join(lines))

@@ -1,7 +1,7 @@
 # The real Claude Code releases that the tests drive, as native binaries. POSIX sh,
 # to be sourced after setup.sh; only tests need it.
 
-# The one place where the releases are pinned; everything else reads it there.
+# The only place where the releases are pinned.
 claude_pin=$root/src/flowloom/doctor/claude_code.py
 
 # claude_platform: print this machine's name in the vendor's packages.
@@ -20,7 +20,7 @@ claude_platform() {
     printf '%s\n' "$_platform"
 }
 
-# claude_cache: print a folder that we can write, outside of the clone if possible.
+# claude_cache: print a writable folder, outside the clone if possible.
 claude_cache() {
     _cache=${XDG_CACHE_HOME:-${HOME:+$HOME/.cache}}
     for _folder in ${_cache:+"$_cache/flowloom-test/claude"} "$root/.cache/claude"; do
@@ -44,15 +44,15 @@ claude_releases() {
 # claude_newest: print the newest release that npm has. Only a trial asks for it.
 claude_newest() {
     _cache=$(claude_cache) || exit 1
-    _platform=$(claude_platform) || die "there is no Claude Code for this machine"
-    ensure_npm || die "needs npm to ask for the newest Claude Code"
+    _platform=$(claude_platform) || die "there is no Claude Code for this platform"
+    ensure_npm || die "needs npm to find the newest Claude Code"
     npm view "@anthropic-ai/claude-code-$_platform" version --cache "$_cache/npm" --logs-max=0 \
         --fetch-timeout=30000 --fetch-retry-mintimeout=1000 --fetch-retry-maxtimeout=5000 2>/dev/null </dev/null ||
-        die "npm does not answer; name the release: make trial CLAUDE=2.1.400"
+        die "npm did not answer; name a release: make trial CLAUDE=2.1.400"
 }
 
-# claude_binary VERSION: print the path of that release's binary, fetched if need be.
-# False when it cannot be had.
+# claude_binary VERSION: print the path of that release's binary, downloading it if
+# needed. Returns false if that fails.
 claude_binary() {
     _cache=$(claude_cache) || exit 1
     _binary=$_cache/$1/claude
@@ -64,11 +64,11 @@ _fetch_claude() {
     [ -x "$_cache/$1/claude" ] && return 0 # another run was faster
     _platform=$(claude_platform) && ensure_npm || return 1
     _package=claude-code-$_platform
-    say "fetching Claude Code $1 ($_platform) ..."
-    _new=$_cache/$1.new # ours alone, under the lock; what a killed run left there goes
+    say "downloading Claude Code $1 ($_platform) ..."
+    _new=$_cache/$1.new # only ours, under the lock; remove what a killed run left
     rm -rf "$_new" && mkdir "$_new" || return 1
-    # A HOME and an npm cache of its own: nothing of the user's is read or kept.
-    # The binary is put in place only once it has answered, and by a rename.
+    # Use a separate HOME and npm cache, so that nothing of the user's is read or changed.
+    # Move the binary into place only after it has printed its version.
     if mkdir "$_new/home" "$_new/ready" &&
         npm install --prefix "$_new" --cache "$_new/npm" --no-save --no-package-lock --no-audit --no-fund \
             --ignore-scripts --loglevel=error --logs-max=0 --fetch-retry-mintimeout=1000 --fetch-retry-maxtimeout=10000 \
@@ -80,7 +80,7 @@ _fetch_claude() {
         rm -rf "$_new"
         return 0
     fi
-    say "Claude Code $1 cannot be had: $(grep -vi '^npm warn' "$_new/log" | head -n 1)"
+    say "Claude Code $1 could not be downloaded: $(grep -vi '^npm warn' "$_new/log" | head -n 1)"
     rm -rf "$_new"
     return 1
 }

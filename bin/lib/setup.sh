@@ -1,11 +1,11 @@
 # What bin/test, bin/demo, bin/flowloom, the Makefile and .ci/run share: a Python,
-# the clone's own .venv, tmux. POSIX sh, to be sourced; it runs nothing by itself.
+# the clone's own .venv, tmux. POSIX sh. Source it; it only defines functions.
 #
 #   root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd -P)
 #   . "$root/bin/lib/setup.sh"
 #
-# Every function says what it does on stderr, prints its result (if it has one) on
-# stdout, and ends the (sub)shell with one sentence when it cannot go on.
+# Every function reports what it does on stderr, prints its result (if any) on stdout,
+# and exits the (sub)shell with one sentence if it fails.
 
 : "${root:?set root to the clone before sourcing bin/lib/setup.sh}"
 
@@ -20,12 +20,12 @@ have() { command -v "$1" >/dev/null 2>&1; }
 
 # flowloom_python: print the path of a Python that is new enough ($PYTHON first).
 flowloom_python() {
-    # A name alone proves nothing: a version manager's shim may stand for nothing.
+    # Run each one: a version manager's shim may exist without a Python behind it.
     for _candidate in ${PYTHON:+"$PYTHON"} python3 python3.14 python3.13 python3.12 python3.11; do
         "$_candidate" -c 'import sys; sys.version_info >= (3, 11) or sys.exit(1); print(sys.executable)' \
             2>/dev/null && return 0
     done
-    die "needs Python 3.11 or newer and found none; install it, or name it: PYTHON=/path/to/python3 $0"
+    die "needs Python 3.11 or newer, and found none. Install it, or set PYTHON=/path/to/python3"
 }
 
 # as_root COMMAND...: run it as root, without ever asking for a password.
@@ -38,12 +38,12 @@ can_apt() {
 }
 
 _apt_updated=''
-# apt_install PACKAGE...: install by apt where that asks nobody; false where it can't.
+# apt_install PACKAGE...: install with apt if no password is needed; else return false.
 apt_install() {
     can_apt || return 1
     say "installing $* (apt-get) ..."
     if [ -z "$_apt_updated" ]; then
-        # A mirror that is half away is no reason to stop: the install below decides.
+        # Ignore a mirror that fails: the install below decides.
         as_root apt-get update -qq >/dev/null 2>&1 || :
         _apt_updated=1
     fi
@@ -51,19 +51,19 @@ apt_install() {
         -o DPkg::Lock::Timeout=300 "$@" </dev/null >/dev/null 2>&1
 }
 
-# ensure_command COMMAND [PACKAGE]: have it on PATH, or stop and say how to get it.
+# ensure_command COMMAND [PACKAGE]: install it if it is not on PATH, or stop and say how to.
 ensure_command() {
     have "$1" && return 0
     apt_install "${2:-$1}" && have "$1" && return 0
     if have brew; then _how="brew install ${2:-$1}"; else _how="sudo apt-get install ${2:-$1}"; fi
-    die "needs $1; install it (for instance: $_how) and run this again"
+    die "needs $1; install it (for example: $_how) and run this again"
 }
 
 ensure_tmux() { ensure_command tmux; }
 ensure_git() { ensure_command git; }
 
-# locked FILE COMMAND...: run COMMAND while nobody else runs one under FILE. The
-# kernel drops the lock however we end, so there is no stale one to break.
+# locked FILE COMMAND...: run COMMAND while holding a lock on FILE. The kernel releases
+# the lock however we end, so it can never be stale.
 locked() {
     _lock=$1
     shift
@@ -82,14 +82,14 @@ except BlockingIOError:
     ) 9>>"$_lock"
 }
 
-# ensure_venv [EXTRA]: have $root/.venv with this clone installed in it (editable).
-# Costs nothing while pyproject.toml is not newer than the last install.
+# ensure_venv [EXTRA]: create $root/.venv with this clone installed in it (editable).
+# Does nothing while pyproject.toml is older than the last install.
 ensure_venv() {
     _venv_current "${1:-}" && return 0
     locked "$root/.cache/venv.lock" _make_venv "${1:-}" || exit 1
 }
 
-# The stamp names the clone it was made for: a .venv that was moved points elsewhere.
+# The stamp names the clone that the .venv was made for: a moved .venv points to the old place.
 _stamp() { printf '%s\n' "$root/.venv/.flowloom${1:+-$1}"; }
 
 _venv_current() {
@@ -104,24 +104,24 @@ _make_venv() {
     _python=$(flowloom_python) || exit 1
     _venv=$root/.venv
     _file=$(_stamp "$1")
-    # A link leads to another clone's, which is not ours to clear or to install into.
+    # A link points to another clone's .venv, which we must not clear or install into.
     [ ! -L "$_venv" ] || rm -f -- "$_venv"
     if ! "$_venv/bin/python" -c 'import pip, sys; sys.version_info >= (3, 11) or sys.exit(1)' 2>/dev/null ||
         { [ -f "$_file" ] && [ "$(cat "$_file")" != "$root" ]; }; then
         if ! "$_python" -c 'import ensurepip, venv' 2>/dev/null; then
             _version=$("$_python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
             apt_install "python$_version-venv" || apt_install python3-venv ||
-                die "$_python cannot make a virtual environment; run: sudo apt-get install python$_version-venv"
+                die "$_python cannot create a virtual environment; run: sudo apt-get install python$_version-venv"
         fi
-        say "making .venv with $("$_python" --version) ..."
-        "$_python" -m venv --clear "$_venv" >&2 || die "could not make $_venv"
+        say "creating .venv with $("$_python" --version) ..."
+        "$_python" -m venv --clear "$_venv" >&2 || die "could not create $_venv"
     fi
     say "installing flowloom${1:+[$1]} into .venv ..."
-    # Dated before the install, so that an edit made meanwhile is seen next time.
+    # Written before the install, so that an edit made during it is noticed next time.
     printf '%s\n' "$root" >"$_file.new" || die "cannot write to $_venv"
     "$_venv/bin/python" -m pip install -qq --disable-pip-version-check --no-input \
         -e "$root${1:+[$1]}" </dev/null >&2 || die "pip could not install flowloom${1:+[$1]}; see above"
-    # Whoever needs no extra needs no second install.
+    # An install with an extra also serves a call without one.
     [ -z "$1" ] || cp -p "$_file.new" "$_venv/.flowloom"
     mv "$_file.new" "$_file"
 }

@@ -40,7 +40,7 @@ REAL_EDITOR = r"""real_editor() {
         program=$(eval "set -- $chosen" 2>/dev/null && printf %s "$1")
         command -v "$program" >/dev/null 2>&1 && eval "exec $chosen \"\$@\""
     done
-    echo "flowloom: no editor found; set FLOWLOOM_EDITOR to one" >&2
+    echo "flowloom: no editor found; set FLOWLOOM_EDITOR to an editor" >&2
     exit 1
 }
 
@@ -75,7 +75,7 @@ refuse_circle() {
     former=${FLOWLOOM_EDITING#* }
     # One that stays, as a server does, hands the variable on to what is edited later.
     if [ "$rounds" -ge 3 ] || kill -0 "${former%% *}" 2>/dev/null; then
-        echo "flowloom: the editor for ${1##*/} leads back to FlowLoom; set FLOWLOOM_EDITOR to a real one" >&2
+        echo "flowloom: the editor for ${1##*/} calls FlowLoom again; set FLOWLOOM_EDITOR to a real editor" >&2
         exit 1
     fi
 }

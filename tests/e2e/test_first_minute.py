@@ -249,7 +249,7 @@ def test_flowloom_says_what_it_needs_where_there_is_no_python(place: Path) -> No
         (tools / name).symlink_to(str(shutil.which(name)))
     done = run(clone / "bin" / "flowloom", "--version", PATH=str(tools))
     assert (done.returncode, done.stdout) == (1, "")
-    assert "flowloom: needs Python 3.11 or newer and found none" in done.stderr
+    assert "flowloom: needs Python 3.11 or newer, and found none" in done.stderr
 
 
 @pytest.mark.parametrize(

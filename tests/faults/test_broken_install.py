@@ -88,7 +88,7 @@ def test_ctrl_g_is_the_real_editor_where_flowloom_is_broken(world: World, instal
     path = world.prompt_file("@planning hello\n")
     done = world.run(str(install.editor), str(path), env={"FLOWLOOM_EDITOR": str(real)})
     assert (done.returncode, done.stdout, path.read_text()) == (7, b"", "edited")
-    assert b"this is your real editor" in done.stderr
+    assert b"opening your real editor instead" in done.stderr
     # Python's own last words are not ours to cut.
     assert done.stderr.count(b"\n") <= (40 if breakage is python_without_its_library else 3)
     assert not world.state.exists()

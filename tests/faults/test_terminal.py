@@ -486,7 +486,7 @@ def test_no_editor_at_all_is_said_and_changes_nothing(world: World) -> None:
         (tools / tool).symlink_to(shutil.which(tool) or "")
     done = world.run(str(EDITOR), str(path), env={"PATH": str(tools), "FLOWLOOM_EDITOR": ""})
     assert (done.returncode, path.read_text()) == (1, "hello")
-    assert done.stderr == b"flowloom: no editor found; set FLOWLOOM_EDITOR to one\n"
+    assert done.stderr == b"flowloom: no editor found; set FLOWLOOM_EDITOR to an editor\n"
 
 
 def test_the_real_editor_has_the_terminal_in_cooked_mode(world: World) -> None:

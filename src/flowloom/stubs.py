@@ -25,7 +25,7 @@ exit 0
 
 # As in `hooks/editor`, which a test compares: the stub must do without it.
 REAL_EDITOR = r"""real_editor() {
-    # What follows must not be led back to us: sensible-editor asks VISUAL and EDITOR too.
+    # The real editor must not call us again: sensible-editor reads VISUAL and EDITOR too.
     visual=$VISUAL editor=$EDITOR
     is_us "$visual" && unset VISUAL
     is_us "$editor" && unset EDITOR
@@ -36,7 +36,7 @@ REAL_EDITOR = r"""real_editor() {
         elif [ -f "$chosen" ] && [ -x "$chosen" ]; then
             exec "$chosen" "$@"
         fi
-        # An editor with arguments is a piece of shell, as it is for git.
+        # An editor with arguments is a shell command, as it is for git.
         program=$(eval "set -- $chosen" 2>/dev/null && printf %s "$1")
         command -v "$program" >/dev/null 2>&1 && eval "exec $chosen \"\$@\""
     done
@@ -44,7 +44,7 @@ REAL_EDITOR = r"""real_editor() {
     exit 1
 }
 
-# By its name, by a link, or a script that names us: such a one would lead back here.
+# True for our own name, a link to us, or a script that names us: running it would call us again.
 is_us() {
     case $1 in
         '') return 1 ;;
@@ -64,7 +64,7 @@ is_us() {
     esac 2>/dev/null
 }
 
-# The editor that was started for this file can lead back here by a way that `is_us` does not see.
+# The editor that we started for this file may call us again in a way that `is_us` does not detect.
 rounds=0
 refuse_circle() {
     case $FLOWLOOM_EDITING in
@@ -73,7 +73,7 @@ refuse_circle() {
     esac
     rounds=${FLOWLOOM_EDITING%% *}
     former=${FLOWLOOM_EDITING#* }
-    # One that stays, as a server does, hands the variable on to what is edited later.
+    # An editor that keeps running, such as a server, passes the variable on to files that it opens later.
     if [ "$rounds" -ge 3 ] || kill -0 "${former%% *}" 2>/dev/null; then
         echo "flowloom: the editor for ${1##*/} calls FlowLoom again; set FLOWLOOM_EDITOR to a real editor" >&2
         exit 1

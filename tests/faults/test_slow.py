@@ -7,7 +7,6 @@ import os
 import shutil
 import signal
 import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -208,17 +207,18 @@ def test_an_agent_that_hangs_is_not_cleared_twice(world: World) -> None:
     world.until(lambda: "left behind" in world.screen(), "a text of ours stands in its box")
     frozen.touch()
     world.until(lambda: frozen.with_suffix(".frozen").exists(), "it hangs")
-    asked = world.begin("ask", "planning", "heron")
+    asked = world.begin_ahead("ask", "planning", "heron")
     tty = world.tmux("display-message", "-p", "-t", world.pane(), "#{pane_tty}").strip()
     world.until(lambda: procs.unread_bytes(tty), "the key that empties the box is on its way")
-    began = time.monotonic()
+    assert asked.stderr
+    while b"does not read what is typed" not in (line := asked.stderr.readline()):
+        assert line
     # By a second one, taken at once with the first, Claude Code leaves.
-    world.until(lambda: time.monotonic() - began > CLEAR_AGAIN_S + 1)
+    world.advance(asked, CLEAR_AGAIN_S + 1)
     assert procs.unread_bytes(tty) == 1
     frozen.unlink()
     out, err = asked.communicate(timeout=30)
     assert (asked.returncode, out.startswith(b"echo heard: heron")) == (0, True), (err, world.describe())
-    assert b"does not read what is typed" in err
     leftovers.check(world)
 
 
@@ -233,11 +233,11 @@ def test_a_parked_task_waits_for_the_turn_that_its_background_work_began(world: 
     world.until(lambda: "parked" in world.steps(0), "it is parked")
     world.flowloom(*ask, "two\necho:work 2", env=install.environment)
     world.until(lambda: count.exists() and len(count.read_text().split()) == 6, "its own turn begins")
-    began = time.monotonic()
-    world.until(lambda: time.monotonic() - began > UNPARK_S + 2)
+    waiting = world.begin_ahead("wait", parked, env=install.environment)
+    world.advance(waiting, UNPARK_S + 2, reads=4)
     go.touch()
-    done = world.flowloom("wait", parked, env=install.environment)
-    assert (done.returncode, done.stdout) == (0, b"background done"), world.describe()
+    out, err = waiting.communicate(timeout=30)
+    assert (waiting.returncode, out) == (0, b"background done"), (err, world.describe())
     leftovers.check(world)
 
 
@@ -249,11 +249,10 @@ def test_a_draft_is_put_aside_once_where_that_is_shown_late(world: World) -> Non
     world.keys("-l", "a draft of mine")
     world.until(lambda: "a draft of mine" in world.screen())
     frozen.touch()
-    asked = world.begin("ask", "planning", "heron")
+    asked = world.begin_ahead("ask", "planning", "heron")
     world.until(lambda: frozen.with_suffix(".frozen").exists(), "it hangs with the key read")
-    began = time.monotonic()
     tty = world.tmux("display-message", "-p", "-t", world.pane(), "#{pane_tty}").strip()
-    world.until(lambda: time.monotonic() - began > 1.5)
+    world.advance(asked, 1.5)
     # A second one would bring the draft back.
     assert procs.unread_bytes(tty) == 0
     frozen.unlink()

@@ -18,6 +18,7 @@ import psutil
 ROOT = Path(__file__).resolve().parents[2]
 EDITOR = ROOT / "hooks" / "editor"
 AGENT_EVENT = ROOT / "hooks" / "agent-event"
+AHEAD = ROOT / "tests" / "support" / "ahead.py"
 
 # A wait in a test is for a condition, never for a time; this is when it has failed.
 LIMIT_S = 60.0
@@ -119,6 +120,24 @@ class World:
     def begin(self, *words: str, **more: Any) -> subprocess.Popen[bytes]:
         """Start `flowloom` and return it."""
         return self.popen(sys.executable, "-m", "flowloom", *words, **more)
+
+    def begin_ahead(self, *words: str, **more: Any) -> subprocess.Popen[bytes]:
+        """Start `flowloom` with a clock that `advance` moves, and return it."""
+        begun = self.popen(sys.executable, str(AHEAD), str(self.folder / "ahead"), *words, **more)
+        self.until(lambda: (self.folder / "ahead.read").exists() or begun.poll() is not None, "it reads its clock")
+        return begun
+
+    def advance(self, begun: subprocess.Popen[bytes], seconds: float, *, reads: int = 12) -> None:
+        """Move the clock of what `begin_ahead` started; return once that has looked around by it, or has ended.
+
+        A step of a wait reads the clock up to five times.
+        """
+        path, read = self.folder / "ahead", self.folder / "ahead.read"
+        fresh = path.with_suffix(".new")
+        fresh.write_text(str(float(path.read_text()) + seconds if path.exists() else seconds))
+        fresh.rename(path)
+        before = read.stat().st_size
+        self.until(lambda: read.stat().st_size > before + reads or begun.poll() is not None, "it looks by its clock")
 
     def ask(self, name: str, prompt: str, *words: str, **more: Any) -> str:
         """Ask and return the reply; an exit other than 0 is a failure."""

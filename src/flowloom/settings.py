@@ -108,8 +108,8 @@ def unheeded(ignored: list[trust.Ignored]) -> str:
     keys = [each.key for each in ignored]
     named = ", ".join(keys[:3]) + (f" and {len(keys) - 3} more" if len(keys) > 3 else "")
     waits = any(each.why == trust.NOT_AGREED for each in ignored)
-    how = "to use what you agree to: flowloom trust" if waits else "see why: flowloom config"
-    return f"{FILE} of this project is not trusted with {named}; {how}"
+    how = "to review and accept: flowloom trust" if waits else "see why: flowloom config"
+    return f"ignored in this project's {FILE}: {named} ({how})"
 
 
 class Choice:

@@ -6,12 +6,11 @@ import os
 import re
 import select
 
-from flowloom import drafts, files, git, paths, procs, providers, sights, spool, status, tasks
+from flowloom import drafts, files, git, paths, procs, providers, sights, spool, status, tasks, whereabouts
 from flowloom.clock import Deadline, elapsed_s
-from flowloom.errors import DamagedFile, NoSuchAgent
+from flowloom.errors import DamagedFile, NoSuchAgent, TmuxUnreachable
 from flowloom.logs import log
 from flowloom.states import Event, State, Step
-from flowloom.tmux import Tmux
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from flowloom.looks import Look, Window
     from flowloom.providers import Provider
     from flowloom.records import Question, Screen, Status
+    from flowloom.tmux import Tmux
 
 # Claude Code is gone 0.3 s after /exit; a SessionEnd hook of the user's has 1.5 s.
 LEAVE_S = 5.0
@@ -61,17 +61,15 @@ def known() -> list[Agent]:
 
 def survey() -> list[tuple[Agent, Status | None]]:
     """Return every agent with its reconciled status, None for one whose status is damaged; one listing a server."""
-    listed: dict[str, dict[str, Window]] = {}
+    listing = whereabouts.Listing()
     found: list[tuple[Agent, Status | None]] = []
     for agent in known():
         try:
             spool.drain(agent.directory, agent.provider().NAME)
             now = agent.status()
             if now["status"] not in (State.OFFLINE, State.FAILED):
-                if now["socket"] not in listed:
-                    listed[now["socket"]] = {window.pane_id: window for window in Tmux(now["socket"]).windows()}
-                window = listed[now["socket"]].get(now["pane_id"] or "")
-                if window is None or window.dead:
+                window = listing.pane(now)
+                if window is None or window.dead or not whereabouts.is_own(now, window):
                     # It can have been started since the windows were listed.
                     now, _ = agent.reconcile()
                 else:
@@ -81,6 +79,10 @@ def survey() -> list[tuple[Agent, Status | None]]:
         except DamagedFile as error:
             log(paths.home(), "error", "survey", str(error))
             found.append((agent, None))
+        except TmuxUnreachable as error:
+            now = agent.status()
+            now["unreachable"] = f"{error.reason or error}; {error.hint}"
+            found.append((agent, now))
         else:
             found.append((agent, now))
     return found
@@ -134,7 +136,7 @@ class Agent:
 
     def tmux(self, now: Status) -> Tmux:
         """Return the tmux server that the agent's window is on."""
-        return Tmux(now["socket"] or "default")
+        return whereabouts.port(now)
 
     # Looking.
 
@@ -144,17 +146,28 @@ class Agent:
         By events, under the lock: a dead or vanished window, an idle session
         that no hook told of. With `thorough` the documented but slow question to
         Claude Code is asked where its own file says nothing.
+
+        Raises:
+            TmuxUnreachable: its tmux server cannot be reached from here; nothing was moved.
         """
         spool.drain(self.directory, self.provider().NAME)
         now = self.status()
         if now["status"] in (State.OFFLINE, State.FAILED):
             return now, None
-        look = self.tmux(now).look(now["pane_id"]) if now["pane_id"] else None
+        look = whereabouts.look(now)
         return self._compare(now, look, thorough=thorough, binary=binary), look
+
+    def refresh(self) -> str:
+        """Bring the status in line with what is there; say why where its tmux server cannot be reached."""
+        try:
+            self.reconcile()
+        except TmuxUnreachable as error:
+            return f"{error}; {error.hint}"
+        return ""
 
     def _compare(self, now: Status, seen: Look | Window | None, *, thorough: bool = False, binary: str = "") -> Status:
         """Return the status as it is after `seen`, a look at the agent's window or a line of a listing."""
-        if seen is None or seen.dead or seen.agent_id != self.agent_id:
+        if seen is None or seen.dead:
             self._gone(now, seen)
             return self.status()
         said = self.session_says(now, thorough=thorough, binary=binary)
@@ -179,7 +192,7 @@ class Agent:
 
     def _come_up(self, seen: Status) -> Status:
         """Return the status of an agent that starts and that nobody waits for, after a look at its window."""
-        look = self.tmux(seen).look(seen["pane_id"] or "")
+        look = whereabouts.look(seen)
         if look is None or look.dead:
             return seen
         screen = self.read_screen(look)
@@ -193,16 +206,16 @@ class Agent:
 
     def _asks(self, now: Status) -> bool:
         """Tell whether a question stands in its window: then a session that says `busy` is only late."""
-        look = self.tmux(now).look(now["pane_id"] or "")
+        look = whereabouts.look(now)
         return look is not None and not look.dead and self.read_screen(look)["question"] is not None
 
     def _shows_box(self, now: Status) -> bool:
-        look = self.tmux(now).look(now["pane_id"] or "")
+        look = whereabouts.look(now)
         return look is not None and not look.dead and self.read_screen(look)["kind"] == "box"
 
     def _waits(self, seen: Status) -> None:
         """Take an agent that waits for an answer, although no hook said so, for blocked on what its window shows."""
-        look = self.tmux(seen).look(seen["pane_id"] or "")
+        look = whereabouts.look(seen)
         if look is None or look.dead:
             return
         screen = self.read_screen(look)
@@ -224,7 +237,7 @@ class Agent:
         # tmux closes the terminal first and collects the exit code next.
         while look is not None and look.dead and not look.end and not deadline.over():
             collected = procs.collected(look.pid)
-            look = self.tmux(seen).look(seen["pane_id"] or "")
+            look = whereabouts.look(seen)
             if collected:
                 break
             select.select([], [], [], COLLECTED_AGAIN_S)
@@ -255,7 +268,7 @@ class Agent:
                 if found is not None:
                     task["recovered"] = True
                     tasks.complete(task, found, "recovered from the transcript; its Stop hook was lost")
-            look = self.tmux(now).look(now["pane_id"] or "")
+            look = whereabouts.look(now)
             refused = provider.refusal(look.screen) if look else ""
             step = Step.FAILED if refused else Step.INTERRUPTED
             over = task is not None and task["status"] is Step.DONE
@@ -349,10 +362,7 @@ class Agent:
                     continue  # somebody was just starting it, and that was not written down yet when we looked
                 if fresh["status"] is not State.OFFLINE:
                     sights.leave(self.directory, fresh, Event.END, "you stopped it")
-                if pane:
-                    last = tmux.look(pane)
-                    if last and last.agent_id == self.agent_id:
-                        tmux.close_window(last.window_id)
+                whereabouts.close(fresh)
                 # Its own hook has told of its end, and not by whose hand.
                 why = fresh["why"] if how == "was not running" else "you stopped it"
                 status.note(self.directory, fresh, window_id=None, pane_id=None, deaths=[], why=why)
@@ -362,7 +372,7 @@ class Agent:
         """Ask the agent's program to leave where it can be asked, and end it where it stays; return how it went."""
         if self.read_screen(look)["kind"] == "box" and now["status"] in (State.IDLE, State.PARKED):
             self._ask_to_leave(tmux, pane)
-        if now["pid"] and procs.alive(now["pid"]):
+        if now["pid"] and whereabouts.life(now) in ("runs", "stopped"):
             procs.end(now["pid"], grace_s=2.0)
             return "was ended"
         return "left"

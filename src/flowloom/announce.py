@@ -13,13 +13,13 @@ TEXT_CHARS = 200
 
 
 def origin() -> tuple[str, str]:
-    """Return the terminal and the tmux server (the name of its socket) that a task is left from; empty for none."""
+    """Return the terminal and the tmux server (the path of its socket) that a task is left from; empty for none."""
     try:
         tty = os.ttyname(0)
     except OSError:
         tty = ""
     inside = os.environ.get("TMUX", "").split(",")[0]
-    return tty, os.path.basename(inside)
+    return tty, inside
 
 
 def announce(what: str, how: str, *, servers: dict[str, str], tty: str, in_tmux: bool) -> list[str]:

@@ -8,9 +8,9 @@ from contextlib import nullcontext
 from flowloom import drafts, files, line, paths, roles, status, tasks
 from flowloom.agents import Agent, known
 from flowloom.clock import wall_s
-from flowloom.errors import AgentFailed, DamagedFile, NoSuchAgent, UsageError
+from flowloom.errors import AgentFailed, DamagedFile, NoSuchAgent, TmuxUnreachable, UsageError
 from flowloom.logs import log
-from flowloom.states import State, Step
+from flowloom.states import ENDED, State, Step
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -112,6 +112,30 @@ def asked_by() -> tuple[str, str]:
     return ("chief", "chief") if os.environ.get("CLAUDECODE") else ("shell", "shell")
 
 
+def before(place: line.Place) -> tuple[int, str]:
+    """Return how many stand before a place, and what to say of one that is passed over and should not be there."""
+    ahead, told = 0, ""
+    for before in place.before():
+        task = tasks.find(before.task_id)
+        step = task["status"] if task else None
+        # Its agent is free, and what it waits for may never come: background work, a person, whoever asked.
+        if step is Step.PARKED or step in ENDED or step is Step.UNKNOWN:
+            continue
+        if step is Step.CREATED or (task is None and not before.says):
+            if before.stopped:
+                told = f"{before.what} is passed over: its process {before.pid} is stopped; continue it with fg"
+                continue
+            if before.says:
+                told = f"{before.what} is passed over: {before.says}"
+                continue
+        ahead += 1
+        if task is not None and before.says:
+            told = before.says
+        if before.stopped:
+            told = f"{before.what} stands before it, and its process {before.pid} is stopped; continue it with fg"
+    return ahead, told
+
+
 def mark_read(task_id: str) -> None:
     """Note that a task's reply, or its failure, was seen; where it cannot be noted it is offered once more."""
     try:
@@ -155,7 +179,12 @@ def cancel(task_id: str) -> str:
     """
     task = tasks.read(task_id)
     agent = Agent(task["agent_dir"])
-    now, look = agent.reconcile()
+    look = None
+    try:
+        _, look = agent.reconcile()
+    except TmuxUnreachable:
+        if task["status"] is not Step.CREATED:
+            raise  # its agent has it, and no Esc can be pressed from here
     with status.lock(agent.directory):
         task, now = tasks.read(task_id), agent.status()
         if tasks.ended(task):

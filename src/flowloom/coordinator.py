@@ -9,10 +9,25 @@ from __future__ import annotations
 
 import os
 
-from flowloom import announce, files, headless, launch, line, paths, procs, sights, status, tasks, turns
+from flowloom import (
+    announce,
+    asking,
+    files,
+    headless,
+    launch,
+    line,
+    paths,
+    procs,
+    sights,
+    status,
+    tasks,
+    turns,
+    whereabouts,
+)
 from flowloom.agents import Agent
 from flowloom.clock import elapsed_s, steady_s
 from flowloom.delivery import Delivery
+from flowloom.errors import TmuxUnreachable
 from flowloom.logs import log
 from flowloom.startup import Startup
 from flowloom.states import ENDED, State, Step
@@ -38,6 +53,8 @@ WHOLE_AGAIN_S = 0.01
 UNPARK_S = 5.0
 # Where the program's own file says nothing, the slow question is asked this often.
 THOROUGH_S = 2.0
+# How often a tmux server that cannot be reached is tried again.
+REACH_AGAIN_S = 2.0
 
 
 class Carrier:
@@ -64,6 +81,7 @@ class Carrier:
         self._began_anew = ""
         self._quiet_since_s: float | None = None
         self._wait = Wait(self.agent, task_id)
+        self._looked_in_line = False
         self.waits_on = False
         self._whole = WholeReply(self.agent)
 
@@ -103,8 +121,27 @@ class Carrier:
             leave(self, left=True)
 
     def step(self) -> View:
-        """Do what can be done now and return what there is to see."""
-        view = self._step()
+        """Do what can be done now and return what there is to see.
+
+        A tmux server that cannot be reached moves nothing: the view says why, and
+        who comes behind goes first as long as nothing was handed over.
+        """
+        try:
+            view = self._step()
+        except TmuxUnreachable as error:
+            return self._out_of_reach(error)
+        if self.place is not None:
+            self.place.say("")
+        self._wait.tell(view)
+        return view
+
+    def _out_of_reach(self, error: TmuxUnreachable) -> View:
+        if self.place is not None:
+            self.place.say(str(error))
+        view = View(tasks.read(self.task_id), self.agent.status())
+        view.phase, view.waits_for, view.again_s = "out of reach", f"{error}; {error.hint}", REACH_AGAIN_S
+        if view.agent:
+            view.agent["unreachable"] = view.waits_for
         self._wait.tell(view)
         return view
 
@@ -133,13 +170,20 @@ class Carrier:
             return view
         if task.get("headless") is not None:
             return self._watch_headless(task)
+        passed = ""
         if task["status"] in (Step.CREATED, Step.TYPED, Step.PASTED) and not self._hands_over(task):
-            ahead = len([task_id for task_id in self.place.ahead() if not _stands_aside(task_id)])
+            ahead, passed = asking.before(self.place)
             if ahead:
+                if not self._looked_in_line:
+                    # Once, so that whoever will not reach its window is told now and not when it is its turn.
+                    self._looked_in_line = True
+                    whereabouts.look(self.agent.status())
                 view = View(task, self.agent.status())
-                view.phase, view.ahead, view.again_s = "in line", ahead, 0.5
+                view.phase, view.ahead, view.says, view.again_s = "in line", ahead, passed, 0.5
                 return view
-        return self._carry(task)
+        view = self._carry(task)
+        view.says = view.says or passed
+        return view
 
     def _hands_over(self, task: Task) -> bool:
         """Tell whether its text is out already, so that it goes on although somebody came to stand before it."""
@@ -334,15 +378,6 @@ class Carrier:
             os.read(self.wake_fd, 4096)
         except BlockingIOError:
             return
-
-
-def _stands_aside(task_id: str) -> bool:
-    """Tell whether a task lets those behind it go first: its agent is free, and what it waits for may never come.
-
-    That is its background work, or a person who is to go on with what was interrupted.
-    """
-    task = tasks.find(task_id)
-    return task is not None and task["status"] in (Step.PARKED, Step.INTERRUPTED)
 
 
 def leave(carrier: Carrier, *, left: bool) -> None:

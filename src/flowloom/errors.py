@@ -10,7 +10,8 @@
     │  ├─ NoSuchAgent        2
     │  └─ NoSuchTask         2
     ├─ TmuxFailed            1   tmux is missing, too old, or refused a command
-    │  └─ TmuxSilent         1   tmux has not answered yet: it hangs, or is stopped
+    │  └─ TmuxUnreachable    1   this process cannot reach a tmux server; its agents may run
+    │     └─ TmuxSilent      1   it has not answered yet: it hangs, or is stopped
     ├─ AgentFailed           1   the agent died, was interrupted or reported an error
     ├─ DamagedFile           1   one of our state files is invalid
     ├─ StateFailed           1   the state folder cannot be used: full, read-only, another user's
@@ -85,7 +86,18 @@ class TmuxFailed(FlowLoomError):
     """tmux could not carry out a command."""
 
 
-class TmuxSilent(TmuxFailed):
+class TmuxUnreachable(TmuxFailed):
+    """A tmux server cannot be reached from here, which says nothing about what runs in it.
+
+    `absent` says that nobody listens at its socket: there may be no server (yet).
+    `reason` is the message without the agent that it is about.
+    """
+
+    absent = False
+    reason = ""
+
+
+class TmuxSilent(TmuxUnreachable):
     """tmux does not answer."""
 
 

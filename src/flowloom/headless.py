@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from flowloom import claude_settings, files, frame, launch, line, paths, procs, providers, roles, status, tasks
+from flowloom import births, claude_settings, files, frame, launch, line, paths, procs, providers, roles, status, tasks
 from flowloom.agents import Agent
 from flowloom.clock import Deadline
 from flowloom.errors import FlowLoomError, UsageError
@@ -19,7 +19,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from flowloom.births import Life
     from flowloom.providers import Launch
+    from flowloom.records import Headless, Process
     from flowloom.settings import Settings
 
 # The name of a run that has no agent's name.
@@ -106,7 +108,9 @@ class Run:
         os.unlink(f"{folder}/{STDIN}")
         with status.lock(self.directory):
             task = tasks.read(self.task_id)
-            task["headless"].update({"pid": self.child.pid, "started": self.child.started})
+            task["headless"].update(
+                {"pid": self.child.pid, "started": self.child.started, "birth": births.of(self.child.pid)}
+            )
             tasks.note_step(task, Step.ACCEPTED, f"running as process {self.child.pid}")
         return self.task_id
 
@@ -198,7 +202,7 @@ def settle(task_id: str, *, waits: bool = False) -> bool:
         return False
     if not waits and line.waited_for(task["agent_dir"], task_id):
         return True
-    if procs.runs(known["pid"], known["started"]):
+    if _life(known) != "ended":
         return True
     collect(task_id, None)
     return False
@@ -209,10 +213,17 @@ def cancel(task_id: str) -> str:
     task = tasks.read(task_id)
     known = task["headless"]
     _finish(task_id, Step.CANCELLED, "cancelled by the user; its program was stopped")
-    if known["pid"] and procs.runs(known["pid"], known["started"]):
+    if known["pid"] and _life(known) in ("runs", "stopped"):
         procs.end_group(known["pid"], grace_s=procs.GRACE_S)
         return "its program was stopped"
     return "its program had already ended"
+
+
+def _life(known: Headless) -> Life:
+    """Tell what has become of the process that carries a task out; it never began where nothing was noted of it."""
+    pid = known["pid"]
+    process: Process | None = {"pid": pid, "birth": known.get("birth", "")} if pid else None
+    return births.life(process, noted_s=known["started"]) if process else "ended"
 
 
 def _finish(task_id: str, step: Step, why: str) -> None:

@@ -6,9 +6,11 @@ import json
 import os
 
 from flowloom import (
+    births,
     claude_settings,
     files,
     foreign,
+    panes,
     paths,
     procs,
     providers,
@@ -150,6 +152,8 @@ def spawn(agent: Agent, settings: Settings) -> str:
         now = agent.status()
         if now["status"] not in (State.OFFLINE, State.BACKOFF, State.FAILED):
             return ""
+        if panes.adopted(agent, now):
+            return ""
         spec, provider = agent.spec() or {}, agent.provider()
         had = bool(now["session_id"] and now["conversation"] and now["provider"] == provider.NAME)
         lost = _lost(agent, provider, now) if had else ""
@@ -160,7 +164,7 @@ def spawn(agent: Agent, settings: Settings) -> str:
         tmux = Tmux(settings.tmux_socket)
         opening = f"{agent.directory}/opening"
         if os.path.exists(opening):
-            _close_lost(agent, tmux, now)
+            panes.close_lost(tmux, now, f"{agent.directory}/{SCRIPT}")
         script = _script(agent, settings, tmux, provider, launch, spec)
         files.sweep(agent.directory)
         files.sweep(f"{agent.directory}/{files.WAKE}")
@@ -169,7 +173,7 @@ def spawn(agent: Agent, settings: Settings) -> str:
         seen_ns = int(steady_s() * 1e9)
         try:
             with windows.kept_only_if_opened(script):
-                window_id, pane_id = _window(agent, settings, tmux, now, str(spec["dir"]), ["sh", script])
+                window_id, pane_id = panes.for_program(agent, settings, tmux, now, str(spec["dir"]), ["sh", script])
         except AgentFailed:
             # Nothing was opened: the next start must not take the window that was found for one of ours to close.
             os.unlink(opening)
@@ -177,6 +181,9 @@ def spawn(agent: Agent, settings: Settings) -> str:
         look = tmux.look(pane_id)
         facts: dict[str, Any] = {
             "socket": settings.tmux_socket,
+            "socket_path": look.socket_path if look else "",
+            "server": births.noted(look.server_pid) if look else None,
+            "process": births.noted(look.pid) if look else None,
             "session_id": launch["session_id"],
             "provider": provider.NAME,
             "window_id": window_id,
@@ -241,14 +248,6 @@ def _elsewhere(provider: Provider, session_id: str) -> str | None:
     if found:
         return found[0]
     return "" if glob.glob(os.path.dirname(os.path.dirname(pattern))) else None
-
-
-def _close_lost(agent: Agent, tmux: Tmux, now: Status) -> None:
-    """Close the window of a start that was killed before it could note it; nobody has worked in it yet."""
-    for window_id, pane_id, pid in tmux.running(f"{agent.directory}/{SCRIPT}"):
-        if pane_id != now["pane_id"]:
-            tmux.close_window(window_id)
-            procs.await_end(pid, timeout_s=2.0)
 
 
 def _launch(
@@ -337,26 +336,6 @@ def _script(
     command = provider.command(launch)
     windows.write_script(path, tmux, wanted, str(spec["dir"]), command, provider.COLOURLESS, "FLOWLOOM_AGENT_PID")
     return path
-
-
-def _window(
-    agent: Agent, settings: Settings, tmux: Tmux, now: Status, directory: str, command: list[str]
-) -> tuple[str, str]:
-    """Return window and pane for the program: the former ones if they still are ours, else new ones."""
-    pane_id = now["pane_id"]
-    look = tmux.look(pane_id) if pane_id and now["socket"] == tmux.socket else None
-    if look and pane_id and look.agent_id == agent.agent_id:
-        tmux.reopen(pane_id, directory, command)
-        return look.window_id, pane_id
-    for window in tmux.windows():
-        if window.agent_id == agent.agent_id and not window.dead:
-            raise AgentFailed(
-                f"a window of {agent.agent_id} runs that FlowLoom has lost sight of ({window.window_id})",
-                hint=f"look at it, then close it: tmux -L {tmux.socket} kill-window -t {window.window_id}",
-            )
-    taken = tmux.window_names(settings.session)
-    name = agent.agent_id if agent.name in taken else agent.name
-    return tmux.open_window(settings.session, name, agent.agent_id, directory, command)
 
 
 def split_settings(args: list[str], directory: str) -> tuple[list[str], list[dict[str, Any]]]:

@@ -7,9 +7,14 @@ inherits the descriptor keeps it.
 
 from __future__ import annotations
 
+import json
 import os
 
-from flowloom import files
+from flowloom import births, files
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from flowloom.records import Process
 
 LINE = "line"
 
@@ -22,11 +27,35 @@ class Place:
         self.task_id = task_id
         self.descriptor = descriptor
         self.name = name
+        self._says = ""
+        self._write()
 
     def ahead(self) -> list[str]:
         """Return the tasks whose living places are before this one, the first in line first."""
-        before = [name for name in _names(self.agent_dir) if name < self.name and _alive(self.agent_dir, name)]
-        return [name.split("-", 1)[1] for name in before]
+        return [name.split("-", 1)[1] for name in self._ahead()]
+
+    def before(self) -> list[Before]:
+        """Return what is known of those places and their holders."""
+        return [Before(self.agent_dir, name) for name in self._ahead()]
+
+    def _ahead(self) -> list[str]:
+        return [name for name in _names(self.agent_dir) if name < self.name and _alive(self.agent_dir, name)]
+
+    def say(self, why: str) -> None:
+        """Let those behind know why nothing comes of this place at the moment; empty when something does again."""
+        if why != self._says:
+            self._says = why
+            self._write()
+            files.wake(self.agent_dir)
+
+    def _write(self) -> None:
+        """Note who holds the place. Its lock alone cannot tell: a child inherits it."""
+        note = json.dumps({**(births.noted(os.getpid()) or {}), "says": self._says}).encode()
+        try:
+            os.ftruncate(self.descriptor, 0)
+            os.pwrite(self.descriptor, note, 0)
+        except OSError:
+            return  # on a full disk the place holds all the same
 
     def leave(self) -> None:
         """Give the place up and wake those behind."""
@@ -36,6 +65,26 @@ class Place:
             pass
         os.close(self.descriptor)
         files.wake(self.agent_dir)
+
+
+class Before:
+    """A place that somebody before us in line holds, and what is known of its holder."""
+
+    def __init__(self, agent_dir: str, name: str) -> None:
+        self.task_id = name.split("-", 1)[1]
+        try:
+            note = json.loads(files.read(f"{agent_dir}/{LINE}/{name}") or b"{}")
+        except ValueError:
+            note = {}  # it is just being written
+        holder: Process = {"pid": int(note.get("pid") or 0), "birth": str(note.get("birth") or "")}
+        self.pid = holder["pid"]
+        self.says = str(note.get("says") or "")
+        self.stopped = births.life(holder) == "stopped"
+
+    @property
+    def what(self) -> str:
+        """Return what stands there, in words: a task, or a command that keeps everybody out."""
+        return f"flowloom {self.task_id}" if self.task_id in ("stop", "restart") else f"task {self.task_id}"
 
 
 def enter(agent_dir: str, task_id: str, *, first: bool = False) -> Place | None:

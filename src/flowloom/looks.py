@@ -8,37 +8,69 @@ import signal
 MARK = "@flowloom_agent"
 # Before 3.3 tmux does not know pane_dead_signal, and expands it to nothing.
 END = "#{pane_dead_status},#{pane_dead_signal}"
-LOOK = "#{pane_dead}|#{pane_in_mode}|#{pane_pid}|" + END + "|#{pane_tty}|#{window_id}|#{" + MARK + "}"
+# What a user can name stands last: it may hold the separator.
+LOOK = (
+    "#{pane_dead}|#{pane_mode}|#{pane_input_off}|#{pane_pid}|"
+    + END
+    + "|#{pane_tty}|#{window_id}|#{pid}|#{"
+    + MARK
+    + "}|#{socket_path}"
+)
 
 
 class Look:
     """What stands in a pane now: its screen with colours, and whether it lives, scrolls, and is still ours."""
 
-    __slots__ = ("agent_id", "dead", "end", "in_mode", "pid", "screen", "tty", "window_id")
+    __slots__ = (
+        "agent_id",
+        "dead",
+        "end",
+        "input_off",
+        "mode",
+        "pid",
+        "screen",
+        "server_pid",
+        "socket_path",
+        "tty",
+        "window_id",
+    )
 
     def __init__(self, answer: str) -> None:
         head, _, self.screen = answer.partition("\n")
-        dead, mode, pid, end, self.tty, self.window_id, self.agent_id = head.split("|", 6)
+        dead, self.mode, off, pid, end, self.tty, self.window_id, server, self.agent_id, self.socket_path = head.split(
+            "|", 9
+        )
         self.dead = dead == "1"
-        self.in_mode = mode not in ("", "0")
+        self.input_off = off == "1"
         self.pid = int(pid or 0)
+        self.server_pid = int(server or 0)
         self.end = _end(end)
+
+    @property
+    def in_mode(self) -> bool:
+        """Tell whether tmux itself has the pane's keys: copy-mode, a chooser, a clock."""
+        return bool(self.mode)
 
 
 class Window:
     """One of our windows, as a listing has it: without its screen."""
 
-    __slots__ = ("agent_id", "dead", "end", "name", "pane_id", "pid", "session", "window_id")
+    __slots__ = ("agent_id", "dead", "end", "name", "pane_id", "pid", "server_pid", "session", "window_id")
 
     def __init__(self, line: str) -> None:
-        # What a user can name stands last: it may hold the separator.
-        self.window_id, self.pane_id, dead, pid, end, self.agent_id, self.session, self.name = line.split("|", 7)
+        # As above.
+        self.window_id, self.pane_id, dead, pid, end, server, self.agent_id, self.session, self.name = line.split(
+            "|", 8
+        )
         self.dead = dead == "1"
         self.pid = int(pid or 0)
+        self.server_pid = int(server or 0)
         self.end = _end(end)
 
 
-LIST = "#{window_id}|#{pane_id}|#{pane_dead}|#{pane_pid}|" + END + "|#{" + MARK + "}|#{session_name}|#{window_name}"
+LIST = (
+    "#{window_id}|#{pane_id}|#{pane_dead}|#{pane_pid}|" + END + "|#{pid}|#{" + MARK + "}|#{session_name}|#{window_name}"
+)
 
 
 def _end(answer: str) -> str:

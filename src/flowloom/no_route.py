@@ -22,13 +22,13 @@ from flowloom import (
     settings,
     status,
     tasks,
-    tmux,
     wait_view,
+    whereabouts,
 )
 from flowloom.agents import named, survey
 from flowloom.ages import age
 from flowloom.clock import wall_s
-from flowloom.errors import FlowLoomError
+from flowloom.errors import FlowLoomError, TmuxUnreachable
 from flowloom.palette import Row
 from flowloom.states import State, Step
 
@@ -180,17 +180,18 @@ class Lobby:
             if agent.slug != self.slug or now is None:
                 continue
             self.statuses[agent.name] = now
+            unreachable = now.get("unreachable", "")
             mine = [task for task in self.waiting if task["agent_id"] == agent.agent_id]
             unread = [task for task in mine if task["status"] is Step.DONE]
             failed = next((task for task in mine if task["status"] is not Step.DONE), None)
             rows.append(
                 Row(
                     agent.name,
-                    now["status"],
+                    "unknown" if unreachable else now["status"],
                     now["since"],
                     replies.beginning(unread[0]) if unread else now["context_summary"],
                     unread=len(unread),
-                    why=now["why"],
+                    why=unreachable or now["why"],
                     failed=replies.failure(failed) if failed else "",
                     task=now["current_task"] or "",
                 )
@@ -202,7 +203,12 @@ class Lobby:
         now = self.statuses.get(name)
         if now is None or not now["pane_id"]:
             return []
-        look = tmux.Tmux(now["socket"]).look(now["pane_id"])
+        if "unreachable" in now:
+            return []
+        try:
+            look = whereabouts.look(now)
+        except TmuxUnreachable:
+            return []  # its row says so from the next look on
         return wait_view.live_end(look.screen, columns, rows) if look else []
 
     def _last(self) -> str:
@@ -212,7 +218,7 @@ class Lobby:
         now = self.statuses.get(name)
         window = now["window_id"] if now else None
         if now and window:
-            self.note = self.screen.show_window(now["socket"], window, name)
+            self.note = self.screen.show_window(whereabouts.socket(now), window, name)
         else:
             self.note = f"{name} has no window yet" if self.draft.strip() else EMPTY
 

@@ -29,9 +29,10 @@ BOLD, DIM, REVERSE, YELLOW, GREEN, CYAN, RED, MAGENTA, RESET = (
     "\x1b[35m",
     "\x1b[0m",
 )
-COLOURS = {"idle": GREEN, "working": CYAN, "blocked": YELLOW, "parked": CYAN, "failed": RED}
+COLOURS = {"idle": GREEN, "working": CYAN, "blocked": YELLOW, "unknown": YELLOW, "parked": CYAN, "failed": RED}
 # What comes first: what needs the person, then what is ready, then the rest.
-ORDER = {"blocked": 0, "idle": 2, "parked": 3, "working": 4, "starting": 5, "failed": 6, "backoff": 6, "offline": 7}
+STATES = ("blocked", "unknown", "idle", "parked", "working", "starting", "failed", "backoff", "offline")
+ORDER = {state: number for number, state in enumerate(STATES)}
 # No name stands narrower than this where there is room; the longest stands whole where it takes half of the width.
 NAME_COLUMNS = 18
 # Narrower than this, the text of a row has the room of its age.
@@ -73,7 +74,7 @@ class Row:
     def rank(self) -> tuple[int, str]:
         """Return what orders the rows: questions, waiting replies and failures, then readiness."""
         waits = (self.unread or self.failed) and self.status != "blocked"
-        return (1 if waits else ORDER.get(self.status, 8), self.name)
+        return (ORDER.get("unknown" if waits else self.status, len(ORDER)), self.name)
 
 
 class Palette:
@@ -243,7 +244,7 @@ class Palette:
     def _row(self, row: Row, number: int, now_s: float, widest: int, columns: int, *, chosen: bool) -> str:
         since = age(int(now_s - row.since)) if row.since else ""
         said = row.said
-        if row.status == "blocked":
+        if row.status in ("blocked", "unknown"):
             said = row.why.removeprefix("blocked on ")
         elif row.failed:
             said = f"{RED}✗ {row.failed}{RESET}"

@@ -18,6 +18,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import psutil
+
 # A Claude Code that is asked to end has ended within 0.4 s.
 GRACE_S = 2.0
 # A command that waits for several tasks holds about four files for each, and tmux's pipes come on top.
@@ -53,6 +55,41 @@ def alive(pid: int | None) -> bool:
         return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False
+
+
+def boot() -> str:
+    """Return what names this start of the machine; nothing where the system does not tell."""
+    if _has_proc():
+        return _text("/proc/sys/kernel/random/boot_id")
+    return (output(["sysctl", "-n", "kern.bootsessionuuid"], timeout_s=5.0) or "").strip()
+
+
+def seen(pid: int) -> tuple[str, str]:
+    """Return the state of a process (T stopped, Z ended and not collected) and when it began; empty for none."""
+    if _has_proc():
+        # The name before it may hold spaces and brackets.
+        fields = _text(f"/proc/{pid}/stat").rpartition(")")[2].split()
+        return (fields[0], fields[19]) if len(fields) > 19 else ("", "")
+    import psutil  # noqa: PLC0415 - 20 ms
+
+    try:
+        process = psutil.Process(pid)
+        state = {psutil.STATUS_ZOMBIE: "Z", psutil.STATUS_STOPPED: "T"}.get(process.status(), "R")
+        return state, f"{process.create_time():.2f}"
+    except psutil.Error:
+        return "", ""
+
+
+def _has_proc() -> bool:
+    return sys.platform == "linux"
+
+
+def _text(path: str) -> str:
+    try:
+        with open(path, "rb") as stream:
+            return stream.read().decode(errors="replace").strip()
+    except OSError:
+        return ""
 
 
 def ended(pid: int) -> bool:
@@ -143,7 +180,7 @@ def await_end(pid: int | None, *, timeout_s: float) -> bool:
 
 
 def end(pid: int, *, grace_s: float) -> bool:
-    """End a process and its children: terminate, wait `grace_s`, kill. Tell whether they are gone."""
+    """End a process and its children: terminate, wait `grace_s` for all of them, kill. Tell whether they are gone."""
     import psutil  # noqa: PLC0415 - 20 ms, and only needed to stop
 
     try:
@@ -151,21 +188,36 @@ def end(pid: int, *, grace_s: float) -> bool:
         family = [*leader.children(recursive=True), leader]
     except psutil.NoSuchProcess:
         return True
-    for process in family:
-        _signal(process, "terminate")
-    left = [process for process in family if not await_end(process.pid, timeout_s=grace_s)]
-    for process in left:
-        _signal(process, "kill")
-    return all(await_end(process.pid, timeout_s=grace_s) for process in left)
+    except psutil.AccessDenied:
+        return False
+    for verb in ("terminate", "kill"):
+        for process in family:
+            try:
+                getattr(process, verb)()
+            except (psutil.NoSuchProcess, psutil.AccessDenied):
+                continue  # it has ended, or became somebody else's (sudo): whether it is gone is seen next
+        deadline = Deadline(grace_s)
+        family = [process for process in family if not _gone(process, deadline)]
+    return not family
 
 
-def _signal(process: object, verb: str) -> None:
+def _gone(process: psutil.Process, deadline: Deadline) -> bool:
+    """Block until a process has ended, to the deadline; a later one with its number is not it."""
     import psutil  # noqa: PLC0415 - as above
 
-    try:
-        getattr(process, verb)()
-    except psutil.NoSuchProcess:
-        pass
+    while True:
+        try:
+            if not process.is_running() or process.status() == psutil.STATUS_ZOMBIE:
+                return True
+            if deadline.over():
+                return False
+            process.wait(timeout=deadline.within_s(0.05))
+        except psutil.TimeoutExpired:
+            continue
+        except psutil.NoSuchProcess:
+            return True
+        except psutil.AccessDenied:
+            return False
 
 
 def detach(module: str, arguments: Sequence[str], *, keep: Sequence[int] = ()) -> int:
@@ -254,11 +306,6 @@ def started(pid: int) -> float:
         return float(psutil.Process(pid).create_time())
     except psutil.Error:
         return 0.0
-
-
-def runs(pid: int | None, since: float) -> bool:
-    """Tell whether the very process that `started` told of still runs."""
-    return pid is not None and alive(pid) and abs(started(pid) - since) < 1.0
 
 
 def end_group(pid: int, *, grace_s: float) -> None:

@@ -29,6 +29,12 @@ if TYPE_CHECKING:
         task: str
         before: list[str]
 
+    class Process(TypedDict):
+        """A process by its number and its birth (`births.py`)."""
+
+        pid: int
+        birth: str
+
     class Question(TypedDict):
         """What an agent is blocked on and how to answer it."""
 
@@ -61,6 +67,9 @@ if TYPE_CHECKING:
         window_id: str | None
         pane_id: str | None
         socket: str
+        socket_path: str
+        server: Process | None
+        process: Process | None
         since: float
         last_active: float
         seq: int
@@ -81,6 +90,8 @@ if TYPE_CHECKING:
         conversation: bool
         deaths: list[float]
         release: str
+        # In memory only: why nobody can tell at the moment whether the rest still holds.
+        unreachable: NotRequired[str]
 
     class Entry(TypedDict):
         """One line of a task's journal."""
@@ -96,6 +107,7 @@ if TYPE_CHECKING:
         session_id: str
         pid: int | None
         started: float
+        birth: NotRequired[str]
 
     class Task(TypedDict):
         """One task, as `task.json` has it."""
@@ -206,6 +218,9 @@ def empty_status(agent_id: str, name: str, role: str, project: str, provider: st
         "window_id": None,
         "pane_id": None,
         "socket": "",
+        "socket_path": "",
+        "server": None,
+        "process": None,
         "since": 0.0,
         "last_active": 0.0,
         "seq": 0,

@@ -14,8 +14,9 @@ import select
 import subprocess
 
 from flowloom.clock import Deadline
-from flowloom.errors import TmuxFailed, TmuxSilent
+from flowloom.errors import TmuxFailed, TmuxUnreachable
 from flowloom.looks import LIST, LOOK, MARK, Look, Window, argument, quoted, shown
+from flowloom.reach import Reached, outside
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,57 +28,19 @@ if TYPE_CHECKING:
 VIEW = "flowloom-view-"
 # The option, set on a window that is no agent's, by which we find it again.
 BESIDE = "@flowloom_beside"
-# tmux itself gives up on a command long before; this only keeps a wedged or stopped server from holding us.
-COMMAND_LIMIT_S = 20.0
 SIZE = ("200", "50")
 HOLD_AGAIN_S = 0.25
-HINT = "see that tmux >= 3.2 is installed and answers: tmux -V; tmux -L {socket} list-sessions"
+# Where keys reach nobody, or something other than the pane's program.
+DEAF = "#{||:#{pane_dead},#{||:#{pane_input_off},#{pane_in_mode}}}"
 
 
-def outside(environment: dict[str, str] | None = None) -> dict[str, str]:
-    """Return an environment in which tmux takes no other server for its own."""
-    kept = dict(os.environ if environment is None else environment)
-    kept.pop("TMUX", None)
-    kept.pop("TMUX_PANE", None)
-    return kept
-
-
-class Tmux:
-    """One tmux server, by the name of its socket."""
-
-    def __init__(self, socket: str) -> None:
-        self.socket = socket
-
-    def run(self, *command: str) -> str:
-        """Run one tmux command sequence and return what it prints.
-
-        Raises:
-            TmuxFailed: tmux is missing, hangs, or refuses.
-        """
-        try:
-            done = subprocess.run(
-                ["tmux", "-L", self.socket, *command],
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                env=outside(),
-                timeout=COMMAND_LIMIT_S,
-                check=False,
-            )
-        except FileNotFoundError as error:
-            raise TmuxFailed("tmux is not installed", hint="install it: sudo apt-get install tmux") from error
-        except subprocess.TimeoutExpired as error:
-            raise TmuxSilent(
-                f"tmux (socket {self.socket}) does not answer: {command[0]}", hint=HINT.format(socket=self.socket)
-            ) from error
-        if done.returncode:
-            said = done.stderr.decode(errors="replace").strip()
-            raise TmuxFailed(f"tmux {command[0]}: {said}", hint=HINT.format(socket=self.socket))
-        return done.stdout.decode(errors="replace")
+class Tmux(Reached):
+    """One tmux server, with the commands that we need of it."""
 
     # The way to the paste.
 
     def look(self, pane_id: str) -> Look | None:
-        """Return what stands in a pane, None when there is no such pane."""
+        """Return what stands in a pane, None when the server says that there is no such pane."""
         try:
             answer = self.run(
                 "display-message", "-p", "-t", pane_id, LOOK, ";", "capture-pane", "-p", "-e", "-t", pane_id
@@ -86,11 +49,15 @@ class Tmux:
             if gone(error):
                 return None
             raise
-        if answer.count("|") < 6:
+        if answer.count("|") < 9:
             return None
         look = Look(answer)
         # tmux answers for a pane that is gone with empty formats, not with an error.
         return look if look.window_id else None
+
+    def server_pid(self) -> int:
+        """Return the process id of the server that answers."""
+        return int(self.run("display-message", "-p", "#{pid}").strip() or 0)
 
     def history(self, pane_id: str) -> str:
         """Return all that a pane has shown and still remembers, without colours."""
@@ -108,18 +75,20 @@ class Tmux:
         only way that has no limit of size. To load and to paste is one process (4 ms).
 
         It is one sequence, and tmux runs a sequence without taking a viewer's
-        keys in between, so nobody's typing can come into the middle of it. A dead
-        pane is asked for in the same sequence: tmux 3.3a crashes, and all agents
-        with it, when it is to paste into one. The buffers are always gone afterwards.
+        keys in between, so nobody's typing can come into the middle of it. Whether
+        the pane can take it is asked in the same sequence: tmux 3.3a crashes, and all
+        agents with it, when it is to paste into a dead one. The buffers are always
+        gone afterwards.
         """
         load = [word for name, path in buffers.items() for word in ("load-buffer", "-b", name, argument(path), ";")]
         pasted = [f"paste-buffer -p -d -b {quoted(buffer)} -t {pane_id}" for buffer in buffers]
-        pressed = [f"send-keys -t {pane_id} Enter"] if enter else []
-        sequence = " ; ".join([*pasted, *pressed])
+        sequence = " ; ".join([*pasted, *([_keys(pane_id, "Enter")] if enter else [])])
         refused = " ; ".join(["display-message -p REFUSED", *(f"delete-buffer -b {quoted(name)}" for name in buffers)])
-        choice = ("if-shell", "-F", "-t", pane_id, "#{||:#{pane_dead},#{pane_input_off}}", refused, sequence)
+        choice = ("if-shell", "-F", "-t", pane_id, DEAF, refused, sequence)
         try:
             answer = self.run(*load, *choice)
+        except TmuxUnreachable:
+            raise  # whether it was pasted is seen when the server can be reached again
         except TmuxFailed:
             for buffer in buffers:
                 self._try("delete-buffer", "-b", buffer)
@@ -141,17 +110,27 @@ class Tmux:
         try:
             return self.run(*command).splitlines()
         except TmuxFailed as error:
-            if gone(error):
+            if gone(error) or absent(error):
                 return []
             raise
 
-    def press(self, pane_id: str, *keys: str) -> None:
-        """Press keys by their tmux names; nothing happens where the pane is gone."""
-        self._try("send-keys", "-t", pane_id, *keys)
+    def press(self, pane_id: str, *keys: str) -> bool:
+        """Press keys by their tmux names in a pane's program and nowhere else; tell whether it could take them.
+
+        Nothing is pressed in a pane that is gone or dead, takes no input, or shows
+        one of tmux's own modes, whose keys are commands.
+        """
+        choice = ("if-shell", "-F", "-t", pane_id, DEAF, "display-message -p REFUSED", _keys(pane_id, *keys))
+        try:
+            return "REFUSED" not in self.run(*choice)
+        except TmuxFailed as error:
+            if not gone(error):
+                raise
+            return False
 
     def leave_mode(self, pane_id: str) -> None:
-        """End copy-mode, in which a paste arrives and Enter does not; its person may have left it just before."""
-        self._try("send-keys", "-t", pane_id, "-X", "cancel")
+        """End copy-mode, a chooser or a clock, where keys do not reach the program; nothing where there is none."""
+        self._try("copy-mode", "-q", "-t", pane_id)
 
     # Sessions and windows.
 
@@ -159,7 +138,7 @@ class Tmux:
         """Return libtmux's view of the server."""
         from libtmux import Server  # noqa: PLC0415 - 60 ms, and not needed to start an agent or to deliver
 
-        return Server(socket_name=self.socket)
+        return Server(socket_path=self.socket) if "/" in self.socket else Server(socket_name=self.socket)
 
     def _command(self, *command: str) -> list[str]:
         """Run a command through libtmux and return its lines.
@@ -173,13 +152,13 @@ class Tmux:
         try:
             answer = self.server().cmd(*command)
         except LibTmuxException as error:
-            raise TmuxFailed(
-                f"tmux {command[0]}: {str(error) or 'tmux is not installed'}", hint=HINT.format(socket=self.socket)
+            raise TmuxUnreachable(
+                f"tmux {command[0]}: {str(error) or 'tmux is not installed'}", hint=self.hint()
             ) from error
         finally:
             os.environ.update(with_outer)
         if answer.returncode:
-            raise TmuxFailed(f"tmux {command[0]}: {' '.join(answer.stderr)}", hint=HINT.format(socket=self.socket))
+            raise self.refused(command[0], " ".join(answer.stderr))
         return list(answer.stdout)
 
     def open_window(
@@ -224,29 +203,43 @@ class Tmux:
             try:
                 return self.run(*(with_session if attempt % 2 else in_session)).strip()
             except TmuxFailed as error:
-                # There is no session, or somebody has made it since we tried: the other way then.
-                if not gone(error) and "duplicate session" not in str(error):
+                # There is no server or session, or somebody has made it since we tried: the other way then.
+                if not gone(error) and not absent(error) and "duplicate session" not in str(error):
                     raise
                 last = error
         raise last
 
-    def reopen(self, pane_id: str, directory: str, command: list[str]) -> None:
-        """Run `command` in the pane of one that has ended."""
-        self.run("respawn-pane", "-k", "-c", argument(directory), "-t", pane_id, *command)
+    def reopen(self, pane_id: str, directory: str, command: list[str]) -> bool:
+        """Run `command` in the pane of a program that has ended; False where a program runs in it by now."""
+        try:
+            self.run("respawn-pane", "-c", argument(directory), "-t", pane_id, *command)
+        except TmuxFailed as error:
+            if "still active" not in str(error):
+                raise
+            return False
+        return True
+
+    def unmark(self, pane_id: str) -> None:
+        """Leave a pane to the person who has taken it into use: it is no agent's any more."""
+        self._try("set-option", "-p", "-u", "-t", pane_id, MARK)
 
     def has_session(self, session: str) -> bool:
         """Tell whether the session exists."""
         try:
             self.run("has-session", "-t", f"={session}")
         except TmuxFailed as error:
-            if gone(error):
+            if gone(error) or absent(error):
                 return False
             raise
         return True
 
     def windows(self) -> list[Window]:
-        """Return all windows that we opened on this server."""
-        lines = self._lines("list-panes", "-a", "-F", LIST)
+        """Return all windows that we opened on this server.
+
+        Raises:
+            TmuxUnreachable: also where there is no server: what had windows there may run.
+        """
+        lines = self.run("list-panes", "-a", "-F", LIST).splitlines()
         # A view shows our windows in sessions of its own; each is told of where it is at home.
         return [each for each in map(Window, lines) if each.agent_id and not each.session.startswith(VIEW)]
 
@@ -274,10 +267,14 @@ class Tmux:
         """Return the names of all windows of a session, ours or not; empty when there is no session."""
         return self._lines("list-windows", "-t", f"={session}:", "-F", "#{window_name}")
 
-    def close_window(self, window_id: str) -> None:
-        """Close one window; the session ends with its last one."""
+    def close_pane(self, pane_id: str, pid: int) -> None:
+        """Close a pane if its program is, or was, process `pid`; its window closes with its last pane.
+
+        A window may hold other panes, which are its person's.
+        """
+        command = ("if-shell", "-F", "-t", pane_id, f"#{{==:#{{pane_pid}},{pid}}}", f"kill-pane -t {pane_id}")
         try:
-            self._command("kill-window", "-t", window_id)
+            self._command(*command)
         except TmuxFailed as error:
             if not gone(error):
                 raise
@@ -287,7 +284,7 @@ class Tmux:
         try:
             self.run("kill-server")
         except TmuxFailed as error:
-            if not gone(error):
+            if not absent(error):
                 raise
         folder = f"{os.environ.get('TMUX_TMPDIR') or '/tmp'}/tmux-{os.getuid()}"  # noqa: S108 - where tmux(1) says it lies
         try:
@@ -316,7 +313,7 @@ class Tmux:
         """
         ours, its = pty.openpty()
         client = subprocess.Popen(
-            ["tmux", "-L", self.socket, "new-session", "-s", session, "exec cat"],
+            [*self.client, "new-session", "-s", session, "exec cat"],
             stdin=its,
             stdout=its,
             stderr=its,
@@ -345,8 +342,19 @@ class Tmux:
         try:
             self.run("kill-session", "-t", f"={session}")
         except TmuxFailed as error:
-            if not gone(error):
+            if not gone(error) and not absent(error):
                 raise
+
+
+def _keys(pane_id: str, *keys: str) -> str:
+    """Return the command that presses keys in one pane, and in no other where a person has synchronized them.
+
+    tmux repeats the keys of `send-keys` in the panes of the window with
+    `synchronize-panes` (3.3a; a paste goes to one pane only). Since 3.2 the option
+    is each pane's own, and off in ours the others keep it among themselves.
+    """
+    alone = f"set-option -p -t {pane_id} synchronize-panes off"
+    return f"{alone} ; send-keys -t {pane_id} {' '.join(map(quoted, keys))}"
 
 
 def _dress(window: str, name: str, agent_id: str) -> list[str]:
@@ -356,6 +364,7 @@ def _dress(window: str, name: str, agent_id: str) -> list[str]:
         *(";", "set-option", "-s", "exit-unattached", "off"),
         *(";", "set-option", "-t", window.partition(":")[0] + ":", "destroy-unattached", "off"),
         *(";", "set-option", "-p", "-t", window, MARK, agent_id),
+        *(";", "set-option", "-p", "-t", window, "synchronize-panes", "off"),
         *(
             word
             for option, value in of_window.items()
@@ -366,19 +375,13 @@ def _dress(window: str, name: str, agent_id: str) -> list[str]:
 
 
 def gone(error: TmuxFailed) -> bool:
-    """Tell whether an error says that the server, session, window or pane does not exist."""
+    """Tell whether a server says that the session, window or pane does not exist."""
     said = str(error)
-    return any(
-        words in said
-        for words in (
-            "no server running",
-            "can't find",
-            "not in a mode",
-            "unknown buffer",
-            "No such file or directory",
-            "no current",
-            "lost server",
-            "server exited",
-            "error connecting",
-        )
-    )
+    if isinstance(error, TmuxUnreachable):
+        return False
+    return any(words in said for words in ("can't find", "no such", "not in a mode", "unknown buffer", "no current"))
+
+
+def absent(error: TmuxFailed) -> bool:
+    """Tell whether nobody listens at the socket: where a server is only to be opened, there is none yet."""
+    return isinstance(error, TmuxUnreachable) and error.absent

@@ -20,7 +20,7 @@ import sys
 import uuid
 from contextlib import suppress
 
-from flowloom import files, paths, tmux
+from flowloom import files, paths, reach, tmux
 from flowloom.errors import TmuxFailed
 from flowloom.looks import literal
 
@@ -59,7 +59,12 @@ class Outer:
         command = ["tmux", "-S", self.socket_path, *words]
         try:
             done = subprocess.run(
-                command, env=tmux.outside(), stdin=subprocess.DEVNULL, capture_output=True, timeout=LIMIT_S, check=False
+                command,
+                env=reach.outside(),
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=LIMIT_S,
+                check=False,
             )
         except (OSError, subprocess.TimeoutExpired):
             return ""
@@ -127,7 +132,7 @@ class Client:
             command = self.outer.popup(command)
         # The client draws on what its stdin is. Its stdout is for `[detached …]`, which would stand on Claude Code's
         # screen.
-        return subprocess.Popen(command, env=tmux.outside(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        return subprocess.Popen(command, env=reach.outside(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 
     def over(self) -> bool:
         """Tell whether the person has come back."""
@@ -237,7 +242,7 @@ class Visit:
                 # Resizing a window by hand makes its size manual, which it was not.
                 self._port.run("resize-window", *target, "-x", columns, "-y", rows, ";", "set-option", *option)
         except TmuxFailed as error:
-            if not tmux.gone(error):
+            if not tmux.gone(error) and not tmux.absent(error):
                 raise
 
 

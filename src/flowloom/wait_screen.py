@@ -10,7 +10,7 @@ import select
 import signal
 import sys
 
-from flowloom import keys, status, tasks, viewer, wait_view
+from flowloom import keys, status, tasks, viewer, wait_view, whereabouts
 from flowloom.ages import age
 from flowloom.clock import steady_s, wall_s
 from flowloom.dialogs import at_bottom
@@ -244,7 +244,7 @@ class OnTerminal(WaitScreen):
         if now is None or not now["window_id"]:
             self.flash = "It has no window yet"
             return
-        self.visit = self._begin_visit(now["socket"], now["window_id"], now["name"])
+        self.visit = self._begin_visit(whereabouts.socket(now), now["window_id"], now["name"])
         if self.visit is not None:
             self.fds.remove(0)
             view.again_s = VISITED_TICK_S

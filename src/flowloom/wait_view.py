@@ -95,6 +95,8 @@ def part(
     else:
         since = f" {age(now_s - view.since)}"
         does = f"{COLOURS.get(status, DIM)}{status}{RESET}{DIM}{since}{RESET}{phase(view)}"
+        if now and "unreachable" in now:
+            does = f"{YELLOW}unknown{RESET}{DIM}, was {status}{since}{RESET}"
     asked = question(view)
     if rows < TIGHT_ROWS and asked:
         does = f"{YELLOW}{status}{RESET} {YELLOW}{asked[0]}{RESET}"
@@ -285,6 +287,7 @@ def doing(view: View) -> str:
         "settling": f"{name} is finishing",
         "with a person": f"{name} is with a person",
         "waiting": f"waiting for {name}",
+        "out of reach": f"{name} cannot be reached",
     }.get(phase, phase)
 
 

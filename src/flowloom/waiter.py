@@ -9,7 +9,7 @@ import sys
 from flowloom import announce, bugs, coordinator, files, news, paths, status, tasks, waits
 from flowloom.agents import Agent
 from flowloom.clock import Deadline, wall_s
-from flowloom.errors import FlowLoomError, StateFailed, TmuxSilent
+from flowloom.errors import FlowLoomError, StateFailed
 from flowloom.logs import log
 from flowloom.settings import load
 from flowloom.states import Step
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from flowloom.coordinator import View
     from flowloom.records import Task
 
-# How often a waiter looks whether a full disk has room again, and whether tmux answers.
+# How often a waiter looks whether a full disk has room again.
 TRY_AGAIN_S = 5.0
 # An agent that asks for one permission after the other is announced this often at most.
 ANNOUNCE_AGAIN_S = 60.0
@@ -43,13 +43,24 @@ def carry(task_id: str, inherited: int) -> int:
     settings.park_s = float("inf")
     carrier = coordinator.Carrier(task_id, settings, inherited=inherited)
     announcer = Announcer(agent, task_id)
+    told = ""
+
+    def see(view: View) -> bool:
+        """Log what keeps a task from its agent: no person is here to be told."""
+        nonlocal told
+        says = view.says if view.phase == "out of reach" else ""
+        if says and says != told:
+            log(paths.home(), "error", "waiter", says, task=task_id)
+        told = says
+        return announcer.see(view) if settings.announce else True
+
     try:
         while True:
             try:
-                waits.await_end(carrier, Deadline(None), announcer.see if settings.announce else _ignore)
+                waits.await_end(carrier, Deadline(None), see)
                 break
-            except (StateFailed, TmuxSilent) as error:
-                # Whoever could be told is gone. It continues by itself when there is room again, or tmux is awake.
+            except StateFailed as error:
+                # Whoever could be told is gone. It continues by itself when there is room again.
                 log(paths.home(), "error", "waiter", str(error), task=task_id)
                 select.select([], [], [], TRY_AGAIN_S)
     finally:
@@ -58,10 +69,6 @@ def carry(task_id: str, inherited: int) -> int:
     if settings.announce:
         announcer.await_told()
     return 0
-
-
-def _ignore(_: View) -> bool:
-    return True
 
 
 class Announcer:
@@ -119,8 +126,9 @@ class Announcer:
         more = f"; {len(others)} more" if others else ""
         now = self.agent.status()
         servers = {server: "" for server in (task["left_tmux"],) if server}
-        if now["socket"]:
-            servers[now["socket"]] = now["window_id"] or ""
+        socket = now["socket_path"] or now["socket"]
+        if socket:
+            servers[socket] = now["window_id"] or ""
         told = announce.announce(
             what + more, how, servers=servers, tty=task["left_tty"], in_tmux=bool(task["left_tmux"])
         )

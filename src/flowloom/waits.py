@@ -5,7 +5,6 @@ from __future__ import annotations
 import select
 
 from flowloom import paths
-from flowloom.errors import TmuxSilent
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -52,14 +51,11 @@ def _stepped(carrier: Carrier) -> View:
     """Return what a carrier's step shows.
 
     Raises:
-        StateFailed, TmuxSilent: the disk is full or worse, tmux hangs; the task is kept, and goes on.
+        StateFailed: the disk is full or worse; the task is kept, and goes on.
     """
     goes_on = f"; the task goes on when that is mended: flowloom wait {carrier.task_id}"
     try:
         return carrier.step()
-    except TmuxSilent as error:
-        error.hint += goes_on
-        raise
     except OSError as error:
         known = paths.trouble(error)
         if known is None:

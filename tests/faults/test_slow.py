@@ -15,7 +15,7 @@ from tests.support import leftovers
 from tests.support.install import Install
 from tests.support.world import World
 
-from flowloom import asking, line, procs, tmux, waiter
+from flowloom import asking, line, procs, reach, waiter
 from flowloom.agents import named
 from flowloom.coordinator import UNPARK_S
 from flowloom.delivery import CLEAR_AGAIN_S
@@ -60,8 +60,8 @@ def test_an_agent_that_starts_while_windows_are_listed_is_not_taken_for_gone(wor
 
 def test_a_waiter_outlasts_a_tmux_that_does_not_answer(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     # Both are ten and more seconds, for which nobody should have to wait here.
-    monkeypatch.setattr(tmux, "COMMAND_LIMIT_S", 0.5)
-    monkeypatch.setattr(waiter, "MENDED_AGAIN_S", 0.1)
+    monkeypatch.setattr(reach, "COMMAND_LIMIT_S", 0.5)
+    monkeypatch.setattr(waiter, "TRY_AGAIN_S", 0.1)
     world.start()
     server = int(world.tmux("display-message", "-p", "#{pid}"))
     agent = named("planning", str(world.project))

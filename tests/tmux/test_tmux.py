@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -11,9 +12,9 @@ import pytest
 from tests.support.seat import Seat
 from tests.support.world import World
 
-from flowloom import tmux
+from flowloom import reach
 from flowloom.clock import Deadline
-from flowloom.errors import TmuxFailed
+from flowloom.errors import TmuxFailed, TmuxUnreachable
 from flowloom.looks import quoted
 from flowloom.tmux import Tmux
 
@@ -41,6 +42,11 @@ def opened(port: Tmux, *command: str, name: str = "planning", session: str = "Cl
 def dead(port: Tmux, pane: str) -> bool:
     look = port.look(pane)
     return look is not None and look.dead
+
+
+def pid_of(port: Tmux, pane: str) -> int:
+    look = port.look(pane)
+    return look.pid if look else 0
 
 
 def shows(port: Tmux, pane: str, words: str) -> None:
@@ -98,7 +104,9 @@ def test_a_folder_whose_name_is_a_format_is_taken_as_it_stands_and_runs_nothing(
     port.open_window("Claude", "coding", "coding@site", str(folder), where)
     port.open_beside("Claude", "terminal", str(folder), where)
     until(lambda: (world.folder / "seen").read_text().count("\n") == 3, "all three run")
-    port.reopen(pane, str(folder), where)
+    os.kill(pid_of(port, pane), signal.SIGKILL)
+    until(lambda: dead(port, pane), "the first has ended")
+    assert port.reopen(pane, str(folder), where)
     until(lambda: (world.folder / "seen").read_text().count("\n") == 4, "the first runs again")
     assert set((world.folder / "seen").read_text().splitlines()) == {str(folder)}
     assert paste(port, pane, folder, "heron")
@@ -145,7 +153,8 @@ def test_a_paste_into_a_pane_that_is_gone_is_refused_and_leaves_no_buffer(port: 
     assert world.tmux("list-buffers") == ""
     assert port.look(pane) is not None
     port.end_server()
-    assert not paste(port, pane, world.folder, "x")
+    with pytest.raises(TmuxUnreachable):
+        paste(port, pane, world.folder, "x")
 
 
 def test_a_paste_of_a_file_that_is_not_there_is_an_error_and_leaves_no_buffer(port: Tmux, world: World) -> None:
@@ -168,6 +177,94 @@ def test_keys_are_pressed_by_their_names(port: Tmux) -> None:
     shows(port, pane, "ready")
     port.press(pane, "C-s", "Escape", "Down")
     shows(port, pane, "^S^[^[[B")
+
+
+MODES = ["copy-mode", "choose-tree", "choose-buffer", "clock-mode", "customize-mode"]
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_mode_of_tmuxs_gets_no_keys_and_is_left(port: Tmux, world: World, mode: str) -> None:
+    _, pane = opened(port, "sh", "-c", "stty -echo -icanon; echo ready; exec cat -v")
+    shows(port, pane, "ready")
+    world.tmux("set-buffer", "x")
+    world.tmux(mode, "-t", pane)
+    look = port.look(pane)
+    assert look is not None
+    assert look.in_mode
+    assert not port.press(pane, "lost", "Enter")
+    assert not paste(port, pane, world.folder, "lost")
+    port.leave_mode(pane)
+    look = port.look(pane)
+    assert look is not None
+    assert (look.in_mode, look.mode) == (False, "")
+    assert port.press(pane, "taken")
+    shows(port, pane, "taken")
+    assert "lost" not in port.history(pane)
+
+
+def test_keys_reach_one_pane_where_the_panes_of_a_window_are_synchronized(port: Tmux, world: World) -> None:
+    window, pane = opened(port, "cat", "-v")
+    for _ in range(2):
+        world.tmux("split-window", "-t", window, "cat -v")
+    _, theirs, other = world.tmux("list-panes", "-t", window, "-F", "#{pane_id}").split()
+    world.tmux("set-option", "-w", "-t", window, "synchronize-panes", "on")
+    # Also where it is the pane's own option, as of one that an older release opened.
+    world.tmux("set-option", "-p", "-t", pane, "synchronize-panes", "on")
+    assert paste(port, pane, world.folder, "heron")
+    port.press(pane, "x", "Enter")
+    shows(port, pane, "x\nx")
+    world.tmux("send-keys", "-t", theirs, "stork", "Enter")
+    shows(port, theirs, "stork\nstork")
+    shows(port, other, "stork\nstork")
+    seen = [port.history(each).split() for each in (pane, theirs, other)]
+    assert seen == [["heron", "heron", "x", "x"], ["stork", "stork"], ["stork", "stork"]]
+
+
+def test_keys_for_a_pane_that_is_dead_or_takes_no_input_are_refused(port: Tmux, world: World) -> None:
+    _, pane = opened(port, "true")
+    until(lambda: dead(port, pane), "the program has ended")
+    assert not port.press(pane, "x")
+    _, pane = opened(port, name="coding")
+    world.tmux("select-pane", "-d", "-t", pane)
+    look = port.look(pane)
+    assert look is not None
+    assert look.input_off
+    assert not port.press(pane, "x")
+
+
+def test_only_our_pane_is_closed_and_a_running_one_is_not_run_over(port: Tmux, world: World) -> None:
+    window, pane = opened(port)
+    world.tmux("split-window", "-t", window, "cat")
+    theirs = world.tmux("list-panes", "-t", window, "-F", "#{pane_id}").split()[1]
+    assert not port.reopen(pane, "/", ["true"])
+    port.close_pane(pane, pid_of(port, theirs))
+    assert port.look(pane) is not None
+    port.close_pane(pane, pid_of(port, pane))
+    assert port.look(pane) is None
+    assert world.tmux("list-panes", "-t", window, "-F", "#{pane_id}").split() == [theirs]
+
+
+def test_a_pane_keeps_its_process_when_its_program_has_ended(port: Tmux) -> None:
+    _, pane = opened(port)
+    pid = pid_of(port, pane)
+    os.kill(pid, signal.SIGKILL)
+    until(lambda: dead(port, pane), "the program has ended")
+    assert pid_of(port, pane) == pid
+
+
+def test_a_server_is_the_same_by_its_path_whatever_the_folder_of_sockets(
+    port: Tmux, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, pane = opened(port)
+    look = port.look(pane)
+    assert look is not None
+    monkeypatch.setenv("TMUX_TMPDIR", str(tmp_path))
+    with pytest.raises(TmuxUnreachable):
+        port.look(pane)
+    by_path = Tmux(look.socket_path)
+    assert [window.pane_id for window in by_path.windows()] == [pane]
+    assert by_path.server_pid() == look.server_pid
+    by_path.close_pane(pane, look.pid)
 
 
 def test_copy_mode_is_seen_and_left(port: Tmux, world: World) -> None:
@@ -204,6 +301,7 @@ CONFIGURED = {
 def test_windows_stay_whatever_the_user_has_configured(port: Tmux, world: World, text: str) -> None:
     (world.home / ".tmux.conf").write_text(text + "\n")
     first, second = opened(port), opened(port, name="coding")
+    port.leave_mode(first[1])  # tmux shows its user's errors there
     assert paste(port, first[1], world.folder, "hello")
     shows(port, first[1], "hello")
     listed = [(window.window_id, window.pane_id, window.agent_id, window.dead) for window in port.windows()]
@@ -247,10 +345,10 @@ def test_windows_of_others_stay_untouched(port: Tmux, world: World) -> None:
     world.tmux("set-option", "-t", "=Claude:", "status-left", "mine")
     fmt = "#{window_id} #{window_index} #{window_name} #{pane_id} #{pane_pid} #{automatic-rename} #{remain-on-exit}"
     before = world.tmux("list-panes", "-s", "-t", "=Claude", "-F", fmt).splitlines()
-    window, pane = opened(port)
+    _, pane = opened(port)
     assert [each.pane_id for each in port.windows()] == [pane]
     assert world.tmux("list-panes", "-s", "-t", "=Claude", "-F", fmt).splitlines()[:-1] == before
-    port.close_window(window)
+    port.close_pane(pane, pid_of(port, pane))
     assert port.windows() == []
     assert world.tmux("list-panes", "-s", "-t", "=Claude", "-F", fmt).splitlines() == before
     assert len(before) == 20
@@ -294,18 +392,21 @@ def test_what_runs_with_a_script_is_found(port: Tmux, world: World) -> None:
     assert pid == port.look(pane).pid  # type: ignore[union-attr]
 
 
-def test_without_a_server_there_is_nothing_and_no_error(port: Tmux) -> None:
-    assert (port.look("%0"), port.history("%0"), port.windows(), port.window_names("Claude")) == (None, "", [], [])
-    assert (port.has_session("Claude"), port.global_names(), port.running("x")) == (False, [], [])
-    port.close_window("@0")
+def test_without_a_server_there_is_nothing_to_open_beside_and_nobody_is_gone(port: Tmux) -> None:
+    assert (port.window_names("Claude"), port.global_names(), port.running("x")) == ([], [], [])
+    assert not port.has_session("Claude")
+    for ask in (lambda: port.look("%0"), port.windows, lambda: port.history("%0"), lambda: port.press("%0", "x")):
+        with pytest.raises(TmuxUnreachable) as caught:
+            ask()
+        assert caught.value.absent
 
 
 def test_a_pane_that_is_gone_is_none(port: Tmux) -> None:
-    window, pane = opened(port)
+    _, pane = opened(port)
     opened(port, name="coding")
-    port.close_window(window)
+    port.close_pane(pane, pid_of(port, pane))
     assert (port.look(pane), port.look("%99"), port.history(pane)) == (None, None, "")
-    port.close_window(window)
+    port.close_pane(pane, pid_of(port, pane))
 
 
 def test_the_names_of_the_servers_variables_are_known(port: Tmux, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -321,7 +422,7 @@ def test_a_server_around_us_is_not_taken_for_ours(port: Tmux, monkeypatch: pytes
     _, pane = opened(port)
     assert port.look(pane) is not None
     assert (os.environ["TMUX"], os.environ["TMUX_PANE"]) == ("/tmp/other,1,0", "%77")
-    assert set(tmux.outside()) & {"TMUX", "TMUX_PANE"} == set()
+    assert set(reach.outside()) & {"TMUX", "TMUX_PANE"} == set()
 
 
 def test_what_tmux_refuses_is_told_in_its_own_words(port: Tmux) -> None:
@@ -338,7 +439,7 @@ def test_a_machine_without_tmux_is_told_how_to_get_it(
 ) -> None:
     with monkeypatch.context() as without:
         without.setenv("PATH", str(tmp_path))
-        with pytest.raises(TmuxFailed, match="tmux is not installed") as caught:
+        with pytest.raises(TmuxFailed, match="tmux is not installed, or not in PATH") as caught:
             port.windows()
         assert "install" in caught.value.hint
         with pytest.raises(TmuxFailed, match="tmux"):
@@ -351,8 +452,8 @@ def test_a_tmux_that_hangs_does_not_hold_us(port: Tmux, tmp_path: Path, monkeypa
     stand_in.chmod(0o755)
     with monkeypatch.context() as hung:
         hung.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-        hung.setattr(tmux, "COMMAND_LIMIT_S", 0.2)
-        with pytest.raises(TmuxFailed, match="does not answer: list-panes"):
+        hung.setattr(reach, "COMMAND_LIMIT_S", 0.2)
+        with pytest.raises(TmuxUnreachable, match="does not answer: list-panes"):
             port.windows()
 
 
@@ -378,7 +479,7 @@ def test_what_others_name_reaches_tmux_as_it_stands(port: Tmux, world: World, tm
         folder = tmp_path / f"{number}" / text
         name = text.replace("\\", "")  # which tmux doubles in names
         folder.mkdir(parents=True)
-        window, opened_pane = port.open_window("Claude", name, f"x{number}@site", str(folder), ["cat", "-"])
+        _, opened_pane = port.open_window("Claude", name, f"x{number}@site", str(folder), ["cat", "-"])
         fmt = "#{window_name}\n#{pane_start_path}\n#{@flowloom_agent}"
         answer = world.tmux("display-message", "-p", "-t", opened_pane, fmt).rstrip("\n").split("\n")
         (folder / "body").write_text(text)
@@ -390,7 +491,7 @@ def test_what_others_name_reaches_tmux_as_it_stands(port: Tmux, world: World, tm
         shows(port, opened_pane, f"/{number}/")
         if answer != [name, str(folder), f"x{number}@site"]:
             wrong[text] = answer
-        port.close_window(window)
+        port.close_pane(opened_pane, pid_of(port, opened_pane))
     assert wrong == {}
     assert not list(tmp_path.rglob("pwned"))
     assert not Path("pwned").exists()

@@ -12,6 +12,7 @@ import pytest
 from tests import conftest
 
 from flowloom import paths, settings
+from flowloom.errors import TmuxUnreachable
 from flowloom.tmux import Tmux
 
 
@@ -31,7 +32,8 @@ def test_no_variable_of_the_user_is_left() -> None:
 
 def test_the_users_tmux_server_cannot_be_seen() -> None:
     for socket in ("default", settings.load("/").tmux_socket):
-        assert Tmux(socket).windows() == []
+        with pytest.raises(TmuxUnreachable):
+            Tmux(socket).windows()
         path = subprocess.run(
             ["tmux", "-L", socket, "list-sessions"], capture_output=True, text=True, check=False
         ).stderr

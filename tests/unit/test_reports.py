@@ -95,6 +95,7 @@ TREE = [
     (errors.NoSuchAgent, 2),
     (errors.NoSuchTask, 2),
     (errors.TmuxFailed, 1),
+    (errors.TmuxUnreachable, 1),
     (errors.TmuxSilent, 1),
     (errors.AgentFailed, 1),
     (errors.DamagedFile, 1),

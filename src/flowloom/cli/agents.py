@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flowloom import files, git, launch, line, overview, paths, settings, tasks, tiles, tmux, viewer
+from flowloom import files, git, launch, line, overview, paths, settings, tasks, tiles, tmux, viewer, whereabouts
 from flowloom.agents import Agent, known, named, survey
 from flowloom.ages import age
 from flowloom.cli import app, completion, say
@@ -168,6 +168,8 @@ def _stop(agent: Agent, *, named: bool) -> None:
     # Before all who wait: none of them may start it again, or deliver to it, while it is closing.
     place = line.enter(agent.directory, "stop", first=True)
     try:
+        if place is not None:
+            place.say("it stops the agent")
         hit = [task_id for task_id in working_on(agent.status()) if not tasks.ended(tasks.read(task_id))]
         how = agent.stop()
         waiting = [task_id for task_id in line.standing(agent.directory) if paths.is_task_id(task_id)]
@@ -220,7 +222,7 @@ def _table(rows: list[Status]) -> None:
         [
             (
                 row["agent_id"],
-                state(row["status"]),
+                state("unknown" if "unreachable" in row else row["status"]),
                 Cell(age(now_s - row["since"]) if row["since"] else "-", right=True),
                 row["current_task"] or "-",
                 "-" if row["status"] is State.OFFLINE else row["window_id"] or "-",
@@ -233,6 +235,8 @@ def _table(rows: list[Status]) -> None:
 
 def _why(row: Status, failed: Task | None, unread: int) -> Cell | str:
     """Return what a person has to know of an agent: a failure until it is looked at, unread replies, its state."""
+    if "unreachable" in row:
+        return f"was {row['status']}; {row['unreachable']}"
     if failed is not None:
         return Cell(f"✗ task {failed['task_id']} {failed['status']}: {failed['error']}", RED)
     why = _held_up(row) or row["why"]
@@ -300,7 +304,7 @@ def _attach(name: str) -> int:
         raise NoSuchAgent(
             f"{agent.agent_id} has no window; it is {now['status']}", hint=f"start it: flowloom start {name}"
         )
-    visit = viewer.Visit(now["socket"], window.window_id, None, name=agent.agent_id)
+    visit = viewer.Visit(whereabouts.socket(now), window.window_id, None, name=agent.agent_id)
     try:
         visit.wait()
     finally:
@@ -313,8 +317,13 @@ def _attach(name: str) -> int:
 def _attach_all(*, read_only: bool) -> int:
     chosen = settings.load(git.project_root(paths.here()))
     port = tmux.Tmux(chosen.tmux_socket)
-    running = {status["pane_id"] for _, status in survey() if status and status["socket"] == chosen.tmux_socket}
-    windows = [window for window in port.windows() if window.pane_id in running and not window.dead]
+    running = [status for _, status in survey() if status and status["pane_id"]]
+    windows = [
+        window
+        for window in port.windows()
+        if not window.dead
+        and any(now["pane_id"] == window.pane_id and whereabouts.is_own(now, window) for now in running)
+    ]
     if not windows:
         raise NoSuchAgent("no agent is running", hint="start one: flowloom start planning")
     windows.sort(key=lambda window: window.agent_id)

@@ -33,7 +33,9 @@ def logs(
     agent = named(name, paths.here())
     if agent.spec() is None:
         raise NoSuchAgent(f"there is no agent {agent.agent_id}")
-    agent.reconcile()
+    why = agent.refresh()
+    if why:
+        sys.stderr.write(f"flowloom: {why}\n")
     wake_fd, wake_path = files.open_wake(agent.directory) if follow else (-1, "")
     try:
         seen = status.read_events(agent.directory)

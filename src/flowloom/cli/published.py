@@ -42,7 +42,11 @@ class PublishedHeldUp(Document):
 
 
 class PublishedAgent(Document):
-    """One agent. Times are seconds since the epoch."""
+    """One agent. Times are seconds since the epoch.
+
+    Where its tmux server cannot be reached, `status` is `unknown`, `unreachable`
+    says why, and `last_known` is the status that was seen last.
+    """
 
     agent_id: str
     name: str
@@ -64,6 +68,8 @@ class PublishedAgent(Document):
     question: PublishedQuestion | None
     held_up: PublishedHeldUp | None
     release: str
+    unreachable: str
+    last_known: str
 
 
 class PublishedTask(Document):
@@ -156,8 +162,10 @@ def agent(status: Status) -> PublishedAgent:
     Raises:
         DamagedFile: it is not as it must be.
     """
+    unreachable = status.get("unreachable", "")
+    more = {"unreachable": unreachable, "last_known": str(status["status"])}
     try:
-        return PublishedAgent.model_validate(status)
+        return PublishedAgent.model_validate({**status, **more, **({"status": "unknown"} if unreachable else {})})
     except ValidationError as error:
         raise _damaged(f"the status of {status['agent_id']}", error) from error
 

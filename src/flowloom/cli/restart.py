@@ -45,6 +45,7 @@ def restart(
     try:
         if not force:
             _await_free(agent, place, Deadline(timeout if wait else 0.0))
+        place.say("it restarts the agent")
         now, _ = agent.reconcile()
         hit = [task_id for task_id in working_on(now) if not tasks.ended(tasks.read(task_id))]
         waiting = [task_id for task_id in line.standing(agent.directory) if task_id not in (*hit, "restart")]

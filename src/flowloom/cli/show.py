@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -33,7 +34,9 @@ def show(
     task = tasks.read(task_id)
     if not tasks.ended(task):
         try:
-            Agent(task["agent_dir"]).reconcile()
+            why = Agent(task["agent_dir"]).refresh()
+            if why:
+                sys.stderr.write(f"flowloom: {why}\n")
         except NoSuchAgent:
             pass  # its agent's folder was removed; the task is still there to be looked at
         headless.settle(task_id)

@@ -250,7 +250,9 @@ def reply(
     """Print a task's reply."""
     task = tasks.read(task_id)
     agent = Agent(task["agent_dir"])
-    agent.reconcile()
+    why = agent.refresh()
+    if why:
+        sys.stderr.write(f"flowloom: {why}\n")
     headless.settle(task_id)
     task = tasks.read(task_id)
     if not tasks.ended(task) and not now and tasks.reply_of(task_id) is None and task["status"] is not Step.PARKED:

@@ -11,6 +11,7 @@ from flowloom import files, line, paths, spool, tasks
 from flowloom.agents import known, survey
 from flowloom.clock import wall_s
 from flowloom.doctor.finding import Case, Finding, fail, ok, warn
+from flowloom.errors import TmuxUnreachable
 from flowloom.states import State, Step
 from flowloom.tmux import Tmux
 
@@ -112,14 +113,24 @@ def windows(case: Case) -> list[Finding]:
     sockets = {case.settings.tmux_socket}
     for agent in known():
         document = files.read_json(f"{agent.directory}/status.json") or {}
-        recorded.add((document.get("socket"), document.get("pane_id")))
-        sockets.add(str(document.get("socket") or case.settings.tmux_socket))
-    found = []
+        recorded.add((document.get("agent_id"), document.get("pane_id")))
+        sockets.add(str(document.get("socket_path") or document.get("socket") or case.settings.tmux_socket))
+    found, seen = [], set[tuple[int, str]]()
     for socket in sorted(sockets):
-        for window in Tmux(socket).windows():
-            if (socket, window.pane_id) not in recorded:
+        tmux = Tmux(socket)
+        try:
+            listed = tmux.windows()
+        except TmuxUnreachable as error:
+            if not error.absent:
+                found.append(warn("windows", str(error), error.hint))
+            continue
+        for window in listed:
+            # One server can be known by its name and by its path.
+            once = (window.server_pid, window.pane_id) not in seen
+            seen.add((window.server_pid, window.pane_id))
+            if once and (window.agent_id, window.pane_id) not in recorded:
                 saw = f"window {window.window_id} of {window.agent_id} (session {window.session}) has no record here"
-                repair = f"look at it, then: tmux -L {socket} kill-window -t {window.window_id}"
+                repair = f"look at it, then: {' '.join(tmux.client)} kill-pane -t {window.pane_id}"
                 found.append(warn("windows", saw, repair))
     return found or [ok("windows", "every FlowLoom window has a record")]
 

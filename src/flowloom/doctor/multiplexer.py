@@ -8,7 +8,7 @@ import re
 from flowloom import procs
 from flowloom.doctor.finding import Case, Finding, fail, ok, warn
 from flowloom.errors import TmuxFailed
-from flowloom.tmux import Tmux, gone
+from flowloom.tmux import Tmux, absent, gone
 
 OLDEST = (3, 2)
 SHOW = ["show-options", "-s", ";", "show-options", "-g", ";", "show-options", "-gw"]
@@ -43,7 +43,7 @@ def options(case: Case) -> list[Finding]:
     try:
         shown = tmux.run(*SHOW)
     except TmuxFailed as error:
-        if not gone(error):
+        if not absent(error):
             raise
         where = "a fresh server with your tmux.conf"
         shown = _fresh()
@@ -51,7 +51,7 @@ def options(case: Case) -> list[Finding]:
     found = []
     session = case.settings.session
     # FlowLoom turns both off when it opens a window; somebody may have turned them on since.
-    windows = tmux.windows()
+    windows = tmux.windows() if where.startswith("the running") else []
     if windows and chosen.get("exit-unattached") == "on":
         saw = f"exit-unattached is on in {where}: tmux ends with every agent as soon as you detach"
         found.append(fail("tmux.conf", saw, f"tmux -L {socket} set-option -s exit-unattached off"))
@@ -85,6 +85,6 @@ def _of_session(tmux: Tmux, session: str) -> str:
     try:
         return tmux.run("show-options", "-A", "-v", "-t", f"={session}:", "destroy-unattached").strip()
     except TmuxFailed as error:
-        if gone(error):
+        if gone(error) or absent(error):
             return ""
         raise

@@ -1,0 +1,108 @@
+"""The pane that an agent starts in: its former one, a new one, or the one that its program never left."""
+
+from __future__ import annotations
+
+import select
+
+from flowloom import procs, status, whereabouts
+from flowloom.clock import Deadline
+from flowloom.errors import AgentFailed, TmuxUnreachable
+from flowloom.states import Event
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from flowloom.agents import Agent
+    from flowloom.looks import Look, Window
+    from flowloom.records import Status
+    from flowloom.settings import Settings
+    from flowloom.tmux import Tmux
+
+# Claude Code is gone 0.3 s after its last word; a SessionEnd hook of the user's has 1.5 s.
+LEAVING_S, LEAVING_AGAIN_S = 3.0, 0.02
+
+
+def adopted(agent: Agent, now: Status) -> bool:
+    """Take an agent whose program runs although it counted as gone for started; tell whether there is one.
+
+    One conversation never runs twice.
+
+    Raises:
+        TmuxUnreachable: its program runs, and its window cannot be reached.
+        AgentFailed: its program has lost its window and does not end.
+    """
+    process = whereabouts.program(now)
+    # It says that its session ends a moment before it does.
+    if process is None or _ends(now):
+        return False
+    look = whereabouts.look(now)
+    if look is not None and not look.dead:
+        status.apply(
+            agent.directory, now, Event.SPAWN, why="found running in its window", source="tmux", up=True, pid=look.pid
+        )
+        return True
+    if not procs.end(process["pid"], grace_s=procs.GRACE_S):
+        raise AgentFailed(
+            f"the former program of {agent.agent_id} runs without its window (process {process['pid']})",
+            hint=f"end it: kill -KILL {process['pid']}",
+        )
+    return False
+
+
+def _ends(now: Status) -> bool:
+    """Tell whether an agent's program has ended, after some time for it to."""
+    deadline = Deadline(LEAVING_S)
+    while whereabouts.life(now) in ("runs", "stopped"):
+        if deadline.over():
+            return False
+        select.select([], [], [], deadline.within_s(LEAVING_AGAIN_S))
+    return True
+
+
+def for_program(
+    agent: Agent, settings: Settings, tmux: Tmux, now: Status, directory: str, command: list[str]
+) -> tuple[str, str]:
+    """Return window and pane for the program: the former ones if its dead program still stands there, else new ones."""
+    pane_id = now["pane_id"]
+    look = _look(tmux, pane_id) if pane_id and now["socket"] == tmux.socket else None
+    if look and pane_id and look.agent_id == agent.agent_id and whereabouts.is_its_server(now, look.server_pid):
+        if look.dead and whereabouts.is_own(now, look) and tmux.reopen(pane_id, directory, command):
+            return look.window_id, pane_id
+        # A person has taken it into use since our program ended: it is theirs.
+        tmux.unmark(pane_id)
+    for window in _windows(tmux):
+        if window.agent_id == agent.agent_id and not window.dead:
+            raise AgentFailed(
+                f"a window of {agent.agent_id} runs that FlowLoom has lost sight of ({window.window_id})",
+                hint=f"look at it, then close it: {' '.join(tmux.client)} kill-pane -t {window.pane_id}",
+            )
+    taken = tmux.window_names(settings.session)
+    name = agent.agent_id if agent.name in taken else agent.name
+    return tmux.open_window(settings.session, name, agent.agent_id, directory, command)
+
+
+def _look(tmux: Tmux, pane_id: str) -> Look | None:
+    """Return a look at a pane; None also where there is no server (yet)."""
+    try:
+        return tmux.look(pane_id)
+    except TmuxUnreachable as error:
+        if not error.absent:
+            raise
+        return None
+
+
+def _windows(tmux: Tmux) -> list[Window]:
+    """Return the agents' windows on a server, none where there is none (yet)."""
+    try:
+        return tmux.windows()
+    except TmuxUnreachable as error:
+        if not error.absent:
+            raise
+        return []
+
+
+def close_lost(tmux: Tmux, now: Status, script: str) -> None:
+    """Close the pane of a start that was killed before it could note it; nobody has worked in it yet."""
+    for _, pane_id, pid in tmux.running(script):
+        if pane_id != now["pane_id"]:
+            tmux.close_pane(pane_id, pid)
+            procs.await_end(pid, timeout_s=2.0)

@@ -102,7 +102,10 @@ def enter(agent_dir: str, task_id: str, *, first: bool = False) -> Place | None:
                     return None
                 # Its waiter died; whoever takes the task up keeps its rank.
                 kept = name
-                os.unlink(f"{folder}/{name}")
+                try:
+                    os.unlink(f"{folder}/{name}")
+                except FileNotFoundError:
+                    pass  # it left just now
         last = int(names[-1].split("-")[0]) if names else 0
         name = kept or f"{0 if first else last + 1:010d}-{task_id}"
         return Place(agent_dir, task_id, files.hold(f"{folder}/{name}"), name)

@@ -17,7 +17,7 @@ import pytest
 from tests.support import leftovers
 from tests.support.world import ROOT, World
 
-from flowloom import births
+from flowloom import births, files
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(180)]
 
@@ -44,7 +44,7 @@ def socket_of(world: World) -> Path:
 
 def edit(world: World, **facts: Any) -> None:
     path = world.agent_dir() / "status.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | facts))
+    files.write_json(str(path), json.loads(path.read_text()) | facts)
 
 
 Shape = Callable[[World], "Any"]

@@ -317,7 +317,9 @@ def _attach(name: str) -> int:
 def _attach_all(*, read_only: bool) -> int:
     chosen = settings.load(git.project_root(paths.here()))
     port = tmux.Tmux(chosen.tmux_socket)
-    running = [status for _, status in survey() if status and status["pane_id"]]
+    running = [status for _, status in survey() if status and status["status"] is not State.OFFLINE]
+    if not running:
+        raise NoSuchAgent("no agent runs", hint="start one: flowloom start planning")
     windows = [
         window
         for window in port.windows()

@@ -6,7 +6,7 @@ Nothing is pasted twice on a guess. Who delivers holds the first place in line
 
 from __future__ import annotations
 
-from flowloom import drafts, files, frame, line, paths, procs, sights, status, tasks, turns
+from flowloom import drafts, files, frame, line, paths, procs, sights, status, tasks, turns, whereabouts
 from flowloom.clock import steady_s
 from flowloom.logs import log
 from flowloom.screens import plain_lines
@@ -49,6 +49,24 @@ SETTLES = "its box is being cleared"
 MOVED = "its status has just changed"
 RECEIPT = "the agent has not confirmed the text yet"
 PASSING = frozenset({UNREAD, SETTLES, MOVED, RECEIPT})
+
+
+# What a person has open in the window where its keys are tmux's own.
+MODES = {
+    "copy-mode": "a person scrolls in its window",
+    "view-mode": "a message of tmux stands in its window",
+    "tree-mode": "tmux's list of windows is open in its window",
+    "buffer-mode": "tmux's list of buffers is open in its window",
+    "client-mode": "tmux's list of clients is open in its window",
+    "options-mode": "tmux's list of options is open in its window",
+    "clock-mode": "tmux's clock is open in its window",
+}
+
+
+def input_off(now: Status) -> str:
+    """Return what is to be done about a pane whose input its person has disabled."""
+    client = " ".join(whereabouts.port(now).client)
+    return f"its pane has input disabled; enable it: {client} select-pane -e -t {now['pane_id']}"
 
 
 class Delivery:
@@ -123,11 +141,13 @@ class Delivery:
             self._unread_since_s = self._unread_since_s or steady_s()
             return HANGS if steady_s() - self._unread_since_s >= SLOW_S else UNREAD
         self._unread_since_s = 0.0
+        if look.input_off:
+            return input_off(now)
         if look.in_mode:
-            # Somebody scrolls. Pasting would work, Enter would not.
-            if self._undisturbed(f"mode {look.screen}"):
+            # Pasting would work, Enter would not. A clock never looks the same for long.
+            if self._undisturbed(f"mode {look.mode if look.mode == 'clock-mode' else look.screen}"):
                 tmux.leave_mode(pane)
-            return "a person scrolls in its window"
+            return MODES.get(look.mode, f"tmux's {look.mode} is open in its window")
         if screen["kind"] != "box":
             return self._covered(now, tmux, pane, look, screen)
         return self._at_work(now, tmux, pane, look, screen) or self._occupied(now, tmux, pane, look, screen)
@@ -278,9 +298,11 @@ class Delivery:
             # It hangs. It will take our text once it goes on: pasted again, it would have it twice, and keys pile up.
             self._pasted_at_s = self._pressed_at_s = at_s
             return HANGS
+        if look.input_off:
+            return input_off(now)
         if look.in_mode:
             tmux.leave_mode(pane)
-            return "a person scrolls in its window"
+            return MODES.get(look.mode, f"tmux's {look.mode} is open in its window")
         if screen["kind"] == "dialog" and screen["question"]:
             with status.lock(self.agent.directory):
                 sights.dialog(self.agent.directory, self.agent.status(), screen["question"])

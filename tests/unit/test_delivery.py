@@ -44,7 +44,8 @@ class Desk:
     says: str = "idle"
     waits: str = ""
     takes: bool = True
-    in_mode: bool = False
+    mode: str = ""
+    input_off: bool = False
     keys: list[str] = field(default_factory=list)
     pasted: list[str] = field(default_factory=list)
     agent_id = "planning@site"
@@ -103,7 +104,8 @@ class Case:
 
     def look(self) -> str:
         """Take a step; return what is waited for, which nothing ever leaves open."""
-        look = Look(f"0|{int(self.desk.in_mode)}|7|,||@1|{self.desk.agent_id}\n{self.desk.screen}")
+        desk = self.desk
+        look = Look(f"0|{desk.mode}|{int(desk.input_off)}|7|,||@1|8|{desk.agent_id}|/tmp/s\n{desk.screen}")
         self.delivery.step(self.desk.status(), look)
         assert self.delivery.waits_for, "it waits mutely"
         return self.delivery.waits_for
@@ -184,7 +186,10 @@ IN_THE_WAY: dict[str, tuple[dict[str, Any], str, list[str]]] = {
         "its session waits for an answer (goal proposal); look at its window",
         [],
     ),
-    "copy-mode": ({"in_mode": True}, "a person scrolls in its window", ["leave mode"]),
+    "copy-mode": ({"mode": "copy-mode"}, "a person scrolls in its window", ["leave mode"]),
+    "choose-tree": ({"mode": "tree-mode"}, "tmux's list of windows is open in its window", ["leave mode"]),
+    "a mode of a later tmux": ({"mode": "new-mode"}, "tmux's new-mode is open in its window", ["leave mode"]),
+    "input off": ({"input_off": True}, "its pane has input disabled; enable it: tmux -L default select-pane -e", []),
     "a draft": ({"screen": boxed("my own words")}, "a person types in its window", ["C-s"]),
     "a draft and a stash": (
         {"screen": boxed("my own words").replace("? for shortcuts", "draft stashed")},
@@ -354,7 +359,7 @@ def test_only_a_text_of_ours_that_nobody_confirmed_is_taken_out_and_all_else_is_
     [
         ({}, delivery.RECEIPT),
         ({"says": "busy"}, delivery.RECEIPT),
-        ({"in_mode": True}, "a person scrolls in its window"),
+        ({"mode": "copy-mode"}, "a person scrolls in its window"),
         ({"screen": golden("2.1.329/dialog-permission-bash")}, "permission: Do you want to proceed?"),
     ],
 )

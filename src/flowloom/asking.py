@@ -160,16 +160,25 @@ def failure(task: Task) -> AgentFailed:
     why = task["error"] or f"it is {task['status']}"
     if task["status"] is Step.DONE:
         why = f"its marker {paths.task_dir(task_id)}/.done is gone; its reply is in reply.md in the same folder"
+    look = f"look at its window: flowloom attach {name}" if _has_window(task) else "ask again: that starts it again"
     hint = {
         Step.UNKNOWN: f"look at its window: flowloom attach {name}; then flowloom wait {task_id}, or ask again",
         Step.INTERRUPTED: f"ask again, or continue in its window: flowloom attach {name}",
         Step.CANCELLED: "ask again if you still need it",
-    }.get(task["status"], f"look at its window: flowloom attach {name}; your prompt is saved: flowloom show {task_id}")
+    }.get(task["status"], f"{look}; your prompt is saved: flowloom show {task_id}")
     if task.get("headless") is not None:
         hint = f"see what is known about it: flowloom show {task_id}"
     if tasks.provisional_of(task_id) is not None:
         hint += f"; what it said before: flowloom reply {task_id} --now"
     return AgentFailed(f"task {task_id} for {agent_id}: {why}", hint=hint)
+
+
+def _has_window(task: Task) -> bool:
+    """Tell whether the agent of a task still has a window to look at."""
+    try:
+        return Agent(task["agent_dir"]).status()["status"] is not State.OFFLINE
+    except (DamagedFile, NoSuchAgent):
+        return False
 
 
 def cancel(task_id: str) -> str:

@@ -166,7 +166,7 @@ class Carrier:
             self.place = line.enter(task["agent_dir"], self.task_id)
         if self.place is None:
             view = View(task, self.agent.status())
-            view.says = "" if task["left"] else "somebody waits for it already; waiting with them"
+            view.says = "" if task["left"] else "another process already waits for it; waiting with it"
             return view
         if task.get("headless") is not None:
             return self._watch_headless(task)

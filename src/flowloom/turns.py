@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 TRANSCRIPT_TAIL_BYTES = 8_000_000
 # Texts that Claude Code merges report 10 ms apart; no person presses Esc and submits again so fast.
 MERGED_S = 0.5
+# Why a session ended, where that is known (SessionEnd).
+ENDS = {"prompt_input_exit": "it was closed with /exit", "logout": "it was logged out"}
 # So many tasks back a report that comes late can be of.
 FORMER_LIMIT = 50
 # Kinds of Notification that say nothing which other hooks do not say.
@@ -282,7 +284,8 @@ def _stop(agent_dir: str, now: Status, report: Report) -> None:
 def _next_turn(agent_dir: str, now: Status, message: str, event: Event, **facts: object) -> None:
     """End the running turn by `event`, or begin that of a text which was queued behind it."""
     if not now["queued"]:
-        why = "waits for its background work" if event is Event.PARK else "its turn ended"
+        said = {Event.PARK: "waits for its background work", Event.FAIL: "its turn failed"}
+        why = said.get(event, "its turn ended")
         status.apply(agent_dir, now, event, why=why, source="hook", turn=None, **facts)
         return
     waiting, rest = now["queued"][0], now["queued"][1:]
@@ -356,7 +359,7 @@ def _end(agent_dir: str, now: Status, report: Report) -> None:
         return  # a SessionStart follows at once
     if report.get("session_id") and now["session_id"] and report["session_id"] != now["session_id"]:
         return  # of a former session, in a window that is closed by now
-    sights.leave(agent_dir, now, Event.END, f"its session ended ({report.get('reason') or 'no reason given'})")
+    sights.leave(agent_dir, now, Event.END, ENDS.get(report.get("reason", ""), "its session ended"))
 
 
 def _notice(agent_dir: str, now: Status, report: Report) -> None:

@@ -53,7 +53,7 @@ def _stepped(carrier: Carrier) -> View:
     Raises:
         StateFailed: the disk is full or worse; the task is kept, and goes on.
     """
-    goes_on = f"; the task goes on when that is mended: flowloom wait {carrier.task_id}"
+    goes_on = f"; the task continues once that is fixed: flowloom wait {carrier.task_id}"
     try:
         return carrier.step()
     except OSError as error:

@@ -236,6 +236,6 @@ def test_an_agent_that_a_person_sent_away_comes_back_with_its_conversation(desk:
     desk.reply("the port is 8080")
     desk.type("/exit")
     desk.press("Enter", lambda: desk.world.status()["status"] == "offline")
-    assert desk.world.status()["why"] == "its session ended (prompt_input_exit)"
+    assert desk.world.status()["why"] == "it was closed with /exit"
     assert "which port?" in desk.reply("which port?")
     assert resumed(desk, "the port is 8080", "which port?")

@@ -135,3 +135,15 @@ def test_a_status_line_that_cannot_be_written_stops_nothing(agent_dir: str) -> N
 def test_a_notice_rings_and_reaches_the_terminal_around_tmux() -> None:
     assert announce.notice("hi", in_tmux=False) == b"\x1b]9;hi\x07\x07"
     assert announce.notice("hi", in_tmux=True) == b"\x1bPtmux;\x1b\x1b]9;hi\x07\x1b\\\x07"
+
+
+@pytest.mark.parametrize(("state", "hint"), [(State.IDLE, "flowloom attach planning"), (State.OFFLINE, "ask again")])
+def test_a_window_that_is_gone_is_not_offered(agent_dir: str, state: State, hint: str) -> None:
+    task = left(agent_dir)
+    tasks.note_step(task, Step.FAILED, "500")
+    now = status.read(agent_dir)
+    assert now is not None
+    status.write(agent_dir, {**now, "status": state})
+    said = asking.failure(task).hint
+    assert hint in said
+    assert ("attach" in said) is (state is State.IDLE)

@@ -29,7 +29,15 @@ BOLD, DIM, REVERSE, YELLOW, GREEN, CYAN, RED, MAGENTA, RESET = (
     "\x1b[35m",
     "\x1b[0m",
 )
-COLOURS = {"idle": GREEN, "working": CYAN, "blocked": YELLOW, "unknown": YELLOW, "parked": CYAN, "failed": RED}
+COLOURS = {
+    "idle": GREEN,
+    "working": CYAN,
+    "blocked": YELLOW,
+    "unknown": YELLOW,
+    "parked": CYAN,
+    "failed": RED,
+    "unknown": YELLOW,
+}
 # What comes first: what needs the person, then what is ready, then the rest.
 STATES = ("blocked", "unknown", "idle", "parked", "working", "starting", "failed", "backoff", "offline")
 ORDER = {state: number for number, state in enumerate(STATES)}

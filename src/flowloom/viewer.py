@@ -20,7 +20,7 @@ import sys
 import uuid
 from contextlib import suppress
 
-from flowloom import files, paths, reach, tmux
+from flowloom import files, paths, procs, reach, tmux
 from flowloom.errors import TmuxFailed
 from flowloom.looks import literal
 
@@ -189,9 +189,18 @@ class Visit:
         outer = Outer.found()
         if outer and outer.socket_path == self._socket_path and outer.window_id() == window_id:
             raise TmuxFailed("it is in this very window, in another pane")
+        self._sweep()
         if terminal:
             terminal.close()
         self._client = Client(lambda again, _: self._words(again, inside=outer is not None))
+
+    def _sweep(self) -> None:
+        """End what is left of visits whose program was killed: a session that no client shows."""
+        for line in self._port.run("list-sessions", "-F", "#{session_attached} #{session_name}").splitlines():
+            attached, _, session = line.partition(" ")
+            found = re.fullmatch(rf"{tmux.VIEW}(\d+)-visit", session)
+            if attached == "0" and found and procs.ended(int(found.group(1))):
+                self._port.end_session(session)
 
     def _words(self, again: str, *, inside: bool) -> list[str]:
         """Return the tmux command of the visit's client."""

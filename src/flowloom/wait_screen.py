@@ -208,7 +208,7 @@ class OnTerminal(WaitScreen):
     def _choose_part(self, key: str, does: str, views: list[View]) -> None:
         if len(views) == 1:
             asks = wait_view.name_of(views[0]) if wait_view.asks(views[0]) else ""
-            self.flash = keys.instead(key, keys.WAIT, asks=asks) if asks or does == "row" else ""
+            self.flash = keys.instead(key, keys.WAIT, asks=asks) if asks else "There is only one agent here"
         elif does == "row" and int(key) <= len(views):
             self.part = int(key) - 1
         elif does != "row":

@@ -126,6 +126,7 @@ def test_a_key_at_the_wait(claude: World, chief: Chief, api: MessagesApi, name: 
             chief.shows({"q": "Stop?", "C-x": "Take it out of line?"}[key])
     claude.until(lambda: "FlowLoom" not in chief.screen() and "❯\xa0" in chief.screen(), "back in the Chief")
     claude.until(lambda: chief.box() == box, f"the box holds {box!r}, not {chief.box()!r}")
+    assert "quit unexpectedly" not in chief.screen()
     go.touch()
     claude.until(lambda: claude.task()["status"] == status, f"the task is {status}")
     assert api.requests == []

@@ -384,6 +384,35 @@ def test_an_editor_that_is_ended_takes_the_visitor_back(world: World, other_serv
     assert [each for each in sessions(world) if each.startswith("flowloom-view-")] == []
 
 
+def test_what_a_killed_editor_left_of_a_visit_is_ended_by_the_next_one(world: World, other_server: str) -> None:
+    world.start()
+    seat = ChiefSeat(world)
+    person = person_at(world, seat, socket=other_server)
+    person.shows("a draft")
+    seat.ctrl_g(world.prompt_file(HOLD.format(go=world.folder / "go")))
+    person.shows("planning is working")
+    person.press("a")
+    person.shows("C-b d: back to your prompt")
+    os.kill(seat.editor_pid(), signal.SIGKILL)
+    world.killed = True
+    assert seat.ended()["code"] == 137
+    # The person is still in the window, and comes back by the same keys.
+    person.press("C-b")
+    person.press("d")
+    person.shows("a draft")
+    (left,) = [each for each in sessions(world) if each.startswith("flowloom-view-")]
+    seat.ctrl_g(world.prompt_file("@planning again"))
+    person.shows("a open its window")
+    person.press("a")
+    person.shows("C-b d: back to your prompt")
+    assert left not in sessions(world)
+    person.press("C-b")
+    person.press("d")
+    seat.shows("a open its window")
+    seat.press("l")
+    assert seat.ended()["code"] == 0
+
+
 def test_a_key_that_does_nothing_says_what_to_press(world: World) -> None:
     world.start()
     seat = ChiefSeat(world)

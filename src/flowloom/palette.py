@@ -36,7 +36,6 @@ COLOURS = {
     "unknown": YELLOW,
     "parked": CYAN,
     "failed": RED,
-    "unknown": YELLOW,
 }
 # What comes first: what needs the person, then what is ready, then the rest.
 STATES = ("blocked", "unknown", "idle", "parked", "working", "starting", "failed", "backoff", "offline")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import nullcontext
 
-from flowloom import drafts, files, line, paths, roles, status, tasks
+from flowloom import drafts, files, limits, line, paths, roles, status, tasks
 from flowloom.agents import Agent, known
 from flowloom.clock import wall_s
 from flowloom.errors import AgentFailed, DamagedFile, NoSuchAgent, TmuxUnreachable, UsageError
@@ -16,6 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
+    from flowloom.looks import Look
     from flowloom.records import Status, Task
     from flowloom.settings import Settings
 
@@ -119,7 +120,8 @@ def before(place: line.Place) -> tuple[int, str]:
         task = tasks.find(before.task_id)
         step = task["status"] if task else None
         # Its agent is free, and what it waits for may never come: background work, a person, whoever asked.
-        if step is Step.PARKED or step in ENDED or step is Step.UNKNOWN:
+        waits_on = step is Step.PARKED and task is not None and not task["until"]
+        if waits_on or step in ENDED or step is Step.UNKNOWN:
             continue
         if step is Step.CREATED or (task is None and not before.says):
             if before.stopped:
@@ -203,6 +205,8 @@ def cancel(task_id: str) -> str:
         task_was_parked = task["status"] is Step.PARKED
         typed = turn is None and task["status"] in (Step.TYPED, Step.PASTED)
         tasks.note_step(task, Step.CANCELLED, "cancelled by the user")
+        if now["parked"] and now["parked"]["task"] == task_id and limits.until(now):
+            return _no_continue(agent, now, look)
         if now["delivering"] == task_id:
             status.note(agent.directory, now, delivering=None)
         if task_was_parked:
@@ -217,6 +221,18 @@ def cancel(task_id: str) -> str:
         if typed and now["pane_id"]:
             return _take_back(agent, now, task_id)
     return "it will not be delivered"
+
+
+def _no_continue(agent: Agent, now: Status, look: Look | None) -> str:
+    """Let an agent that waits for its usage limit not continue: Esc in its window, where that says so."""
+    limits.give_up(agent.directory, now, Step.CANCELLED, "its task was cancelled while it waited for its usage limit")
+    if look is None or not now["pane_id"] or agent.provider().limit(look.screen) != "waits":
+        return "it was waiting for its usage limit; see that the agent leaves it: flowloom attach " + agent.name
+    tmux = agent.tmux(now)
+    if look.in_mode:
+        tmux.leave_mode(now["pane_id"])
+    tmux.press(now["pane_id"], "Escape")
+    return "it will not continue when its usage limit resets"
 
 
 def _take_back(agent: Agent, now: Status, task_id: str) -> str:

@@ -196,3 +196,18 @@ def refusal(screen: str) -> str:
     # A prompt below it was taken, so it speaks of an earlier one.
     last = found[-1] if found and not re.search(r"(?m)^❯ ", text[found[-1].end() :]) else None
     return f"a UserPromptSubmit hook of yours refused it: {last.group(1).strip()}" if last else ""
+
+
+def limit(screen: str) -> str:
+    """Return what the window shows of a usage limit: `waits` to continue by itself, `asks` what to do, or `cancelled`.
+
+    The first two only below the last prompt sign, where nothing but Claude Code writes.
+    """
+    lines = [screens.plain(row) for row in screens.cells(screen)]
+    at = max((number for number, line in enumerate(lines) if re.match(r"\s*❯", line)), default=len(lines))
+    below = "\n".join(lines[at:])
+    if re.search(r"❯ 1\. Stop and wait for limit to reset", below):
+        return "asks"
+    if "Continuing automatically at" in below:
+        return "waits"
+    return "cancelled" if re.search(r"(?m)^● Automatic continue cancelled", "\n".join(lines[:at])) else ""

@@ -15,6 +15,7 @@ from flowloom import (
     files,
     headless,
     launch,
+    limit_wait,
     line,
     paths,
     procs,
@@ -25,7 +26,7 @@ from flowloom import (
     whereabouts,
 )
 from flowloom.agents import Agent
-from flowloom.clock import elapsed_s, steady_s
+from flowloom.clock import steady_s
 from flowloom.delivery import Delivery
 from flowloom.errors import TmuxUnreachable
 from flowloom.logs import log
@@ -49,8 +50,6 @@ SETTLE_AGAIN_S = 0.004
 SETTLE_S = 0.3
 # How often the transcript is looked at for the last part of a reply that passed the output limit.
 WHOLE_AGAIN_S = 0.01
-# Background work that is over starts a turn of its own 70 ms later; one that a person's turn took up never does.
-UNPARK_S = 5.0
 # Where the program's own file says nothing, the slow question is asked this often.
 THOROUGH_S = 2.0
 # How often a tmux server that cannot be reached is tried again.
@@ -84,6 +83,7 @@ class Carrier:
         self._looked_in_line = False
         self.waits_on = False
         self._whole = WholeReply(self.agent)
+        self._limit = limit_wait.LimitWait(self.agent)
 
     def wait_on(self) -> None:
         """Wait for what the agent says next, to a person in its window, after its task was interrupted."""
@@ -166,7 +166,7 @@ class Carrier:
             self.place = line.enter(task["agent_dir"], self.task_id)
         if self.place is None:
             view = View(task, self.agent.status())
-            view.says = "" if task["left"] else "another process already waits for it; waiting with it"
+            view.says = "" if task["left"] or task["until"] else "another process already waits for it; waiting with it"
             return view
         if task.get("headless") is not None:
             return self._watch_headless(task)
@@ -323,15 +323,13 @@ class Carrier:
     def _watch(self, task: Task, now: Status, view: View) -> None:
         """Wait for the end of the turn; hand a parked task's message over after a time."""
         view.phase = "blocked" if now["status"] is State.BLOCKED else "working"
+        if task["status"] is Step.PARKED and task["until"]:
+            view.phase, view.waits_for = "parked", self._limit.step(now, self._seen)
+            return
         if task["status"] is Step.PARKED:
             view.phase, view.provisional = "parked", True
-            parked = now["status"] is State.PARKED and elapsed_s(now["last_active"]) > UNPARK_S
-            if parked and self.agent.session_says(now) != "busy":
-                self.agent.unpark(self.task_id)
-            parked_s = elapsed_s(task["journal"][-1]["at"])
-            if parked_s >= self.settings.park_s:
-                view.ended = True
-            view.again_s = min(LOOK_AGAIN_S, max(0.0, self.settings.park_s - parked_s))
+            left_s = limit_wait.background_left_s(self.agent, task, now, self.settings.park_s)
+            view.ended, view.again_s = left_s <= 0, min(LOOK_AGAIN_S, max(0.0, left_s))
             return
         turn = now["turn"]
         if now["status"] in (State.IDLE, State.PARKED) or (turn is not None and turn["task"] != self.task_id):

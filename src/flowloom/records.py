@@ -24,10 +24,11 @@ if TYPE_CHECKING:
         before: list[str]
 
     class Parked(TypedDict):
-        """A task whose turn ended while work that it began goes on in the background."""
+        """A task whose turn ended while work that it began goes on in the background, or until a usage limit resets."""
 
         task: str
         before: list[str]
+        until: NotRequired[float]
 
     class Process(TypedDict):
         """A process by its number and its birth (`births.py`)."""
@@ -130,6 +131,7 @@ if TYPE_CHECKING:
         recovered: bool
         replaced: bool
         cut: str
+        until: float
         error: str
         read: float | None
         left: bool
@@ -172,6 +174,7 @@ if TYPE_CHECKING:
         call: str
         background: list[str]
         error: str
+        limited: bool
         reason: str
         subagent: bool
         at_ns: int
@@ -321,6 +324,7 @@ def empty_task(task_id: str, agent_id: str, agent_dir: str) -> Task:
         "recovered": False,
         "replaced": False,
         "cut": "",
+        "until": 0.0,
         "error": "",
         "read": None,
         "left": False,

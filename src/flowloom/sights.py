@@ -24,7 +24,10 @@ def leave(agent_dir: str, now: Status, event: Event, why: str) -> None:
     It died where nobody asked it to leave, and also where it left before it was
     ready: started again and again, it would do so for ever.
     """
-    let_go(now, Step.FAILED, f"the agent is gone: {why}")
+    waited = now["parked"] is not None and bool(now["parked"].get("until"))
+    let_go(
+        now, Step.FAILED, f"the agent is gone: {why}" + ("; it waited for its usage limit to reset" if waited else "")
+    )
     facts: dict[str, Any] = {"turn": None, "queued": [], "up": False, "parked": None, "pid": None}
     # What is heard of one that is offline already is told of the same end once more.
     if now["status"] is not State.OFFLINE and (event is Event.GONE or not now["up"] or now["status"] is State.STARTING):

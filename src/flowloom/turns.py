@@ -6,7 +6,7 @@ writing are one step: two hooks, a waiter and a command never undo each other.
 
 from __future__ import annotations
 
-from flowloom import files, frame, paths, sights, status, tasks
+from flowloom import files, frame, limits, paths, sights, status, tasks, told
 from flowloom.clock import wall_s
 from flowloom.logs import log
 from flowloom.states import Event, State, Step
@@ -14,6 +14,7 @@ from flowloom.states import Event, State, Step
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from flowloom.records import Report, Status, Task, Turn
 
@@ -25,8 +26,6 @@ MERGED_S = 0.5
 ENDS = {"prompt_input_exit": "it was closed with /exit", "logout": "it was logged out"}
 # So many tasks back a report that comes late can be of.
 FORMER_LIMIT = 50
-# Kinds of Notification that say nothing which other hooks do not say.
-UNHEEDED = frozenset({"idle_prompt", "auth_success", "agent_completed", "push_notification", "elicitation_complete"})
 
 
 def hear(agent_dir: str, report: Report, moved: Callable[[Status], str] = lambda _: "") -> bool:
@@ -112,6 +111,9 @@ def _up(agent_dir: str, now: Status, report: Report) -> None:
         status.note(agent_dir, now, **seen)
     elif source == "clear":
         sights.let_go(now, Step.INTERRUPTED, "the conversation was cleared in its window")
+        limits.give_up(
+            agent_dir, now, Step.INTERRUPTED, "the conversation was cleared while it waited for its usage limit"
+        )
         status.apply(agent_dir, now, Event.QUIET, why="cleared", source="hook", turn=None, queued=[], **seen)
         # Until the first prompt nothing of it is kept that could be resumed.
         status.note(agent_dir, now, conversation=False)
@@ -159,6 +161,7 @@ def _accept(agent_dir: str, now: Status, report: Report) -> None:
         turn.update({"whose": "own", "task": parked["task"] if parked else None})
         if parked:
             turn["before"] = parked["before"]
+            limits.go_on(now)
         why = "goes on by itself"
     delivering = None if task is not None and now["delivering"] == task["task_id"] else now["delivering"]
     facts = {"turn": turn, "seen_ns": report["at_ns"], "delivering": delivering, "conversation": True}
@@ -269,7 +272,7 @@ def _stop(agent_dir: str, now: Status, report: Report) -> None:
     if adopted is not None and adopted["status"] is not Step.DONE:
         tasks.complete(adopted, message, "a person went on with it in the agent's window")
         adopt = None
-    facts = {
+    facts: dict[str, Any] = {
         "adopt": adopt,
         "last_turn": {**turn, "prompt_id": prompt_id},
         "background": background,
@@ -278,14 +281,15 @@ def _stop(agent_dir: str, now: Status, report: Report) -> None:
         "context_summary": frame.valid(" ".join(message.split())[:200]),
     }
     delivering = None if task is not None and now["delivering"] == task["task_id"] else now["delivering"]
-    _next_turn(agent_dir, now, message, Event.PARK if parked else Event.STOP, delivering=delivering, **facts)
+    facts["delivering"] = delivering
+    _next_turn(agent_dir, now, message, Event.PARK if parked else Event.STOP, facts)
 
 
-def _next_turn(agent_dir: str, now: Status, message: str, event: Event, **facts: object) -> None:
+def _next_turn(agent_dir: str, now: Status, message: str, event: Event, facts: dict[str, Any], why: str = "") -> None:
     """End the running turn by `event`, or begin that of a text which was queued behind it."""
     if not now["queued"]:
         said = {Event.PARK: "waits for its background work", Event.FAIL: "its turn failed"}
-        why = said.get(event, "its turn ended")
+        why = why or said.get(event, "its turn ended")
         status.apply(agent_dir, now, event, why=why, source="hook", turn=None, **facts)
         return
     waiting, rest = now["queued"][0], now["queued"][1:]
@@ -345,13 +349,24 @@ def _fail(agent_dir: str, now: Status, report: Report) -> None:
         turn = _unannounced(now, prompt_id)
     task = tasks.find(turn["task"])
     error = report.get("error") or "the model could not be reached"
-    if task is not None and turn["whose"] != "person":
+    until = limits.reset_at(report.get("message", ""), wall_s()) if report.get("limited") else 0.0
+    parked, event, why = now["parked"], Event.FAIL, ""
+    if task is not None and turn["whose"] != "person" and until:
+        parked = limits.park(task, turn, until, error, wall_s())
+    elif task is not None and turn["whose"] != "person":
+        parked = None if parked and parked["task"] == task["task_id"] else parked
         if report.get("message"):
             files.write(f"{paths.task_dir(task['task_id'])}/partial.md", frame.valid(report["message"]).encode())
         tasks.note_step(task, Step.FAILED, f"Claude Code reported: {error}")
-    facts = {"last_turn": {**turn, "prompt_id": prompt_id}, "seen_ns": max(now["seen_ns"], report.get("at_ns", 0))}
+    facts: dict[str, Any] = {
+        "last_turn": {**turn, "prompt_id": prompt_id},
+        "seen_ns": max(now["seen_ns"], report.get("at_ns", 0)),
+    }
     delivering = None if task is not None and now["delivering"] == task["task_id"] else now["delivering"]
-    _next_turn(agent_dir, now, "", Event.FAIL, delivering=delivering, **facts)
+    if parked and parked.get("until"):
+        event, why = Event.PARK, limits.waits_for(parked["until"], wall_s())
+    facts |= {"delivering": delivering, "parked": parked}
+    _next_turn(agent_dir, now, "", event, facts, why)
 
 
 def _end(agent_dir: str, now: Status, report: Report) -> None:
@@ -362,18 +377,6 @@ def _end(agent_dir: str, now: Status, report: Report) -> None:
     sights.leave(agent_dir, now, Event.END, ENDS.get(report.get("reason", ""), "its session ended"))
 
 
-def _notice(agent_dir: str, now: Status, report: Report) -> None:
-    """Keep what is told beside the turns: that auto mode denied a call."""
-    kind, message = report.get("source", ""), report.get("message", "")
-    if kind == "denied":
-        task = tasks.find(now["turn"]["task"]) if now["turn"] else None
-        if task is not None:
-            tasks.note_fact(task, f"auto mode denied {message}")
-        status.apply(agent_dir, now, Event.NOTICE, why=f"auto mode denied {message}", source="hook")
-    elif kind not in UNHEEDED:
-        log(paths.home(), "info", "turns", f"a Notification of a kind that is not known: {kind}", said=message)
-
-
 HEARD: dict[str, Callable[[str, Status, Report], None]] = {
     Event.UP: _up,
     Event.ACCEPT: _accept,
@@ -382,5 +385,5 @@ HEARD: dict[str, Callable[[str, Status, Report], None]] = {
     Event.STOP: _stop,
     Event.FAIL: _fail,
     Event.END: _end,
-    Event.NOTICE: _notice,
+    Event.NOTICE: told.notice,
 }

@@ -192,7 +192,7 @@ class OnTerminal(WaitScreen):
             return False
         elif does in ("back", "end"):
             self.asks, self.asked_s = does, steady_s()
-        elif does == "message" and view.task["status"] is Step.PARKED:
+        elif does == "message" and view.task["status"] is Step.PARKED and not view.task["until"]:
             self.chosen = "provisional"
             return False
         elif does == "attach" or (does == "enter" and not asks):

@@ -9,6 +9,8 @@ import time
 
 from flowloom import keys, screens
 from flowloom.ages import age
+from flowloom.clock import wall_s
+from flowloom.limits import clock
 from flowloom.states import State, Step
 from flowloom.terminal import choices, cut, padded, shorten, wrap
 
@@ -193,7 +195,7 @@ def legend(view: View, columns: int, lines: int, *, several: bool) -> list[str]:
     """Return the legend, with the words that are true now."""
     words = {"end": "take it out of line"} if in_line(view) else {}
     without = [] if several else ["row"]
-    if view.task["status"] is not Step.PARKED:
+    if view.task["status"] is not Step.PARKED or view.task["until"]:
         without.append("message")
     if asks(view):
         words["attach"] = "answer"
@@ -277,6 +279,10 @@ def doing(view: View) -> str:
     if phase == "waiting" and view.agent and view.agent["current_task"] == view.task["task_id"]:
         # Another process carries it, and only the agent says how far it is.
         phase = view.agent["status"]
+    if phase == "parked" and view.task["until"]:
+        now_s = wall_s()
+        left = age(max(0, int(view.task["until"] - now_s)))
+        return f"{name} is waiting for its usage limit, which resets at {clock(view.task['until'], now_s)} (in {left})"
     return {
         "in line": f"in line for {name}, {view.ahead} ahead",
         "starting": f"{name} is starting",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flowloom import paths, status
+from flowloom import limits, paths, status
 from flowloom.clock import wall_s
 from flowloom.delivery import PASSING
 from flowloom.logs import log
@@ -95,6 +95,8 @@ def reason(view: View) -> str:
     asked = view.question
     if asked is not None and view.agent is not None and view.agent["status"] is State.BLOCKED:
         return f"an answer to {name} ({asked['kind']}: {asked['text']})"
+    if view.task["until"] and view.task["status"] is Step.PARKED:
+        return limits.waits_for(view.task["until"], wall_s())
     if view.task["status"] is Step.UNKNOWN:
         return f"a person to look: {view.task['error']}"
     return {

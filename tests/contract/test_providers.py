@@ -208,6 +208,7 @@ def asks(kind: str, text: str, call: str) -> dict[str, Any]:
     return {"event": "ask", "question": {"kind": kind, "text": text, "how": "", "call": call}}
 
 
+HIT = "You've hit your 5-hour limit · resets 3:43pm (UTC)"
 MATE = {"id": "t1", "type": "teammate", "status": "running"}
 SERVER = " This is a server-side issue, usually temporary — try again in a moment."
 FAILURES = [
@@ -286,6 +287,16 @@ REPORTS: list[tuple[str, dict[str, Any], dict[str, Any] | None]] = [
             {"event": "fail", "error": said, "message": message},
         )
         for kind, message, said in FAILURES
+    ),
+    (
+        "StopFailure",
+        {"error": "rate_limit", "last_assistant_message": HIT},
+        {"event": "fail", "error": HIT, "message": HIT, "limited": True},
+    ),
+    (
+        "UserPromptSubmit",
+        {"prompt": "Your claude.ai usage limit has reset. Continue the task"},
+        {"event": "accept", "prompt": "Your claude.ai usage limit has reset. Continue the task", "source": "own"},
     ),
     ("StopFailure", {"error": "odd"}, {"event": "fail", "error": "odd", "message": ""}),
     ("StopFailure", {}, {"event": "fail", "error": "unknown", "message": ""}),

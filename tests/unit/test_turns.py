@@ -6,6 +6,7 @@ Each history is data. Its steps, in the order in which they reach us:
     accept WHAT ID      UserPromptSubmit; WHAT is a task (`a`), `a+` with a draft before it, `a-` cut, `own`, or words
     stop ID WORDS [BG]  Stop, with the names of what runs in the background
     fail ID WORDS       StopFailure
+    limit ID            StopFailure at a usage limit, which resets at a time that is told
     notice KIND WORDS   what is told beside the turns
     ask CALL            PermissionRequest; without CALL the Notification that says the same
     tool CALL           PostToolUse
@@ -30,10 +31,11 @@ from typing import Any
 
 import pytest
 
-from flowloom import frame, paths, records, sights, status, tasks, turns
+from flowloom import frame, paths, records, sights, status, tasks, told, turns
 from flowloom.states import Event, State, Step
 
 SESSION = "s1"
+HIT = "You've hit your 5-hour limit · resets 11pm (UTC)"
 
 
 class History:
@@ -83,7 +85,7 @@ class History:
             self.play(tuple(given), subagent=True)
         elif verb == "accept":
             *what, prompt_id = given
-            source = {"source": "own"} if what == ["own"] else {}
+            source = {"source": "own"} if what in (["own"], ["reset"]) else {}
             self.hear("accept", prompt=self.text(" ".join(what)), prompt_id=prompt_id, **source, **more)
         elif verb == "stop":
             background = given.pop() if isinstance(given[-1], list) else []
@@ -91,6 +93,8 @@ class History:
             self.hear("stop", prompt_id=prompt_id, message=" ".join(words), background=background, **more)
         elif verb == "fail":
             self.hear("fail", prompt_id=given[0], message=" ".join(given[1:]), error="the API failed", **more)
+        elif verb == "limit":
+            self.hear("fail", prompt_id=given[0], message=HIT, error=HIT, limited=True, **more)
         elif verb == "ask":
             call = given[0] if given else ""
             question = {"kind": "permission", "text": f"Bash: {call}", "how": "", "call": call}
@@ -475,6 +479,50 @@ HISTORIES: list[tuple[str, list[str | tuple[Any, ...]], str, dict[str, str]]] = 
         {"a": "accepted"},
     ),
     ("a subagent's question blocks", ["pasted a", "accept a 1", "sub ask ls"], "blocked", {"a": "accepted"}),
+    # A usage limit.
+    ("a usage limit parks its task", ["pasted a", "accept a 1", "limit 1"], "parked", {"a": "accepted parked"}),
+    (
+        "and its continuation is the reply",
+        ["pasted a", "accept a 1", "limit 1", "notice quota_auto_resume_fired x", "accept reset 2", "stop 2 hello"],
+        "idle",
+        {"a": "accepted parked accepted done “hello”"},
+    ),
+    (
+        "and stops at the next limit, and continues",
+        ["pasted a", "accept a 1", "limit 1", "accept reset 2", "limit 2", "accept reset 3", "stop 3 hello"],
+        "idle",
+        {"a": "accepted parked accepted parked accepted done “hello”"},
+    ),
+    (
+        "and a person's turn meanwhile fails too",
+        ["pasted a", "accept a 1", "limit 1", "accept words 2", "limit 2"],
+        "parked",
+        {"a": "accepted parked"},
+    ),
+    (
+        "and is waited for no longer",
+        ["pasted a", "accept a 1", "limit 1", "notice quota_auto_resume_disabled x"],
+        "idle",
+        {"a": "accepted parked failed"},
+    ),
+    (
+        "and waits on where the machine slept over the reset",
+        ["pasted a", "accept a 1", "limit 1", "notice quota_auto_resume_stale x", "accept reset 2", "stop 2 hello"],
+        "idle",
+        {"a": "accepted parked accepted done “hello”"},
+    ),
+    (
+        "and is gone with its agent",
+        ["pasted a", "accept a 1", "limit 1", "gone"],
+        "offline",
+        {"a": "accepted parked failed"},
+    ),
+    (
+        "and with its conversation",
+        ["pasted a", "accept a 1", "limit 1", "end clear", "up clear s2"],
+        "idle",
+        {"a": "accepted parked interrupted"},
+    ),
     # What is told beside the turns.
     ("a denial ends nothing", ["pasted a", "accept a 1", "notice denied Bash: x"], "working", {"a": "accepted"}),
     ("nor a Notification of any kind", ["pasted a", "accept a 1", "notice odd x"], "working", {"a": "accepted"}),
@@ -502,7 +550,8 @@ def test_a_history_leads_to_what_must_be_known(
     assert (history.now()["status"], {name: history.known(name) for name in history.ids}) == (state, known)
 
 
-FREE = [case for case in HISTORIES if case[2] in ("idle", "parked")]
+# Until its usage limit has reset, nothing is delivered to an agent.
+FREE = [case for case in HISTORIES if case[2] in ("idle", "parked") and "limit" not in str(case[1][-1])]
 
 
 @pytest.mark.parametrize("steps", [case[1] for case in FREE], ids=[case[0] for case in FREE])
@@ -536,7 +585,7 @@ def test_what_auto_mode_denied_is_noted_on_the_task_and_remembered(history: Hist
     noted = ["auto mode denied Bash: rm: too much", "auto mode denied Bash: cp: too far"]
     assert tasks.read(history.ids["a"])["notes"] == noted
     assert [event["why"] for event in status.read_events(history.dir)][-2:] == noted
-    for kind in (*turns.UNHEEDED, "of_a_later_release"):
+    for kind in (*told.UNHEEDED, "of_a_later_release"):
         history.play(f"notice {kind} words")
     said = [
         line["message"] for line in map(json.loads, Path(paths.home(), "log/flowloom.jsonl").read_text().splitlines())

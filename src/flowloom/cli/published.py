@@ -91,6 +91,7 @@ class PublishedTask(Document):
     recovered: bool
     replaced: bool
     cut: str
+    until: float
     error: str
     notes: list[str]
     journal: list[dict[str, str | float]]

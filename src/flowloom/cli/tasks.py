@@ -21,7 +21,7 @@ from flowloom.states import State, Step
 
 if TYPE_CHECKING:
     from flowloom.coordinator import Carrier, View
-    from flowloom.records import Task
+    from flowloom.records import Status, Task
 
 Timeout = Annotated[
     float | None, typer.Option(metavar="SECONDS", min=0, help="Seconds to wait; the task keeps running.")
@@ -148,12 +148,17 @@ def _wait_for(carriers: list[Carrier], limit_s: float | None, stop: Noted, *, an
                 f"{now['agent_id']} is blocked on {now['question']['kind']}: {now['question']['text']}",
                 hint=f"answer it: flowloom attach {now['name']}; then wait again: {again}",
             )
-    names = ", ".join(f"{carrier.agent.agent_id} ({carrier.agent.status()['status']})" for carrier in carriers)
+    names = ", ".join(f"{carrier.agent.agent_id} ({_doing(carrier.agent.status())})" for carrier in carriers)
     raise TimedOut(f"no reply from {names} within {limit_s:g}s", hint=f"{_keep(carriers)} running; wait again: {again}")
 
 
 def _keep(carriers: list[Carrier]) -> str:
     return "it keeps" if len(carriers) == 1 else "they keep"
+
+
+def _doing(now: Status) -> str:
+    """Return what an agent does, and for one that is parked what it waits for."""
+    return f"{now['status']}: {now['why']}" if now["status"] is State.PARKED else now["status"]
 
 
 def _print(task_id: str, *, as_json: bool, now: bool = False) -> int:

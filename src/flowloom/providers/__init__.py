@@ -104,6 +104,10 @@ if TYPE_CHECKING:
             """Return why the last prompt never became a turn, where the screen says so."""
             ...
 
+        def limit(self, screen: str) -> str:
+            """Return what the window shows of a usage limit: `waits` to continue, `asks`, `cancelled`, or nothing."""
+            ...
+
         def enter_at_once(self, release: str) -> bool:
             """Tell whether Enter may be sent together with the paste."""
             ...

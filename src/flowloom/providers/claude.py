@@ -68,6 +68,9 @@ _ASKING = {
     "agent_needs_input": "question",
 }
 
+# What the session itself submits: background work has ended; a usage limit has reset (2.1.330).
+_OWN = ("<task-notification>", "Your claude.ai usage limit has reset.")
+
 # What to do about an error that Claude Code has a name for.
 _WHAT_NOW = {
     "rate_limit": "send it again later",
@@ -192,7 +195,7 @@ def report(payload: dict[str, Any]) -> Report | None:
         said["source"] = payload.get("source", "startup")
     elif event == "accept":
         said["prompt"] = payload.get("prompt", "")
-        if said["prompt"].lstrip().startswith("<task-notification>"):
+        if said["prompt"].lstrip().startswith(_OWN):
             said["source"] = "own"
     elif event == "ask":
         said["question"] = _question(payload, _ASKING[kind])
@@ -204,6 +207,7 @@ def report(payload: dict[str, Any]) -> Report | None:
     elif event == "fail":
         said["message"] = payload.get("last_assistant_message") or ""
         said["error"] = _error(str(payload.get("error") or "unknown"), said["message"])
+        said.update({"limited": True} if _limited(payload) else {})
     elif event == "notice":
         said["source"], said["message"] = _notice(payload, kind)
     elif event == "end":
@@ -236,8 +240,13 @@ def _error(kind: str, message: str) -> str:
     if kind == "authentication_failed" and (not found or words.startswith("401")):
         what = f"{words}; " if found else ""
         return f"{what}it is not logged in ({kind}); run /login in its window"
-    todo = _WHAT_NOW.get(kind)
+    todo = "" if " resets " in words else _WHAT_NOW.get(kind)
     return (words or kind) + (f"; {todo}" if todo else "")
+
+
+def _limited(payload: dict[str, Any]) -> bool:
+    """Tell whether a turn failed at a usage limit that resets; the rate limit of an API says no time."""
+    return payload.get("error") == "rate_limit" and " resets " in str(payload.get("last_assistant_message"))
 
 
 def _awaited(task: object) -> bool:
@@ -281,6 +290,13 @@ def refusal(screen: str) -> str:
     from flowloom import claude_screen  # noqa: PLC0415 - as above
 
     return claude_screen.refusal(screen)
+
+
+def limit(screen: str) -> str:
+    """Return what the window shows of a usage limit: `waits` to continue, `asks`, `cancelled`, or nothing."""
+    from flowloom import claude_screen  # noqa: PLC0415 - as above
+
+    return claude_screen.limit(screen)
 
 
 def enter_at_once(release: str) -> bool:

@@ -76,6 +76,11 @@ def read_screen(screen: str) -> Screen:
     return seen
 
 
+def limit(screen: str) -> str:
+    """Return nothing: it has no limits."""
+    return ""
+
+
 def enter_at_once(release: str) -> bool:
     """Return True: it reads its keys in their order."""
     return True

@@ -1,0 +1,72 @@
+"""A parked task: the wait for background work, or for a usage limit to reset, as the agent's window shows it."""
+
+from __future__ import annotations
+
+from flowloom import limits, status
+from flowloom.clock import elapsed_s, steady_s, wall_s
+from flowloom.states import State, Step
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from flowloom.agents import Agent
+    from flowloom.looks import Look
+    from flowloom.records import Status, Task
+
+# The window shows within a second what Claude Code will do; one that shows nothing of it for so long does nothing.
+SHOWN_S = 6.0
+# It continues up to 95 s after the reset, in steps of a minute.
+LATE_S = 300.0
+# Background work that is over starts a turn of its own 70 ms later; one that a person's turn took up never does.
+UNPARK_S = 5.0
+
+
+class LimitWait:
+    """One task's wait for a reset."""
+
+    def __init__(self, agent: Agent) -> None:
+        self.agent = agent
+        self._unseen_since_s = 0.0
+        self._waited = False
+
+    def step(self, now: Status, look: Look | None) -> str:
+        """Return what is waited for; end the task where the window shows that it will not be continued."""
+        at_s, now_s = limits.until(now), wall_s()
+        shown = self.agent.provider().limit(look.screen) if look is not None else ""
+        if shown == "waits" or look is None or now["status"] is not State.PARKED:
+            self._unseen_since_s = 0.0
+            self._waited = self._waited or shown == "waits"
+            return limits.waits_for(at_s, now_s)
+        if shown == "asks":
+            # Its dialog offers to stop, which is what this comes to; left open it would hold up the next task.
+            self._give_up(now, Step.FAILED, "Claude Code does not continue by itself")
+            self.agent.tmux(now).press(now["pane_id"] or "", "Escape")
+            return ""
+        self._unseen_since_s = self._unseen_since_s or steady_s()
+        over = steady_s() - self._unseen_since_s >= SHOWN_S
+        if over and self.agent.session_says(now) != "busy" and not (at_s < now_s < at_s + LATE_S and now["parked"]):
+            # Once cancelled, it is not offered again for this limit.
+            cancelled = (Step.INTERRUPTED, "its automatic continue was cancelled in its window")
+            self._give_up(
+                now,
+                *(
+                    cancelled
+                    if self._waited or shown == "cancelled"
+                    else (Step.FAILED, "Claude Code does not continue by itself")
+                ),
+            )
+        return limits.waits_for(at_s, now_s)
+
+    def _give_up(self, seen: Status, step: Step, why: str) -> None:
+        with status.lock(self.agent.directory):
+            now = self.agent.status()
+            if now["seq"] == seen["seq"]:
+                again = limits.ask_again(limits.until(now), wall_s())
+                limits.give_up(self.agent.directory, now, step, f"the usage limit was reached; {why}; {again}")
+
+
+def background_left_s(agent: Agent, task: Task, now: Status, park_s: float) -> float:
+    """Return how long a task's background work is waited for still; complete it where that has ended unheard."""
+    parked = now["status"] is State.PARKED and elapsed_s(now["last_active"]) > UNPARK_S
+    if parked and agent.session_says(now) != "busy":
+        agent.unpark(task["task_id"])
+    return park_s - elapsed_s(task["journal"][-1]["at"])

@@ -29,7 +29,7 @@ COLLECTED_S, COLLECTED_AGAIN_S = 1.0, 0.02
 # For so long after a prompt an `idle` from before it is taken for late. It may be all that will be said: the turn was
 # over before its receipt came.
 BELIEVED_S = 10.0
-# What a hook call of its program has in its command line, and when Claude Code ends one.
+# The command line of its program's hook calls contains this; Claude Code ends a hook call after this time.
 HOOK = "/hooks/agent-event"
 HOOK_LIMIT_S = 30.0
 TRANSCRIPT_TAIL_BYTES = 16_000_000
@@ -70,7 +70,7 @@ def survey() -> list[tuple[Agent, Status | None]]:
             if now["status"] not in (State.OFFLINE, State.FAILED):
                 window = listing.pane(now)
                 if window is None or window.dead or not whereabouts.is_own(now, window):
-                    # It can have been started since the windows were listed.
+                    # It may have been started since the windows were listed.
                     now, _ = agent.reconcile()
                 else:
                     now = agent._compare(now, window)
@@ -118,7 +118,7 @@ class Agent:
         return document
 
     def status(self) -> Status:
-        """Return the status as it stands on disk.
+        """Return the status on disk.
 
         Raises:
             NoSuchAgent: it was never started.
@@ -177,7 +177,7 @@ class Agent:
             return now
         if said == "idle" and now["status"] in (State.WORKING, State.BLOCKED):
             if now["status"] is State.BLOCKED and _seen_on_screen(now["question"]) and not self._shows_box(now):
-                return now  # no session knows of it: what hides the box still does
+                return now  # no session reports it: whatever hid the box still does
             self._quiet(now, self.provider())
         elif said == "busy" and now["status"] is State.BLOCKED and not self._asks(now):
             with status.lock(self.directory):
@@ -244,7 +244,7 @@ class Agent:
         with status.lock(self.directory):
             now = self.status()
             if now["pane_id"] != seen["pane_id"] or now["pid"] != seen["pid"]:
-                return  # it was started anew since
+                return  # it has been started again since
             if now["status"] in (State.OFFLINE, State.FAILED):
                 return
             how = f" ({look.end})" if look and look.end else ""
@@ -258,7 +258,7 @@ class Agent:
         with status.lock(self.directory):
             now = self.status()
             if now["seq"] != seq:
-                return  # a hook was faster: look again
+                return  # a hook reported first: look again
             turn = now["turn"]
             task = tasks.find(turn["task"]) if turn else None
             if task and not tasks.ended(task) and turn and turn["whose"] == "task" and now["transcript"]:
@@ -277,7 +277,7 @@ class Agent:
             sights.quiet(self.directory, now, why, step=step, in_box=in_box.task_id if in_box else None)
 
     def settle_lost(self, task_id: str) -> None:
-        """End a task that its agent had taken and that no longer runs there: its end was never reported."""
+        """End a task that its agent took but no longer runs, because its end was never reported."""
         now = self.status()
         provider = self.provider()
         found = provider.reply_in_transcript(files.tail(now["transcript"] or "", TRANSCRIPT_TAIL_BYTES), task_id)
@@ -359,7 +359,7 @@ class Agent:
             with status.lock(self.directory):
                 fresh = self.status()
                 if fresh["status"] is not State.OFFLINE and (fresh["pid"], fresh["pane_id"]) != (now["pid"], pane):
-                    continue  # somebody was just starting it, and that was not written down yet when we looked
+                    continue  # another process was just starting it, and had not recorded that when we looked
                 if fresh["status"] is not State.OFFLINE:
                     sights.leave(self.directory, fresh, Event.END, "you stopped it")
                 whereabouts.close(fresh)

@@ -1,4 +1,4 @@
-"""Telling a person who left a task what became of it: on tmux's status line, by a bell, as a desktop notice."""
+"""Announce what happened to a task that was left: on tmux's status line, by a bell, as a desktop notice."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def announce(what: str, how: str, *, servers: dict[str, str], tty: str, in_tmux:
         try:
             told += Tmux(server).tell(f"FlowLoom: {text} ({how})", SHOWN_MS, except_window=window)
         except TmuxFailed:
-            continue  # no such server any more: nobody is there to be told
+            continue  # the server is gone, so there is no one to tell
     if tty and _notice(tty, f"FlowLoom: {text}", in_tmux=in_tmux):
         told.append(tty)
     return told

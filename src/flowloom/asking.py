@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def in_turn(asker_kind: str) -> AbstractContextManager[object]:
-    """Be held from a question to its place in line: two agents that ask each other must see each other."""
+    """Hold a lock until the task has its place in line: of two agents that ask each other, one must see the other."""
     return files.locked(f"{paths.home()}/asking.lock") if asker_kind == "agent" else nullcontext()
 
 

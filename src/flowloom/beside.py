@@ -1,4 +1,4 @@
-"""Windows beside the agents' that a person opens from the palette: a terminal of the project, another Claude Code."""
+"""Windows other than the agents' that the palette opens: a terminal in the project, another Claude Code."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from flowloom.settings import Settings
 
-# Linux takes no longer word than 131,071 bytes in the arguments or the environment of a program.
+# Linux limits one argument or environment variable of a program to 131,071 bytes.
 ARGUMENT_LIMIT_BYTES = 130_000
 
 

@@ -1,4 +1,4 @@
-"""What can be known of the Chief, the Claude Code that called us: the files it touched."""
+"""What we can find out about the Chief, the Claude Code that called us: the files it touched."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def is_claude_code(pid: str) -> bool:
 
 
 def touched_files(pid: str) -> list[str]:
-    """Return the files that the Chief with this pid read or changed, the newest first; empty where it is not known.
+    """Return the files that the Chief with this pid read or changed, newest first; empty if unknown.
 
     From its session file and its transcript, both undocumented: a convenience,
     on which nothing else may be built.

@@ -1,4 +1,4 @@
-"""The settings files of Claude Code as they lie on this machine: who says what, and who wins."""
+"""Claude Code's settings files on this machine: what each sets, and which one wins."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from flowloom.errors import BadFile, DamagedFile
 
 USER = "user"
 MANAGED = "managed"
-# What `permissions.defaultMode` can be; Claude Code skips any other word.
+# The valid values of `permissions.defaultMode`; Claude Code ignores any other.
 MODES = ("default", "manual", "acceptEdits", "plan", "auto", "dontAsk", "bypassPermissions")
-# Up to this release `settings.local.json` was read in the directory alone. Where that changed is
-# not known: 2.1.329 and 2.1.330 read that of the main checkout too, which wins.
+# Up to this release, `settings.local.json` was read only in the directory. 2.1.329 and 2.1.330 also read that of
+# the main checkout, which wins; which release changed this is unknown.
 LOCAL_IN_DIRECTORY = (2, 1, 197)
 
 
@@ -30,15 +30,15 @@ def user_path() -> str:
 
 
 def managed_dir() -> str:
-    """Return the folder of the settings that an administrator has set for everybody."""
+    """Return the folder of the settings that an administrator has set for all users."""
     return "/Library/Application Support/ClaudeCode" if sys.platform == "darwin" else "/etc/claude-code"
 
 
 def paths_for(directory: str, release: str = "") -> list[tuple[str, str]]:
-    """Return (whose, path) of every settings file that counts for a Claude Code in a directory, the weaker first.
+    """Return (whose, path) of every settings file that applies to a Claude Code in a directory, the weakest first.
 
-    A project's are read in the directory itself and not above it (2.1.197 to
-    2.1.330). Without a release it is a new one.
+    Project settings are read in the directory itself, not in its parents (2.1.197 to
+    2.1.330). Without a release, a new one is assumed.
     """
     managed = managed_dir()
     project = f"{directory}/.claude/settings.json"
@@ -48,7 +48,7 @@ def paths_for(directory: str, release: str = "") -> list[tuple[str, str]]:
         local.append(f"{root}/.claude/settings.local.json")
     return [
         (USER, user_path()),
-        # In the home folder they are one and the same.
+        # In the home folder, the project's file is the user's.
         *([] if os.path.realpath(project) == os.path.realpath(user_path()) else [("project", project)]),
         *(("local", path) for path in local),
         (MANAGED, f"{managed}/managed-settings.json"),
@@ -61,7 +61,7 @@ def _numbers(release: str) -> tuple[int, ...]:
 
 
 def default_mode(directory: str, release: str) -> str:
-    """Return the permission mode that a Claude Code starts in; empty where no settings file says one."""
+    """Return the permission mode that a Claude Code starts in; empty if no settings file sets one."""
     mode = ""
     for _, _, document in documents(directory, release):
         permissions = document.get("permissions")
@@ -71,7 +71,7 @@ def default_mode(directory: str, release: str) -> str:
 
 
 def documents(directory: str, release: str = "") -> list[tuple[str, str, dict[str, Any]]]:
-    """Return (whose, path, document) of the files that exist; Claude Code skips one that is no JSON, and so do we."""
+    """Return (whose, path, document) of the files that exist; Claude Code skips one that is not JSON, and so do we."""
     found = []
     for whose, path in paths_for(directory, release):
         try:
@@ -95,9 +95,9 @@ def unreadable(directory: str) -> list[tuple[str, str]]:
 
 
 def variable(name: str, directory: str) -> tuple[str, str]:
-    """Return the value of an environment variable as a Claude Code in a directory has it, and who set it there.
+    """Return the value of an environment variable as a Claude Code in a directory sees it, and where it is set.
 
-    Settings win over the shell. Empty strings where nobody set it.
+    Settings override the shell. Both are empty if it is not set.
     """
     value, whose = os.environ.get(name, ""), "the shell" if os.environ.get(name) else ""
     for _, path, document in documents(directory):

@@ -1,4 +1,7 @@
-"""Files that others wrote: in a project, beside a prompt, in Claude Code's folder. Reading one never blocks."""
+"""Files that other programs or people wrote: in a project, next to a prompt, in Claude Code's folder.
+
+Reading one never blocks.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ import stat
 from flowloom.errors import BadFile
 from flowloom.files import damaged
 
-# What a person writes by hand; what a program keeps; what is handed on as it is.
+# Limits for files that people write, for files that programs keep, and for texts that are passed on.
 CONFIG_BYTES = 1_000_000
 STATE_BYTES = 64_000_000
 TEXT_BYTES = 64_000_000
@@ -24,15 +27,15 @@ _KINDS = {
 
 
 def read(path: str, limit_bytes: int) -> bytes | None:
-    """Return the bytes of a regular file, or None where there is none.
+    """Return the bytes of a regular file, or None if there is no file.
 
-    A link is followed; what it leads to counts. A file that grows is read up to the limit and no further.
+    A link is followed, and its target is checked. A growing file is read no further than the limit.
 
     Raises:
-        BadFile: it is no regular file, holds more than `limit_bytes`, or cannot be read; names it.
+        BadFile: it is not a regular file, holds more than `limit_bytes`, or cannot be read; names it.
     """
     try:
-        # Before the open too: opening alone can move a device, and waits for a pipe's writer.
+        # Check before opening too: opening a device can have effects, and opening a pipe waits for its writer.
         _refuse_other_kinds(path, os.stat(path).st_mode)
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
         with open(descriptor, "rb", buffering=0) as stream:
@@ -59,11 +62,11 @@ def _refuse_other_kinds(path: str, mode: int) -> None:
 
 
 def read_json(path: str, limit_bytes: int) -> dict[str, object] | None:
-    """Return the JSON object in a regular file, or None where there is none.
+    """Return the JSON object in a regular file, or None if there is no file.
 
     Raises:
         BadFile: as `read` does.
-        DamagedFile: it holds no JSON object.
+        DamagedFile: it is not a JSON object.
     """
     raw = read(path, limit_bytes)
     if raw is None:

@@ -38,12 +38,12 @@ if TYPE_CHECKING:
     from flowloom.records import Status
     from flowloom.settings import Settings
 
-# An agent that died this often of late is not started again by itself.
+# After this many recent deaths, tasks no longer start the agent.
 DEATHS_LIMIT = 3
-# A transcript is written in a format that may change: what we miss in it counts only after so many starts failed.
+# The transcript's format may change, so we give a conversation up only after this many failed starts.
 DEATHS_TO_DOUBT = 2
 SCRIPT = "launch"
-# Kept beside the agent: they say where its program keeps what it says of itself.
+# Variables that are kept with the agent: they say where its program stores its session files.
 REMEMBERED = ("HOME", "CLAUDE_CONFIG_DIR")
 
 
@@ -126,15 +126,15 @@ def specify(
 
 
 def _directory(root: str, configured: str | None, remembered: str | None) -> str:
-    """Return the directory that the configuration names, else the one of the former start."""
+    """Return the directory that the configuration names, else that of the previous start."""
     if configured:
         return os.path.join(root, os.path.expanduser(configured))
-    # A link in the project can have been changed since.
+    # A link in the project may have changed since.
     return "" if not remembered or trust.leads_out(root, remembered) else remembered
 
 
 def died_too_often(now: Status) -> bool:
-    """Tell whether an agent has died so often of late that starting it again is no help."""
+    """Tell whether an agent has recently died so often that starting it again will not help."""
     return len(sights.recent_deaths(now)) >= DEATHS_LIMIT
 
 
@@ -169,7 +169,7 @@ def spawn(agent: Agent, settings: Settings) -> str:
         files.sweep(agent.directory)
         files.sweep(f"{agent.directory}/{files.WAKE}")
         files.write(opening, b"", durable=False)
-        # What is heard from now on is the new program's; and this clock began anew if the machine did.
+        # Reports from now on come from the new program. After a reboot, this clock has started again.
         seen_ns = int(steady_s() * 1e9)
         try:
             with windows.kept_only_if_opened(script):
@@ -203,7 +203,7 @@ def spawn(agent: Agent, settings: Settings) -> str:
 
 
 def _lost(agent: Agent, provider: Provider, now: Status) -> str:
-    """Return what became of the conversation that an agent had, nothing where it may be resumed.
+    """Return what happened to an agent's conversation; empty if it can be resumed.
 
     In doubt it is resumed: that costs a start or two, and the other way would cost all it knows.
     """
@@ -238,11 +238,11 @@ def _kept_elsewhere(provider: Provider, now: Status) -> str:
 
 
 def _elsewhere(provider: Provider, session_id: str) -> str | None:
-    """Return where a conversation that is not where it was lies now: empty for nowhere, None where nobody can say."""
+    """Return the new place of a transcript that has moved: empty if there is none, None if that is unknown."""
     pattern = provider.conversation_files(windows.inherited(provider), session_id)
     if not pattern:
         return None
-    import glob  # noqa: PLC0415 - only for a transcript that is not where it was
+    import glob  # noqa: PLC0415 - only for a transcript that has moved
 
     found = glob.glob(pattern)
     if found:
@@ -320,7 +320,7 @@ def release(provider: Provider, binary: str) -> str:
 def _script(
     agent: Agent, settings: Settings, tmux: Tmux, provider: Provider, launch: Launch, spec: dict[str, Any]
 ) -> str:
-    """Write what the window runs, and remember where the program keeps what it says of itself."""
+    """Write the script that the window runs, and record where the program keeps its session files."""
     ours = {
         "FLOWLOOM_HOME": paths.home(),
         "FLOWLOOM_AGENT": agent.agent_id,

@@ -1,4 +1,4 @@
-"""The line before an agent: who asks first is served first.
+"""The line of tasks that wait for an agent, served in the order in which they were asked.
 
 A place is a lock file whose name holds its rank. The kernel frees the lock when
 its holder dies, so a place never outlives whoever waits in it; a child that
@@ -31,7 +31,7 @@ class Place:
         self._write()
 
     def ahead(self) -> list[str]:
-        """Return the tasks whose living places are before this one, the first in line first."""
+        """Return the tasks ahead of this one whose places are held by a running process, first in line first."""
         return [name.split("-", 1)[1] for name in self._ahead()]
 
     def before(self) -> list[Before]:
@@ -42,7 +42,7 @@ class Place:
         return [name for name in _names(self.agent_dir) if name < self.name and _alive(self.agent_dir, name)]
 
     def say(self, why: str) -> None:
-        """Let those behind know why nothing comes of this place at the moment; empty when something does again."""
+        """Tell the processes behind why this place makes no progress; empty when it does again."""
         if why != self._says:
             self._says = why
             self._write()
@@ -55,10 +55,10 @@ class Place:
             os.ftruncate(self.descriptor, 0)
             os.pwrite(self.descriptor, note, 0)
         except OSError:
-            return  # on a full disk the place holds all the same
+            return  # on a full disk, the place is still held
 
     def leave(self) -> None:
-        """Give the place up and wake those behind."""
+        """Give up the place and wake the processes behind it."""
         try:
             os.unlink(f"{self.agent_dir}/{LINE}/{self.name}")
         except FileNotFoundError:
@@ -68,7 +68,7 @@ class Place:
 
 
 class Before:
-    """A place that somebody before us in line holds, and what is known of its holder."""
+    """A place ahead of ours in line, and what is known about its holder."""
 
     def __init__(self, agent_dir: str, name: str) -> None:
         self.task_id = name.split("-", 1)[1]
@@ -83,12 +83,12 @@ class Before:
 
     @property
     def what(self) -> str:
-        """Return what stands there, in words: a task, or a command that keeps everybody out."""
+        """Return what holds the place, in words: a task, or a command that keeps all tasks out."""
         return f"flowloom {self.task_id}" if self.task_id in ("stop", "restart") else f"task {self.task_id}"
 
 
 def enter(agent_dir: str, task_id: str, *, first: bool = False) -> Place | None:
-    """Take the last place in line for a task, None where somebody living waits for this task already.
+    """Take the last place in line for a task; return None if a running process already waits for it.
 
     With `first` it is the place before all others.
     """
@@ -100,7 +100,7 @@ def enter(agent_dir: str, task_id: str, *, first: bool = False) -> Place | None:
             if name.endswith(f"-{task_id}"):
                 if _alive(agent_dir, name):
                     return None
-                # Its waiter died; whoever takes the task up keeps its rank.
+                # Its waiter died; a process that takes over the task keeps its rank.
                 kept = name
                 try:
                     os.unlink(f"{folder}/{name}")
@@ -115,7 +115,7 @@ def adopt(agent_dir: str, task_id: str, descriptor: int) -> Place | None:
     """Return the place whose lock this process inherited as `descriptor`."""
     name = next((name for name in _names(agent_dir) if name.endswith(f"-{task_id}")), None)
     if name is None:
-        # Somebody cleared the folder; the place is gone, the task is not.
+        # Someone cleared the folder: the place is gone, but the task is not.
         os.close(descriptor)
         return enter(agent_dir, task_id)
     return Place(agent_dir, task_id, descriptor, name)
@@ -127,13 +127,13 @@ def waited_for(agent_dir: str, task_id: str) -> bool:
 
 
 def standing(agent_dir: str) -> list[str]:
-    """Return the tasks that have a living place, the first in line first."""
+    """Return the tasks whose places are held by a running process, first in line first."""
     return [name.split("-", 1)[1] for name in _names(agent_dir) if _alive(agent_dir, name)]
 
 
 def _names(agent_dir: str) -> list[str]:
     try:
-        # What somebody else put there (an editor, NFS) has no rank.
+        # Files that something else put there (an editor, NFS) have no rank.
         return sorted(name for name in os.listdir(f"{agent_dir}/{LINE}") if name[:10].isdigit() and name[10:11] == "-")
     except FileNotFoundError:
         return []

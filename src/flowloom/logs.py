@@ -1,4 +1,4 @@
-"""The log, one JSON object a line, for what no person was told at once."""
+"""The log, one JSON object a line, for events that no command could show."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import time
 
 from flowloom import files
 
-# One older file is kept beside it.
+# One old file is kept.
 LIMIT_BYTES = 5_000_000
 
 
 def log(home: str, level: str, where: str, message: str, **fields: object) -> None:
-    """Add a line to `log/flowloom.jsonl`; where that is impossible, do nothing.
+    """Add a line to `log/flowloom.jsonl`; if that fails, do nothing.
 
     The log is the last place a failure can go to, so its own failure has none.
     """

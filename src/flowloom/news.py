@@ -1,7 +1,7 @@
 """What waits for a person, counted for a status line: questions, unread replies, failures.
 
-Each is an empty file in `fleet/news`, made and removed by whoever moves the
-state. `fleet/status-line` is their count in one line, for tmux to show with `cat`.
+Each is an empty file in `fleet/news`, created and removed by the process that changes the
+state. `fleet/status-line` has the counts in one line, for tmux to show with `cat`.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ SIGNS = {QUESTION: "?", REPLY: "✉", FAILED: "✗"}
 
 
 def note(kind: str, key: str, on: bool) -> None:
-    """Note that something waits for a person, or no longer does, and renew the status line where that is new.
+    """Record whether something waits for a person, and update the status line if that changed.
 
-    What was moved is on disk already, so nothing that fails here undoes it.
+    The state itself is on disk already, so a failure here is only logged.
     """
     path = f"{paths.news_dir()}/{kind}-{key}"
     try:
@@ -26,11 +26,11 @@ def note(kind: str, key: str, on: bool) -> None:
             return
         renew()
     except OSError as error:
-        log(paths.home(), "error", "news", f"the status line is not renewed: {error}")
+        log(paths.home(), "error", "news", f"the status line was not updated: {error}")
 
 
 def _marked(path: str, on: bool) -> bool:
-    """Make or remove a marker; tell whether that changed anything."""
+    """Create or remove a marker; return whether that changed anything."""
     if not on:
         try:
             os.unlink(path)
@@ -54,7 +54,7 @@ def waiting(kind: str) -> list[str]:
 
 
 def line() -> str:
-    """Return the status line, empty where nothing waits."""
+    """Return the status line; empty if nothing waits."""
     names = _names()
     counts = {kind: sum(name.startswith(f"{kind}-") for name in names) for kind in SIGNS}
     return " ".join(f"{SIGNS[kind]}{count}" for kind, count in counts.items() if count)
@@ -63,8 +63,8 @@ def line() -> str:
 def renew() -> None:
     """Write the status line.
 
-    Without a lock: whoever writes counts again afterwards. Of two that write at
-    once, the later one sees both changes.
+    No lock is needed, because every writer counts again after it has written: of two
+    simultaneous writers, the later one sees both changes.
     """
     path = paths.status_line()
     text = None

@@ -1,4 +1,4 @@
-"""What waits for a person across all agents and tasks, each command bringing the markers in line with what it read."""
+"""What waits for a person across all agents and tasks, with markers that each command corrects by what it reads."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def questions(surveyed: Iterable[tuple[Agent, Status | None]]) -> list[Status]:
-    """Return the agents that wait for a person; a marker that says otherwise is put right."""
+    """Return the agents that wait for a person; correct the markers that say otherwise."""
     known = {agent.agent_id: (agent, now) for agent, now in surveyed}
     found = {name for name, (_, now) in known.items() if now is not None and now["status"] is State.BLOCKED}
     for name in found ^ set(news.waiting(news.QUESTION)):
@@ -33,12 +33,12 @@ def questions(surveyed: Iterable[tuple[Agent, Status | None]]) -> list[Status]:
 
 
 def replies() -> list[Task]:
-    """Return the left tasks with a reply that was not read, the oldest first."""
+    """Return the left tasks with an unread reply, oldest first."""
     return _marked(news.REPLY)
 
 
 def failures() -> list[Task]:
-    """Return the left tasks that ended without a reply and were not looked at since, the oldest first."""
+    """Return the left tasks that ended without a reply and have not been looked at since, oldest first."""
     return _marked(news.FAILED)
 
 
@@ -49,13 +49,13 @@ def _marked(kind: str) -> list[Task]:
         if task is not None and (tasks.unread(task) if kind == news.REPLY else tasks.unseen_failure(task)):
             found.append(task)
         else:
-            # Removed, or read while its marker could not be.
+            # The task was removed, or its marker could not be removed when it was read.
             news.note(kind, task_id, False)
     return sorted(found, key=lambda task: task["created"])
 
 
 def count_unread(read: Iterable[Task]) -> None:
-    """Mark the unread replies among tasks that somebody just read where nobody waits to take them: their asker died."""
+    """Mark unread replies among these tasks that no process waits for, because their asker died."""
     known = set(news.waiting(news.REPLY))
     for task in read:
         if not tasks.unread(task) or task["task_id"] in known or line.waited_for(task["agent_dir"], task["task_id"]):

@@ -1,4 +1,4 @@
-"""Where FlowLoom's files lie. Nobody else puts a path together."""
+"""Where FlowLoom's files are. No other module builds a path to them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from flowloom.errors import BadName, FlowLoomError, NoDirectory, StateFailed
 NAME = r"[a-z][a-z0-9_-]{0,39}"
 TASK_ID = r"[a-z2-9]{4,8}"
 README = """This is the state of FlowLoom: its agents, tasks and replies.
-It may be deleted when no agent runs; prompts and replies that were kept here are then gone.
+You can delete it when no agent is running. This deletes the prompts and replies stored here.
 """
 
 
@@ -34,7 +34,7 @@ def here() -> str:
     try:
         return os.getcwd()
     except OSError as error:
-        raise NoDirectory(f"the working directory does not exist any more ({error.strerror})") from error
+        raise NoDirectory(f"the working directory no longer exists ({error.strerror})") from error
 
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -43,7 +43,7 @@ NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
 
 
 def trouble(error: OSError) -> StateFailed | None:
-    """Return what an error of the system means where it is about the state folder or a full disk, None elsewhere."""
+    """Return our error for an OSError about the state folder or a full disk; None for any other."""
     path = error.filename if isinstance(error.filename, str) else ""
     if error.errno in FULL:
         return StateFailed(f"no room is left on the disk: {path or home()}", hint=f"make room: df -h {path or home()}")
@@ -57,7 +57,7 @@ def trouble(error: OSError) -> StateFailed | None:
             hint="set FLOWLOOM_HOME to a folder on a local disk",
         )
     if error.errno == errno.ELOOP:
-        return StateFailed(f"{path} is a symbolic link, which is not followed here", hint=f"take it away: rm {path}")
+        return StateFailed(f"{path} is a symbolic link, which is not followed here", hint=f"remove it: rm {path}")
     hint = {
         errno.EROFS: "make its disk writable again, or set FLOWLOOM_HOME to another folder",
         errno.EACCES: f"it must be your own: ls -ld {path}",
@@ -67,10 +67,10 @@ def trouble(error: OSError) -> StateFailed | None:
 
 
 def refuse_foreign() -> None:
-    """Refuse a state folder of another user, root's or ours: what we wrote there would shut its owner out.
+    """Refuse the state folder of another user: as root, we would write files that its owner cannot use.
 
     Raises:
-        FlowLoomError: it is one.
+        FlowLoomError: it belongs to another user.
     """
     path = home()
     try:
@@ -86,10 +86,10 @@ def refuse_foreign() -> None:
 
 
 def ensure_home() -> str:
-    """Make the state folder, for its owner only, and return it.
+    """Create the state folder, for its owner only, and return it.
 
     Raises:
-        FlowLoomError: it cannot be made, or belongs to somebody else.
+        FlowLoomError: it cannot be created, or belongs to another user.
     """
     path = home()
     try:
@@ -97,7 +97,7 @@ def ensure_home() -> str:
         owner = os.stat(path)
     except OSError as error:
         raise FlowLoomError(
-            f"the state folder {path} cannot be made: {error.strerror}",
+            f"the state folder {path} cannot be created: {error.strerror}",
             hint="set FLOWLOOM_HOME to a folder that you can write to",
         ) from error
     refuse_foreign()
@@ -115,10 +115,10 @@ def ensure_home() -> str:
 
 
 def check_name(name: str) -> str:
-    """Return `name` if an agent can be called so.
+    """Return `name` if an agent can have this name.
 
     Raises:
-        BadName: it cannot; it could climb out of our folders or be taken for an option.
+        BadName: it cannot. The name could lead out of our folders or be read as an option.
     """
     if not re.fullmatch(NAME, name):
         shown = name if len(name) <= 60 else name[:60] + "…"
@@ -127,10 +127,10 @@ def check_name(name: str) -> str:
 
 
 def project_slug(root: str) -> str:
-    """Return the short name of the project at `root`: its folder's name, with a hash when two share it.
+    """Return the short name of the project at `root`: its folder's name, with a hash if two share it.
 
-    The first project to use a name has it plain; which one that is stands in
-    `agents/<slug>/project.json`.
+    The first project to use a name gets it without the hash; `agents/<slug>/project.json`
+    records which project that is.
     """
     base = re.sub(r"[^a-z0-9_-]+", "-", os.path.basename(root).lower()).strip("-")[:30] or "root"
     for slug in (base, f"{base}-{files.sha256(root.encode('utf-8', 'surrogateescape'))[:4]}"):
@@ -142,7 +142,7 @@ def project_slug(root: str) -> str:
 
 
 def ensure_project(slug: str, root: str) -> None:
-    """Write down that `slug` means the project at `root`."""
+    """Record that `slug` stands for the project at `root`."""
     path = f"{home()}/agents/{slug}/project.json"
     if not os.path.exists(path):
         files.ensure_dir(os.path.dirname(path))
@@ -175,12 +175,12 @@ def last_path(slug: str) -> str:
 
 
 def headless_dir(slug: str) -> str:
-    """Return the folder that stands for the agent of a project's tasks that run without a window."""
+    """Return the folder that serves as the agent folder for a project's headless tasks."""
     return f"{home()}/agents/{slug}/.headless"
 
 
 def agent_dirs() -> list[str]:
-    """Return the folder of every agent there is a record of, in order of project and name."""
+    """Return the folder of every recorded agent, in order of project and name."""
     top = f"{home()}/agents"
     found = []
     for slug in sorted(os.listdir(top)) if os.path.isdir(top) else []:

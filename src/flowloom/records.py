@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from typing import Any, Literal, NotRequired, TypedDict
 
     class Turn(TypedDict):
-        """A running turn: whose it is, and the task it carries if it is a task's."""
+        """A running turn: its owner, and the task if that is a task's."""
 
         prompt_id: str | None
         whose: Literal["task", "person", "own"]
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
         before: list[str]
 
     class Parked(TypedDict):
-        """A task whose turn ended while work that it began goes on in the background, or until a usage limit resets."""
+        """A task whose turn ended while its background work is still running, or until a usage limit resets."""
 
         task: str
         before: list[str]
@@ -102,7 +102,7 @@ if TYPE_CHECKING:
         why: str
 
     class Headless(TypedDict):
-        """The process that carries out a task without a window."""
+        """The process that runs a headless task."""
 
         provider: str
         session_id: str
@@ -182,10 +182,10 @@ if TYPE_CHECKING:
 
 
 ESSENTIAL = ("agent_id", "status", "task_id", "agent_dir", "journal", "step")
-# Seconds since the epoch that no clock of ours reaches, and that every listing can still write as a date.
+# A time in seconds that no clock reaches, but that every listing can still format as a date.
 LATEST_S = 1e11
 _TURN: dict[str, Any] = {"prompt_id": None, "whose": "", "task": None, "at": 0.0, "before": []}
-# What a value that may be null is where it is not.
+# The type of a nullable value when it is not null.
 OPTIONAL: dict[str, Any] = {
     **dict.fromkeys(("current_task", "session_id", "transcript", "window_id", "pane_id", "delivering", "adopt"), ""),
     **dict.fromkeys(("prompt_id", "task"), ""),
@@ -196,7 +196,7 @@ OPTIONAL: dict[str, Any] = {
     "parked": {"task": "", "before": []},
     "question": {"kind": "", "text": "", "how": "", "call": ""},
 }
-# What stands in a list.
+# The type of a list's items.
 ITEMS: dict[str, Any] = {
     **dict.fromkeys(("queued", "foreign", "background", "before", "notes"), ""),
     "deaths": 0.0,
@@ -304,7 +304,7 @@ def status_from(document: dict[str, Any], path: str) -> Status:
 
 
 def empty_task(task_id: str, agent_id: str, agent_dir: str) -> Task:
-    """Return the record of a task of which nothing is known yet."""
+    """Return an empty task record."""
     return {
         "task_id": task_id,
         "agent_id": agent_id,

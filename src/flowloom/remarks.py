@@ -1,4 +1,4 @@
-"""What a person must know of a reply beside its text: the same words wherever it is handed over."""
+"""What a person must know about a reply besides its text, in the same words wherever it is shown."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ JOINED = "joined"
 
 
 def remarks(task: Task, *, provisional: bool = False) -> list[str]:
-    """Return what is not as it seems in a task's reply, a sentence each."""
+    """Return the caveats about a task's reply, one sentence each."""
     cut = task["cut"]
     said = [
         (provisional, "provisional: its background work goes on"),
@@ -25,6 +25,6 @@ def remarks(task: Task, *, provisional: bool = False) -> list[str]:
 
 
 def wrong_without(task: Task, *, provisional: bool = False) -> list[str]:
-    """Return the remarks without which the text would be taken for what it is not, also where it stands alone."""
+    """Return only the remarks without which the reply's text would mislead."""
     missing = bool(task["cut"]) and task["cut"] != JOINED
     return remarks(task, provisional=provisional)[: int(provisional) + int(missing)]

@@ -1,4 +1,4 @@
-"""What waits for a person to look at it: replies and failures, and the text that each becomes in a draft."""
+"""Replies and failures that a person has not looked at, and the text that each becomes in a draft."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 
 
 def unseen(slug: str) -> list[Task]:
-    """Return a project's tasks that have ended and were not looked at, the newest first.
+    """Return a project's tasks that have ended and have not been looked at, newest first.
 
-    Whoever waited for a task was told of its failure, so one that was not left
+    The failure of a task that was not left was already shown to its asker, so it
     counts only while its agent has no newer task.
     """
     found = [task for task_id in tasks.all_ids() if (task := tasks.find(task_id))]
@@ -42,7 +42,7 @@ def beginning(task: Task) -> str:
 
 
 def failure(task: Task) -> str:
-    """Return in a few words that a task has no reply, and why."""
+    """Return a short line that says that a task has no reply, and why."""
     return f"task {task['task_id']} {task['status']}: {task['error']}".removesuffix(": ")
 
 

@@ -1,4 +1,4 @@
-"""What may be removed of old tasks and events, and what it takes on the disk."""
+"""Which old tasks and events may be removed, and how much disk space they take."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from flowloom.records import Status, Task
 
 UNITS_S = {"m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
-# Folders on their way out are moved here first, so that no reader ever sees half a task.
+# Folders are moved here before they are deleted, so that no reader sees half a task.
 REMOVED = "removed"
 
 
 class Old:
-    """A task that may go: its id, its agent, when it was last of use, its size."""
+    """A task that may be removed: its id, its agent, its last use, its size."""
 
     __slots__ = ("agent_id", "at", "size_bytes", "status", "task_id")
 
@@ -47,7 +47,7 @@ def seconds(text: str) -> float:
     """Return the seconds that a duration such as `30d`, `12h`, `90m` or `2w` means.
 
     Raises:
-        UsageError: it is none.
+        UsageError: it is not a duration.
     """
     found = re.fullmatch(r"(\d{1,6})([mhdw])", text.strip())
     if found is None:
@@ -56,7 +56,7 @@ def seconds(text: str) -> float:
 
 
 def sizes() -> dict[str, int]:
-    """Return the bytes that each part of the state takes."""
+    """Return the size of each part of the state, in bytes."""
     home = paths.home()
     events = sum(size_of(f"{folder}/{name}") for folder in _agent_folders() for name in _event_names())
     agents = size_of(f"{home}/agents")
@@ -67,10 +67,10 @@ def sizes() -> dict[str, int]:
 
 
 def plan(before: float) -> Plan:
-    """Return what may be removed of what was last of use before this time.
+    """Return what may be removed because it was last used before this time.
 
-    Never a reply that nobody has read, a task that has not ended, one that its
-    agent still has to do with, or one whose record cannot be read.
+    This never includes an unread reply, a task that has not ended, a task that its
+    agent's status still mentions, or one whose record cannot be read.
     """
     found = Plan()
     busy: dict[str, set[str]] = {}
@@ -96,17 +96,17 @@ def plan(before: float) -> Plan:
 
 
 def last_use(task: Task) -> float:
-    """Return when a task last moved or its reply was last read."""
+    """Return when a task last changed or its reply was last read."""
     return max([task["created"], task["read"] or 0.0, *(entry["at"] for entry in task["journal"])])
 
 
 def sweep() -> int:
-    """Remove what writers that were killed have left anywhere in the state; return how many files that was."""
+    """Remove the temporary files of killed processes from the whole state folder; return how many."""
     return sum(len(files.sweep(folder)) for folder, _, _ in os.walk(paths.home()))
 
 
 def remove(found: Plan, before: float) -> list[str]:
-    """Remove what a plan names, each looked at once more under its agent's lock; return what could not be."""
+    """Remove what a plan names, checking each again under its agent's lock; return what could not be removed."""
     failed = []
     trash = files.ensure_dir(f"{paths.home()}/{REMOVED}")
     for old in found.old:
@@ -120,7 +120,7 @@ def remove(found: Plan, before: float) -> list[str]:
                 status.forget_events(folder, before)
         except OSError as error:
             failed.append(f"{folder}: {error}")
-    # Also what a run that was killed left there.
+    # This also removes what a killed run left here.
     shutil.rmtree(trash, ignore_errors=True)
     return failed
 
@@ -133,7 +133,7 @@ def _remove_task(task_id: str, before: float, trash: str) -> None:
     with status.lock(agent_dir):
         task = tasks.read(task_id)
         if _kept(task, before, _in_hand(agent_dir)):
-            return  # it has come to be of use since
+            return  # it has been used since
         os.rename(paths.task_dir(task_id), f"{trash}/{task_id}")
         draft = f"{agent_dir}/drafts/{task['prompt_sha256']}"
         if files.read(draft) == task_id.encode():
@@ -141,7 +141,7 @@ def _remove_task(task_id: str, before: float, trash: str) -> None:
 
 
 def _kept(task: Task, before: float, in_hand: set[str]) -> str:
-    """Say why a task must stay; nothing where it may go."""
+    """Return why a task must be kept; empty if it may be removed."""
     if not tasks.ended(task):
         return "unfinished"
     if task["status"] is Step.DONE and task["read"] is None:
@@ -152,7 +152,7 @@ def _kept(task: Task, before: float, in_hand: set[str]) -> str:
 
 
 def _in_hand(agent_dir: str) -> set[str]:
-    """Return the tasks that an agent's status still speaks of."""
+    """Return the tasks that an agent's status still mentions."""
     try:
         now: Status | None = status.read(agent_dir)
     except DamagedFile:
@@ -179,7 +179,7 @@ def _event_names() -> tuple[str, str]:
 
 
 def size_of(path: str) -> int:
-    """Return the bytes of a file or of all files below a folder, 0 where there is none."""
+    """Return the bytes of a file or of all files below a folder, 0 if there is none."""
     if os.path.isfile(path):
         return os.lstat(path).st_size
     total = 0
@@ -193,7 +193,7 @@ def size_of(path: str) -> int:
 
 
 def old_enough(days: float) -> float:
-    """Return the time before which something is older than so many days."""
+    """Return the time that lies this many days in the past."""
     return wall_s() - days * UNITS_S["d"]
 
 

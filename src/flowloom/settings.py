@@ -1,4 +1,4 @@
-"""What the user has chosen: environment over project over user configuration over defaults.
+"""The effective settings: environment over project over user configuration over defaults.
 
 A project's file counts as far as `trust` lets it.
 """
@@ -18,7 +18,7 @@ FILE = "flowloom.toml"
 
 
 class Settings:
-    """The choices in force for one command."""
+    """The effective settings of one command."""
 
     provider: str = "claude"
     session: str = "Claude"
@@ -37,13 +37,13 @@ class Settings:
 
     def __init__(self, **chosen: Any) -> None:
         self.agents = {}
-        # What the project's file says and is not in force.
+        # Values of the project's file that have no effect.
         self.ignored: list[trust.Ignored] = []
         for key, value in chosen.items():
             setattr(self, key, value)
 
     def of_agent(self, name: str) -> dict[str, Any]:
-        """Return the table `[agents.NAME]` of the configuration, empty where there is none."""
+        """Return the table `[agents.NAME]` of the configuration, empty if there is none."""
         return self.agents.get(name, {})
 
 
@@ -57,7 +57,7 @@ ENVIRONMENT = {
 
 
 def config_paths(project_root: str) -> list[str]:
-    """Return the configuration files that can exist, the weaker first."""
+    """Return the paths of the configuration files, the weaker first."""
     base = os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")
     return [f"{base}/flowloom/config.toml", f"{project_root}/{FILE}"]
 
@@ -67,7 +67,7 @@ def load(project_root: str) -> Settings:
 
     Raises:
         BadConfig: a configuration file has an unknown key or a bad value; names file and key.
-        BadFile: a configuration file is no regular file, or too large.
+        BadFile: a configuration file is not a regular file, or too large.
     """
     return in_force(project_root, _tables(project_root))
 
@@ -102,7 +102,7 @@ def _of_environment() -> dict[str, str]:
 
 
 def unheeded(ignored: list[trust.Ignored]) -> str:
-    """Say in a sentence what of a project's file is not in force, and how to agree; empty where all is."""
+    """Return a sentence on which values of a project's file are ignored, and how to agree; empty if none are."""
     if not ignored:
         return ""
     keys = [each.key for each in ignored]
@@ -113,7 +113,7 @@ def unheeded(ignored: list[trust.Ignored]) -> str:
 
 
 class Choice:
-    """One setting in force: its key, its value, and who chose it."""
+    """One effective setting: its key, its value, and where it comes from."""
 
     __slots__ = ("key", "place", "source", "value")
 
@@ -122,7 +122,7 @@ class Choice:
 
 
 class Explained:
-    """Every setting in force with its source, what the project's file asks for in vain, and who agreed to it."""
+    """Every effective setting with its source, the ignored values of the project's file, and who agreed to it."""
 
     __slots__ = ("agreed_by", "choices", "digest", "ignored")
 
@@ -131,7 +131,7 @@ class Explained:
 
 
 def explain(project_root: str) -> Explained:
-    """Return every setting in force with its source: default, user, project or environment.
+    """Return every effective setting with its source: default, user, project or environment.
 
     Raises:
         BadConfig, BadFile: as `load` does.
@@ -154,9 +154,9 @@ def explain(project_root: str) -> Explained:
 
 
 def _tables(project_root: str) -> dict[str, Any]:
-    """Return the checked contents of the two files, from a cache of this project's while neither has changed.
+    """Return the checked contents of the two files, from this project's cache while neither has changed.
 
-    Reading TOML and checking it costs 80 ms, which every Ctrl-G would pay.
+    Reading and checking TOML costs 80 ms, which would be added to every Ctrl-G.
     """
     places = config_paths(project_root)
     stamps = [_stamp(path) for path in places]
@@ -186,9 +186,9 @@ def _tables(project_root: str) -> dict[str, Any]:
 
 
 def _stamp(path: str) -> list[int]:
-    """Return what changes with a file, and last its owner; nothing where there is none.
+    """Return numbers that change with a file, its owner last; empty if there is no file.
 
-    With the time of its last change of any sort, which nobody can set back.
+    They include the time of its last change of any kind (ctime), which cannot be set back.
     """
     try:
         found = os.stat(path)

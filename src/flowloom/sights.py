@@ -29,14 +29,14 @@ def leave(agent_dir: str, now: Status, event: Event, why: str) -> None:
         now, Step.FAILED, f"the agent is gone: {why}" + ("; it waited for its usage limit to reset" if waited else "")
     )
     facts: dict[str, Any] = {"turn": None, "queued": [], "up": False, "parked": None, "pid": None}
-    # What is heard of one that is offline already is told of the same end once more.
+    # An agent that is offline already is only reported gone a second time.
     if now["status"] is not State.OFFLINE and (event is Event.GONE or not now["up"] or now["status"] is State.STARTING):
         facts["deaths"] = [*recent_deaths(now), wall_s()]
     status.apply(agent_dir, now, event, why=why, source="hook" if event is Event.END else "tmux", **facts)
 
 
 def recent_deaths(now: Status) -> list[float]:
-    """Return when an agent died of late, as times of day."""
+    """Return the times of an agent's recent deaths."""
     return [at for at in now["deaths"] if elapsed_s(at) < DEATHS_WITHIN_S]
 
 
@@ -60,12 +60,12 @@ def quiet(agent_dir: str, now: Status, why: str, *, step: Step = Step.INTERRUPTE
 
 
 def box(agent_dir: str, now: Status) -> None:
-    """Take an agent that is up and shows its input box for idle."""
+    """Mark an agent as idle that is up and shows its input box."""
     status.apply(agent_dir, now, Event.BOX, why="its input box is there", source="screen")
 
 
 def dialog(agent_dir: str, now: Status, question: Question) -> None:
-    """Take an agent with a question on its screen for blocked."""
+    """Mark an agent as blocked that has a question on its screen."""
     if now["status"] is State.BLOCKED and now["question"] == question:
         return
     why = f"blocked on {question['kind']}: {question['text']}"
@@ -73,13 +73,13 @@ def dialog(agent_dir: str, now: Status, question: Question) -> None:
 
 
 def goes_on(agent_dir: str, now: Status, why: str) -> None:
-    """Take an agent whose session is busy for working: a person answered, or a Stop hook sent its turn on."""
+    """Mark an agent as working whose session is busy: a person answered, or a Stop hook continued its turn."""
     turn = now["turn"] or now["last_turn"]
     status.apply(agent_dir, now, Event.RESUME, why=why, source="session", turn=turn)
 
 
 def found_accepted(agent_dir: str, now: Status, task: Task) -> None:
-    """Take a task whose receipt was lost for accepted: the transcript shows its prompt."""
+    """Mark a task as accepted whose receipt was lost: the transcript shows its prompt."""
     if not tasks.note_step(task, Step.ACCEPTED, "seen in the transcript; its receipt was lost"):
         return
     turn: Turn = {
@@ -107,7 +107,7 @@ def unpark(agent_dir: str, now: Status, task_id: str) -> None:
 
 
 def let_go(now: Status, step: Step, why: str) -> None:
-    """End every task that the agent had taken: of its turn, queued, or parked."""
+    """End every task that the agent has taken: in its turn, queued, or parked."""
     turn, parked = now["turn"], now["parked"]
     for task_id in [
         turn["task"] if turn else None,

@@ -1,4 +1,4 @@
-"""Payloads of hook calls: applied, or kept until they can be."""
+"""Payloads of hook calls: applied at once, or stored until they can be."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NEVER_NS = 1 << 63
 
 
 def hear(agent_dir: str, provider: str, raw: bytes, at_ns: int, pid: str = "") -> None:
-    """Apply one payload to the agent in `agent_dir`; `pid` is the program's that called the hook, where it is known."""
+    """Apply one payload to the agent in `agent_dir`; `pid` is the process that called the hook, if known."""
     text = raw.decode("utf-8", "replace")
     payload = json.loads(text)
     if not isinstance(payload, dict):
@@ -35,11 +35,11 @@ def hear(agent_dir: str, provider: str, raw: bytes, at_ns: int, pid: str = "") -
     if pid.isdigit():
         report["pid"] = int(pid)
     if not turns.hear(agent_dir, report, lambda now: moved_to(find(provider), agent_dir, now)):
-        log(paths.home(), "warning", "agent-event", "there is no agent here any more", agent_dir=agent_dir)
+        log(paths.home(), "warning", "agent-event", "this agent no longer exists", agent_dir=agent_dir)
 
 
 def moved_to(provider: Provider, agent_dir: str, now: Status) -> str:
-    """Return what the agent's own program says of the session that it was moved to, empty where it was not."""
+    """Return the session that the agent's own program says it was moved to; empty if it was not moved."""
     environment = files.read_json(f"{agent_dir}/environment.json") or {}
     known = {**os.environ, **{name: str(value) for name, value in environment.items()}}
     path = provider.session_file(known, now["pid"]) if now["pid"] else ""
@@ -48,10 +48,10 @@ def moved_to(provider: Provider, agent_dir: str, now: Status) -> str:
 
 
 def _make_valid(report: Report) -> None:
-    """Take halves of characters out of a report, but for the message: `tasks.complete` does that, and notes it.
+    """Replace half characters in a report, except in the message, where `tasks.complete` replaces and notes them.
 
-    JSON can hold them and UTF-8 cannot. Here they stop before status, task and events, from where
-    they would end every listing; a path in those documents may hold bytes that are no UTF-8 and stays as it is.
+    JSON can contain them and UTF-8 cannot. In a status, task or event they would break every listing.
+    Paths in those documents may contain bytes that are not UTF-8; these stay unchanged.
     """
     for key, value in report.items():
         if key != "message":
@@ -59,7 +59,7 @@ def _make_valid(report: Report) -> None:
 
 
 def keep(agent_dir: str, raw: bytes, at_ns: int) -> None:
-    """Put a payload that could not be applied where `drain` finds it."""
+    """Store a payload that could not be applied, for `drain`."""
     try:
         files.ensure_dir(f"{agent_dir}/{SPOOL}")
         files.write(f"{agent_dir}/{SPOOL}/{at_ns}-{os.getpid()}.json", raw)
@@ -68,15 +68,15 @@ def keep(agent_dir: str, raw: bytes, at_ns: int) -> None:
 
 
 def drain(agent_dir: str, provider: str) -> int:
-    """Apply the payloads that were kept while FlowLoom was broken or away, the oldest first; return how many.
+    """Apply the payloads that were stored while FlowLoom was broken or missing, oldest first; return how many.
 
-    One that makes no sense is put aside as `.bad`. Where the agent's own files
-    are what is broken, all of them wait on.
+    An invalid payload is renamed to `.bad`. If the agent's own files are damaged, all
+    payloads stay stored.
     """
     folder = f"{agent_dir}/{SPOOL}"
     if not _waiting(folder):
         return 0
-    # Heard and then removed, under a lock: whoever is killed in between loses nothing, and hearing twice moves nothing.
+    # Apply first, then remove, under a lock: a kill in between loses nothing, and applying twice changes nothing.
     with files.locked(f"{agent_dir}/{SPOOL}.lock"):
         waiting = _waiting(folder)
         for done, (at_ns, name) in enumerate(waiting):
@@ -95,9 +95,9 @@ def drain(agent_dir: str, provider: str) -> int:
 
 
 def _waiting(folder: str) -> list[tuple[int, str]]:
-    """Return the kept payloads with the time of their hook call, in nanoseconds of the steady clock.
+    """Return the stored payloads with the time of their hook call, in nanoseconds of the monotonic clock.
 
-    What the shell kept has no such time in its name; how old its file is tells it.
+    A payload that the shell script stored has no such time in its name; the age of its file gives it.
     """
     found = []
     ahead_ns = time.time_ns() - time.monotonic_ns()
@@ -107,8 +107,8 @@ def _waiting(folder: str) -> list[tuple[int, str]]:
                 if entry.name.endswith(".json"):
                     stamp = entry.name.split("-")[0]
                     at_ns = int(stamp) if stamp.isdigit() else NEVER_NS
-                    # Not later than now: a stamp of before a restart of the machine is, and so is
-                    # the age of a file where the clock was set back.
+                    # Never later than now: a stamp from before a reboot would be, and so would the time
+                    # of a file if the clock was set back.
                     at_ns = min(at_ns, entry.stat().st_mtime_ns - ahead_ns, time.monotonic_ns())
                     found.append((at_ns, entry.name))
     except (FileNotFoundError, NotADirectoryError):

@@ -1,4 +1,4 @@
-"""From the opened window to the input box: what no hook tells of."""
+"""From the opened window to the input box, which no hook reports."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ if TYPE_CHECKING:
     from flowloom.looks import Look
     from flowloom.records import Question, Status
 
-# A start that shows neither box nor question for this long is said to hang.
+# After this long without an input box or a question, a start is reported as hanging.
 LIMIT_S = 60.0
-# Its session start is heard 0.1 s before or after its input box is seen; other hooks of the user's may hold it up.
+# The SessionStart hook normally reports within 0.1 s of the input box; the user's own hooks can delay it.
 SILENT_S = 8.0
-# A dialog that looks the same for this long is all there, and has taken the key before.
+# A dialog that has not changed for this long is fully drawn, and has handled the previous key.
 STEADY_S = 0.2
-# Nothing stands on the screen before. A look costs a starting Claude Code a part of its cores.
+# The screen is empty before this, and each look slows down a starting Claude Code.
 FIRST_LOOK_S = 0.35
 LOOK_AGAIN_S = 0.15
-# Its session start wakes whoever waits; after that only the box is to come.
+# The SessionStart hook wakes waiting processes; after it, only the input box is missing.
 BOX_AGAIN_S = 0.03
 QUESTION_AGAIN_S = 0.25
-# On a loaded machine a key that was read can take this long to have its effect.
+# On a loaded machine, a key can take this long to have an effect.
 KEY_S = 2.0
 
 
 class Startup:
-    """Watches one start. An agent is `ready` when it has said so *and* its input box stands there."""
+    """Watch one start. An agent is `ready` when its hook has reported *and* its input box is on the screen."""
 
     def __init__(self, agent: Agent) -> None:
         self.agent = agent
@@ -42,10 +42,10 @@ class Startup:
         self._silence = ""
 
     def step(self, now: Status, look: Look) -> tuple[Question | None, str]:
-        """Take one look; return the question that stands on the screen, and what to say when it takes too long.
+        """Evaluate one look; return the question on the screen, and a message if the start takes too long.
 
-        None is answered for the user, but the one about trust if they said so
-        when they started the agent.
+        Questions are left to the user, except the trust prompt if they started the
+        agent with --trust.
         """
         screen = self.agent.read_screen(look)
         question = screen["question"]
@@ -75,7 +75,7 @@ class Startup:
         return question, f"it has not come up for {LIMIT_S:.0f} s; look at its window" if late else ""
 
     def _silent(self, *, up: bool, box: bool) -> str:
-        """Say that an agent's box stands there and that it has not spoken, and why if its settings tell."""
+        """Return a message if the input box is there but no hook has reported, with the reason if settings show it."""
         if up or not box:
             self._box_since_s = None
             return ""
@@ -88,7 +88,7 @@ class Startup:
         return self._silence
 
     def _because(self) -> str:
-        from flowloom import claude_settings  # noqa: PLC0415 - 3 ms of every Ctrl-G, for a start that hangs
+        from flowloom import claude_settings  # noqa: PLC0415 - 3 ms that only a hanging start should pay
 
         for _, path, document in claude_settings.documents(str((self.agent.spec() or {}).get("dir", "."))):
             for key in ("disableAllHooks", "allowManagedHooksOnly"):
@@ -97,16 +97,16 @@ class Startup:
         return ""
 
     def _trust(self, now: Status, look: Look, keys: list[str]) -> None:
-        """Press one key towards yes for each steady look of the dialog, so that no key acts on what we have not seen.
+        """Press one key towards yes each time the dialog is stable, so that no key acts on a screen we have not seen.
 
-        A second key on its way would turn the choice round again just before the Enter.
+        A second key sent too early would change the choice again just before the Enter.
         """
         at_s = steady_s()
         if look.screen != self._dialog:
             self._dialog, self._dialog_since_s = look.screen, at_s
         pressed_on, pressed_at_s = self._pressed
         on_its_way = look.screen == pressed_on and at_s - pressed_at_s < KEY_S
-        # A program that hangs would take a second Enter, once it goes on, for the answer to the next question.
+        # When a hanging program continues, a second Enter would answer its next question.
         if at_s - self._dialog_since_s >= STEADY_S and not on_its_way and not procs.unread_bytes(look.tty):
             self._pressed = (look.screen, at_s)
             self.agent.tmux(now).press(now["pane_id"] or "", *keys)

@@ -1,4 +1,4 @@
-"""The terminal that Claude Code lends to its editor: a few lines on it, keys from it, and back as it was."""
+"""The terminal that Claude Code lends to its editor: draw lines, read keys, and restore it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-# An ESC with nothing behind it for this long is the key; a sequence that ends here is noise.
+# An ESC with nothing after it for this long is the Esc key; an unfinished sequence is noise.
 ESC_S = 0.05
 # A person does not press more keys than this between two looks; a paste without brackets does.
 BURST = 4
@@ -67,7 +67,7 @@ class Terminal:
         self._drawn = []
 
     def close(self) -> None:
-        """Give the terminal back as it was found; keys that nobody read are dropped."""
+        """Restore the terminal; unread keys are dropped."""
         if not self._open:
             return
         self._open = False
@@ -105,14 +105,14 @@ class Terminal:
     def read_keys(self) -> list[str]:
         """Return the keys pressed since, without waiting; none also when the terminal is gone."""
         try:
-            # Whoever lent the terminal may have taken it back, and a read would wait there.
+            # The lender may have taken the terminal back, and a read would then block.
             raw = os.read(self.fd, 65536) if select.select([self.fd], [], [], 0)[0] else b""
         except OSError:
             raw = b""
         return self.keys.feed(raw, steady_s())
 
     def gone(self) -> bool:
-        """Tell whether the terminal is not ours any more: hung up, or whoever lent it to us has died."""
+        """Tell whether the terminal is no longer ours: it hung up, or the process that lent it to us died."""
         return os.getppid() != self._parent or (self._foreground and not self._in_front())
 
     def _in_front(self) -> bool:

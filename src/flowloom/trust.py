@@ -1,7 +1,7 @@
-"""What a project's flowloom.toml may set, and whether the person has agreed to it.
+"""What a project's flowloom.toml may set, and whether the user has agreed to it.
 
-A repository that somebody cloned is hostile until its person agreed. Every key
-has a rule here; one without a rule is never taken from a project (docs/decisions/0009).
+A cloned repository counts as hostile until the user agrees. Every key has a rule here; a
+key without a rule is never taken from a project (docs/decisions/0009).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     When = Literal["never", "agreed", "always"]
     Check = Callable[[Any], str]
 
-# An argument of a program may have 131,071 bytes on Linux, and FlowLoom's own text stands beside it.
+# One argument of a program may have 131,071 bytes on Linux, and FlowLoom adds its own text.
 PROMPT_BYTES = 100_000
 
 NOT_A_PROJECTS = "a project never chooses this; put it into your own config.toml"
@@ -30,12 +30,12 @@ NOT_AGREED = "you have not agreed to it: flowloom trust"
 
 
 def _any(_: object) -> str:
-    """Take every value that has the right type."""
+    """Accept every value of the right type."""
     return ""
 
 
 def _session(value: str) -> str:
-    """Refuse what tmux would expand (`#`), cut up (`.` and `:`), or take for an id (`$`, `@`, `%`) or a pattern."""
+    """Refuse what tmux would expand (`#`), split (`.` and `:`), or read as an id (`$`, `@`, `%`) or a pattern."""
     good = value[:1].isalnum() and not value.endswith(" ") and all(each.isalnum() or each in " _-" for each in value)
     return "" if good else f"{value!r} cannot be the name of a tmux session: use letters, digits, spaces, - and _"
 
@@ -78,20 +78,20 @@ def _prompt(value: str) -> str:
     return f"it has {size} bytes; {PROMPT_BYTES} are allowed" if size > PROMPT_BYTES else ""
 
 
-# For each key: when a project may set it, and what its value must be, whoever sets it.
+# For each key: when a project may set it, and the check of its value from any source.
 POLICY: dict[str, tuple[When, Check]] = {
-    # Decide what is run, or where: a person's own choice.
+    # These decide what runs, or where: only the user may choose.
     "claude": ("never", _program),
     "args": ("never", _words),
     "session": ("never", _session),
     "tmux_socket": ("never", _socket),
-    # It is about the replies of all projects.
+    # This applies to the replies of all projects.
     "keep_days": ("never", _any),
     "provider": ("agreed", _provider),
     "default_agent": ("agreed", _name),
-    # How long a person's own draft is left alone.
+    # How long the user's own draft is left alone.
     "typing_pause_s": ("agreed", _any),
-    # Whether a left task that needs its person is told of.
+    # Whether a task that was left is announced.
     "announce": ("agreed", _any),
     "reply": ("always", _any),
     "no_route": ("always", _any),
@@ -108,7 +108,7 @@ UNKNOWN: tuple[When, Check] = ("never", _any)
 
 
 class Ignored:
-    """One value of a project's file that is not in force, and why."""
+    """One value of a project's file that has no effect, and why."""
 
     __slots__ = ("key", "value", "why")
 
@@ -138,9 +138,9 @@ def entries(table: dict[str, Any]) -> Iterator[tuple[str, Any]]:
 
 
 def fault(table: dict[str, Any], *, of_project: bool) -> tuple[str, str] | None:
-    """Return the first (key, what is wrong) of a file's values, None where all may stand there.
+    """Return the first invalid value of a file as (key, problem); None if all are valid.
 
-    What a project never chooses is not looked at: it has no effect.
+    Values that a project may never set are not checked: they have no effect.
     """
     for name in table.get("agents", {}):
         if _name(name):
@@ -154,7 +154,7 @@ def fault(table: dict[str, Any], *, of_project: bool) -> tuple[str, str] | None:
 
 
 def sift(root: str, table: dict[str, Any], digest: str, owner: int) -> tuple[dict[str, Any], list[Ignored]]:
-    """Return what of a project's file is in force, and what is not.
+    """Return which values of a project's file take effect, and which do not.
 
     `digest` is the sha256 of the file, `owner` the user id that it belongs to.
     """
@@ -184,13 +184,13 @@ def sift(root: str, table: dict[str, Any], digest: str, owner: int) -> tuple[dic
 
 
 def _inside(root: str, directory: str) -> bool:
-    """Tell whether a folder, with every link resolved, lies in the project."""
+    """Tell whether a folder, with every link resolved, is inside the project."""
     real = os.path.realpath(os.path.join(root, directory))
     return real == root or real.startswith(f"{root.rstrip('/')}/")
 
 
 def leads_out(root: str, directory: str) -> bool:
-    """Tell whether a folder has its name in the project and lies elsewhere by a link."""
+    """Tell whether a path inside the project leads out of it through a link."""
     return directory.startswith(f"{root.rstrip('/')}/") and not _inside(root, directory)
 
 
@@ -198,11 +198,11 @@ def leads_out(root: str, directory: str) -> bool:
 
 
 def agreed_by(root: str, digest: str, owner: int) -> str:
-    """Return who says that the person agreed to a project's file: `flowloom trust` or Claude Code; empty for nobody.
+    """Return how the user agreed to a project's file: `flowloom trust` or Claude Code; empty if they did not.
 
-    `flowloom trust` is about this very text: a later change asks again. Claude
-    Code's answer is about the folder, and counts only for exactly this one, and
-    only for a file that nobody but the person and root can have written.
+    `flowloom trust` applies to exactly this text: a later change asks again. Claude
+    Code's answer applies to the folder. It counts only for exactly this folder, and only
+    if the file belongs to the user or to root.
     """
     try:
         known = files.read_json(_record(root)) or {}
@@ -214,14 +214,14 @@ def agreed_by(root: str, digest: str, owner: int) -> str:
 
 
 def claude_trusts(root: str) -> bool:
-    """Tell whether the person has answered Claude Code's question about trust for exactly this folder with yes.
+    """Tell whether the user has accepted Claude Code's trust prompt for exactly this folder.
 
-    A trusted folder above it does not count, although Claude Code takes it for one.
+    A trusted parent folder does not count here, although it does for Claude Code.
     """
     path = f"{os.environ.get('CLAUDE_CONFIG_DIR') or os.path.expanduser('~')}/.claude.json"
     try:
         raw = foreign.read(path, foreign.STATE_BYTES)
-        # The file grows to megabytes: it is parsed only where the folder stands in it at all.
+        # The file grows to megabytes, so parse it only if it contains the folder's name.
         if raw is None or json.dumps(root, ensure_ascii=False).encode("utf-8", "surrogateescape") not in raw:
             return False
         document = json.loads(raw)
@@ -233,13 +233,13 @@ def claude_trusts(root: str) -> bool:
 
 
 def agree(root: str, digest: str) -> None:
-    """Note that the person agreed to what a project's file says now."""
+    """Record that the user agreed to the project's file as it is now."""
     files.ensure_dir(f"{paths.ensure_home()}/trust")
     files.write_json(_record(root), {"root": root, "sha256": digest})
 
 
 def take_back(root: str) -> bool:
-    """Forget what the person agreed to by `flowloom trust`; tell whether there was something."""
+    """Forget what the user agreed to with `flowloom trust`; return whether there was anything."""
     try:
         os.unlink(_record(root))
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""A process of its own that waits for a task that was left: it delivers, watches, announces, and outlives who asked."""
+"""The background process for a task that was left: it delivers, watches and announces, and outlives the asker."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from flowloom.coordinator import View
     from flowloom.records import Task
 
-# How often a waiter looks whether a full disk has room again.
+# How often a waiter checks whether a full disk has room again.
 TRY_AGAIN_S = 5.0
-# An agent that asks for one permission after the other is announced this often at most.
+# At most one announcement in this time for each agent, however many permissions it asks for.
 ANNOUNCE_AGAIN_S = 60.0
 # The time of its last announcement, in the agent's folder.
 ANNOUNCED = "announced"
@@ -37,7 +37,7 @@ def main() -> None:
 
 
 def carry(task_id: str, inherited: int) -> int:
-    """Wait until a task has ended, also past its provisional reply."""
+    """Wait until a task has ended, even after its provisional reply."""
     agent = Agent(tasks.read(task_id)["agent_dir"])
     settings = load(paths.project_root(agent.slug) or paths.here())
     settings.park_s = float("inf")

@@ -1,4 +1,4 @@
-"""What a new window runs, and with which environment: that of whoever opens it, not that of an old tmux server."""
+"""What a new window runs, with the environment of the process that opens it, not that of an old tmux server."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 # What tmux and the window itself set.
 WINDOW_OWN = {"TERM", "TMUX", "TMUX_PANE", "PWD", "OLDPWD", "SHLVL", "_", "COLUMNS", "LINES"}
 
-# Names that begin so, where only the tmux server still has them, belong to whoever started it.
+# Variables with these prefixes that only the tmux server has belong to the process that started the server.
 MISLEADING = ("ANTHROPIC_", "CLAUDE", "FLOWLOOM_")
 
 
@@ -61,7 +61,7 @@ def write_script(
 
 @contextmanager
 def kept_only_if_opened(script: str) -> Iterator[None]:
-    """Take a script away where the window that was to run it, and with that to delete it, could not be opened."""
+    """Delete a script whose window could not be opened; normally the script deletes itself."""
     try:
         yield
     except BaseException:
@@ -73,7 +73,7 @@ def kept_only_if_opened(script: str) -> Iterator[None]:
 def open_beside(
     settings: Settings, name: str, directory: str, command: list[str], more: dict[str, str], *, mark: str = ""
 ) -> str:
-    """Open a window that is no agent's, with our environment and `more`; return its id."""
+    """Open a window that belongs to no agent, with our environment and `more`; return its id."""
     tmux = Tmux(settings.tmux_socket)
     folder = files.ensure_dir(f"{paths.ensure_home()}/windows")
     script = f"{folder}/{uuid.uuid4().hex}"

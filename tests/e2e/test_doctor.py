@@ -77,7 +77,7 @@ def test_a_healthy_chain_is_told_so_and_nothing_is_left_behind(house: World) -> 
     before = sorted(str(path) for path in house.folder.rglob("*"))
     code, checks = told(house)
     assert (code, {name for name, check in checks.items() if check["level"] != "ok"}) == (0, set())
-    assert f"by way of {house.state}/hooks/editor" in checks["round trip"]["saw"]
+    assert f"through {house.state}/hooks/editor" in checks["round trip"]["saw"]
     kept = house.state / "cache"
     new = {str(path) for path in house.folder.rglob("*")} - set(before)
     assert {path for path in new if not path.startswith(str(kept))} == set()
@@ -210,7 +210,7 @@ def test_a_hook_path_that_dangles_after_a_move(house: World, name: str) -> None:
     gone = f"/gone/hooks/{name}"
     stub.write_text(stub.read_text().replace(hook_path(name), gone))
     finding = seen(install.stubs)
-    assert (finding.level, f"leads to {gone}, which is gone" in finding.saw) == ("fail", True)
+    assert (finding.level, f"points to {gone}, which is missing" in finding.saw) == ("fail", True)
     repaired = house.flowloom(
         *shlex.split(finding.repair.rpartition("flowloom ")[2]), *(["--yes"] if name == "editor" else [])
     )
@@ -337,7 +337,7 @@ def test_a_settings_file_that_claude_code_skips(house: World) -> None:
         ("managed/managed-settings.json", {"VISUAL": "vim"}, "fail", "Ctrl-G opens vim"),
         ("managed/managed-settings.d/10.json", {"VISUAL": "vim"}, "fail", "Ctrl-G opens vim"),
         ("site/.claude/settings.json", {"EDITOR": "vim"}, "warn", "but EDITOR is vim"),
-        ("site/.claude/settings.json", {"VISUAL": "/gone/hooks/editor"}, "fail", "is gone or cannot be run"),
+        ("site/.claude/settings.json", {"VISUAL": "/gone/hooks/editor"}, "fail", "is missing or cannot be run"),
     ],
 )
 def test_another_editor_wins(
@@ -350,7 +350,7 @@ def test_another_editor_wins(
     finding = seen(claude_code.editor)
     assert (finding.level, saw in finding.saw) == (level, True)
     if "opens" in saw:
-        assert finding.repair == f"take VISUAL and EDITOR out of {path}"
+        assert finding.repair == f"remove VISUAL and EDITOR from {path}"
 
 
 def test_the_real_editor_is_gone(house: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -526,4 +526,4 @@ def test_a_round_trip_that_ends_in_another_way_says_how(
     monkeypatch.setenv("VISUAL", script(folder / "editor", "echo it broke >&2", "exit 7"))
     (house.home / ".claude" / "settings.json").write_text("{}")
     finding = seen(round_trip.echo)
-    assert (finding.level, finding.saw) == ("fail", f"{folder}/editor ended with exit 7: it broke")
+    assert (finding.level, finding.saw) == ("fail", f"{folder}/editor failed (exit 7): it broke")

@@ -60,7 +60,7 @@ def test_a_working_directory_that_was_removed_is_said(world: World, words: str) 
     if words in ("agents", "tasks"):
         assert held.returncode == 0, said  # they are about every project
     else:
-        assert (held.returncode, b"working directory does not exist any more" in said) == (2, True), (out, said)
+        assert (held.returncode, b"working directory no longer exists" in said) == (2, True), (out, said)
         assert b"start Claude Code again" in said
     assert (prompt.read_text(), world.tasks()) == ("@planning hello\n", [])
 

@@ -89,7 +89,7 @@ def test_the_state_folder_is_found_by_the_xdg_variable_without_our_own(monkeypat
 def test_a_state_folder_that_cannot_be_made_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("FLOWLOOM_HOME", str(tmp_path / "file" / "state"))
-    with pytest.raises(FlowLoomError, match="cannot be made") as caught:
+    with pytest.raises(FlowLoomError, match="cannot be created") as caught:
         paths.ensure_home()
     assert "FLOWLOOM_HOME" in caught.value.hint
 

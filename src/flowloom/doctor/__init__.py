@@ -1,6 +1,6 @@
-"""The chain from Ctrl-G to a reply, proved link by link, each with its repair.
+"""The chain from Ctrl-G to a reply, checked link by link, with a repair for each.
 
-A check is a function from a case to its findings; a new one is added to CHECKS.
+A check is a function from a case to its findings. Add a new one to CHECKS.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ __all__ = ["FAIL", "OK", "WARN", "Finding", "examine"]
 
 Check = Callable[[Case], list[Finding]]
 
-# What a check meets in a file that was edited or damaged.
+# The exceptions that an edited or damaged file can cause in a check.
 DAMAGE = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
-# By the names of their findings, in the order of the chain. The spool is counted before anything applies it.
+# By the names of their findings, in the order of the chain. The spool is counted before a command applies it.
 CHECKS: dict[str, Check] = {
     "python": install.python,
     "command": install.command,
@@ -50,11 +50,11 @@ CHECKS: dict[str, Check] = {
 
 
 def examine(directory: str, *, claude: bool) -> Iterator[Finding]:
-    """Yield the findings one by one; with `claude` also of a real agent, which may take minutes."""
+    """Yield the findings one by one; with `claude` also for a real agent, which may take minutes."""
     try:
         case = Case(directory, load(git.project_root(directory)))
     except (FlowLoomError, OSError) as error:
-        # Also where the state folder cannot be used: what was read of a configuration is kept there.
+        # This also happens if the state folder cannot be used: the configuration is cached there.
         yield _broken("configuration", error, "fix that file")
         case = Case(directory, Settings())
     for name, check in {**CHECKS, "real agent": round_trip.claude}.items() if claude else CHECKS.items():
@@ -65,7 +65,7 @@ def examine(directory: str, *, claude: bool) -> Iterator[Finding]:
 
 
 def _broken(name: str, error: Exception, repair: str) -> Finding:
-    """Return the finding for a check that could not be made."""
+    """Return the finding for a check that could not run."""
     if isinstance(error, OSError) and (known := paths.trouble(error)) is not None:
         error = known
     saw = f"{type(error).__name__}: {error}" if isinstance(error, DAMAGE) else str(error)

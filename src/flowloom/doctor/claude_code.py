@@ -19,7 +19,7 @@ LOGINS = (
 
 
 def program(case: Case) -> list[Finding]:
-    """Check that Claude Code is there, and its release against those that were tested."""
+    """Check that Claude Code exists, and compare its release with the tested ones."""
     wanted = case.settings.claude
     binary = shutil.which(wanted)
     if binary is None:
@@ -42,19 +42,19 @@ def _numbers(release: str) -> list[int]:
 
 
 def login(case: Case) -> list[Finding]:
-    """Look for a sign of a login, by what exists and never by what it holds."""
+    """Look for a sign of a login: only for what exists, never for its content."""
     named = [name for name in LOGINS if claude_settings.variable(name, case.directory)[0]]
     helper = any(document.get("apiKeyHelper") for _, _, document in claude_settings.documents(case.directory))
     if named or helper:
         return [ok("login", f"by {', '.join(named) or 'apiKeyHelper'}")]
     if os.path.exists(f"{claude_settings.config_dir()}/.credentials.json"):
-        return [ok("login", "a login is kept")]
-    # macOS keeps it in the keychain, where we do not look.
+        return [ok("login", "credentials exist")]
+    # macOS stores it in the keychain, which we do not read.
     return [warn("login", "no sign of a login here", "if an agent says `Not logged in`: run /login in a Claude Code")]
 
 
 def settings_files(case: Case) -> list[Finding]:
-    """Check that Claude Code can read every settings file that counts here."""
+    """Check that Claude Code can read every settings file that applies here."""
     broken = claude_settings.unreadable(case.directory)
     if broken:
         return [fail("settings", f"{why}; Claude Code skips this file", f"fix {path}") for path, why in broken]
@@ -63,27 +63,27 @@ def settings_files(case: Case) -> list[Finding]:
 
 
 def editor(case: Case) -> list[Finding]:
-    """Check what Ctrl-G runs, as a Claude Code that is started here will see it."""
+    """Check which program Ctrl-G runs in a Claude Code that is started here."""
     visual, whose = claude_settings.variable("VISUAL", case.directory)
     other, others = claude_settings.variable("EDITOR", case.directory)
     value, by = (visual, whose) if visual else (other, others)
     if wiring.OURS not in value:
         wins = os.path.isfile(by) and by != claude_settings.user_path()
-        repair = f"take VISUAL and EDITOR out of {by}" if wins else "flowloom setup"
+        repair = f"remove VISUAL and EDITOR from {by}" if wins else "flowloom setup"
         saw = (
             f"Ctrl-G opens {value} (set by {by})" if value else "no VISUAL and no EDITOR: Ctrl-G opens a default editor"
         )
         return [fail("Ctrl-G", f"{saw}, not FlowLoom", repair)]
     if not os.access(value, os.X_OK):
-        return [fail("Ctrl-G", f"{value} (set by {by}) is gone or cannot be run", "flowloom setup")]
+        return [fail("Ctrl-G", f"{value} (set by {by}) is missing or cannot be run", "flowloom setup")]
     if visual and other != visual:
-        saw = f"VISUAL is FlowLoom's, but EDITOR is {other or 'not set'}; some releases of Claude Code look there"
+        saw = f"VISUAL is FlowLoom's, but EDITOR is {other or 'not set'}; some releases of Claude Code read that"
         return [warn("Ctrl-G", saw, "flowloom setup")]
     return [ok("Ctrl-G", f"{value} (set by {by})")]
 
 
 def real_editor(case: Case) -> list[Finding]:
-    """Check the editor for everything that is not for an agent."""
+    """Check the real editor, which opens everything that is not for an agent."""
     named = claude_settings.variable(wiring.REAL_EDITOR, case.directory)[0]
     shell = [os.environ.get(name, "") for name in wiring.EDITORS]
     for candidate in [named, *shell, "sensible-editor", "vi", "nano"]:
@@ -94,8 +94,8 @@ def real_editor(case: Case) -> list[Finding]:
             return [ok("real editor", candidate)]
         if candidate == named:
             repair = f"install it, or name another one as {wiring.REAL_EDITOR} in {claude_settings.user_path()}"
-            return [warn("real editor", f"{candidate} (remembered as {wiring.REAL_EDITOR}) is not there", repair)]
-    return [fail("real editor", "none is there", f"install one, or name it with {wiring.REAL_EDITOR}")]
+            return [warn("real editor", f"{candidate} (set as {wiring.REAL_EDITOR}) was not found", repair)]
+    return [fail("real editor", "no editor found", f"install one, or name it with {wiring.REAL_EDITOR}")]
 
 
 def hooks_allowed(case: Case) -> list[Finding]:
@@ -103,8 +103,8 @@ def hooks_allowed(case: Case) -> list[Finding]:
     found = []
     for whose, path, document in claude_settings.documents(case.directory):
         if document.get("disableAllHooks"):
-            found.append(fail("hooks allowed", f"{path} has disableAllHooks", "take it out: agents speak by hooks"))
+            found.append(fail("hooks allowed", f"{path} has disableAllHooks", "remove it: agents report through hooks"))
         if whose == claude_settings.MANAGED and document.get("allowManagedHooksOnly"):
-            saw = f"{path} has allowManagedHooksOnly: a policy of your organisation forbids FlowLoom's hooks"
-            found.append(fail("hooks allowed", saw, "ask whoever manages this machine"))
-    return found or [ok("hooks allowed", "nothing forbids them")]
+            saw = f"{path} has allowManagedHooksOnly: your organisation's policy forbids FlowLoom's hooks"
+            found.append(fail("hooks allowed", saw, "ask your administrator"))
+    return found or [ok("hooks allowed", "hooks are allowed")]

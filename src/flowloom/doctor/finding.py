@@ -1,4 +1,4 @@
-"""What a check is given and what it says."""
+"""The input of a check, and its findings."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ OK, WARN, FAIL = "ok", "warn", "fail"
 
 @dataclass(frozen=True)
 class Finding:
-    """One link of the chain: `fail` breaks it, `warn` may. `repair` says what to do, if anything is."""
+    """One link of the chain: `fail` breaks it, `warn` may break it. `repair` says what to do, if anything."""
 
     name: str
     level: Literal["ok", "warn", "fail"]
@@ -22,22 +22,22 @@ class Finding:
 
 @dataclass(frozen=True)
 class Case:
-    """What the doctor looks at: the project of a directory, with the settings in force there."""
+    """What the doctor looks at: the project of a directory, with its effective settings."""
 
     directory: str
     settings: Settings
 
 
 def ok(name: str, saw: str) -> Finding:
-    """Say that a link holds."""
+    """Return the finding that a link works."""
     return Finding(name, "ok", saw)
 
 
 def warn(name: str, saw: str, repair: str = "") -> Finding:
-    """Say that a link may break."""
+    """Return the finding that a link may break."""
     return Finding(name, "warn", saw, repair)
 
 
 def fail(name: str, saw: str, repair: str) -> Finding:
-    """Say that a link is broken."""
+    """Return the finding that a link is broken."""
     return Finding(name, "fail", saw, repair)

@@ -1,4 +1,4 @@
-"""FlowLoom itself: its Python, its hooks, the paths that lead to them."""
+"""FlowLoom itself: its Python, its hooks, the paths that point to them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def python(case: Case) -> list[Finding]:
 
 
 def command(case: Case) -> list[Finding]:
-    """Check that `flowloom` can be typed, by a person and by a Chief's Bash tool."""
+    """Check that `flowloom` is on PATH, for the user and for the Chief's Bash tool."""
     found = shutil.which("flowloom")
     if found is None:
         here = os.path.dirname(sys.executable)
@@ -36,13 +36,13 @@ def command(case: Case) -> list[Finding]:
 
 
 def open_files(case: Case) -> list[Finding]:
-    """Check that a command may open the files that it needs."""
+    """Check that a command may open as many files as it needs."""
     procs.ensure_files()
     return [ok("open files", f"{os.sysconf('SC_OPEN_MAX')} at once")]
 
 
 def hooks(case: Case) -> list[Finding]:
-    """Check that both hook scripts are there and can be run."""
+    """Check that both hook scripts exist and can be run."""
     broken = [path for name in ("editor", "agent-event") if not os.access(path := hook_path(name), os.X_OK)]
     if broken:
         why = ", ".join(f"{path} {'cannot be run' if os.path.exists(path) else 'is missing'}" for path in broken)
@@ -53,17 +53,17 @@ def hooks(case: Case) -> list[Finding]:
 
 
 def project_file(case: Case) -> list[Finding]:
-    """Say what of the project's file is ignored, and why."""
+    """Report which values of the project's file are ignored, and why."""
     ignored = case.settings.ignored
     if not ignored:
         return []
     waits = any(each.why == trust.NOT_AGREED for each in ignored)
     saw = "ignored: " + "; ".join(f"{each.key}: {each.why}" for each in ignored)
-    return [warn(FILE, saw, "flowloom trust" if waits else "take these out of the file")]
+    return [warn(FILE, saw, "flowloom trust" if waits else "remove these from the file")]
 
 
 def stubs(case: Case) -> list[Finding]:
-    """Check that the scripts of unchanging path, which Claude Code knows, lead to a hook that exists."""
+    """Check that the scripts that Claude Code calls, whose paths never change, point to an existing hook."""
     found, known = [], False
     for name, repair in (("editor", "flowloom setup"), ("agent-event", "start an agent: flowloom start planning")):
         path = f"{paths.home()}/hooks/{name}"
@@ -75,10 +75,10 @@ def stubs(case: Case) -> list[Finding]:
         targets = shlex.split(leads.group(1)) if leads else []
         if not targets or not os.access(targets[0], os.X_OK):
             found.append(
-                fail("hook paths", f"{path} leads to {targets[0] if targets else 'nothing'}, which is gone", repair)
+                fail("hook paths", f"{path} points to {targets[0] if targets else 'nothing'}, which is missing", repair)
             )
         elif os.path.realpath(targets[0]) != os.path.realpath(hook_path(name)):
-            found.append(warn("hook paths", f"{path} leads to another FlowLoom: {targets[0]}", repair))
+            found.append(warn("hook paths", f"{path} points to another FlowLoom: {targets[0]}", repair))
     return found or [
-        ok("hook paths", f"{paths.home()}/hooks leads here" if known else "none yet (flowloom setup makes them)")
+        ok("hook paths", f"{paths.home()}/hooks points here" if known else "none yet (flowloom setup creates them)")
     ]

@@ -1,4 +1,4 @@
-"""A prompt file through the very script that Ctrl-G runs, to a throwaway agent and back."""
+"""Send a prompt file through the script that Ctrl-G runs, to a throwaway agent and back."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from flowloom.doctor.finding import Case, Finding, fail, ok
 from flowloom.tmux import Tmux
 
 ECHO_LIMIT_S = 30.0
-# A start with plugins and a slow login, and a turn of a big model.
+# Enough for a start with plugins and a slow login, and a turn of a large model.
 CLAUDE_LIMIT_S = 120.0
 WORD = "flowloom-doctor"
-# Of another agent or Claude Code, whose child this command may be.
+# Variables of another agent or Claude Code that may have started this command.
 FOREIGN = ("FLOWLOOM_AGENT", "FLOWLOOM_AGENT_DIR", "CLAUDECODE", "TMUX", "TMUX_PANE")
 
 
 def echo(case: Case) -> list[Finding]:
-    """Send a prompt to an echo agent in a tmux server and a state folder made for it."""
+    """Send a prompt to an echo agent in its own temporary tmux server and state folder."""
     return _travel(case, "round trip", "echo", f"say {WORD}", ECHO_LIMIT_S)
 
 
 def claude(case: Case) -> list[Finding]:
-    """Send a prompt to a Claude Code as the user has it, in a folder made for it; it costs one short turn."""
+    """Send a prompt to the user's Claude Code in a folder made for it; this costs one short turn."""
     prompt = f"Do nothing and use no tools. Reply with this one word: {WORD}"
     return _travel(case, "real agent", "claude", prompt, CLAUDE_LIMIT_S)
 
 
 def _travel(case: Case, name: str, provider: str, prompt: str, limit_s: float) -> list[Finding]:
     top = f"{paths.ensure_home()}/doctor-{os.getpid()}"
-    # A trusted folder is remembered by Claude Code under its path, so it is always the same one.
+    # Claude Code remembers a trusted folder by its path, so always use the same one.
     site = f"{paths.home()}/doctor/site"
     socket = f"flowloom-doctor-{os.getpid()}"
     environment = {key: value for key, value in os.environ.items() if key not in FOREIGN}
@@ -45,7 +45,7 @@ def _travel(case: Case, name: str, provider: str, prompt: str, limit_s: float) -
         "FLOWLOOM_EDITOR": "false",
     }
     if provider == "echo":
-        # Arguments and roles of the user's are for Claude Code.
+        # The user's arguments and roles are meant for Claude Code.
         environment["XDG_CONFIG_HOME"] = f"{top}/config"
     try:
         for folder in (top, site):
@@ -59,15 +59,15 @@ def _go(
     name: str, provider: str, prompt: str, limit_s: float, environment: dict[str, str], site: str, top: str
 ) -> Finding:
     repair = {
-        "echo": "see the lines above; if none of them is broken, this is a bug: report it with these words",
-        "claude": "start Claude Code by hand in a new folder and see what it asks",
+        "echo": "see the lines above; if none of them failed, this is a bug: report it with this message",
+        "claude": "start Claude Code yourself in a new folder and see what it asks",
     }[provider]
     start = [sys.executable, "-m", "flowloom", "start", "doctor", "--provider", provider, "--timeout", str(limit_s)]
     began_s = steady_s()
     code, _, said = procs.outcome([*start, "--trust"], timeout_s=limit_s + 10, env=environment, directory=site)
     up_s = steady_s() - began_s
     if code != 0:
-        return fail(name, f"the agent did not come up ({_code(code)}): {_last(said)}", repair)
+        return fail(name, f"the agent did not start ({_code(code)}): {_last(said)}", repair)
     path = f"{top}/claude-prompt-{os.getpid()}.md"
     draft = f"@doctor {prompt}\n".encode()
     files.write(path, draft)
@@ -77,24 +77,24 @@ def _go(
     took_s = steady_s() - began_s
     reply = (files.read(path) or b"").decode(errors="replace")
     if code != 0:
-        return fail(name, f"{hook} ended with {_code(code)}: {_last(said)}", repair)
+        return fail(name, f"{hook} failed ({_code(code)}): {_last(said)}", repair)
     if reply.encode() == draft or WORD not in reply.partition("\n\n")[2]:
-        return fail(name, f"the prompt file has no reply but: {reply[:200]!r}", repair)
-    return ok(name, f"agent up in {up_s:.1f} s; Ctrl-G to the reply {took_s:.2f} s, by way of {hook}")
+        return fail(name, f"the prompt file contains no reply: {reply[:200]!r}", repair)
+    return ok(name, f"agent up in {up_s:.1f} s; Ctrl-G to the reply {took_s:.2f} s, through {hook}")
 
 
 def _hook(directory: str) -> str:
-    """Return what Ctrl-G runs if that is ours, else our own script."""
+    """Return the program that Ctrl-G runs if it is ours, else our own script."""
     value = claude_settings.variable("VISUAL", directory)[0]
     return value if wiring.OURS in value and os.access(value, os.X_OK) else stubs.hook_path("editor")
 
 
 def _code(code: int | None) -> str:
-    return "no end in time" if code is None else f"exit {code}"
+    return "timed out" if code is None else f"exit {code}"
 
 
 def _last(said: str) -> str:
-    return " / ".join(line.strip() for line in said.strip().splitlines()[-3:]) or "without a word"
+    return " / ".join(line.strip() for line in said.strip().splitlines()[-3:]) or "no output"
 
 
 def _clean(environment: dict[str, str], socket: str, site: str, folders: list[str]) -> None:

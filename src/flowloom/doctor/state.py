@@ -1,4 +1,4 @@
-"""The state folder: whose it is, how much room it has, what its file system can do."""
+"""The state folder: its owner, its free space, and what its file system supports."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from flowloom.doctor.finding import Case, Finding, fail, ok, warn
 LITTLE_BYTES = 200_000_000
 NONE_BYTES = 10_000_000
 FEW_INODES = 200
-# Where locks and pipes are shared with other machines, or only seem to be.
+# File systems whose locks and pipes may not work across machines.
 NETWORK = ("nfs", "nfs4", "cifs", "smb3", "9p", "fuse.sshfs", "afs", "ceph", "glusterfs")
 
 
 def folder(case: Case) -> list[Finding]:
-    """Check that the state folder is ours alone."""
+    """Check that only we can access the state folder."""
     home = paths.home()
     if not os.path.lexists(home):
-        # Tried, not guessed: the next check makes it anyway.
+        # Create it to see whether that works; the next check needs it anyway.
         paths.ensure_home()
         return [ok("state", f"{home} (new)")]
     if not os.path.isdir(home):
@@ -31,7 +31,7 @@ def folder(case: Case) -> list[Finding]:
     if found.st_uid != os.getuid():
         return [fail("state", f"{home} belongs to another user", "set FLOWLOOM_HOME to a folder of your own")]
     if found.st_mode & 0o077:
-        return [warn("state", f"others can look into {home} (mode {found.st_mode & 0o777:o})", f"chmod 700 {quoted}")]
+        return [warn("state", f"others can read {home} (mode {found.st_mode & 0o777:o})", f"chmod 700 {quoted}")]
     if not found.st_mode & 0o200 or not os.access(home, os.W_OK):
         return [fail("state", f"{home} cannot be written", f"chmod u+w {quoted}")]
     return [ok("state", home)]
@@ -49,7 +49,7 @@ def space(case: Case) -> list[Finding]:
 
 
 def file_system(case: Case) -> list[Finding]:
-    """Try what FlowLoom rests on: replace a file, lock one, wake through a pipe."""
+    """Try what FlowLoom relies on: replace a file, lock a file, wake through a pipe."""
     place = f"{paths.ensure_home()}/doctor-{os.getpid()}"
     repair = "set FLOWLOOM_HOME to a folder on a local disk"
     try:
@@ -65,7 +65,7 @@ def file_system(case: Case) -> list[Finding]:
         shutil.rmtree(place, ignore_errors=True)
     kind = _kind(paths.home())
     if kind in NETWORK:
-        return [warn("file system", f"{paths.home()} is on {kind}; locks of other machines may not count", repair)]
+        return [warn("file system", f"{paths.home()} is on {kind}; locks from other machines may not work", repair)]
     return [ok("file system", f"rename, flock and mkfifo work{f' on {kind}' if kind else ''}")]
 
 
@@ -91,7 +91,7 @@ def _wakes(place: str) -> bool:
 
 
 def _kind(path: str) -> str:
-    """Return the kind of file system that a path lies on; empty where the kernel does not say."""
+    """Return the type of the file system of a path; empty if the kernel does not say."""
     mounts = (files.read("/proc/self/mounts") or b"").decode(errors="replace").splitlines()
     real = os.path.realpath(path)
     points = [line.split()[1:3] for line in mounts if len(line.split()) > 2]

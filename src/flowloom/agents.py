@@ -183,7 +183,7 @@ class Agent:
             with status.lock(self.directory):
                 fresh = self.status()
                 if fresh["seq"] == now["seq"]:
-                    sights.goes_on(self.directory, fresh, "goes on after an answer")
+                    sights.goes_on(self.directory, fresh, "continues after an answer")
         elif said == "waiting" and (now["status"] is State.WORKING or _seen_on_screen(now["question"])):
             self._waits(now)
         else:

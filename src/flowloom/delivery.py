@@ -201,11 +201,11 @@ class Delivery:
         own = drafts.own(screen)
         if own is not None:
             if own.task_id == now["adopt"] and not self._undisturbed(f"adopted {screen['draft']}"):
-                return "a person goes on with an interrupted task in its window"
+                return "a person is continuing an interrupted task in its window"
             self._clear(tmux, pane, look, own.task_id)
             return SETTLES
         if screen["stashed"]:
-            return "a draft stands in its box, and another one is stashed already: send or clear one"
+            return "its input box has a draft, and another one is already stashed: send or clear one"
         if not self._undisturbed(f"draft {screen['draft']}"):
             return "a person types in its window"
         if self._may_press(look, CLEAR_AGAIN_S):

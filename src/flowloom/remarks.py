@@ -13,7 +13,7 @@ def remarks(task: Task, *, provisional: bool = False) -> list[str]:
     """Return the caveats about a task's reply, one sentence each."""
     cut = task["cut"]
     said = [
-        (provisional, "provisional: its background work goes on"),
+        (provisional, "provisional: its background work is still running"),
         (bool(cut) and cut != JOINED, f"incomplete: it passed the output limit, and this is its last part; {cut}"),
         (cut == JOINED, "it passed the output limit; its parts were joined from the transcript"),
         (task["altered"], "what the agent was given is not exactly your prompt: something was typed in its window"),

@@ -162,7 +162,7 @@ def _accept(agent_dir: str, now: Status, report: Report) -> None:
         if parked:
             turn["before"] = parked["before"]
             limits.go_on(now)
-        why = "goes on by itself"
+        why = "started a turn of its own"
     delivering = None if task is not None and now["delivering"] == task["task_id"] else now["delivering"]
     facts = {"turn": turn, "seen_ns": report["at_ns"], "delivering": delivering, "conversation": True}
     status.apply(agent_dir, now, Event.ACCEPT, why=why, source="hook", **facts)
@@ -238,7 +238,7 @@ def _sign(agent_dir: str, now: Status, report: Report) -> None:
     question = now["question"]
     if question and question["call"] and question["call"] != report.get("call"):
         return  # another tool's end says nothing about the question
-    status.apply(agent_dir, now, Event.SIGN, why="goes on after an answer", source="hook", seen_ns=report["at_ns"])
+    status.apply(agent_dir, now, Event.SIGN, why="continues after an answer", source="hook", seen_ns=report["at_ns"])
 
 
 def _stop(agent_dir: str, now: Status, report: Report) -> None:

@@ -1,4 +1,4 @@
-"""What a task waits for and since when: said by whoever carries it, and kept where every command can read it."""
+"""What a task waits for and since when: recorded where every command can read it."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class Wait:
                 if held_up or (kept is not None and kept["task"] == self.task_id):
                     status.note(self.agent.directory, now, held_up=held_up)
         except OSError as error:
-            # It only tells others; the wait itself does without.
+            # Only other commands read this; the wait itself works without it.
             log(paths.home(), "error", "waiting", f"what holds it up is not noted: {error}", task=self.task_id)
 
 
@@ -107,7 +107,7 @@ def reason(view: View) -> str:
         "parked": f"the background work of {name}",
         "settling": f"the end of the turn of {name}",
         "with a person": f"the next message of {name} in its window",
-        "waiting": "whoever carries it already",
+        "waiting": "the process that already handles it",
     }.get(view.phase, f"the reply of {name}")
 
 

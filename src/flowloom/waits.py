@@ -51,7 +51,7 @@ def _stepped(carrier: Carrier) -> View:
     """Return what a carrier's step shows.
 
     Raises:
-        StateFailed: the disk is full or worse; the task is kept, and goes on.
+        StateFailed: the disk is full or worse; the task is kept, and continues later.
     """
     goes_on = f"; the task continues once that is fixed: flowloom wait {carrier.task_id}"
     try:

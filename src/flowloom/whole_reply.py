@@ -80,7 +80,7 @@ class WholeReply:
                 files.write(partial, valid(whole).encode())
                 tasks.note_fact(task, f"what it had said until then: flowloom reply {task['task_id']} --now")
         elif whole is None:
-            task["cut"] = f"all of it stands in the agent's window and in {transcript}"
+            task["cut"] = f"the whole reply is in the agent's window and in {transcript}"
             tasks.write(task)
         elif whole == said:
             tasks.note_fact(

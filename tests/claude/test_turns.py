@@ -223,7 +223,7 @@ def test_a_server_that_never_ends_holds_nobody_up(claude: World, api: MessagesAp
     second = desk.ask("beside the server")
     code, out, err = first.end()
     assert (code, out) == (0, "the server runs")
-    assert f"task {first.task_id}: provisional: its background work goes on" in err
+    assert f"task {first.task_id}: provisional: its background work is still running" in err
     assert second.end()[0] == 0
     assert (second.steps()[-1], first.steps()[-1]) == ("done", "parked")
 

@@ -193,7 +193,7 @@ IN_THE_WAY: dict[str, tuple[dict[str, Any], str, list[str]]] = {
     "a draft": ({"screen": boxed("my own words")}, "a person types in its window", ["C-s"]),
     "a draft and a stash": (
         {"screen": boxed("my own words").replace("? for shortcuts", "draft stashed")},
-        "another one is stashed already",
+        "another one is already stashed",
         [],
     ),
     "a question on the screen": (

@@ -107,8 +107,8 @@ HEAD = b"Reply from planning (task 7k2m): what?"
 def test_the_reply_stands_below_its_heading_byte_for_byte(raw: bytes) -> None:
     assert reply(raw) == HEAD + b"\n\n" + raw
     assert reply(raw, plain=True) == raw
-    assert reply(raw, provisional=True) == HEAD + b" [provisional: its background work goes on]\n\n" + raw
-    assert reply(raw, plain=True, provisional=True) == b"[provisional: its background work goes on]\n\n" + raw
+    assert reply(raw, provisional=True) == HEAD + b" [provisional: its background work is still running]\n\n" + raw
+    assert reply(raw, plain=True, provisional=True) == b"[provisional: its background work is still running]\n\n" + raw
 
 
 def test_each_flag_of_a_reply_is_said_in_its_heading_and_alone_where_it_would_mislead() -> None:

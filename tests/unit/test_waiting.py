@@ -55,8 +55,8 @@ ASKED: records.Question = {"kind": "permission", "text": "Bash: touch x", "how":
         ("settling", {}, "the end of the turn of planning"),
         ("working", {}, "the reply of planning"),
         ("with a person", {}, "the next message of planning in its window"),
-        ("waiting", {}, "whoever carries it already"),
-        ("waiting", {"says": "somebody waits for it already"}, "somebody waits for it already"),
+        ("waiting", {}, "the process that already handles it"),
+        ("waiting", {"says": "another process already waits for it"}, "another process already waits for it"),
         ("a phase of tomorrow", {}, "the reply of planning"),
     ],
 )

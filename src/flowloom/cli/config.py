@@ -21,7 +21,7 @@ def show_config(
 ) -> int:
     """Show effective settings and where each comes from (default, user file, project file, variable).
 
-    What the project's file sets without effect is listed below, with the reason.
+    Values of the project's file that have no effect are listed below, with the reason.
     """
     root = git.project_root(paths.here())
     places = settings.config_paths(root)

@@ -24,7 +24,7 @@ INDENT = 4 + 2 + NAME_WIDTH + 1
 
 @app.command()
 def doctor(
-    as_json: Annotated[bool, typer.Option("--json", help="As a JSON document.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     claude: Annotated[
         bool,
         typer.Option("--claude", help="Also ask a real agent, in a folder of its own; costs one short turn."),
@@ -32,7 +32,7 @@ def doctor(
 ) -> int:
     """Check everything that Ctrl-G needs, and say how to repair it.
 
-    Goes along the chain from Ctrl-G to a reply, link by link, and sends a prompt through it.
+    Checks every link from Ctrl-G to a reply, and sends a prompt through the whole chain.
     """
     found = []
     for finding in examine(paths.here(), claude=claude):

@@ -28,7 +28,7 @@ def show(
     task_id: Annotated[str, typer.Argument(metavar="TASK", help="The task's id.", autocompletion=completion.all_tasks)],
     as_json: Json = False,
 ) -> int:
-    """Show a task: who asked whom, its journal, and where its prompt and reply are."""
+    """Show a task: its asker and agent, its journal, and the paths of its prompt and reply."""
     if not paths.is_task_id(task_id) or tasks.find(task_id) is None:
         _refuse_agent(task_id)
     task = tasks.read(task_id)

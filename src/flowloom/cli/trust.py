@@ -1,4 +1,4 @@
-"""The command `trust`: the person agrees to what a project's flowloom.toml asks for."""
+"""The command `trust`: the user agrees to the values in a project's flowloom.toml."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ MODEL = ("FLOWLOOM_AGENT", "CLAUDECODE")
 
 @app.command("trust")
 def trust_project(
-    undo: Annotated[bool, typer.Option("--undo", help="Take back what you agreed to here.")] = False,
+    undo: Annotated[bool, typer.Option("--undo", help="Withdraw your agreement.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> int:
-    """Agree to what this project's flowloom.toml asks for.
+    """Agree to the values in this project's flowloom.toml.
 
-    Until then its agents, their roles, directories and prompts are ignored. A later change of the file asks again.
+    Until then, its agents, roles, directories and prompts are ignored. If the file changes, you must agree again.
     """
     root = git.project_root(paths.here())
     if undo:
         taken = trust.take_back(root)
-        sys.stderr.write(f"{root} is not trusted any more\n" if taken else f"{root} was not trusted by this command\n")
+        sys.stderr.write(f"{root} is no longer trusted\n" if taken else f"{root} was not trusted by this command\n")
         return 0
     if any(os.environ.get(name) for name in MODEL):
-        raise UsageError("only a person can trust a project", hint="run it in a terminal of your own: flowloom trust")
+        raise UsageError("only a person can trust a project", hint="run it yourself, in a terminal: flowloom trust")
     found = settings.explain(root)
     if not found.digest:
         raise UsageError(f"there is no {settings.FILE} in {root}", hint="there is nothing to agree to")
@@ -40,7 +40,7 @@ def trust_project(
         refused = "" if each in asked else f"  ({each.why})"
         typer.echo(f"{each.key} = {as_value(each.value)}{refused}")
     if not asked:
-        sys.stderr.write(f"nothing waits for your agreement in {root}/{settings.FILE}\n")
+        sys.stderr.write(f"there is nothing to agree to in {root}/{settings.FILE}\n")
         return 0
     sys.stdout.flush()
     if not yes:
@@ -49,5 +49,5 @@ def trust_project(
         if not typer.confirm(f"Use these values of {root}/{settings.FILE}?"):
             raise Stopped("nothing was changed")
     trust.agree(root, found.digest)
-    sys.stderr.write(f"{root}/{settings.FILE} is trusted as it is now; take it back: flowloom trust --undo\n")
+    sys.stderr.write(f"{root}/{settings.FILE} is trusted as it is now; to undo: flowloom trust --undo\n")
     return 0

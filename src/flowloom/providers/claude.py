@@ -159,11 +159,11 @@ def settings(hook: str, extra: list[dict[str, Any]]) -> dict[str, Any]:
             )
         hooks, theirs = {**merged.get("hooks", {})}, document.get("hooks", {})
         if not isinstance(theirs, dict) or not all(isinstance(groups, list) for groups in theirs.values()):
-            raise UsageError("the hooks in the --settings given are no lists by event", hint="fix them")
+            raise UsageError("the hooks in your --settings are not lists by event", hint="fix them")
         for event, groups in theirs.items():
             hooks[event] = [*hooks.get(event, []), *groups]
         if not isinstance(document.get("env", {}), dict):
-            raise UsageError("the env in the --settings given is no object of variables", hint="fix it")
+            raise UsageError("the env in your --settings is not an object of variables", hint="fix it")
         env = {**merged.get("env", {}), **document.get("env", {})}
         merged = {**merged, **document, "hooks": hooks, **({"env": env} if env else {})}
     # A left arrow or /bg would move the session to the background, away from its window. 2.1.197 has this setting too.

@@ -629,7 +629,7 @@ def test_a_timeout_ends_the_program_and_fails_the_task(world: World) -> None:
     begin = time.monotonic()
     code, out, err = headless(world, "-", "--timeout", "0.5", stdin="echo: work 60")
     assert (code, out, world.task()["status"]) == (124, "", "failed")
-    assert "was ended" in err
+    assert "was stopped" in err
     assert time.monotonic() - begin < 30
     assert family(world) == []
     leftovers.check(world)

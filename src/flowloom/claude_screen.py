@@ -69,11 +69,12 @@ def read(screen: str) -> Screen:
     if box is None:
         return _without_box(lines, seen)
     top, bottom = box
-    above = _rules(lines)[:-2]
+    above = [rule for rule in _rules(lines) if rule < top]
+    cut = "more ─" in lines[bottom] or (top < 0 and not re.match(r"[❯>!]", lines[0])) or "more ─" in lines[max(0, top)]
     draft = "\n".join(screens.undimmed(row[2:]) for row in rows[top + 1 : bottom]).strip()
     if lines[top + 1].startswith("!"):
         draft = f"!{draft}"
-    seen.update({"kind": "box", "draft": draft, "cut": "more ─" in lines[top] + lines[bottom]})
+    seen.update({"kind": "box", "draft": draft, "cut": cut})
     # From 2.1.330 on, what a person opens while a turn runs stands there, with the box below it.
     seen["title"] = _title(lines[:top], above[-1]) if above else ""
     footer = lines[bottom + 1 : bottom + 2]
@@ -85,11 +86,12 @@ def read(screen: str) -> Screen:
         # Shell mode with nothing typed. Stashing does not end it: 2.1.197 stays in it with a stashed draft.
         seen.update({"kind": "view", "draft": "", "keys": ["BSpace"]})
     # The box's sign has a colour while a turn runs, in every theme, and the terminal's own while none does.
-    marked = rows[top + 1][0][1] or screens.begins_coloured(screens.coloured_lines(screen)[top + 1])
-    spins = any(re.match(_SPINNER, line) for line in lines[max(0, top - 8) : top])
+    dimmed = any(dim for _, dim, _ in rows[top + 1][:1])
+    marked = dimmed or screens.begins_coloured(screens.coloured_lines(screen)[top + 1])
+    spins = any(re.match(_SPINNER, line) for line in lines[max(0, top - 8) : max(0, top)])
     seen["busy"] = (marked and lines[top + 1].startswith("❯")) or spins
     seen["stashed"] = bool(
-        (footer and re.search(_STASHED, footer[0])) or (top and re.search(r"· draft stashed$", lines[top - 1]))
+        (footer and re.search(_STASHED, footer[0])) or (top > 0 and re.search(r"· draft stashed$", lines[top - 1]))
     )
     return seen
 
@@ -104,16 +106,33 @@ def _title(lines: list[str], rule: int) -> str:
 
 
 def _box(lines: list[str]) -> tuple[int, int] | None:
-    """Return the rows of the rules above and below the input box: the lowest two on the screen, or there is no box.
+    """Return the rows above and below the text of the input box, -1 where it begins above the screen; None for no box.
 
-    A dialog below it has a rule of its own, so what stands above that is a box that some program printed.
+    It stands on the lowest rule: a dialog has a rule of its own, so what stands above that is a box that some program
+    printed. In a narrow window that rule is wrapped, and the upper one, which holds the agent's name, cannot be known.
     """
     rules = _rules(lines)
-    if len(rules) < 2:
+    if not rules:
         return None
-    top, bottom = rules[-2:]
-    begins = bottom > top + 1 and (re.match(r"[❯>!]\xa0|[❯>!]$", lines[top + 1]) or "─ ↑ " in lines[top])
-    return (top, bottom) if begins else None
+    bottom = rules[-1]
+    while bottom - 1 in rules:
+        bottom -= 1
+    top = bottom - 1
+    while top >= 0 and re.match(r"  |$", lines[top]):
+        top -= 1
+    if top < 0:
+        taller = any(lines[:bottom]) and _is_footer(lines[rules[-1] + 1 :])
+        return (-1, bottom) if taller else None
+    if re.match(r"[❯>!]\xa0|[❯>!]$", lines[top]):
+        return (top - 1, bottom)
+    return (top, bottom) if "─ ↑ " in lines[top] and bottom > top + 1 else None
+
+
+def _is_footer(lines: list[str]) -> bool:
+    """Tell whether these lines are what stands below the box, and not a view or a question below a rule of its own."""
+    text = "\n".join(lines)
+    opened = any(re.match(_OPTION, line) for line in lines) or any(re.search(words, text) for words, _ in _VIEWS)
+    return not opened
 
 
 # An option that the cursor stands on; from 2.1.329 on, start-up dialogs have no numbers.

@@ -48,6 +48,10 @@ def trust(key: str) -> dict[str, Any]:
     return dialog("trust", asks + more, how="start it with --trust, or answer it in its window", keys=[key])
 
 
+def lines_of_a_draft(first: int) -> str:
+    return "\n".join([*(f"draft line {number}" for number in range(first, 61)), "last of it"])
+
+
 TABLE = [
     ("after-compact", BOTH, box()),
     ("agents-left", ["2.1.197"], view([])),
@@ -72,7 +76,12 @@ TABLE = [
     ("box-draft-multiline", BOTH, box("first line\nsecond line\nthird")),
     ("box-draft-restored", BOTH, box("my own draft")),
     ("box-empty", BOTH, box()),
+    ("box-draft-taller-than-the-window", OLD, box(lines_of_a_draft(24), cut=True)),
+    ("box-draft-taller-than-the-window", LATER, box(lines_of_a_draft(25), cut=True)),
     ("box-empty-200x50", BOTH, box()),
+    ("box-empty-20x5", OLD + LATER, box()),
+    ("box-empty-30x8", OLD + LATER, box()),
+    ("box-empty-9x24", OLD + LATER, box()),
     ("box-empty-60x15", BOTH, box()),
     ("box-empty-plan", BOTH, box()),
     ("box-esc-once", BOTH, box("first line\nsecond line\nthird")),
@@ -188,6 +197,7 @@ FREE = {
     *("no-login-box", "resumed", "shortcuts", "fullscreen-box-empty", "fullscreen-box-stashed"),
     *("fullscreen-interrupted", "fullscreen-scrolled", "reply-like-screens", "reply-like-spinner"),
     *("status-line-like-screens", "status-line-stashed"),
+    *("box-empty-20x5", "box-empty-30x8", "box-empty-9x24"),
     *("btw-left-open", "model-left-open"),  # on 2.1.330, and its session says that it waits
 }
 
@@ -230,6 +240,23 @@ def test_a_box_that_was_printed_above_a_dialog_is_not_the_agents(version: str, n
     printed = golden(f"{version}/box-empty").rstrip("\n")
     read = claude.read_screen(f"{printed}\n{golden(f'{version}/{name}')}")
     assert (read["kind"], read["question"] is not None) == ("dialog", True)
+
+
+@pytest.mark.parametrize(
+    "below",
+    [
+        "  Do you want to go on?\n  ❯ 1. Yes\n    2. No",
+        "  Showing detailed transcript · ctrl+o to toggle",
+        "  Resume session\n  Nothing found\n  Esc to cancel",
+    ],
+)
+def test_a_long_reply_above_a_question_or_a_view_is_no_draft(below: str) -> None:
+    reply = "\n".join(f"  line {number} of a reply" for number in range(20))
+    assert reading(f"{reply}\n{'─' * 60}\n{below}\n")["kind"] != "box"
+
+
+def test_a_rule_with_nothing_above_it_is_no_box() -> None:
+    assert reading(f"\n\n\n{'─' * 60}\n  starting")["kind"] == "none"
 
 
 def test_a_reply_that_quotes_the_list_of_sessions_hides_no_box() -> None:

@@ -6,7 +6,20 @@ import os
 import re
 import select
 
-from flowloom import drafts, files, git, paths, procs, providers, sights, spool, status, tasks, whereabouts
+from flowloom import (
+    drafts,
+    files,
+    git,
+    paths,
+    procs,
+    providers,
+    session_file,
+    sights,
+    spool,
+    status,
+    tasks,
+    whereabouts,
+)
 from flowloom.clock import Deadline, elapsed_s
 from flowloom.errors import DamagedFile, NoSuchAgent, TmuxUnreachable
 from flowloom.logs import log
@@ -21,8 +34,6 @@ if TYPE_CHECKING:
     from flowloom.records import Question, Screen, Status
     from flowloom.tmux import Tmux
 
-# Claude Code is gone 0.3 s after /exit; a SessionEnd hook of the user's has 1.5 s.
-LEAVE_S = 5.0
 SAYS_LATE_S = 0.7
 # How long tmux may take from a program's end to its exit code.
 COLLECTED_S, COLLECTED_AGAIN_S = 1.0, 0.02
@@ -101,6 +112,7 @@ class Agent:
         slug, self.name = directory.rsplit("/", 2)[-2:]
         self.slug = slug
         self.agent_id = f"{self.name}@{slug}"
+        self.kept = ""  # where `stop` has kept a draft
 
     # What is known.
 
@@ -303,7 +315,7 @@ class Agent:
             return ""
         provider, turn = self.provider(), now["turn"]
         since_s = turn["at"] if turn and elapsed_s(turn["at"]) < BELIEVED_S else 0.0
-        text, pid = self._session(now, pid)
+        text, pid = session_file.read(provider, self._environment(), pid, now["session_id"])
         said = provider.read_sessions(text, pid, since_s) if text else ""
         if said or since_s or not thorough:
             return said
@@ -311,31 +323,13 @@ class Agent:
         printed = procs.output(command, timeout_s=5.0) if command else None
         return provider.read_sessions(printed, pid) if printed else ""
 
-    def _session(self, now: Status, pid: int) -> tuple[str, int]:
-        """Return what stands in the file of the session that its window shows, and the process of that session."""
-        provider = self.provider()
-        path = provider.session_file(self._environment(), pid)
-        text = (files.read(path) or b"").decode(errors="replace")
-        if text and provider.moved_to(text):
-            path, pid = self._moved(path, now) or (path, pid)
-            text = (files.read(path) or b"").decode(errors="replace")
-        return text, pid
-
-    def _moved(self, path: str, now: Status) -> tuple[str, int] | None:
-        """Return session file and process id of the session that its window shows, where it runs in another process."""
-        folder = os.path.dirname(path)
-        for name in os.listdir(folder):
-            other = f"{folder}/{name}"
-            if other != path and name[:-5].isdigit() and str(now["session_id"]).encode() in (files.read(other) or b""):
-                return other, int(name[:-5])
-        return None
-
     def session_waits_for(self, now: Status) -> str:
         """Return what the program's session waits for, in its own words; empty where it does not, or does not say."""
         if not now["pid"]:
             return ""
-        text, pid = self._session(now, now["pid"])
-        return self.provider().read_waiting(text, pid) if text else ""
+        provider = self.provider()
+        text, pid = session_file.read(provider, self._environment(), now["pid"], now["session_id"])
+        return provider.read_waiting(text, pid) if text else ""
 
     def _environment(self) -> dict[str, str]:
         """Return the variables that say where the agent's program keeps its sessions, as they were at its start."""
@@ -345,50 +339,3 @@ class Agent:
     def read_screen(self, look: Look) -> Screen:
         """Return what the window shows, in the provider's reading."""
         return self.provider().read_screen(look.screen)
-
-    # Stopping.
-
-    def stop(self) -> str:
-        """Ask the agent to leave, wait LEAVE_S, then end it, and close its window; return how it went."""
-        how = "was not running"
-        while True:
-            now, look = self.reconcile()
-            tmux, pane = self.tmux(now), now["pane_id"]
-            if look is not None and pane:
-                how = self._end_program(now, look, tmux, pane)
-            with status.lock(self.directory):
-                fresh = self.status()
-                if fresh["status"] is not State.OFFLINE and (fresh["pid"], fresh["pane_id"]) != (now["pid"], pane):
-                    continue  # another process was just starting it, and had not recorded that when we looked
-                if fresh["status"] is not State.OFFLINE:
-                    sights.leave(self.directory, fresh, Event.END, "you stopped it")
-                whereabouts.close(fresh)
-                # Its own hook has told of its end, and not by whose hand.
-                why = fresh["why"] if how == "was not running" else "you stopped it"
-                status.note(self.directory, fresh, window_id=None, pane_id=None, deaths=[], why=why)
-                return how
-
-    def _end_program(self, now: Status, look: Look, tmux: Tmux, pane: str) -> str:
-        """Ask the agent's program to leave where it can be asked, and end it where it stays; return how it went."""
-        if self.read_screen(look)["kind"] == "box" and now["status"] in (State.IDLE, State.PARKED):
-            self._ask_to_leave(tmux, pane)
-        if now["pid"] and whereabouts.life(now) in ("runs", "stopped"):
-            procs.end(now["pid"], grace_s=2.0)
-            return "was ended"
-        return "left"
-
-    def _ask_to_leave(self, tmux: Tmux, pane: str) -> None:
-        look = tmux.look(pane)
-        now = self.status()
-        if look is None or look.dead:
-            return
-        draft = self.read_screen(look)["draft"]
-        if draft:
-            drafts.keep(self.directory, draft)
-            tmux.press(pane, *self.provider().CLEAR)
-        path = f"{self.directory}/leave"
-        files.write(path, self.provider().LEAVE.encode(), durable=False)
-        buffer = f"flowloom-{self.agent_id}"
-        tmux.paste(pane, {buffer: path}, enter=False)
-        tmux.press(pane, "Enter")
-        procs.await_end(now["pid"], timeout_s=LEAVE_S)

@@ -105,3 +105,16 @@ def variable(name: str, directory: str) -> tuple[str, str]:
         if isinstance(env, dict) and isinstance(env.get(name), str):
             value, whose = env[name], path
     return value, whose
+
+
+def window_editor(directory: str, given: list[dict[str, Any]]) -> str | None:
+    """Return what VISUAL is in an agent's window, empty for nothing; None where an administrator has chosen it.
+
+    `given` are the documents of the agent's own `--settings`, the weaker first.
+    """
+    value, whose = variable("VISUAL", directory)
+    if whose.startswith(managed_dir()):
+        return None
+    for document in given:
+        value = str((document.get("env") or {}).get("VISUAL", value))
+    return value

@@ -46,9 +46,10 @@ HANGS = "its program does not read what is typed; look at its window"
 # What passes by itself within a moment, and is worth a word only once it has not.
 UNREAD = "its program has not read the last key yet"
 SETTLES = "its box is being cleared"
+KEEPS = "the draft in its box is being kept"
 MOVED = "its status has just changed"
 RECEIPT = "the agent has not confirmed the text yet"
-PASSING = frozenset({UNREAD, SETTLES, MOVED, RECEIPT})
+PASSING = frozenset({UNREAD, SETTLES, KEEPS, MOVED, RECEIPT})
 
 
 # What a person has open in the window where its keys are tmux's own.
@@ -80,6 +81,8 @@ class Delivery:
         self.waits_for = ""
         self._draft = ""
         self._draft_since_s = 0.0
+        self._asked_for, self._asked_at_s, self._handed = "", 0.0, ""
+        self._lent_at_s = -SLOW_S
         self._pressed = 0
         self._pressed_at_s = 0.0
         self._pasted_at_s = 0.0
@@ -143,6 +146,11 @@ class Delivery:
         self._unread_since_s = 0.0
         if look.input_off:
             return input_off(now)
+        if self.provider.EDIT and procs.is_lent(look.tty):
+            self._lent_at_s = steady_s()
+        if steady_s() - self._lent_at_s < SLOW_S:
+            # Once it is closed, the box is empty for a moment before the draft stands there again.
+            return KEEPS if self._asked_for else "an editor is open in its window"
         if look.in_mode:
             # Pasting would work, Enter would not. A clock never looks the same for long.
             if self._undisturbed(f"mode {look.mode if look.mode == 'clock-mode' else look.screen}"):
@@ -197,7 +205,8 @@ class Delivery:
     def _occupied(self, now: Status, tmux: Tmux, pane: str, look: Look, screen: Screen) -> str:
         """Empty a box that is not empty: of our own text at once, of a person's draft after a pause, and it is kept."""
         if not screen["draft"]:
-            return ""
+            waits = self._asked_for and steady_s() - self._asked_at_s < drafts.HANDED_WITHIN_S
+            return KEEPS if waits else ""
         own = drafts.own(screen)
         if own is not None:
             if own.task_id == now["adopt"] and not self._undisturbed(f"adopted {screen['draft']}"):
@@ -206,10 +215,27 @@ class Delivery:
             return SETTLES
         if screen["stashed"]:
             return "its input box has a draft, and another one is already stashed: send or clear one"
-        if not self._undisturbed(f"draft {screen['draft']}"):
+        if not self._asked_for and not self._undisturbed(f"draft {screen['draft']}"):
             return "a person types in its window"
+        if self._asked_for and self._asked_for != screen["draft"]:
+            # Somebody went on typing: the pause begins anew.
+            self._asked_for = self._handed = ""
+            drafts.withdraw(self.agent.directory)
+            return "a person types in its window"
+        if not drafts.is_whole(screen) and self.provider.EDIT and drafts.hands_over(self.agent.directory):
+            if not self._asked_for:
+                self._asked_for, self._asked_at_s = screen["draft"], steady_s()
+                drafts.ask(self.agent.directory)
+                tmux.press(pane, *self.provider.EDIT)
+                return KEEPS
+            self._handed = drafts.handed(self.agent.directory) or self._handed
+            if not self._handed and steady_s() - self._asked_at_s < drafts.HANDED_WITHIN_S:
+                return KEEPS
         if self._may_press(look, CLEAR_AGAIN_S):
-            drafts.keep(self.agent.directory, screen["draft"])
+            # What its editor did not hand over is whole in Claude Code's own stash.
+            drafts.keep(self.agent.directory, self._handed or screen["draft"])
+            drafts.withdraw(self.agent.directory)
+            self._asked_for = self._handed = ""
             tmux.press(pane, *self.provider.STASH)
         return SETTLES
 

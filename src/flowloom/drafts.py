@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import os
 import re
+import select
 
-from flowloom import files, frame, paths, tasks
+from flowloom import files, frame, paths, prompt_file, tasks
+from flowloom.clock import Deadline, wall_s
 from flowloom.states import Step
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
     from flowloom.records import Screen
 
 KEPT = "drafts.txt"
+# In the agent's folder: who asks its editor for the draft, and what that hands over (`stubs.AGENT_EDITOR_STUB`).
+WANTED, HANDED = "draft-wanted", "draft"
+# Claude Code starts its editor within 0.1 s of the key.
+HANDED_WITHIN_S = 3.0
+HANDED_AGAIN_S = 0.02
 # A task that its agent has confirmed is not in the box any more: its text there was fetched back by a person.
 _CONFIRMED = (Step.ACCEPTED, Step.PARKED, Step.DONE)
 _PASTE_MARK = r"\[Pastedtext#\d+(\+\d+lines)?\]"
@@ -70,3 +81,64 @@ def keep(agent_dir: str, text: str) -> str:
     path = f"{agent_dir}/{KEPT}"
     files.append(path, text)
     return path
+
+
+def is_whole(screen: Screen) -> bool:
+    """Tell whether all of a draft stands on the screen: it fits, and no mark stands for what was pasted."""
+    found = prompt_file.placeholder(screen["draft"])
+    return not screen["cut"] and (found is None or found.startswith("[Image"))
+
+
+def editor_path() -> str:
+    """Return the path of the script that agents have for their editor."""
+    return f"{paths.home()}/hooks/agent/editor"
+
+
+def hands_over(agent_dir: str) -> bool:
+    """Tell whether an agent's program was started with our editor, which hands a draft over."""
+    document: dict[str, Any] = files.read_json(f"{agent_dir}/settings.json") or {}
+    editor = document.get("env", {}).get("VISUAL", "")
+    return bool(editor == editor_path() and os.path.exists(editor))
+
+
+def ask(agent_dir: str) -> None:
+    """Make the agent's editor hand the draft over the next time it is opened, within HANDED_WITHIN_S."""
+    for name in (WANTED, HANDED):
+        _forget(f"{agent_dir}/{name}")
+    files.write(f"{agent_dir}/{WANTED}", f"{int(wall_s() + HANDED_WITHIN_S)}\n".encode(), durable=False)
+
+
+def handed(agent_dir: str) -> str | None:
+    """Return the draft that the agent's editor has handed over, once; None while it has not."""
+    path = f"{agent_dir}/{HANDED}"
+    if not os.path.exists(path):
+        return None
+    text = prompt_file.text(files.read(path) or b"")
+    _forget(path)
+    return text
+
+
+def withdraw(agent_dir: str) -> None:
+    """Ask the editor no longer: what a person opens next is theirs."""
+    _forget(f"{agent_dir}/{WANTED}")
+
+
+def fetch(agent_dir: str, open_editor: Callable[[], object]) -> str | None:
+    """Return the draft as the agent's own editor gets it, None where that does not answer; blocks HANDED_WITHIN_S."""
+    ask(agent_dir)
+    open_editor()
+    deadline = Deadline(HANDED_WITHIN_S)
+    while not deadline.over():
+        text = handed(agent_dir)
+        if text is not None:
+            return text
+        select.select([], [], [], HANDED_AGAIN_S)
+    withdraw(agent_dir)
+    return handed(agent_dir)
+
+
+def _forget(path: str) -> None:
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        return

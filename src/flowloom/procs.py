@@ -16,7 +16,7 @@ from flowloom.errors import FlowLoomError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     import psutil
 
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 GRACE_S = 2.0
 # A command that waits for several tasks holds about four files for each, and tmux's pipes come on top.
 FEWEST_FILES = 64
+
+# How often something outside is looked at while it is waited for.
+LOOKED_AGAIN_S = 0.02
 
 
 def ensure_files() -> None:
@@ -144,6 +147,20 @@ def young_child(pid: int | None, word: str, *, within_s: float) -> bool:
     return False
 
 
+def is_lent(tty: str) -> bool:
+    """Tell whether a program has lent its terminal to another one: keys would be lines, Ctrl-C a signal to both."""
+    try:
+        descriptor = os.open(tty, os.O_RDONLY | os.O_NOCTTY | os.O_NONBLOCK)
+    except OSError:
+        return False  # it is gone, and with it whoever reads it
+    try:
+        return bool(termios.tcgetattr(descriptor)[3] & (termios.ICANON | termios.ISIG))
+    except termios.error:
+        return False
+    finally:
+        os.close(descriptor)
+
+
 def unread_bytes(tty: str) -> int:
     """Return how much of what was typed into a terminal its program has not read yet; 0 where that is not known."""
     count = array.array("i", [0])
@@ -158,6 +175,16 @@ def unread_bytes(tty: str) -> int:
     finally:
         os.close(descriptor)
     return count[0]
+
+
+def await_true(holds: Callable[[], bool], *, timeout_s: float) -> bool:
+    """Look again and again until something holds, at most `timeout_s`; tell whether it does."""
+    deadline = Deadline(timeout_s)
+    while not holds():
+        if deadline.over():
+            return False
+        select.select([], [], [], LOOKED_AGAIN_S)
+    return True
 
 
 def await_end(pid: int | None, *, timeout_s: float) -> bool:

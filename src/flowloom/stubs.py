@@ -6,7 +6,7 @@ import os
 import shlex
 import sys
 
-from flowloom import files, paths
+from flowloom import drafts, files, paths
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -99,6 +99,49 @@ case ${{1##*/}} in
 esac
 real_editor "$@"
 """
+
+# Its own name is what Claude Code's footer shows: `ctrl+g to edit in Editor`.
+AGENT_EDITOR_STUB = """#!/bin/sh
+# The editor of the agents' windows. It hands the draft to a FlowLoom that has just asked for it, and changes nothing;
+# for a person, and for every other file, it is the real editor. Written by FlowLoom.
+asked=$FLOWLOOM_AGENT_DIR/{wanted}
+case ${{1##*/}} in
+    claude-prompt-*.md)
+        if [ -n "$FLOWLOOM_AGENT_DIR" ] && mv -- "$asked" "$asked-$$" 2>/dev/null; then
+            read -r until <"$asked-$$"
+            rm -f -- "$asked-$$"
+            if [ "$(date +%s)" -le "${{until:-0}}" ]; then
+                umask 077
+                cp -- "$1" "$FLOWLOOM_AGENT_DIR/{handed}-$$" &&
+                    mv -- "$FLOWLOOM_AGENT_DIR/{handed}-$$" "$FLOWLOOM_AGENT_DIR/{handed}"
+                exit 0
+            fi
+        fi
+        ;;
+esac
+VISUAL=$FLOWLOOM_VISUAL
+export VISUAL
+for hook in {hook} {environment}/lib/python3*/site-packages/flowloom/hooks/editor; do
+    [ -x "$hook" ] && exec "$hook" "$@"
+done
+# FlowLoom is gone. Without VISUAL this is whatever the system has.
+exec "${{FLOWLOOM_EDITOR:-vi}}" "$@"
+"""
+
+
+def agent_editor() -> str:
+    """Return the path of the script that agents have for their editor; it is there when this returns."""
+    path = drafts.editor_path()
+    text = AGENT_EDITOR_STUB.format(
+        hook=shlex.quote(hook_path("editor")),
+        environment=shlex.quote(sys.prefix),
+        wanted=drafts.WANTED,
+        handed=drafts.HANDED,
+    ).encode()
+    if files.read(path) != text:
+        files.ensure_dir(os.path.dirname(path))
+        files.write(path, text, mode=0o700)
+    return path
 
 
 def hook_path(name: str) -> str:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 LOOK_AGAIN_S = 1.0
 # What holds a task up for less than this is not worth a word, and not a write.
 SAY_AFTER_S = 1.0
+# What passes by itself is worth a line only where it has not.
+PASSES_S = 5.0
 
 
 class View:
@@ -64,7 +66,7 @@ class Wait:
             self._for, self._since = view.waits_for, wall_s()
         view.since = self._since if held_up else began(view, self._since)
         lasts = wall_s() - self._since >= SAY_AFTER_S
-        if held_up and (lasts or held_up not in PASSING):
+        if held_up and (held_up not in PASSING or wall_s() - self._since >= PASSES_S):
             view.says = held_up
         self._keep(held_up if held_up and lasts else "")
 

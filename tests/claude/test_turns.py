@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from tests.conftest import claude_binaries
 from tests.support.desk import Desk, half
-from tests.support.messages_api import Call, MessagesApi, Say
+from tests.support.messages_api import Call, MessagesApi, Say, user_texts
 from tests.support.world import World
 
 pytestmark = [pytest.mark.claude, pytest.mark.timeout(120)]
@@ -457,6 +457,42 @@ def test_a_recalled_task_with_a_persons_words_is_a_draft(desk: Desk) -> None:
     assert "and my own words" in desk.drafts()
     desk.world.until(lambda: "and my own words" in (desk.box() or ""), "the draft stands there again")
     (desk.world.agent_dir() / "drafts.txt").unlink()
+
+
+def test_a_draft_is_kept_whole_wherever_its_window_is_left(claude: World, api: MessagesApi) -> None:
+    desk = Desk(claude, api)
+    (claude.project / "flowloom.toml").write_text("typing_pause_s = 0.5\n")
+    block = "".join(f"pasted {number}\n" for number in range(30))
+    (claude.folder / "block").write_text(block)
+    claude.start()
+
+    def paste() -> None:
+        words = ("load-buffer", "-b", "x", str(claude.folder / "block"), ";", "paste-buffer", "-p", "-d", "-b", "x")
+        claude.tmux(*words, "-t", claude.pane())
+        claude.until(lambda: "[Pasted text" in (desk.box() or ""), "the paste is in the box")
+        claude.tmux("send-keys", "-t", claude.pane(), "-l", "and words")
+        claude.until(lambda: "and words" in (desk.box() or ""), "the words are in the box")
+
+    paste()
+    assert desk.reply("over a paste") == "answer 1: over a paste"
+    kept = claude.agent_dir() / "drafts.txt"
+    assert kept.read_text() == f"{block}and words\n"
+    desk.world.until(lambda: "and words" in (desk.box() or ""), "the draft stands there again")
+    kept.unlink()
+    stopped = claude.flowloom("stop", "planning")
+    assert (stopped.returncode, kept.read_text()) == (0, f"{block}and words\n")
+    assert f"{kept}" in stopped.stderr.decode()
+    assert f"{kept}" in claude.status()["why"]
+    claude.start()
+    kept.unlink()
+    typed = "\n".join(f"line {number}" for number in range(70))
+    for line in typed.split("\n"):
+        claude.tmux("send-keys", "-t", claude.pane(), "-l", line)
+        claude.keys("C-j")
+    claude.until(lambda: "line 69" in claude.screen(), "all of it is typed")
+    assert claude.flowloom("restart", "planning").returncode == 0
+    assert kept.read_text().rstrip("\n") == typed
+    assert not any("/exit" in text for request in api.requests for text in user_texts(request["messages"]))
 
 
 def test_vim_mode_takes_tasks_in_insert_and_in_normal(claude: World, api: MessagesApi) -> None:

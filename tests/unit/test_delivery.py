@@ -128,6 +128,7 @@ def case(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Case:
     clock = [100.0]
     monkeypatch.setattr(delivery, "steady_s", lambda: clock[0])
     monkeypatch.setattr(procs, "unread_bytes", lambda tty: 0)
+    monkeypatch.setattr(procs, "is_lent", lambda tty: False)
     task = tasks.open_task("planning@site", folder, PROMPT, asker="shell", asker_kind="shell")
     desk = Desk(folder)
     chosen = Settings(typing_pause_s=PAUSE_S)
@@ -349,6 +350,64 @@ def test_only_a_text_of_ours_that_nobody_confirmed_is_taken_out_and_all_else_is_
     assert (case.desk.keys, kept.exists()) == ((["C-c"], False) if ours else (["C-s"], True))
     if not ours:
         assert kept.read_text() == f"{draft}\n"
+
+
+def test_a_draft_that_is_not_whole_on_the_screen_is_handed_over_by_the_agents_editor(
+    case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lent = [False]
+    monkeypatch.setattr(drafts, "hands_over", lambda folder: True)
+    monkeypatch.setattr(procs, "is_lent", lambda tty: lent[0])
+    kept = Path(f"{case.desk.directory}/{drafts.KEPT}")
+    case.desk.screen = boxed("[Pasted text #2 +29 lines] and words")
+    assert case.look() == "a person types in its window"
+    case.clock[0] += PAUSE_S
+    assert case.look() == delivery.KEEPS
+    assert case.desk.keys == ["C-g"]
+    Path(f"{case.desk.directory}/{drafts.HANDED}").write_text("all of it\n and words")
+    lent[0] = True
+    assert case.look() == delivery.KEEPS
+    assert case.desk.keys == ["C-g"]  # Ctrl-S would stop the output of a terminal that is lent
+    lent[0] = False
+    case.clock[0] += 0.1
+    filled, case.desk.screen = case.desk.screen, BOX
+    assert case.look() == delivery.KEEPS  # not drawn yet: a paste would be glued to the draft
+    case.clock[0] += delivery.SLOW_S
+    assert case.look() == delivery.KEEPS
+    assert case.desk.pasted == []
+    case.desk.screen = filled
+    case.look()
+    assert (case.desk.keys, kept.read_text()) == (["C-g", "C-s"], "all of it\n and words\n")
+
+
+def test_an_editor_that_hands_nothing_over_holds_a_task_up_for_a_moment_only(
+    case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(drafts, "hands_over", lambda folder: True)
+    case.desk.screen = boxed("[Pasted text #2 +29 lines]")
+    case.look()
+    for step_s in (PAUSE_S, 1.0, drafts.HANDED_WITHIN_S):
+        case.clock[0] += step_s
+        case.look()
+    assert case.desk.keys == ["C-g", "C-s"]  # Claude Code's own stash has it whole
+    assert not Path(f"{case.desk.directory}/{drafts.WANTED}").exists()
+
+
+def test_a_person_who_goes_on_typing_has_the_whole_pause_again(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(drafts, "hands_over", lambda folder: True)
+    case.desk.screen = boxed("[Pasted text #2 +29 lines]")
+    case.look()
+    case.clock[0] += PAUSE_S
+    assert case.look() == delivery.KEEPS
+    case.desk.screen = boxed("[Pasted text #2 +29 lines] more")
+    assert case.look() == "a person types in its window"
+    case.look()
+    assert case.desk.keys == ["C-g"]
+
+
+def test_an_open_editor_is_named(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(procs, "is_lent", lambda tty: True)
+    assert case.look() == "an editor is open in its window"
 
 
 # After the paste.

@@ -10,7 +10,21 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flowloom import files, git, launch, line, overview, paths, settings, tasks, tiles, tmux, viewer, whereabouts
+from flowloom import (
+    files,
+    git,
+    launch,
+    line,
+    overview,
+    paths,
+    settings,
+    stopping,
+    tasks,
+    tiles,
+    tmux,
+    viewer,
+    whereabouts,
+)
 from flowloom.agents import Agent, known, named, survey
 from flowloom.ages import age
 from flowloom.cli import app, completion, say
@@ -27,7 +41,7 @@ if TYPE_CHECKING:
     from flowloom.records import Status, Task
 
 START_TIMEOUT_S = 120.0
-# How an agent was stopped, in the words of `Agent.stop`.
+# How an agent was stopped, in the words of `stopping.stop`.
 STOPPED = {
     "left": "stopped {0}",
     "was ended": "stopped {0}; its program had to be ended",
@@ -129,7 +143,7 @@ def stop(
     code = 0
     for agent in chosen:
         try:
-            _stop(agent, named=name is not None)
+            _stop(agent, named=name is not None, force=force)
         except FlowLoomError as error:
             if name is not None:
                 raise
@@ -162,7 +176,7 @@ def _may_stop(chosen: list[Agent], word: str) -> bool:
     return agreed("Stop it? Its task fails." if len(busy) == 1 else "Stop them? Their tasks fail.")
 
 
-def _stop(agent: Agent, *, named: bool) -> None:
+def _stop(agent: Agent, *, named: bool, force: bool) -> None:
     if agent.spec() is None:
         raise NoSuchAgent(f"there is no agent {agent.agent_id}")
     # Before all who wait: none of them may start it again, or deliver to it, while it is closing.
@@ -171,7 +185,7 @@ def _stop(agent: Agent, *, named: bool) -> None:
         if place is not None:
             place.say("it stops the agent")
         hit = [task_id for task_id in working_on(agent.status()) if not tasks.ended(tasks.read(task_id))]
-        how = agent.stop()
+        how = stopping.stop(agent, force=force)
         waiting = [task_id for task_id in line.standing(agent.directory) if paths.is_task_id(task_id)]
         waiting = [task_id for task_id in waiting if (task := tasks.find(task_id)) and not tasks.ended(task)]
     finally:
@@ -179,12 +193,19 @@ def _stop(agent: Agent, *, named: bool) -> None:
             place.leave()
     if named or how != "was not running":
         sys.stderr.write(f"{STOPPED.get(how, '{0} ' + how).format(agent.agent_id)}\n")
+    tell_kept(agent)
     for task_id in hit:
         task = tasks.read(task_id)
         if tasks.ended(task) and task["status"] is not Step.DONE:
             sys.stderr.write(f"task {task_id} {task['status']}: {task['error']}\n")
     for task_id in waiting:
         sys.stderr.write(f"task {task_id} is queued and will restart it; cancel with: flowloom cancel {task_id}\n")
+
+
+def tell_kept(agent: Agent) -> None:
+    """Say where the draft is that stood in a stopped agent's box."""
+    if agent.kept:
+        sys.stderr.write(f"the draft in its box is kept, at the end of {agent.kept}\n")
 
 
 @app.command("agents")

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flowloom import files, git, launch, line, paths, settings, status, tasks
+from flowloom import files, git, launch, line, paths, settings, status, stopping, tasks
 from flowloom.agents import Agent, named
 from flowloom.cli import app
-from flowloom.cli.agents import START_TIMEOUT_S, await_ready
+from flowloom.cli.agents import START_TIMEOUT_S, await_ready, tell_kept
 from flowloom.cli.busy import busy_with, working_on
 from flowloom.cli.options import LOOK_AGAIN_S, Name, tell_unheeded
 from flowloom.clock import Deadline
@@ -49,7 +49,8 @@ def restart(
         now, _ = agent.reconcile()
         hit = [task_id for task_id in working_on(now) if not tasks.ended(tasks.read(task_id))]
         waiting = [task_id for task_id in line.standing(agent.directory) if task_id not in (*hit, "restart")]
-        how = agent.stop()
+        how = stopping.stop(agent, force=force)
+        tell_kept(agent)
         for task_id in hit:
             task = tasks.read(task_id)
             sys.stderr.write(f"task {task_id} {task['status']}: {task['error'] or task['journal'][-1]['why']}\n")

@@ -53,6 +53,7 @@ if TYPE_CHECKING:
         LEAVE: str  # typed to end it
         STASH: list[str]  # keys that put a person's draft aside until the next submission
         CLEAR: list[str]  # keys that empty the box of our own text
+        EDIT: list[str]  # keys that hand the draft to $VISUAL; none where the program has no such key
         # Variables that take the colours from its screen, by which it is read; it starts without them,
         # and its tools get them back by the `env` of its settings.
         COLOURLESS: tuple[str, ...]

@@ -35,6 +35,7 @@ STASH = ["C-s"]
 # Ctrl-C empties the box whatever is in it, in vim mode too; a second one within
 # 2.5 s, or one on an empty box, begins to leave the program.
 CLEAR = ["C-c"]
+EDIT = ["C-g"]
 # Without colours a hint in the box looks like a draft. Claude Code reads these when it starts, before its settings.
 COLOURLESS = ("NO_COLOR", "FORCE_COLOR", "CI")
 CUT_MARKS = (b'"stop_reason":"max_tokens"', b'"stop_reason":"model_context_window_exceeded"')

@@ -17,6 +17,7 @@ NAME = "echo"
 LEAVE = "/exit"
 STASH = ["C-s"]
 CLEAR = ["C-c"]
+EDIT: list[str] = []
 COLOURLESS: tuple[str, ...] = ()
 CUT_MARKS: tuple[bytes, ...] = ()
 

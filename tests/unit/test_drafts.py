@@ -1,0 +1,86 @@
+"""The editor of the agents' windows: what it hands over, to which request, and whose editor it is otherwise."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from flowloom import drafts, files, paths, stubs
+
+DRAFT = "first\n\n\tsecond \u00e4\n" * 40
+
+
+@pytest.fixture
+def agent_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setenv("FLOWLOOM_HOME", str(tmp_path / "state"))
+    paths.ensure_home()
+    folder = paths.agent_dir("site", "planning")
+    files.ensure_dir(folder)
+    return folder
+
+
+def opened(tmp_path: Path, agent_dir: str, name: str = "claude-prompt-1.md", text: str = DRAFT) -> str:
+    """Open a file in the agent's editor, as Claude Code does; return what the person's own editor was given."""
+    real, given = tmp_path / "real", tmp_path / "given"
+    given.unlink(missing_ok=True)
+    real.write_text(f'#!/bin/sh\nprintf %s "$1 VISUAL=$VISUAL" >{given}\n')
+    real.chmod(0o700)
+    path = tmp_path / name
+    path.write_text(text)
+    environment = {"PATH": os.environ["PATH"], "FLOWLOOM_VISUAL": str(real), "FLOWLOOM_AGENT": "planning@site"}
+    done = subprocess.run(
+        [stubs.agent_editor(), str(path)],
+        env={**environment, "FLOWLOOM_AGENT_DIR": agent_dir, "VISUAL": stubs.agent_editor()},
+        check=False,
+    )
+    assert (done.returncode, path.read_text()) == (0, text)
+    return given.read_text() if given.exists() else ""
+
+
+def test_a_draft_that_was_asked_for_is_handed_over_whole_and_once(tmp_path: Path, agent_dir: str) -> None:
+    drafts.ask(agent_dir)
+    assert opened(tmp_path, agent_dir) == ""
+    assert (drafts.handed(agent_dir), drafts.handed(agent_dir)) == (DRAFT, None)
+    assert oct(Path(agent_dir).stat().st_mode & 0o777) == "0o700"
+    assert opened(tmp_path, agent_dir).startswith(f"{tmp_path}/claude-prompt-1.md")
+
+
+def test_the_block_of_the_last_response_is_no_part_of_a_draft(tmp_path: Path, agent_dir: str) -> None:
+    block = "# ─── Claude's last response (x) ───\n# it said\n# ─── Write your reply below this line ───\n"
+    drafts.ask(agent_dir)
+    opened(tmp_path, agent_dir, text=f"{block}my words")
+    assert drafts.handed(agent_dir) == "my words"
+
+
+@pytest.mark.parametrize("name", ["notes.md", "COMMIT_EDITMSG"])
+def test_every_other_file_is_for_the_real_editor(tmp_path: Path, agent_dir: str, name: str) -> None:
+    drafts.ask(agent_dir)
+    assert opened(tmp_path, agent_dir, name) == f"{tmp_path}/{name} VISUAL={tmp_path}/real"
+    assert drafts.handed(agent_dir) is None
+
+
+def test_a_request_that_is_late_or_withdrawn_takes_nobodys_editor(tmp_path: Path, agent_dir: str) -> None:
+    Path(f"{agent_dir}/{drafts.WANTED}").write_text("1000\n")
+    assert opened(tmp_path, agent_dir) != ""
+    drafts.ask(agent_dir)
+    drafts.withdraw(agent_dir)
+    assert opened(tmp_path, agent_dir) != ""
+    assert drafts.handed(agent_dir) is None
+
+
+def test_fetch_gives_up_where_no_editor_answers(agent_dir: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(drafts, "HANDED_WITHIN_S", 0.0)
+    pressed: list[str] = []
+    assert drafts.fetch(agent_dir, lambda: pressed.append("C-g")) is None
+    assert (pressed, os.listdir(agent_dir)) == (["C-g"], [])
+
+
+def test_only_an_agent_that_was_started_with_our_editor_is_asked(agent_dir: str) -> None:
+    assert not drafts.hands_over(agent_dir)
+    files.write_json(f"{agent_dir}/settings.json", {"env": {"VISUAL": "/usr/bin/vim"}})
+    assert not drafts.hands_over(agent_dir)
+    files.write_json(f"{agent_dir}/settings.json", {"env": {"VISUAL": stubs.agent_editor()}})
+    assert drafts.hands_over(agent_dir)

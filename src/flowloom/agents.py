@@ -21,8 +21,7 @@ from flowloom import (
     whereabouts,
 )
 from flowloom.clock import Deadline, elapsed_s
-from flowloom.errors import DamagedFile, NoSuchAgent, TmuxUnreachable
-from flowloom.logs import log
+from flowloom.errors import NoSuchAgent, TmuxUnreachable
 from flowloom.states import Event, State, Step
 
 TYPE_CHECKING = False
@@ -68,35 +67,6 @@ def named(name: str, directory: str) -> Agent:
 def known() -> list[Agent]:
     """Return every agent there is a record of."""
     return [Agent(directory) for directory in paths.agent_dirs()]
-
-
-def survey() -> list[tuple[Agent, Status | None]]:
-    """Return every agent with its reconciled status, None for one whose status is damaged; one listing a server."""
-    listing = whereabouts.Listing()
-    found: list[tuple[Agent, Status | None]] = []
-    for agent in known():
-        try:
-            spool.drain(agent.directory, agent.provider().NAME)
-            now = agent.status()
-            if now["status"] not in (State.OFFLINE, State.FAILED):
-                window = listing.pane(now)
-                if window is None or window.dead or not whereabouts.is_own(now, window):
-                    # It may have been started since the windows were listed.
-                    now, _ = agent.reconcile()
-                else:
-                    now = agent._compare(now, window)
-                if now["status"] is State.STARTING:
-                    now = agent._come_up(now)
-        except DamagedFile as error:
-            log(paths.home(), "error", "survey", str(error))
-            found.append((agent, None))
-        except TmuxUnreachable as error:
-            now = agent.status()
-            now["unreachable"] = f"{error.reason or error}; {error.hint}"
-            found.append((agent, now))
-        else:
-            found.append((agent, now))
-    return found
 
 
 def _seen_on_screen(question: Question | None) -> bool:
@@ -167,7 +137,7 @@ class Agent:
         if now["status"] in (State.OFFLINE, State.FAILED):
             return now, None
         look = whereabouts.look(now)
-        return self._compare(now, look, thorough=thorough, binary=binary), look
+        return self.compare(now, look, thorough=thorough, binary=binary), look
 
     def refresh(self) -> str:
         """Bring the status in line with what is there; say why where its tmux server cannot be reached."""
@@ -177,7 +147,7 @@ class Agent:
             return f"{error}; {error.hint}"
         return ""
 
-    def _compare(self, now: Status, seen: Look | Window | None, *, thorough: bool = False, binary: str = "") -> Status:
+    def compare(self, now: Status, seen: Look | Window | None, *, thorough: bool = False, binary: str = "") -> Status:
         """Return the status as it is after `seen`, a look at the agent's window or a line of a listing."""
         if seen is None or seen.dead:
             self._gone(now, seen)
@@ -202,7 +172,7 @@ class Agent:
             return now
         return self.status()
 
-    def _come_up(self, seen: Status) -> Status:
+    def come_up(self, seen: Status) -> Status:
         """Return the status of an agent that starts and that nobody waits for, after a look at its window."""
         look = whereabouts.look(seen)
         if look is None or look.dead:

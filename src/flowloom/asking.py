@@ -69,8 +69,12 @@ def _refuse_circle(agent: Agent, asker: str) -> None:
     """Refuse a task whose agent already waits, directly or through others, for who asks."""
     waits: dict[str, set[str]] = {}
     for folder in paths.agent_dirs():
-        at = _current_task(folder)
-        for task_id in {at, *line.standing(folder)}:
+        try:
+            at = _current_task(folder)
+            standing = line.standing(folder)
+        except OSError:
+            continue  # damage to one agent keeps nobody from asking another one; its own commands tell
+        for task_id in {at, *standing}:
             task = tasks.find(task_id)
             # Who left its task waits no longer. What an agent is at counts all the same: it may be waited for again.
             if task and task["asker_kind"] == "agent" and (task_id == at or not task["left"]):

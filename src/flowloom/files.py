@@ -172,7 +172,7 @@ def read_json(path: str) -> dict[str, object] | None:
         return None
     try:
         document = json.loads(raw)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise damaged(path, str(error)) from error
     if not isinstance(document, dict):
         raise damaged(path, "not a JSON object")

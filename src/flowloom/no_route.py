@@ -25,12 +25,13 @@ from flowloom import (
     wait_view,
     whereabouts,
 )
-from flowloom.agents import named, survey
+from flowloom.agents import named
 from flowloom.ages import age
 from flowloom.clock import wall_s
 from flowloom.errors import FlowLoomError, TmuxUnreachable
 from flowloom.palette import Row
 from flowloom.states import State, Step
+from flowloom.survey import survey
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -177,7 +178,7 @@ class Lobby:
         self.waiting = replies.unseen(self.slug)
         rows, self.statuses = [], {}
         for agent, now in survey():
-            if agent.slug != self.slug or now is None:
+            if agent.slug != self.slug:
                 continue
             self.statuses[agent.name] = now
             unreachable = now.get("unreachable", "")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from flowloom import line, news, status, tasks
-from flowloom.errors import DamagedFile
+from flowloom import line, news, paths, status, tasks
+from flowloom.errors import FlowLoomError
+from flowloom.logs import log
 from flowloom.states import State
 
 TYPE_CHECKING = False
@@ -14,22 +15,23 @@ if TYPE_CHECKING:
     from flowloom.records import Status, Task
 
 
-def questions(surveyed: Iterable[tuple[Agent, Status | None]]) -> list[Status]:
+def questions(surveyed: Iterable[tuple[Agent, Status]]) -> list[Status]:
     """Return the agents that wait for a person; correct the markers that say otherwise."""
     known = {agent.agent_id: (agent, now) for agent, now in surveyed}
-    found = {name for name, (_, now) in known.items() if now is not None and now["status"] is State.BLOCKED}
+    found = {name for name, (_, now) in known.items() if now["status"] is State.BLOCKED}
     for name in found ^ set(news.waiting(news.QUESTION)):
         if name not in known:
             news.note(news.QUESTION, name, False)
             continue
         folder = known[name][0].directory
-        with status.lock(folder):
-            try:
+        try:
+            with status.lock(folder):
                 now = status.read(folder)
-            except DamagedFile:
-                now = None
-            news.note(news.QUESTION, name, now is not None and now["status"] is State.BLOCKED)
-    return [now for name, (_, now) in known.items() if name in found and now is not None]
+                news.note(news.QUESTION, name, now is not None and now["status"] is State.BLOCKED)
+        except (FlowLoomError, OSError) as error:
+            # Its marker stays as it is; its row says what is damaged.
+            log(paths.home(), "error", "overview", f"{name}: {paths.named(error)}")
+    return [now for name, (_, now) in known.items() if name in found]
 
 
 def replies() -> list[Task]:
@@ -58,8 +60,14 @@ def count_unread(read: Iterable[Task]) -> None:
     """Mark unread replies among these tasks that no process waits for, because their asker died."""
     known = set(news.waiting(news.REPLY))
     for task in read:
-        if not tasks.unread(task) or task["task_id"] in known or line.waited_for(task["agent_dir"], task["task_id"]):
+        if not tasks.unread(task) or task["task_id"] in known:
             continue
-        with status.lock(task["agent_dir"]):
-            now = tasks.find(task["task_id"])
-            news.note(news.REPLY, task["task_id"], now is not None and tasks.unread(now))
+        try:
+            if line.waited_for(task["agent_dir"], task["task_id"]):
+                continue
+            with status.lock(task["agent_dir"]):
+                now = tasks.find(task["task_id"])
+                news.note(news.REPLY, task["task_id"], now is not None and tasks.unread(now))
+        except OSError as error:
+            # Its agent's folder is gone or damaged. The list of tasks shows the reply all the same.
+            log(paths.home(), "error", "overview", f"not counted: {paths.named(error)}", task=task["task_id"])

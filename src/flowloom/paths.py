@@ -66,6 +66,13 @@ def trouble(error: OSError) -> StateFailed | None:
     return StateFailed(f"{path} cannot be used: {error.strerror}", hint=hint)
 
 
+def named(error: FlowLoomError | OSError) -> str:
+    """Return an expected error in one line, with what to do next."""
+    known = (trouble(error) or error) if isinstance(error, OSError) else error
+    hint = getattr(known, "hint", "")
+    return f"{known}; {hint}" if hint else str(known)
+
+
 def refuse_foreign() -> None:
     """Refuse the state folder of another user: as root, we would write files that its owner cannot use.
 
@@ -181,13 +188,36 @@ def headless_dir(slug: str) -> str:
 
 def agent_dirs() -> list[str]:
     """Return the folder of every recorded agent, in order of project and name."""
-    top = f"{home()}/agents"
     found = []
-    for slug in sorted(os.listdir(top)) if os.path.isdir(top) else []:
-        for name in sorted(os.listdir(f"{top}/{slug}")) if os.path.isdir(f"{top}/{slug}") else []:
-            if os.path.exists(f"{top}/{slug}/{name}/agent.json"):
-                found.append(f"{top}/{slug}/{name}")
+    for project in _projects():
+        try:
+            names = sorted(os.listdir(project))
+        except OSError:
+            continue  # `shut_projects` names it
+        found += [f"{project}/{name}" for name in names if _recorded(f"{project}/{name}/agent.json")]
     return found
+
+
+def shut_projects() -> list[str]:
+    """Return the folders of projects whose agents cannot be listed."""
+    return [project for project in _projects() if not os.access(project, os.R_OK | os.X_OK)]
+
+
+def _projects() -> list[str]:
+    top = f"{home()}/agents"
+    names = sorted(os.listdir(top)) if os.path.isdir(top) else []
+    return [f"{top}/{name}" for name in names if os.path.isdir(f"{top}/{name}")]
+
+
+def _recorded(path: str) -> bool:
+    """Tell whether there is a record at `path`, also one that cannot be read: its agent must not vanish."""
+    try:
+        os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def news_dir() -> str:

@@ -91,8 +91,9 @@ if TYPE_CHECKING:
         conversation: bool
         deaths: list[float]
         release: str
-        # In memory only: why nobody can tell at the moment whether the rest still holds.
+        # In memory only: why it cannot be told whether the rest still holds; and that none of it could be read.
         unreachable: NotRequired[str]
+        unread: NotRequired[bool]
 
     class Entry(TypedDict):
         """One line of a task's journal."""

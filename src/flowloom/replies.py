@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from flowloom import asking, parts, prompt_file, tasks
+from flowloom.errors import DamagedFile
 from flowloom.states import Step
 
 TYPE_CHECKING = False
@@ -32,13 +33,20 @@ def _counts(task: Task, newest_id: str) -> bool:
 
 
 def words(task: Task) -> str:
-    """Return a task's prompt on one line."""
-    return " ".join(tasks.prompt_of(task).split())
+    """Return a task's prompt on one line, or why it cannot be read."""
+    try:
+        return " ".join(tasks.prompt_of(task).split())
+    except OSError as error:
+        return f"({error})"
 
 
 def beginning(task: Task) -> str:
-    """Return the beginning of a task's reply on one line."""
-    return " ".join((tasks.reply_of(task["task_id"]) or b"")[:400].decode("utf-8", "replace").split())
+    """Return the beginning of a task's reply on one line, or what is wrong with it."""
+    try:
+        reply = tasks.reply_of(task["task_id"]) or b""
+    except (DamagedFile, OSError) as error:
+        return f"({error})"
+    return " ".join(reply[:400].decode("utf-8", "replace").split())
 
 
 def failure(task: Task) -> str:

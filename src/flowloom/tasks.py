@@ -265,9 +265,15 @@ def ended(task: Task) -> bool:
 def all_ids() -> list[str]:
     """Return the ids of all tasks, the folder that changed longest ago first."""
     top = f"{paths.home()}/tasks"
+    found = []
     try:
         with os.scandir(top) as entries:
-            found = [(entry.stat().st_ctime_ns, entry.name) for entry in entries if entry.is_dir()]
+            for entry in entries:
+                try:
+                    if entry.is_dir():
+                        found.append((entry.stat().st_ctime_ns, entry.name))
+                except OSError:
+                    continue  # it was removed just now, or is a link that leads nowhere
     except FileNotFoundError:
         return []
     return [name for _, name in sorted(found)]

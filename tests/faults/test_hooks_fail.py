@@ -270,7 +270,7 @@ def test_a_status_that_is_damaged_loses_no_event(world: World) -> None:
         assert done.returncode == 1
         assert f"{path} is damaged" in done.stderr.decode()
         assert "mv " in done.stderr.decode()
-    assert b"damaged" in world.flowloom("agents").stderr
+    assert f"{path} is damaged" in world.flowloom("agents").stdout.decode()
     path.write_bytes(good)
     done = world.flowloom("wait", task_id)
     assert (done.returncode, done.stdout) == (0, b"echo heard: long"), (done, world.describe())

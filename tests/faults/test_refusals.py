@@ -247,7 +247,7 @@ def test_an_agent_that_dies_at_each_start_is_given_up_with_the_reason(world: Wor
 
 
 def test_a_bug_is_exit_70_with_a_report(world: World) -> None:
-    words = ["fail", "before", "flowloom.agents:survey", "--", "flowloom", "agents"]
+    words = ["fail", "before", "flowloom.survey:survey", "--", "flowloom", "agents"]
     done = world.run(sys.executable, HALTING, *words)
     assert (done.returncode, done.stdout) == (70, b"")
     report = next((world.state / "log").glob("bug-*.txt"))

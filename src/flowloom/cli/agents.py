@@ -25,7 +25,7 @@ from flowloom import (
     viewer,
     whereabouts,
 )
-from flowloom.agents import Agent, known, named, survey
+from flowloom.agents import Agent, known, named
 from flowloom.ages import age
 from flowloom.cli import app, completion, say
 from flowloom.cli.busy import agreed, busy_with, working_on
@@ -36,6 +36,7 @@ from flowloom.clock import Deadline, steady_s, wall_s
 from flowloom.errors import AgentFailed, Blocked, FlowLoomError, NoSuchAgent, TimedOut, TmuxFailed, UsageError
 from flowloom.startup import Startup
 from flowloom.states import State, Step
+from flowloom.survey import survey
 
 if TYPE_CHECKING:
     from flowloom.records import Status, Task
@@ -144,12 +145,13 @@ def stop(
     for agent in chosen:
         try:
             _stop(agent, named=name is not None, force=force)
-        except FlowLoomError as error:
-            if name is not None:
+        except (FlowLoomError, OSError) as error:
+            known_error = paths.trouble(error) if isinstance(error, OSError) else error
+            if name is not None or known_error is None:
                 raise
             # One that is damaged must not keep the others running.
-            say(error)
-            code = error.exit_code
+            say(known_error)
+            code = known_error.exit_code
     return code
 
 
@@ -163,7 +165,7 @@ def _may_stop(chosen: list[Agent], word: str) -> bool:
     for agent in chosen:
         try:
             doing = busy_with(agent.reconcile()[0])
-        except FlowLoomError:
+        except (FlowLoomError, OSError):
             continue  # stopping it says why
         if doing:
             busy.append(f"{agent.agent_id}: {doing}")
@@ -214,14 +216,9 @@ def list_agents(
 ) -> int:
     """List agents and what each is doing."""
     found = survey()
-    for agent, status in found:
-        if status is None:
-            try:
-                agent.spec()
-                agent.status()
-            except FlowLoomError as error:
-                say(error)
-    rows = [status for _, status in found if status is not None]
+    for project in paths.shut_projects():
+        say(FlowLoomError(f"the agents in {project} cannot be listed", hint=f"it must be your own: ls -ld {project}"))
+    rows = [status for _, status in found]
     if as_json:
         from flowloom.cli import published  # noqa: PLC0415 - pydantic, 60 ms of every command
 
@@ -257,7 +254,7 @@ def _table(rows: list[Status]) -> None:
 def _why(row: Status, failed: Task | None, unread: int) -> Cell | str:
     """Return what a person has to know of an agent: a failure until it is looked at, unread replies, its state."""
     if "unreachable" in row:
-        return f"was {row['status']}; {row['unreachable']}"
+        return row["unreachable"] if "unread" in row else f"was {row['status']}; {row['unreachable']}"
     if failed is not None:
         return Cell(f"✗ task {failed['task_id']} {failed['status']}: {failed['error']}", RED)
     why = _held_up(row) or row["why"]
@@ -300,7 +297,7 @@ def _chosen() -> str:
     """
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise UsageError("name an agent, or use --all", hint="list them: flowloom agents")
-    running = [(agent, now) for agent, now in survey() if now and now["status"] is not State.OFFLINE]
+    running = [(agent, now) for agent, now in survey() if now["status"] is not State.OFFLINE]
     if not running:
         raise NoSuchAgent("no agent is running", hint="start one: flowloom start planning")
     if len(running) == 1:
@@ -338,7 +335,7 @@ def _attach(name: str) -> int:
 def _attach_all(*, read_only: bool) -> int:
     chosen = settings.load(git.project_root(paths.here()))
     port = tmux.Tmux(chosen.tmux_socket)
-    running = [status for _, status in survey() if status and status["status"] is not State.OFFLINE]
+    running = [status for _, status in survey() if status["status"] is not State.OFFLINE]
     if not running:
         raise NoSuchAgent("no agent runs", hint="start one: flowloom start planning")
     windows = [

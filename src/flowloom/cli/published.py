@@ -44,8 +44,9 @@ class PublishedHeldUp(Document):
 class PublishedAgent(Document):
     """One agent. Times are seconds since the epoch.
 
-    Where its tmux server cannot be reached, `status` is `unknown`, `unreachable`
-    says why, and `last_known` is the status that was seen last.
+    Where its state cannot be told, because its tmux server cannot be reached or its
+    files are damaged, `status` is `unknown`, `unreachable` says why, and `last_known`
+    is the status that was seen last; empty where none can be read.
     """
 
     agent_id: str
@@ -164,7 +165,7 @@ def agent(status: Status) -> PublishedAgent:
         DamagedFile: it is not as it must be.
     """
     unreachable = status.get("unreachable", "")
-    more = {"unreachable": unreachable, "last_known": str(status["status"])}
+    more = {"unreachable": unreachable, "last_known": "" if "unread" in status else str(status["status"])}
     try:
         return PublishedAgent.model_validate({**status, **more, **({"status": "unknown"} if unreachable else {})})
     except ValidationError as error:

@@ -8,12 +8,12 @@ from typing import Annotated
 import typer
 
 from flowloom import news, overview, paths
-from flowloom.agents import survey
 from flowloom.ages import age
 from flowloom.cli import app
 from flowloom.cli.options import Json
 from flowloom.cli.tables import RED, YELLOW, Cell, coloured, show, words
 from flowloom.clock import wall_s
+from flowloom.survey import survey
 
 
 @app.command()

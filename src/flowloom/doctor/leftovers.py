@@ -6,14 +6,19 @@ import errno
 import json
 import os
 import shlex
+from typing import TYPE_CHECKING, Any
 
 from flowloom import files, line, paths, spool, tasks
-from flowloom.agents import known, survey
+from flowloom.agents import known
 from flowloom.clock import wall_s
 from flowloom.doctor.finding import Case, Finding, fail, ok, warn
-from flowloom.errors import TmuxUnreachable
+from flowloom.errors import DamagedFile, TmuxUnreachable
 from flowloom.states import State, Step
+from flowloom.survey import survey
 from flowloom.tmux import Tmux
+
+if TYPE_CHECKING:
+    from flowloom.records import Task
 
 RECENT_S = 24 * 3600.0
 LOG_TAIL_BYTES = 500_000
@@ -47,8 +52,8 @@ def payloads(case: Case) -> list[Finding]:
 def _names(folder: str) -> list[str]:
     try:
         return sorted(os.listdir(folder))
-    except (FileNotFoundError, NotADirectoryError):
-        return []
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        return []  # of an agent's folder that is not ours to read, `agents` tells
 
 
 def _dead_pipe(path: str) -> bool:
@@ -66,7 +71,7 @@ def places(case: Case) -> list[Finding]:
         for name in _names(f"{directory}/{line.LINE}"):
             task = tasks.find(name.partition("-")[2])
             path = f"{directory}/{line.LINE}/{name}"
-            if not files.held(path) and (task is None or tasks.ended(task)):
+            if not _held(path) and (task is None or tasks.ended(task)):
                 left.append(path)
     if left:
         return [warn("line", f"{len(left)} stale places: no process holds them", f"rm {shlex.join(left[:SHOWN])}")]
@@ -76,11 +81,14 @@ def places(case: Case) -> list[Finding]:
 def agents(case: Case) -> list[Finding]:
     """Look for agents that cannot take a task by themselves."""
     found, alive = [], 0
+    for project in paths.shut_projects():
+        saw = f"the agents in {project} cannot be listed"
+        found.append(fail("agents", saw, f"it must be your own: ls -ld {shlex.quote(project)}"))
     for agent, now in survey():
         name = agent.agent_id
-        if now is None:
-            path = f"{agent.directory}/status.json"
-            found.append(fail("agents", f"{path} is damaged", f"mv {shlex.quote(path)} {shlex.quote(path)}.bad"))
+        if "unreachable" in now:
+            saw, _, repair = now["unreachable"].rpartition("; ")
+            found.append(fail("agents", f"{name} is unknown: {saw or repair}", repair))
             continue
         alive += now["status"] is not State.OFFLINE
         if now["status"] is State.FAILED:
@@ -97,13 +105,16 @@ def agents(case: Case) -> list[Finding]:
 
 def _hook_of(directory: str) -> str:
     """Return the script of ours that an agent's settings name for its hooks; empty where they name none."""
-    document = files.read_json(f"{directory}/settings.json") or {}
-    groups = document.get("hooks")
-    for group in [each for every in groups.values() for each in every] if isinstance(groups, dict) else []:
-        for hook in group.get("hooks", []):
-            words = hook.get("command", "").partition(" ")[2].rpartition(" ")[0]
-            if words.strip("'").endswith("/hooks/agent-event"):
-                return shlex.split(words)[0]
+    try:
+        document = files.read_json(f"{directory}/settings.json") or {}
+        groups: Any = document.get("hooks") or {}
+        for group in [each for every in groups.values() for each in every]:
+            for hook in group.get("hooks", []):
+                words = hook.get("command", "").partition(" ")[2].rpartition(" ")[0]
+                if words.strip("'").endswith("/hooks/agent-event"):
+                    return shlex.split(words)[0]
+    except (DamagedFile, ValueError, LookupError, TypeError, AttributeError):
+        return ""  # the next start writes that file again
     return ""
 
 
@@ -112,7 +123,10 @@ def windows(case: Case) -> list[Finding]:
     recorded = set()
     sockets = {case.settings.tmux_socket}
     for agent in known():
-        document = files.read_json(f"{agent.directory}/status.json") or {}
+        try:
+            document = files.read_json(f"{agent.directory}/status.json") or {}
+        except DamagedFile:
+            continue  # `agents` tells
         recorded.add((document.get("agent_id"), document.get("pane_id")))
         sockets.add(str(document.get("socket_path") or document.get("socket") or case.settings.tmux_socket))
     found, seen = [], set[tuple[int, str]]()
@@ -140,7 +154,7 @@ def tasks_unattended(case: Case) -> list[Finding]:
     found = []
     for task_id in tasks.all_ids():
         task = tasks.find(task_id)
-        if task is None or tasks.ended(task) or line.waited_for(task["agent_dir"], task_id):
+        if task is None or tasks.ended(task) or _waited_for(task):
             continue
         saw = f"{task_id} for {task['agent_id']} is {task['status']}, and no process waits for it"
         name = task["agent_id"]
@@ -150,6 +164,20 @@ def tasks_unattended(case: Case) -> list[Finding]:
     if more > 0:
         found = [*found[:SHOWN], warn("tasks", f"and {more} more", "flowloom tasks --limit 1000")]
     return found or [ok("tasks", "every unfinished task has a waiter")]
+
+
+def _held(path: str) -> bool:
+    try:
+        return files.held(path)
+    except OSError:
+        return False  # no lock of ours: a folder, or a file of another user
+
+
+def _waited_for(task: Task) -> bool:
+    try:
+        return line.waited_for(task["agent_dir"], task["task_id"])
+    except OSError:
+        return False  # its agent's line cannot be read, so no process stands in it
 
 
 def bug_reports(case: Case) -> list[Finding]:

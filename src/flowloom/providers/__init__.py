@@ -167,7 +167,7 @@ def find(name: str) -> Provider:
     """Return the provider called `name`.
 
     Raises:
-        UsageError: there is none; names those there are.
+        UsageError: there is none, or its package cannot be loaded; names those there are.
     """
     here = os.path.dirname(os.path.abspath(__file__))
     module = f"{__name__}.{name}"
@@ -179,7 +179,12 @@ def find(name: str) -> Provider:
     found = _entry_points().get(name)
     if found is None:
         raise UsageError(f"there is no provider {name!r}", hint=f"there are: {', '.join(names())}")
-    return found.load()  # type: ignore[no-any-return]
+    try:
+        return found.load()  # type: ignore[no-any-return]
+    except (ImportError, AttributeError, SyntaxError) as error:
+        raise UsageError(
+            f"the provider {name!r} cannot be loaded: {error}", hint=f"install its package again: {found.value}"
+        ) from error
 
 
 def _entry_points() -> dict[str, Any]:

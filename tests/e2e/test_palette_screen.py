@@ -269,7 +269,7 @@ def test_a_field_keeps_what_was_typed_and_says_what_is_wrong_with_it(world: Worl
     seat.shows("▏planning")
     seat.type("Docs Writer!")
     seat.press("Enter")
-    seat.shows("a name is 1 to 40 of the characters")
+    seat.shows("a name has 1 to 40 characters")
     assert "Docs Writer!▏" in seat.screen()
     seat.press("C-u")
     seat.press(*"documents", "Enter")

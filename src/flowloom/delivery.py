@@ -83,6 +83,7 @@ class Delivery:
         self._draft_since_s = 0.0
         self._asked_for, self._asked_at_s, self._handed = "", 0.0, ""
         self._lent_at_s = -SLOW_S
+        self._stashed = False
         self._pressed = 0
         self._pressed_at_s = 0.0
         self._pasted_at_s = 0.0
@@ -236,6 +237,7 @@ class Delivery:
             drafts.keep(self.agent.directory, self._handed or screen["draft"])
             drafts.withdraw(self.agent.directory)
             self._asked_for = self._handed = ""
+            self._stashed = True
             tmux.press(pane, *self.provider.STASH)
         return SETTLES
 
@@ -334,7 +336,11 @@ class Delivery:
                 sights.dialog(self.agent.directory, self.agent.status(), screen["question"])
             return f"{screen['question']['kind']}: {screen['question']['text']}"
         if mine and not (screen["busy"] and self.agent.session_says(now) != "idle"):
-            self._ours_in_the_box(task, tmux, pane, look)
+            # With the first Enter a stashed draft stands in the box again: a second one, pressed because the window was
+            # drawn late, would submit it.
+            late = self._stashed or screen["stashed"]
+            if not (self._pressed and late and at_s - self._pressed_at_s < UNCHANGED_AGAIN_S):
+                self._ours_in_the_box(task, tmux, pane, look)
             return RECEIPT
         waited_s = at_s - self._pasted_at_s
         said = self.agent.session_says(now)

@@ -460,3 +460,21 @@ def test_a_blocked_agent_is_not_freed_by_an_idle_session_while_something_hides_t
     sights.dialog(case.desk.directory, case.desk.status(), asked)
     assert case.desk.status()["status"] is State.BLOCKED
     assert case.look().startswith("its agent is blocked")
+
+
+def test_enter_is_not_pressed_again_soon_where_a_stashed_draft_would_be_submitted(case: Case) -> None:
+    case.desk.screen = boxed("my own words")
+    case.look()
+    case.clock[0] += PAUSE_S
+    case.look()
+    assert case.desk.keys == ["C-s"]
+    case.desk.screen = BOX
+    case.look()
+    case.desk.screen = boxed(case.desk.pasted[0])
+    for _ in range(5):
+        case.clock[0] += delivery.ENTER_AGAIN_S + 0.1
+        assert case.look() == delivery.RECEIPT
+    assert case.desk.keys == ["C-s"]
+    case.clock[0] += delivery.UNCHANGED_AGAIN_S
+    case.look()
+    assert case.desk.keys == ["C-s", "Enter"]

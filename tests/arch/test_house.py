@@ -243,6 +243,20 @@ def test_ci_sees_whether_claude_ran(tmp_path: Path, case: str, verdict: int, out
     assert subprocess.run(command, capture_output=True, check=False).returncode == (1 if outcome else verdict)
 
 
+# Of the standard library, what takes a Ctrl-G or a hook call milliseconds to load and has a cheaper way.
+SLOW = {"typing", "glob", "fnmatch", "dataclasses", "inspect", "tempfile", "shutil", "random", "hashlib", "logging"}
+SLOW |= {"asyncio", "socket", "datetime", "pathlib", "urllib.parse", "argparse", "tomllib", "unicodedata"}
+
+
+@pytest.mark.parametrize("module", ["editor", "agent_event"])
+def test_what_somebody_waits_for_loads_nothing_slow(module: str) -> None:
+    # As `hooks/` run it; without `site`, which loads what the machine's own .pth files ask for.
+    code = f"import sys; sys.path.insert(0, {str(PACKAGE.parent)!r}); import flowloom.{module}; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-I", "-S", "-c", code], capture_output=True, check=True).stdout
+    assert SLOW & set(loaded.decode().split()) == set()
+    assert f"flowloom.{module}" in loaded.decode()
+
+
 def unused(dependencies: list[str], sources: list[str]) -> list[str]:
     """Find dependencies that nothing imports: each is downloaded, audited and updated for nothing."""
     trees = [ast.parse(source) for source in sources]

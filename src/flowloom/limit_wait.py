@@ -32,36 +32,42 @@ class LimitWait:
         """Return what is waited for; end the task where the window shows that it will not be continued."""
         at_s, now_s = limits.until(now), wall_s()
         shown = self.agent.provider().limit(look.screen) if look is not None else ""
-        if shown == "waits" or look is None or now["status"] is not State.PARKED:
+        free = now["status"] in (State.PARKED, State.IDLE)
+        # Below an empty box it would say so. Behind a transcript or a menu of a person's it says nothing.
+        hidden = look is None or (not shown and now_s < at_s + LATE_S and not self._empty_box(look))
+        if shown == "waits" or hidden or not free:
             self._unseen_since_s = 0.0
             self._waited = self._waited or shown == "waits"
             return limits.waits_for(at_s, now_s)
         if shown == "asks":
             # Its dialog offers to stop, which is what this comes to; left open it would hold up the next task.
-            self._give_up(now, Step.FAILED, "Claude Code does not continue by itself")
-            self.agent.tmux(now).press(now["pane_id"] or "", "Escape")
+            # Where something has moved since the look, the key would reach what came after it.
+            if self._give_up(now, Step.FAILED, "Claude Code does not continue by itself"):
+                self.agent.tmux(now).press(now["pane_id"] or "", "Escape")
             return ""
         self._unseen_since_s = self._unseen_since_s or steady_s()
         over = steady_s() - self._unseen_since_s >= SHOWN_S
         if over and self.agent.session_says(now) != "busy" and not (at_s < now_s < at_s + LATE_S and now["parked"]):
             # Once cancelled, it is not offered again for this limit.
-            cancelled = (Step.INTERRUPTED, "its automatic continue was cancelled in its window")
-            self._give_up(
-                now,
-                *(
-                    cancelled
-                    if self._waited or shown == "cancelled"
-                    else (Step.FAILED, "Claude Code does not continue by itself")
-                ),
-            )
+            if self._waited or shown == "cancelled":
+                self._give_up(now, Step.INTERRUPTED, "its automatic continue was cancelled in its window")
+            else:
+                self._give_up(now, Step.FAILED, "Claude Code does not continue by itself")
         return limits.waits_for(at_s, now_s)
 
-    def _give_up(self, seen: Status, step: Step, why: str) -> None:
+    def _empty_box(self, look: Look) -> bool:
+        screen = self.agent.read_screen(look)
+        return screen["kind"] == "box" and not screen["draft"]
+
+    def _give_up(self, seen: Status, step: Step, why: str) -> bool:
+        """End the task and the wait; return False where something has moved since the look."""
         with status.lock(self.agent.directory):
             now = self.agent.status()
-            if now["seq"] == seen["seq"]:
-                again = limits.ask_again(limits.until(now), wall_s())
-                limits.give_up(self.agent.directory, now, step, f"the usage limit was reached; {why}; {again}")
+            if now["seq"] != seen["seq"] or not limits.until(now):
+                return False
+            again = limits.ask_again(limits.until(now), wall_s())
+            limits.give_up(self.agent.directory, now, step, f"the usage limit was reached; {why}; {again}")
+            return True
 
 
 def background_left_s(agent: Agent, task: Task, now: Status, park_s: float) -> float:

@@ -1,12 +1,19 @@
-"""When a usage limit resets, out of the words of Claude Code."""
+"""When a usage limit resets, out of the words of Claude Code, and what its window shows of the wait for it."""
 
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from flowloom import limits
+from flowloom import files, limit_wait, limits, paths, records, status, tasks
+from flowloom.limit_wait import LATE_S, SHOWN_S, LimitWait
+from flowloom.looks import Look
+from flowloom.providers import claude
+from flowloom.states import State, Step
 
 
 def at(*fields: int) -> float:
@@ -41,3 +48,109 @@ def test_words_that_tell_no_time_are_no_limit_that_resets(said: str) -> None:
 def test_a_time_of_another_day_is_told_with_its_day() -> None:
     assert limits.clock(at(*NOW), at(*NOW)) == "15:40"
     assert limits.clock(at(2026, 11, 24, 15, 0), at(*NOW)) == "Tue 24 Nov 15:00"
+
+
+# The wait, by what the window shows.
+
+RULE = "─" * 40
+BOX = f"● Usage limit reached\n{RULE}\n❯\xa0{{}}\n{RULE}\n{{}}"
+WAITS = BOX.format("", "  ⚠ Usage limit reached\n    Continuing automatically at 6:07pm · Esc to cancel")
+QUIET = BOX.format("", "  ? for shortcuts")
+MENU = BOX.format("/mod", "  /model   Change the model")
+TRANSCRIPT = f"● Usage limit reached\n{RULE}\n  Showing detailed transcript · ctrl+o to toggle"
+ASKS = f"{RULE}\n  What do you want to do?\n  ❯ 1. Stop and wait for limit to reset\n    2. Upgrade"
+RESET_S = 5000.0
+
+
+@dataclass
+class Window:
+    """A window that shows what a test puts there and remembers its keys, and the agent in it."""
+
+    directory: str
+    task_id: str
+    clock: list[float]
+    wait: Any = None
+    keys: list[str] = field(default_factory=list)
+
+    def provider(self) -> Any:
+        return claude
+
+    def status(self) -> records.Status:
+        now = status.read(self.directory)
+        assert now is not None
+        return now
+
+    def tmux(self, now: records.Status) -> Window:
+        return self
+
+    def press(self, pane: str, *keys: str) -> None:
+        self.keys += keys
+
+    def read_screen(self, look: Look) -> records.Screen:
+        return claude.read_screen(look.screen)
+
+    def session_says(self, now: records.Status) -> str:
+        return "idle"
+
+    def shows(self, screen: str, seconds: float, now: records.Status | None = None) -> Step:
+        """Show a screen for some seconds; return what has become of the task."""
+        for _ in range(2):
+            self.wait.step(now or self.status(), Look(f"0||0|7|,||@1|8|planning@site|/tmp/s\n{screen}"))
+            self.clock[0] += seconds / 2
+        self.wait.step(now or self.status(), Look(f"0||0|7|,||@1|8|planning@site|/tmp/s\n{screen}"))
+        return tasks.read(self.task_id)["status"]
+
+
+@pytest.fixture
+def window(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Window:
+    monkeypatch.setenv("FLOWLOOM_HOME", str(tmp_path / "state"))
+    paths.ensure_home()
+    folder = paths.agent_dir("site", "planning")
+    files.ensure_dir(folder)
+    task = tasks.open_task("planning@site", folder, "too much", asker="shell", asker_kind="shell")
+    for step in (Step.TYPED, Step.PASTED, Step.ACCEPTED):
+        tasks.note_step(task, step, "so it went")
+    turn: records.Turn = {"prompt_id": "1", "whose": "task", "task": task["task_id"], "at": 0.0, "before": []}
+    now = records.empty_status("planning@site", "planning", "planning", "site", "claude")
+    parked = limits.park(task, turn, RESET_S, "limit", 0.0)
+    now.update({"status": State.PARKED, "up": True, "pane_id": "%1", "pid": 7, "parked": parked})
+    status.write(folder, now)
+    clock = [1000.0]
+    monkeypatch.setattr(limit_wait, "steady_s", lambda: clock[0])
+    monkeypatch.setattr(limit_wait, "wall_s", lambda: clock[0])
+    found = Window(folder, task["task_id"], clock)
+    found.wait = LimitWait(found)  # type: ignore[arg-type]
+    return found
+
+
+@pytest.mark.parametrize("hides", [TRANSCRIPT, MENU, ""])
+def test_what_a_person_has_open_over_the_box_ends_no_wait(window: Window, hides: str) -> None:
+    assert window.shows(WAITS, 1.0) is Step.PARKED
+    assert window.shows(hides, 100 * SHOWN_S) is Step.PARKED
+    assert window.shows(WAITS, 1.0) is Step.PARKED
+    # But not for ever: it would have continued long since.
+    window.clock[0] = RESET_S + LATE_S
+    assert window.shows(hides, SHOWN_S) is Step.INTERRUPTED
+
+
+@pytest.mark.parametrize("state", [State.PARKED, State.IDLE])
+@pytest.mark.parametrize(("first", "then"), [(WAITS, Step.INTERRUPTED), (TRANSCRIPT, Step.FAILED)])
+def test_an_empty_box_that_says_nothing_of_it_ends_the_wait(
+    window: Window, state: State, first: str, then: Step
+) -> None:
+    now = window.status()
+    now["status"] = state  # an Esc in a person's turn leaves it idle
+    status.note(window.directory, now)
+    window.shows(first, 1.0)
+    assert window.shows(QUIET, SHOWN_S - 1) is Step.PARKED
+    assert window.shows(QUIET, 1.0) is then
+    assert (window.status()["status"], window.status()["parked"], window.keys) == (State.IDLE, None, [])
+
+
+def test_its_dialog_is_left_but_not_once_something_has_moved(window: Window) -> None:
+    seen = window.status()
+    status.note(window.directory, window.status(), why="a person has answered it")
+    assert window.shows(ASKS, 1.0, seen) is Step.PARKED
+    assert window.keys == []
+    assert window.shows(ASKS, 0.0) is Step.FAILED
+    assert window.keys == ["Escape"]

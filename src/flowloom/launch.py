@@ -117,9 +117,11 @@ def specify(
         "dir": os.path.abspath(given.get("dir") or _directory(root, table.get("dir"), was.get("dir")) or root),
         "args": list(given.get("args") or table.get("args") or settings.args),
         "prompt": table.get("prompt") or "",
-        "trust": trust or bool(was.get("trust")),
+        "trust": trust,
         "given": given,
     }
+    # What was agreed to was that folder, not every one that the agent may be given later.
+    spec["trust"] = trust or (bool(was.get("trust")) and was.get("dir") == spec["dir"])
     if not os.path.isdir(spec["dir"]):
         raise UsageError(f"{spec['dir']} is not a directory", hint="name an existing one with --dir")
     split_settings(spec["args"], spec["dir"])

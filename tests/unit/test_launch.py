@@ -11,8 +11,10 @@ from typing import Any
 
 import pytest
 
-from flowloom import claude_settings, launch, roles, stubs
+from flowloom import claude_settings, files, launch, paths, roles, stubs
+from flowloom.agents import Agent
 from flowloom.errors import UsageError
+from flowloom.settings import Settings
 
 
 @pytest.mark.parametrize(
@@ -56,6 +58,29 @@ def test_a_settings_document_that_cannot_be_read_is_refused_by_name(tmp_path: Pa
     with pytest.raises(UsageError) as caught:
         launch.split_settings(args, str(tmp_path))
     assert str(caught.value).startswith(says)
+
+
+def test_the_answer_to_the_trust_prompt_counts_for_the_folder_it_was_given_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FLOWLOOM_HOME", str(tmp_path / "state"))
+    agent = Agent(paths.agent_dir("site", "planning"))
+    files.ensure_dir(agent.directory)
+    root, other = str(tmp_path / "site"), str(tmp_path / "cloned")
+    os.mkdir(root), os.mkdir(other)
+    trusted = []
+    for directory, given in ((None, True), (None, False), (other, False), (None, False), (root, False), (root, True)):
+        spec = launch.specify(agent, Settings(provider="echo"), root=root, directory=directory, trust=given)
+        files.write_json(f"{agent.directory}/agent.json", spec)
+        trusted.append((os.path.basename(spec["dir"]), spec["trust"]))
+    assert trusted == [
+        ("site", True),
+        ("site", True),
+        ("cloned", False),
+        ("cloned", False),
+        ("site", False),
+        ("site", True),
+    ]
 
 
 @pytest.mark.parametrize("role", sorted(roles.ROLES))

@@ -251,15 +251,17 @@ class Delivery:
         return False
 
     def _clear(self, tmux: Tmux, pane: str, look: Look, task_id: str) -> None:
-        """Empty the box of our own text that was never submitted, and give its task back."""
+        """Empty the box of our own text that was never submitted, and give its task back.
+
+        One that counts as unknown has nobody any more who would deliver it.
+        """
         with status.lock(self.agent.directory):
             left = tasks.find(task_id)
-            if (
-                left
-                and left["agent_id"] == self.agent.agent_id
-                and left["status"] in (Step.TYPED, Step.PASTED, Step.UNKNOWN)
-            ):
-                tasks.note_step(left, Step.CREATED, "found unsent in the box, and taken out of it")
+            if left and left["agent_id"] == self.agent.agent_id:
+                if left["status"] in (Step.TYPED, Step.PASTED):
+                    tasks.note_step(left, Step.CREATED, "found unsent in the box, and taken out of it")
+                elif left["status"] is Step.UNKNOWN:
+                    tasks.note_step(left, Step.INTERRUPTED, "found unsent in the box, and taken out of it; ask again")
         if self._may_press(look, CLEAR_AGAIN_S):
             tmux.press(pane, *self.provider.CLEAR)
 

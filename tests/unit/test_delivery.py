@@ -410,6 +410,22 @@ def test_an_open_editor_is_named(case: Case, monkeypatch: pytest.MonkeyPatch) ->
     assert case.look() == "an editor is open in its window"
 
 
+@pytest.mark.parametrize(("step", "then"), [(Step.PASTED, Step.CREATED), (Step.UNKNOWN, Step.INTERRUPTED)])
+def test_a_text_that_is_taken_out_is_given_back_or_told_where_nobody_would_deliver_it(
+    case: Case, step: Step, then: Step
+) -> None:
+    task_id, text = written(case, step)
+    task = tasks.read(task_id)
+    task["left"], task["read"] = True, 1.0
+    tasks.write(task)
+    case.desk.screen = boxed(text)
+    case.look()
+    now = tasks.read(task_id)
+    assert (now["status"], case.desk.keys) == (then, ["C-c"])
+    # Whoever was told that it is unknown is told what came of it.
+    assert tasks.unseen_failure(now) is (then is Step.INTERRUPTED)
+
+
 # After the paste.
 
 

@@ -67,7 +67,8 @@ def test_the_answer_to_the_trust_prompt_counts_for_the_folder_it_was_given_for(
     agent = Agent(paths.agent_dir("site", "planning"))
     files.ensure_dir(agent.directory)
     root, other = str(tmp_path / "site"), str(tmp_path / "cloned")
-    os.mkdir(root), os.mkdir(other)
+    os.mkdir(root)
+    os.mkdir(other)
     trusted = []
     for directory, given in ((None, True), (None, False), (other, False), (None, False), (root, False), (root, True)):
         spec = launch.specify(agent, Settings(provider="echo"), root=root, directory=directory, trust=given)

@@ -7,18 +7,15 @@ steps on `Carrier.wake_fd` or for `View.again_s` seconds, whichever comes first.
 
 from __future__ import annotations
 
-import os
-
 from flowloom import (
-    announce,
     asking,
     files,
+    handover,
     headless,
     launch,
     limit_wait,
     line,
     paths,
-    procs,
     sights,
     status,
     tasks,
@@ -28,8 +25,7 @@ from flowloom import (
 from flowloom.agents import Agent
 from flowloom.clock import steady_s
 from flowloom.delivery import Delivery
-from flowloom.errors import TmuxUnreachable
-from flowloom.logs import log
+from flowloom.errors import DamagedFile, FlowLoomError, StateFailed, TmuxFailed, TmuxUnreachable
 from flowloom.startup import Startup
 from flowloom.states import ENDED, State, Step
 from flowloom.waiting import LOOK_AGAIN_S, View, Wait
@@ -146,7 +142,7 @@ class Carrier:
         return view
 
     def _step(self) -> View:
-        self._drain_wake()
+        files.drain_wake(self.wake_fd)
         task = tasks.read(self.task_id)
         if task["status"] is Step.DONE:
             if self._settled():
@@ -259,10 +255,8 @@ class Carrier:
 
     def _start(self, task: Task, now: Status, view: View) -> None:
         if launch.died_too_often(now):
-            why = f"{self.agent.agent_id} died {launch.DEATHS_LIMIT} times within two minutes; last: {now['why']}"
-            with status.lock(self.agent.directory):
-                tasks.note_step(tasks.read(self.task_id), Step.FAILED, why)
-            view.again_s = 0.0
+            often = f"died {launch.DEATHS_LIMIT} times within two minutes"
+            self._fail(f"{self.agent.agent_id} {often}; last: {now['why']}", view)
             return
         if task["status"] in (Step.TYPED, Step.PASTED):
             # It died with our text in its box or just submitted: what does its transcript say?
@@ -270,12 +264,23 @@ class Carrier:
             view.again_s = 0.0
             return
         self._delivery = None
-        self._began_anew = launch.spawn(self.agent, self.settings)
+        try:
+            self._began_anew = launch.spawn(self.agent, self.settings)
+        except (TmuxFailed, StateFailed, DamagedFile):
+            raise  # what can pass by itself is tried again
+        except FlowLoomError as error:
+            self._fail(paths.named(error), view)
+            return
         if self._began_anew:
             with status.lock(self.agent.directory):
                 tasks.note_fact(tasks.read(self.task_id), self._began_anew)
         self._startup = Startup(self.agent)
         view.phase, view.again_s = "starting", self._startup.again_s
+
+    def _fail(self, why: str, view: View) -> None:
+        with status.lock(self.agent.directory):
+            tasks.note_step(tasks.read(self.task_id), Step.FAILED, why)
+        view.again_s = 0.0
 
     def _judge_dead(self, now: Status) -> None:
         with status.lock(self.agent.directory):
@@ -371,28 +376,8 @@ class Carrier:
                 if fresh["seq"] == now["seq"]:
                     sights.quiet(self.agent.directory, fresh, "its turn ended")
 
-    def _drain_wake(self) -> None:
-        try:
-            os.read(self.wake_fd, 4096)
-        except BlockingIOError:
-            return
-
 
 def leave(carrier: Carrier, *, left: bool) -> None:
     """Hand a task over to a process of its own that outlives us, with its place in line."""
-    with status.lock(carrier.agent.directory):
-        task = tasks.read(carrier.task_id)
-        if left:
-            task["left"] = True
-            task["left_tty"], task["left_tmux"] = announce.origin()
-        try:
-            tasks.write(task)
-        except OSError as error:
-            # On a full disk it must have a waiter more than ever.
-            log(paths.home(), "error", "leave", f"not noted that it was left: {error}", task=carrier.task_id)
-    place = carrier.place
-    if place is None:
-        return
-    procs.detach("flowloom.waiter", [carrier.task_id, str(place.descriptor)], keep=[place.descriptor])
-    carrier.place = None
-    os.close(place.descriptor)
+    place, carrier.place = carrier.place, None
+    handover.to_waiter(carrier.agent.directory, carrier.task_id, place, left=left)

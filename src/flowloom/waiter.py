@@ -6,10 +6,10 @@ import os
 import select
 import sys
 
-from flowloom import announce, bugs, coordinator, files, news, paths, status, tasks, waits
+from flowloom import announce, bugs, coordinator, files, news, paths, sights, status, tasks, waits
 from flowloom.agents import Agent
 from flowloom.clock import Deadline, wall_s
-from flowloom.errors import FlowLoomError, StateFailed
+from flowloom.errors import DamagedFile, FlowLoomError, StateFailed, TmuxFailed
 from flowloom.logs import log
 from flowloom.settings import load
 from flowloom.states import Step
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 # How often a waiter checks whether a full disk has room again.
 TRY_AGAIN_S = 5.0
+# The pauses after which a command that tmux refuses is tried again; after the last one its task fails.
+PAUSES_S = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 # At most one announcement in this time for each agent, however many permissions it asks for.
 ANNOUNCE_AGAIN_S = 60.0
 # The time of its last announcement, in the agent's folder.
@@ -28,12 +30,31 @@ ANNOUNCED = "announced"
 
 
 def main() -> None:
-    """Carry the task named by the first argument to its end; the second is the inherited place in line."""
+    """Carry the task named by the first argument to its end; the second is the inherited place in line.
+
+    Whatever stops it, the task has an end: where it cannot be carried on, it has failed with the reason.
+    """
     task_id, inherited = sys.argv[1], int(sys.argv[2])
+    bug: list[str] = []
     try:
-        bugs.reported(lambda: carry(task_id, inherited), "waiter")
+        bugs.reported(lambda: carry(task_id, inherited), "waiter", bug.append)
+        why = "".join(bug).removeprefix("flowloom: ").strip()
     except FlowLoomError as error:
-        log(paths.home(), "error", "waiter", f"{type(error).__name__}: {error}", task=task_id)
+        why = paths.named(error)
+    if why:
+        log(paths.home(), "error", "waiter", why, task=task_id)
+        fail(task_id, why)
+
+
+def fail(task_id: str, why: str) -> None:
+    """End a task that cannot be carried on; where that cannot be written, try again until it can."""
+    while (task := tasks.find(task_id)) is not None and not tasks.ended(task):
+        try:
+            with status.lock(task["agent_dir"]):
+                sights.end_task(task_id, Step.FAILED, why)
+        except OSError as error:
+            log(paths.home(), "error", "waiter", f"its end is not noted: {paths.named(error)}", task=task_id)
+            select.select([], [], [], TRY_AGAIN_S)
 
 
 def carry(task_id: str, inherited: int) -> int:
@@ -43,11 +64,12 @@ def carry(task_id: str, inherited: int) -> int:
     settings.park_s = float("inf")
     carrier = coordinator.Carrier(task_id, settings, inherited=inherited)
     announcer = Announcer(agent, task_id)
-    told = ""
+    told, pauses = "", iter(PAUSES_S)
 
     def see(view: View) -> bool:
         """Log what keeps a task from its agent: no person is here to be told."""
-        nonlocal told
+        nonlocal told, pauses
+        pauses = iter(PAUSES_S)
         says = view.says if view.phase == "out of reach" else ""
         if says and says != told:
             log(paths.home(), "error", "waiter", says, task=task_id)
@@ -59,10 +81,17 @@ def carry(task_id: str, inherited: int) -> int:
             try:
                 waits.await_end(carrier, Deadline(None), see)
                 break
-            except StateFailed as error:
-                # Whoever could be told is gone. It continues by itself when there is room again.
+            except (StateFailed, DamagedFile, TmuxFailed) as error:
+                if isinstance(error, DamagedFile) and tasks.find(task_id) is None:
+                    raise  # its own record
+                # It can pass by itself, and all who could be told are gone. What tmux refuses has a limit.
+                pause_s = next(pauses, None) if isinstance(error, TmuxFailed) else TRY_AGAIN_S
+                if pause_s is None:
+                    raise
                 log(paths.home(), "error", "waiter", str(error), task=task_id)
-                select.select([], [], [], TRY_AGAIN_S)
+                if carrier.place is not None:
+                    carrier.place.say(str(error))
+                select.select([], [], [], pause_s)
     finally:
         carrier.close()
         files.wake(agent.directory)

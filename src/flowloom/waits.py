@@ -5,6 +5,7 @@ from __future__ import annotations
 import select
 
 from flowloom import paths
+from flowloom.errors import FlowLoomError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,16 +52,16 @@ def _stepped(carrier: Carrier) -> View:
     """Return what a carrier's step shows.
 
     Raises:
-        StateFailed: the disk is full or worse; the task is kept, and continues later.
+        FlowLoomError: its hint names the task, which is kept and carried on.
     """
-    goes_on = f"; the task continues once that is fixed: flowloom wait {carrier.task_id}"
+    goes_on = f"the task is kept: flowloom wait {carrier.task_id}, or flowloom cancel {carrier.task_id}"
     try:
         return carrier.step()
-    except OSError as error:
-        known = paths.trouble(error)
+    except (OSError, FlowLoomError) as error:
+        known = paths.trouble(error) if isinstance(error, OSError) else error
         if known is None:
             raise
-        known.hint += goes_on
+        known.hint = f"{known.hint}; {goes_on}" if known.hint else goes_on
         raise known from error
 
 

@@ -288,7 +288,7 @@ def test_a_damaged_status_is_named_and_nothing_is_lost(world: World, name: str) 
     # Its window runs on: this is said, and how to go on.
     done = world.flowloom("ask", "planning", "two")
     assert done.returncode == 1
-    assert b"kill-window" in done.stderr
+    assert b"kill-pane" in done.stderr
     world.tmux("kill-server")
     assert "two" in world.ask("planning", "two")
 

@@ -141,7 +141,7 @@ def test_an_agents_file_that_is_damaged_is_named_or_does_no_harm(
         for done in (world.flowloom("ask", "planning", "two"), world.ctrl_g(draft)):
             assert (done.returncode, done.stdout) == (1, b""), done
             said = done.stderr.decode()
-            assert (str(path) if then == NAMED else "kill-window") in said
+            assert (str(path) if then == NAMED else "kill-pane") in said
             assert len(said.splitlines()) <= 4
             assert "Traceback" not in said
         assert draft.read_text() == "@planning two\n"

@@ -221,7 +221,6 @@ class Delivery:
         if self._asked_for and self._asked_for != screen["draft"]:
             # Somebody went on typing: the pause begins anew.
             self._asked_for = self._handed = ""
-            drafts.withdraw(self.agent.directory)
             return "a person types in its window"
         if not drafts.is_whole(screen) and self.provider.EDIT and drafts.hands_over(self.agent.directory):
             if not self._asked_for:
@@ -235,7 +234,6 @@ class Delivery:
         if self._may_press(look, CLEAR_AGAIN_S):
             # What its editor did not hand over is whole in Claude Code's own stash.
             drafts.keep(self.agent.directory, self._handed or screen["draft"])
-            drafts.withdraw(self.agent.directory)
             self._asked_for = self._handed = ""
             self._stashed = True
             tmux.press(pane, *self.provider.STASH)

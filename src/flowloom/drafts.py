@@ -23,6 +23,9 @@ WANTED, HANDED = "draft-wanted", "draft"
 # Claude Code starts its editor within 0.1 s of the key.
 HANDED_WITHIN_S = 3.0
 HANDED_AGAIN_S = 0.02
+# On a loaded machine it comes later. The request outlives our wait for it, or a real editor would open in a window
+# that nobody looks at, and hold the agent up until somebody closes it.
+OPENED_WITHIN_S = 60.0
 # A task that its agent has confirmed is not in the box any more: its text there was fetched back by a person.
 _CONFIRMED = (Step.ACCEPTED, Step.PARKED, Step.DONE)
 _PASTE_MARK = r"\[Pastedtext#\d+(\+\d+lines)?\]"
@@ -102,10 +105,10 @@ def hands_over(agent_dir: str) -> bool:
 
 
 def ask(agent_dir: str) -> None:
-    """Make the agent's editor hand the draft over the next time it is opened, within HANDED_WITHIN_S."""
+    """Make the agent's editor hand the draft over the next time it is opened, within OPENED_WITHIN_S."""
     for name in (WANTED, HANDED):
         _forget(f"{agent_dir}/{name}")
-    files.write(f"{agent_dir}/{WANTED}", f"{int(wall_s() + HANDED_WITHIN_S)}\n".encode(), durable=False)
+    files.write(f"{agent_dir}/{WANTED}", f"{int(wall_s() + OPENED_WITHIN_S)}\n".encode(), durable=False)
 
 
 def handed(agent_dir: str) -> str | None:
@@ -118,11 +121,6 @@ def handed(agent_dir: str) -> str | None:
     return text
 
 
-def withdraw(agent_dir: str) -> None:
-    """Ask the editor no longer: what a person opens next is theirs."""
-    _forget(f"{agent_dir}/{WANTED}")
-
-
 def fetch(agent_dir: str, open_editor: Callable[[], object]) -> str | None:
     """Return the draft as the agent's own editor gets it, None where that does not answer; blocks HANDED_WITHIN_S."""
     ask(agent_dir)
@@ -133,7 +131,6 @@ def fetch(agent_dir: str, open_editor: Callable[[], object]) -> str | None:
         if text is not None:
             return text
         select.select([], [], [], HANDED_AGAIN_S)
-    withdraw(agent_dir)
     return handed(agent_dir)
 
 

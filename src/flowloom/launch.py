@@ -165,6 +165,7 @@ def spawn(agent: Agent, settings: Settings) -> str:
         resume = had and not lost
         launch = _launch(agent, settings, provider, spec, (kept or now["session_id"]) if resume else None)
         tmux = Tmux(settings.tmux_socket)
+        panes.refuse_second_server(tmux)
         opening = f"{agent.directory}/opening"
         if os.path.exists(opening):
             panes.close_lost(tmux, now, f"{agent.directory}/{SCRIPT}")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import select
 
-from flowloom import procs, status, whereabouts
+from flowloom import births, procs, status, whereabouts
+from flowloom.agents import known
 from flowloom.clock import Deadline
-from flowloom.errors import AgentFailed, TmuxUnreachable
+from flowloom.errors import AgentFailed, FlowLoomError, TmuxUnreachable
 from flowloom.states import Event
 
 TYPE_CHECKING = False
@@ -78,6 +80,31 @@ def for_program(
     taken = tmux.window_names(settings.session)
     name = agent.agent_id if agent.name in taken else agent.name
     return tmux.open_window(settings.session, name, agent.agent_id, directory, command)
+
+
+def refuse_second_server(tmux: Tmux) -> None:
+    """Refuse to start a second tmux server at the socket of one that runs, where it is only out of reach.
+
+    Raises:
+        TmuxUnreachable: naming an agent on it, and how to make it listen again.
+    """
+    path = os.path.realpath(tmux.path())
+    for agent in known():
+        try:
+            now = agent.status()
+        except (FlowLoomError, OSError):
+            continue  # its own commands tell
+        server = now["server"]
+        here = bool(server and now["socket_path"]) and os.path.realpath(now["socket_path"]) == path
+        if not server or not here or births.life(server) not in ("runs", "stopped"):
+            continue
+        try:
+            tmux.server_pid()
+        except TmuxUnreachable as error:
+            if not error.absent:
+                raise
+            raise whereabouts.unreachable(now, error) from error
+        return
 
 
 def _look(tmux: Tmux, pane_id: str) -> Look | None:

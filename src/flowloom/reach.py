@@ -44,6 +44,12 @@ class Reached:
         # A path is the same server whatever TMUX_TMPDIR says.
         self.client = ["tmux", "-S" if "/" in socket else "-L", socket]
 
+    def path(self) -> str:
+        """Return the path of the socket, as tmux makes it out of a name."""
+        if "/" in self.socket:
+            return self.socket
+        return f"{os.environ.get('TMUX_TMPDIR') or '/tmp'}/tmux-{os.getuid()}/{self.socket}"  # noqa: S108 - tmux's own
+
     def run(self, *command: str) -> str:
         """Run one tmux command sequence and return what it prints.
 

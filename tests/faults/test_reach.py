@@ -174,6 +174,22 @@ def test_an_agent_is_reached_by_its_socket_whatever_the_folder_of_sockets(world:
     assert programs(world) == []
 
 
+def test_another_agent_starts_no_second_server_at_a_socket_that_was_removed(world: World) -> None:
+    world.start()
+    (program,), server, socket = programs(world), world.status()["server"]["pid"], socket_of(world)
+    socket.unlink()
+    for words in (["start", "review"], ["ask", "review", "stork", "--timeout", "1"]):
+        done = world.flowloom(*words)
+        assert done.returncode in (1, 124), done
+        assert f"kill -USR1 {server}" in done.stderr.decode()
+        assert "planning@site cannot be reached" in done.stderr.decode()
+        assert not socket.exists()
+    os.kill(server, signal.SIGUSR1)
+    world.until(lambda: world.task()["status"] == "done", "its waiter starts it once the server is there")
+    assert (world.status("review")["server"]["pid"], programs(world)) == (server, [program])
+    leftovers.check(world)
+
+
 def killed_server(world: World) -> None:
     os.kill(world.status()["server"]["pid"], signal.SIGKILL)
 

@@ -217,11 +217,7 @@ def cancel(task_id: str) -> str:
             return "its background work continues in its window; its message so far is kept"
         if running and look is not None and now["pane_id"]:
             # Under the lock: no Stop is heard meanwhile, so the key cannot reach the next task's turn.
-            tmux = agent.tmux(now)
-            if look.in_mode:
-                tmux.leave_mode(now["pane_id"])
-            tmux.press(now["pane_id"], "Escape")
-            return "the agent was interrupted"
+            return _escaped(agent, now, look, "the agent was interrupted")
         if typed and now["pane_id"]:
             return _take_back(agent, now, task_id)
     return "it will not be delivered"
@@ -232,11 +228,17 @@ def _no_continue(agent: Agent, now: Status, look: Look | None) -> str:
     limits.give_up(agent.directory, now, Step.CANCELLED, "its task was cancelled while it waited for its usage limit")
     if look is None or not now["pane_id"] or agent.provider().limit(look.screen) != "waits":
         return "it was waiting for its usage limit; see that the agent leaves it: flowloom attach " + agent.name
-    tmux = agent.tmux(now)
+    return _escaped(agent, now, look, "it will not continue when its usage limit resets")
+
+
+def _escaped(agent: Agent, now: Status, look: Look, done: str) -> str:
+    """Press Esc in an agent's window; return `done`, or that the window took no key."""
+    tmux, pane = agent.tmux(now), now["pane_id"] or ""
     if look.in_mode:
-        tmux.leave_mode(now["pane_id"])
-    tmux.press(now["pane_id"], "Escape")
-    return "it will not continue when its usage limit resets"
+        tmux.leave_mode(pane)
+    if tmux.press(pane, "Escape"):
+        return done
+    return f"its window takes no keys, so the agent continues; look at it: flowloom attach {agent.name}"
 
 
 def _take_back(agent: Agent, now: Status, task_id: str) -> str:
@@ -245,14 +247,12 @@ def _take_back(agent: Agent, now: Status, task_id: str) -> str:
     look = tmux.look(pane)
     if look is None:
         return "it will not be delivered"
-    if look.in_mode:
-        tmux.leave_mode(pane)
     screen = agent.read_screen(look)
     if screen["busy"] or agent.session_says(now) == "busy":
-        tmux.press(pane, "Escape")
-        return "the agent was interrupted"
+        return _escaped(agent, now, look, "the agent was interrupted")
+    if look.in_mode:
+        tmux.leave_mode(pane)
     own = drafts.own(screen)
-    if own is not None and own.task_id == task_id:
-        tmux.press(pane, *agent.provider().CLEAR)
+    if own is not None and own.task_id == task_id and tmux.press(pane, *agent.provider().CLEAR):
         return "its text was removed from the agent's window"
     return f"its text was on its way; check that the agent ignores it: flowloom attach {agent.name}"

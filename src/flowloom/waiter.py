@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import select
 import sys
+from contextlib import nullcontext
 
 from flowloom import announce, bugs, coordinator, files, news, paths, sights, status, tasks, waits
 from flowloom.agents import Agent
@@ -50,7 +51,8 @@ def fail(task_id: str, why: str) -> None:
     """End a task that cannot be carried on; where that cannot be written, try again until it can."""
     while (task := tasks.find(task_id)) is not None and not tasks.ended(task):
         try:
-            with status.lock(task["agent_dir"]):
+            # Where its agent's folder was removed, no one is left who could hold the lock.
+            with status.lock(task["agent_dir"]) if os.path.isdir(task["agent_dir"]) else nullcontext():
                 sights.end_task(task_id, Step.FAILED, why)
         except OSError as error:
             log(paths.home(), "error", "waiter", f"its end is not noted: {paths.named(error)}", task=task_id)

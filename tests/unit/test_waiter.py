@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -105,3 +106,15 @@ def test_a_task_for_which_no_waiter_can_be_started_has_an_end(monkeypatch: pytes
     # What may have been sent is not taken for failed: the agent's hooks tell.
     assert task["status"] is (Step.FAILED if step is Step.CREATED else step)
     assert not line.waited_for(place.agent_dir, task_id)
+
+
+def test_a_task_whose_agent_was_removed_ends_and_so_does_its_waiter(monkeypatch: pytest.MonkeyPatch) -> None:
+    task_id, _ = opened()
+    shutil.rmtree(tasks.read(task_id)["agent_dir"])
+
+    def pause(*given: object) -> None:
+        raise AssertionError("it tries for ever")
+
+    monkeypatch.setattr("select.select", pause)
+    waiter.fail(task_id, "there is no agent planning@site")
+    assert tasks.read(task_id)["status"] is Step.FAILED

@@ -57,7 +57,12 @@ class WholeReply:
             return True
         if cut or whole not in (None, said):
             with status.lock(self._agent.directory):
-                self._complete(tasks.read(task["task_id"]), said, whole, now["transcript"] or "")
+                fresh = tasks.read(task["task_id"])
+                if message is not None and tasks.reply_of(fresh["task_id"]) != message:
+                    # A later Stop of the turn has brought another message since: that one counts.
+                    self._over = False
+                    return True
+                self._complete(fresh, said, whole, now["transcript"] or "")
         return False
 
     def _late(self, limit_s: float) -> bool:

@@ -1,0 +1,52 @@
+"""A reply in parts is joined to the message that it belongs to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flowloom import files, paths, records, status, tasks
+from flowloom.agents import Agent
+from flowloom.states import Step
+from flowloom.whole_reply import WholeReply
+
+
+class Provider:
+    """Joins a part to every message; while it reads the first one, a later Stop brings another."""
+
+    CUT_MARKS = (b"cut here",)
+
+    def __init__(self, task_id: str) -> None:
+        self.task_id = task_id
+        self.later = "the later message"
+
+    def joined(self, transcript: bytes, message: str) -> str:
+        if self.later:
+            tasks.complete(tasks.read(self.task_id), self.later, "a Stop hook continued its turn")
+            self.later = ""
+        return f"part one\n\n{message}"
+
+
+def test_a_message_that_came_meanwhile_is_not_overwritten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FLOWLOOM_HOME", str(tmp_path / "state"))
+    paths.ensure_home()
+    folder = paths.agent_dir("site", "planning")
+    files.ensure_dir(folder)
+    task = tasks.open_task("planning@site", folder, "what?", asker="shell", asker_kind="shell")
+    for step in (Step.TYPED, Step.PASTED, Step.ACCEPTED):
+        tasks.note_step(task, step, "so it went")
+    tasks.complete(task, "the first message", "its turn ended")
+    (tmp_path / "transcript").write_text("cut here")
+    turn: records.Turn = {"prompt_id": "1", "whose": "task", "task": task["task_id"], "at": 0.0, "before": []}
+    now = records.empty_status("planning@site", "planning", "planning", "site", "claude")
+    now.update({"last_turn": turn, "transcript": str(tmp_path / "transcript")})
+    status.write(folder, now)
+    provider: Any = Provider(task["task_id"])
+    monkeypatch.setattr(Agent, "provider", lambda self: provider)
+    whole = WholeReply(Agent(folder))
+    assert whole.again(tasks.read(task["task_id"]))
+    assert tasks.reply_of(task["task_id"]) == b"the later message"
+    assert not whole.again(tasks.read(task["task_id"]))
+    assert tasks.reply_of(task["task_id"]) == b"part one\n\nthe later message"

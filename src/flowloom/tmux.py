@@ -239,7 +239,12 @@ class Tmux(Reached):
         Raises:
             TmuxUnreachable: also where there is no server: what had windows there may run.
         """
-        lines = self.run("list-panes", "-a", "-F", LIST).splitlines()
+        try:
+            lines = self.run("list-panes", "-a", "-F", LIST).splitlines()
+        except TmuxFailed as error:
+            if not gone(error):
+                raise
+            return []  # a server without a session answers "no current target"
         # A view shows our windows in sessions of its own; each is told of where it is at home.
         return [each for each in map(Window, lines) if each.agent_id and not each.session.startswith(VIEW)]
 

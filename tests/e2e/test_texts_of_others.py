@@ -20,7 +20,8 @@ pytestmark = pytest.mark.echo
 NASTY = "one\ttab\n\x1b]52;c;aGk=\x07\x1b[2J\x1b[8m\x9b31m\u202egnp\r\nend"
 HARMLESS = "one\ttab\n␛]52;c;aGk=␇␛[2J␛[8m<U+009B>31m<U+202E>gnp\nend\n"
 HALF = "before \ud800 after"
-# What a terminal may be sent besides text: our colours, as `agents` has them.
+# What a terminal may be sent besides text: our colours, as `agents` has them, and what redraws the line of a wait.
+OURS = re.compile(r"\r\x1b\[K|\r(?=[^\n\r\x1b]*\x1b\[K)|\x1b\[K")
 OBEYED = re.compile(r"\x1b(?!\[[0-9;]*m)|[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f-\x9f\u202a-\u202e]")
 
 
@@ -81,10 +82,13 @@ def test_a_reply_is_exact_in_a_pipe_and_harmless_on_a_terminal(replied: World) -
 
 def test_no_face_passes_on_what_a_terminal_obeys(replied: World) -> None:
     task_id = says(replied, NASTY)
+    # Its session would say that it is idle: it knows nothing of these calls.
+    sessions = json.loads((replied.agent_dir() / "environment.json").read_text())["FLOWLOOM_ECHO_SESSIONS"]
+    Path(sessions, f"{replied.status()['pid']}.json").unlink()
     hook(replied, "UserPromptSubmit", prompt_id="p2", prompt="by hand")
     hook(replied, "PermissionRequest", prompt_id="p2", tool_name=f"Ba{NASTY}sh", tool_input={"command": NASTY})
     seen = {
-        words: on_terminal(replied, *words)
+        words: OURS.sub("", on_terminal(replied, *words))
         for words in (
             ("agents",),
             ("tasks",),

@@ -365,7 +365,7 @@ def test_stop_closes_an_agent_before_a_task_in_line_starts_it_again(world: World
     world.until_step("accepted")
     second = world.flowloom("ask", "planning", "second", "--no-wait").stdout.decode().strip()
     pid = world.status()["pid"]
-    done = world.flowloom("stop", "planning")
+    done = world.flowloom("stop", "planning", "--force")
     assert done.returncode == 0, done
     assert f"task {second} is queued and will restart it" in done.stderr.decode()
     assert first.wait(timeout=20) == 1
@@ -384,22 +384,23 @@ def waits_for_a_lock(pid: int) -> bool:
 
 
 def test_stop_ends_an_agent_that_somebody_was_just_starting(world: World) -> None:
-    # Its window is open, and before that is written down its release is asked for.
-    go, program = world.folder / "go", world.folder / "program"
+    # Its release is asked for before its window is opened, while the agent's lock is held.
+    go, asked, program = world.folder / "go", world.folder / "asked", world.folder / "program"
     program.write_text(
-        f'#!/bin/sh\n[ "$1" = --version ] || exec cat\nuntil [ -e "{go}" ]; do sleep 0.05; done\necho 9.9.9\n'
+        f'#!/bin/sh\n[ "$1" = --version ] || exec cat\n: >"{asked}"\n'
+        f'until [ -e "{go}" ]; do sleep 0.05; done\necho 9.9.9\n'
     )
     program.chmod(0o755)
     environment = {"FLOWLOOM_PROVIDER": "claude", "FLOWLOOM_CLAUDE": str(program)}
     starting = world.begin("start", "planning", env=environment)
-    world.until(lambda: world.tmux("list-panes", "-a"), "its window")
+    world.until(asked.exists, "its release is asked for")
     stopping = world.begin("stop", "planning", env=environment)
     world.until(lambda: waits_for_a_lock(stopping.pid), "stop waits for the start")
     go.touch()
     _, said = stopping.communicate(timeout=20)
     assert (stopping.returncode, said) == (0, b"stopped planning@site; its program had to be ended\n")
     _, said = starting.communicate(timeout=20)
-    assert (starting.returncode, b"did not come up: stopped" in said) == (1, True), said
+    assert (starting.returncode, b"did not come up: you stopped it" in said) == (1, True), said
     assert world.tmux("list-panes", "-a") == ""
     assert world.status()["status"] == "offline"
     leftovers.check(world)

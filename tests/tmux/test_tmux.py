@@ -338,6 +338,13 @@ def test_a_window_that_its_user_split_is_still_the_agents_own_pane(port: Tmux, w
     shows(port, pane, "hello")
 
 
+def test_a_server_without_a_session_has_no_windows_and_takes_one(port: Tmux, world: World) -> None:
+    world.tmux("start-server", ";", "set-option", "-g", "exit-empty", "off")
+    assert port.windows() == []
+    _, pane = opened(port)
+    assert [window.pane_id for window in port.windows()] == [pane]
+
+
 def test_windows_of_others_stay_untouched(port: Tmux, world: World) -> None:
     world.tmux("-f", "/dev/null", "new-session", "-d", "-s", "Claude", "-n", "mine0", "cat")
     for number in range(1, 20):

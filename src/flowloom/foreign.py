@@ -49,7 +49,7 @@ def read(path: str, limit_bytes: int) -> bytes | None:
         return None
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         why = error.strerror if isinstance(error, OSError) else error
-        raise BadFile(f"{path!r} cannot be read: {why}", hint=f"check its owner and mode: ls -ldL {path!r}") from error
+        raise BadFile(f"{path} cannot be read: {why}", hint=f"check its owner and mode: ls -ldL {path}") from error
     if now.st_size > limit_bytes or not left:
         raise BadFile(f"{path} holds more than {limit_bytes} bytes", hint="make it smaller, or move it away")
     return b"".join(chunks)

@@ -44,6 +44,7 @@ DEATHS_LIMIT = 3
 # The transcript's format may change, so we give a conversation up only after this many failed starts.
 DEATHS_TO_DOUBT = 2
 SCRIPT = "launch"
+ENVIRONMENT = "environment.json"
 # Variables that are kept with the agent: they say where its program stores its session files.
 REMEMBERED = ("HOME", "CLAUDE_CONFIG_DIR")
 
@@ -66,6 +67,8 @@ def prepare(
         UsageError: the provider or the directory does not exist, or the agent runs already, differently.
     """
     was = agent.spec() or {}
+    # A damaged file is named now: a task in line would meet it only when its turn comes.
+    files.read_json(f"{agent.directory}/{ENVIRONMENT}")
     spec = specify(agent, settings, root=root, provider=provider, directory=directory, args=args, trust=trust)
     changed = any(was.get(key) != spec[key] for key in ("provider", "dir", "args"))
     if was and changed and agent.reconcile()[0]["status"] is not State.OFFLINE:
@@ -338,7 +341,7 @@ def _script(
     inherited = {name: value for name, value in windows.inherited(provider).items() if name not in provider.COLOURLESS}
     wanted = {**inherited, **provider.environment(launch), **ours}
     remembered = {**{name: wanted[name] for name in REMEMBERED if name in wanted}, **provider.environment(launch)}
-    files.write_json(f"{agent.directory}/environment.json", remembered)
+    files.write_json(f"{agent.directory}/{ENVIRONMENT}", remembered)
     path = f"{agent.directory}/{SCRIPT}"
     command = provider.command(launch)
     windows.write_script(path, tmux, wanted, str(spec["dir"]), command, provider.COLOURLESS, "FLOWLOOM_AGENT_PID")

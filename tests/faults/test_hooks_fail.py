@@ -102,7 +102,7 @@ def test_a_hook_that_was_killed_while_it_took_kept_payloads_loses_none(world: Wo
     install.behave()
     turns = install.module("turns")
     good = turns.read_text()
-    turns.write_text(good + "\n\ndef hear(agent_dir, report):\n    import os\n    os.kill(os.getpid(), 9)\n")
+    turns.write_text(good + "\n\ndef hear(*_):\n    import os\n    os.kill(os.getpid(), 9)\n")
     hook_call(world, b'{"hook_event_name": "PostToolUse"}', command=install.agent_event)
     turns.write_text(good)
     done = world.flowloom("wait", world.task()["task_id"], env=install.environment)

@@ -50,8 +50,8 @@ def test_a_session_in_the_background_is_followed_and_nothing_it_knows_is_lost(cl
     claude.keys("Left")
     desk.until_seen("Your session moved to the background")
     rest.set()
-    code, out, _ = asked.end()
-    assert (code, out) == (0, half("moved in its middle") + "\n and the rest")
+    code, out, err = asked.end()
+    assert (code, out) == (0, half("moved in its middle") + "\n and the rest"), (err, claude.describe())
     moved = claude.status()["session_id"]
     assert moved != session
     # The list is still open; it is left, and the window shows the agent's session.

@@ -129,7 +129,7 @@ def test_a_status_line_that_cannot_be_written_stops_nothing(agent_dir: str) -> N
     now = status.read(agent_dir)
     assert now is not None
     assert now["status"] is State.BLOCKED
-    assert "the status line is not renewed" in Path(paths.home(), "log", "flowloom.jsonl").read_text()
+    assert "the status line was not updated" in Path(paths.home(), "log", "flowloom.jsonl").read_text()
 
 
 def test_a_notice_rings_and_reaches_the_terminal_around_tmux() -> None:

@@ -145,7 +145,8 @@ def test_a_question_of_the_model_blocks_until_it_is_answered_or_left(desk: Desk,
 def test_a_dialog_that_no_hook_tells_of_blocks_the_agent(claude: World, api: MessagesApi) -> None:
     desk = Desk(claude, api)
     # Auto mode, the default, asks a server of Anthropic's about this command; there is none here.
-    api.on("not checked", Call("Bash", {"command": "python3 -c 1", "description": "x"}), Say("it ran"))
+    command = {"command": "python3 -c 1", "description": "x"}
+    api.on("not checked", Call("Bash", command, checked=False), Say("it ran"))
     claude.start()
     asked = desk.ask("not checked")
     claude.until_status("blocked")

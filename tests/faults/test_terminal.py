@@ -118,8 +118,10 @@ def test_a_bug_of_ours_is_told_and_gives_the_terminal_back(world: World) -> None
     (root / ".venv").symlink_to(ROOT / ".venv")
     module = root / "src" / "flowloom" / "coordinator.py"
     text = module.read_text()
-    assert "        self._drain_wake()\n" in text
-    module.write_text(text.replace("        self._drain_wake()\n", "        raise ZeroDivisionError('unforeseen')\n"))
+    assert "        files.drain_wake(self.wake_fd)\n" in text
+    module.write_text(
+        text.replace("        files.drain_wake(self.wake_fd)\n", "        raise ZeroDivisionError('unforeseen')\n")
+    )
     world.start()
     seat = ChiefSeat(world, editor=root / "hooks" / "editor")
     path = world.prompt_file("@planning hello\n")

@@ -83,8 +83,15 @@ class Desk:
         return out
 
     def type(self, text: str, *, enter: bool = False) -> None:
-        """Type as a person does and wait until it stands in the box; an Enter right behind it could be lost."""
-        self.world.tmux("send-keys", "-t", self.world.pane(), "-l", text)
+        """Type as a person does and wait until it stands in the box; an Enter right behind it could be lost.
+
+        Claude Code joins a first letter to an Escape just before it. A person sees that, and types it again.
+        """
+        if text[:1].isalpha() and self.box() == "":
+            self.press(text[0], lambda: self.box() not in ("", None))
+            self.world.tmux("send-keys", "-t", self.world.pane(), "-l", text[1:])
+        else:
+            self.world.tmux("send-keys", "-t", self.world.pane(), "-l", text)
         self.world.until(lambda: text in (self.box() or ""), f"{text!r} in the box")
         if enter:
             self.press("Enter", lambda: text not in (self.box() or ""))

@@ -31,13 +31,17 @@ class Say:
 
 @dataclass(frozen=True)
 class Call:
-    """Ask for one tool call; with `flagged`, the safety check of auto mode says so, and why."""
+    """Ask for one tool call; with `flagged`, the safety check of auto mode says so, and why.
+
+    Without `checked` there is no safety check, as behind an API that has none.
+    """
 
     tool: str
     arguments: dict[str, Any]
     text: str = ""
     flagged: str = ""
     stop: str = "tool_use"
+    checked: bool = True
 
 
 @dataclass(frozen=True)
@@ -172,7 +176,7 @@ def stream(step: Say | Call, model: str) -> Iterator[bytes]:
             yield event("content_block_delta", index=index, delta=delta)
         yield event("content_block_stop", index=index)
     ending: dict[str, Any] = {"stop_reason": message["stop_reason"], "stop_sequence": None}
-    if isinstance(step, Call):
+    if isinstance(step, Call) and step.checked:
         ending["safeguard_results"] = safeguards(message["content"], step.flagged)
     yield event("message_delta", delta=ending, usage={"output_tokens": 10})
     yield event("message_stop")

@@ -30,6 +30,8 @@ VIEW = "flowloom-view-"
 BESIDE = "@flowloom_beside"
 SIZE = ("200", "50")
 HOLD_AGAIN_S = 0.25
+# A window is tried ten times to open: nothing is lost the second time, 0.9 s in all.
+AGAIN_S = 0.02
 # Where keys reach nobody, or something other than the pane's program.
 DEAF = "#{||:#{pane_dead},#{||:#{pane_input_off},#{pane_in_mode}}}"
 
@@ -207,6 +209,8 @@ class Tmux(Reached):
                 if not gone(error) and not absent(error) and "duplicate session" not in str(error):
                     raise
                 last = error
+                # A server whose last window was just closed refuses both until it has ended.
+                select.select([], [], [], AGAIN_S * attempt)
         raise last
 
     def reopen(self, pane_id: str, directory: str, command: list[str]) -> bool:
@@ -281,7 +285,8 @@ class Tmux(Reached):
         try:
             self._command(*command)
         except TmuxFailed as error:
-            if not gone(error):
+            # The server can end with its last pane before it has answered.
+            if not gone(error) and not absent(error):
                 raise
 
     def end_server(self) -> None:

@@ -256,7 +256,7 @@ def test_flowloom_says_what_it_needs_where_there_is_no_python(place: Path) -> No
     ("words", "says"),
     [
         (["nosuch"], "flowloom: No such command 'nosuch'."),
-        (["ask"], "flowloom: name an agent to ask"),
+        (["start"], "flowloom: Missing argument 'NAME'."),
         (["agents", "--nosuch"], "flowloom: No such option: --nosuch"),
         (["tasks", "-n", "0"], "flowloom: Invalid value for '--limit' / '-n'"),
     ],

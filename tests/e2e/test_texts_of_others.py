@@ -187,8 +187,9 @@ def test_a_damaged_status_costs_its_own_row_and_no_other(world: World, capsys: p
         before = rewritten(path, values)
         assert agents_face.list_agents(as_json=True) == 0
         shown = capsys.readouterr()
-        assert [each["name"] for each in json.loads(shown.out)["agents"]] == ["planning"], values
-        assert str(path) in shown.err, values
+        rows = {each["name"]: str(each["unreachable"] or "") for each in json.loads(shown.out)["agents"]}
+        assert (list(rows), rows["planning"]) == (["coding", "planning"], ""), values
+        assert str(path) in rows["coding"] + shown.err, values
         assert agents_face.list_agents(as_json=False) == 0
         assert "planning@site" in capsys.readouterr().out
         path.write_text(before)

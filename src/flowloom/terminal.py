@@ -192,8 +192,8 @@ class Keys:
         pressed = [name for name in found if name]
         if sum(len(name) == 1 for name in pressed) - pasted > BURST:
             self._burst_at_s = now_s
-        # The pieces of one paste follow each other at once.
-        self._entered = self._entered and now_s - self._fed_at_s < PIECE_S
+        # The pieces of one paste follow each other at once, and hold no ^U: that begins a new line.
+        self._entered = self._entered and now_s - self._fed_at_s < PIECE_S and "^U" not in pressed
         self._fed_at_s = now_s
         if now_s - self._burst_at_s >= BURST_S:
             return pressed

@@ -175,7 +175,7 @@ def ask_line(terminal: Terminal, field: Field, hangup_fd: int, check: Callable[[
 
     `check` returns what is wrong with it, for which the field stays open, or nothing.
     """
-    terminal.keys.wants_text = True
+    terminal.keys.begin_line()
     try:
         while True:
             terminal.draw(field.lines(*terminal.size()))

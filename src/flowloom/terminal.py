@@ -151,6 +151,11 @@ class Keys:
         self._entered = False
         self._fed_at_s = -BURST_S
 
+    def begin_line(self) -> None:
+        """Take what comes from now on as a line of text of its own, whatever ended the one before."""
+        self.wants_text = True
+        self._entered = False
+
     @property
     def held(self) -> bool:
         """Tell whether a sequence has begun and not ended; feed again after ESC_S to know what it was."""

@@ -262,7 +262,6 @@ def test_a_name_on_a_line_below_a_reply_is_understood(world: World, seat: ChiefS
     assert path.read_text().endswith("Three steps.\n\n@review please check this")
 
 
-@pytest.mark.xfail(reason="an Enter within 20 ms of the former field's Enter is taken for a paste's", strict=False)
 def test_a_field_keeps_what_was_typed_and_says_what_is_wrong_with_it(world: World, seat: ChiefSeat) -> None:
     (world.home / "shop").mkdir()
     opened(seat, world.prompt_file("x"))

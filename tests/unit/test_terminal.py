@@ -142,7 +142,7 @@ def test_without_colours_a_line_keeps_what_is_bold_dim_or_inverse(line: str, pla
 
 def test_where_a_line_is_typed_the_characters_of_a_paste_count_and_its_line_ends_do_not() -> None:
     decoder = Keys()
-    decoder.wants_text = True
+    decoder.begin_line()
     assert decoder.feed(b"\x1b[200~/srv/a\nb\x1b[201", 0.0) == list("/srv/ab")
     assert decoder.feed(b"~\r", 0.0) == ["enter"]
     assert decoder.feed(b"/srv/a\r/srv/b", 1.0) == list("/srv/a/srv/b")
@@ -152,7 +152,7 @@ def test_where_a_line_is_typed_the_characters_of_a_paste_count_and_its_line_ends
 def test_an_enter_right_behind_fast_typing_takes_the_line_once() -> None:
     for pieces in (b"documents\r",), (b"documents", b"\r"):
         decoder = Keys()
-        decoder.wants_text = True
+        decoder.begin_line()
         found = [key for piece in pieces for key in decoder.feed(piece, 0.0)]
         assert found == [*"documents", "enter"]
         # The next line of a paste does not take the next field too.
@@ -161,9 +161,18 @@ def test_an_enter_right_behind_fast_typing_takes_the_line_once() -> None:
         assert decoder.feed(b"another\r", 0.05) == [*"another", "enter"]
 
 
+def test_the_next_field_takes_a_line_that_is_typed_right_behind_the_former_one() -> None:
+    decoder = Keys()
+    decoder.begin_line()
+    assert decoder.feed(b"documents\r", 0.0) == [*"documents", "enter"]
+    decoder.begin_line()
+    assert decoder.feed(b"/srv/a", 0.005) == list("/srv/a")
+    assert decoder.feed(b"\r", 0.01) == ["enter"]
+
+
 def test_an_enter_on_its_own_takes_the_line() -> None:
     decoder = Keys()
-    decoder.wants_text = True
+    decoder.begin_line()
     decoder.feed(b"/srv/a\r/srv/b\r", 1.0)
     assert decoder.feed(b"\r", 1.0 + terminal.BURST_S) == ["enter"]
 

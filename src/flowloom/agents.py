@@ -44,7 +44,16 @@ HOOK = "/hooks/agent-event"
 HOOK_LIMIT_S = 30.0
 TRANSCRIPT_TAIL_BYTES = 16_000_000
 # What `agent.json` holds, each with a value of its type.
-SPEC: dict[str, object] = {"provider": "", "role": "", "dir": "", "args": [], "prompt": "", "given": {}, "trust": False}
+SPEC: dict[str, object] = {
+    "provider": "",
+    "role": "",
+    "dir": "",
+    "args": [],
+    "prompt": "",
+    "given": {},
+    "trust": False,
+    "root": "",
+}
 
 
 def named(name: str, directory: str) -> Agent:

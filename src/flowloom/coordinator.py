@@ -27,7 +27,7 @@ from flowloom.clock import steady_s
 from flowloom.delivery import Delivery
 from flowloom.errors import DamagedFile, FlowLoomError, StateFailed, TmuxFailed, TmuxUnreachable
 from flowloom.startup import Startup
-from flowloom.states import ENDED, State, Step
+from flowloom.states import ENDED, NO_PROGRAM, State, Step
 from flowloom.waiting import LOOK_AGAIN_S, View, Wait
 from flowloom.whole_reply import WholeReply
 
@@ -222,7 +222,7 @@ class Carrier:
         if task["status"] is Step.DONE:
             view.again_s = 0.0
             return view
-        if now["status"] in (State.OFFLINE, State.BACKOFF, State.FAILED):
+        if now["status"] in NO_PROGRAM:
             self._start(task, now, view)
         elif not now["up"] or now["status"] is State.STARTING:
             self._await_start(now, look, view)

@@ -7,6 +7,7 @@
     │  ├─ BadOrder           2   a .delegate document with an unknown key or a bad value
     │  ├─ BadFile            2   a file from outside that is not a regular file, too large, or not readable
     │  ├─ NoDirectory        2   the working directory was removed
+    │  ├─ FolderGone         2   the folder that an agent works in was moved or removed
     │  ├─ NoSuchAgent        2
     │  └─ NoSuchTask         2
     ├─ TmuxFailed            1   tmux is missing, too old, or refused a command
@@ -68,6 +69,10 @@ class NoDirectory(UsageError):
     """The working directory is not there."""
 
     hint = "change to a folder that exists, or start Claude Code again in one"
+
+
+class FolderGone(UsageError):
+    """The folder that an agent works in no longer exists."""
 
 
 class NoSuchAgent(UsageError):

@@ -152,6 +152,8 @@ class Run:
             "agent_dir": self.directory,
             "session_id": session_id,
             "resume": False,
+            "transcript": "",
+            "dir": str(self.spec["dir"]),
             "settings_path": "",
             "system_prompt": roles.system_prompt(agent_id, role, extra, once=True),
             "args": list(self.spec["args"]),

@@ -10,6 +10,7 @@ from flowloom import (
     births,
     claude_settings,
     files,
+    folders,
     foreign,
     panes,
     paths,
@@ -19,15 +20,14 @@ from flowloom import (
     sights,
     status,
     stubs,
-    trust,
     windows,
 )
 from flowloom.agents import TRANSCRIPT_TAIL_BYTES
 from flowloom.clock import steady_s
-from flowloom.errors import AgentFailed, BadFile, DamagedFile, FlowLoomError, UsageError
+from flowloom.errors import AgentFailed, BadFile, DamagedFile, FlowLoomError, FolderGone, UsageError
 from flowloom.logs import log
 from flowloom.records import empty_status
-from flowloom.states import Event, State
+from flowloom.states import NO_PROGRAM, Event, State
 from flowloom.tmux import Tmux
 
 TYPE_CHECKING = False
@@ -69,14 +69,19 @@ def prepare(
     was = agent.spec() or {}
     # A damaged file is named now: a task in line would meet it only when its turn comes.
     files.read_json(f"{agent.directory}/{ENVIRONMENT}")
-    spec = specify(agent, settings, root=root, provider=provider, directory=directory, args=args, trust=trust)
+    try:
+        spec = specify(agent, settings, root=root, provider=provider, directory=directory, args=args, trust=trust)
+    except FolderGone:
+        if agent.reconcile()[0]["status"] in NO_PROGRAM:
+            raise
+        return  # it runs, and keeps working as it was started
     changed = any(was.get(key) != spec[key] for key in ("provider", "dir", "args"))
     if was and changed and agent.reconcile()[0]["status"] is not State.OFFLINE:
         if spec["given"] == was.get("given", {}):
             return  # only the configuration has changed
         raise UsageError(
             f"{agent.agent_id} runs already, with another provider, directory or arguments",
-            hint=f"stop it first: flowloom stop {agent.name}",
+            hint=f"stop it first: flowloom stop {agent.agent_id}",
         )
     paths.ensure_home()
     if was and stubs.leads_nowhere():
@@ -104,7 +109,7 @@ def specify(
     """Return how an agent is to be started: as given now or before, else as configured, else as it was.
 
     Raises:
-        UsageError: the provider, the directory or a settings file does not exist.
+        UsageError: the provider, the directory or a settings file does not exist; FolderGone where it once did.
     """
     was = agent.spec() or {}
     table = settings.of_agent(agent.name)
@@ -117,7 +122,8 @@ def specify(
         "name": agent.name,
         "role": table.get("role") or (base if base in roles.ROLES else agent.name),
         "provider": name,
-        "dir": os.path.abspath(given.get("dir") or _directory(root, table.get("dir"), was.get("dir")) or root),
+        "root": root,
+        "dir": folders.choose(root, given.get("dir"), table.get("dir"), was),
         "args": list(given.get("args") or table.get("args") or settings.args),
         "prompt": table.get("prompt") or "",
         "trust": trust,
@@ -126,17 +132,11 @@ def specify(
     # What was agreed to was that folder, not every one that the agent may be given later.
     spec["trust"] = trust or (bool(was.get("trust")) and was.get("dir") == spec["dir"])
     if not os.path.isdir(spec["dir"]):
-        raise UsageError(f"{spec['dir']} is not a directory", hint="name an existing one with --dir")
+        if directory or not was:
+            raise UsageError(f"{spec['dir']} is not a directory", hint="name an existing one with --dir")
+        raise folders.missing(agent, spec["dir"])
     split_settings(spec["args"], spec["dir"])
     return spec
-
-
-def _directory(root: str, configured: str | None, remembered: str | None) -> str:
-    """Return the directory that the configuration names, else that of the previous start."""
-    if configured:
-        return os.path.join(root, os.path.expanduser(configured))
-    # A link in the project may have changed since.
-    return "" if not remembered or trust.leads_out(root, remembered) else remembered
 
 
 def died_too_often(now: Status) -> bool:
@@ -151,22 +151,25 @@ def spawn(agent: Agent, settings: Settings) -> str:
     value says why. Does nothing to an agent that runs.
 
     Raises:
-        FlowLoomError: its program is not installed.
+        FlowLoomError: its program is not installed; FolderGone: its folder no longer exists.
         TmuxFailed: the window could not be opened.
     """
     with status.lock(agent.directory):
         now = agent.status()
-        if now["status"] not in (State.OFFLINE, State.BACKOFF, State.FAILED):
+        if now["status"] not in NO_PROGRAM:
             return ""
         if panes.adopted(agent, now):
             return ""
         spec, provider = agent.spec() or {}, agent.provider()
+        if not os.path.isdir(spec["dir"]):
+            raise folders.missing(agent, spec["dir"])
         had = bool(now["session_id"] and now["conversation"] and now["provider"] == provider.NAME)
         lost = _lost(agent, provider, now) if had else ""
         kept = _kept_elsewhere(provider, now) if lost else ""
         lost = "" if kept else lost
         resume = had and not lost
-        launch = _launch(agent, settings, provider, spec, (kept or now["session_id"]) if resume else None)
+        session_id = (kept or now["session_id"]) if resume else None
+        launch = _launch(agent, settings, provider, spec, session_id, _transcript(provider, now, session_id))
         tmux = Tmux(settings.tmux_socket)
         panes.refuse_second_server(tmux)
         opening = f"{agent.directory}/opening"
@@ -244,6 +247,14 @@ def _kept_elsewhere(provider: Provider, now: Status) -> str:
     return ""
 
 
+def _transcript(provider: Provider, now: Status, session_id: str | None) -> str:
+    """Return where the conversation lies that is resumed, empty where there is none or it is not known."""
+    noted = now["transcript"] if session_id == now["session_id"] else ""
+    if not session_id or (noted and os.path.exists(noted)):
+        return noted or ""
+    return _elsewhere(provider, session_id) or ""
+
+
 def _elsewhere(provider: Provider, session_id: str) -> str | None:
     """Return the new place of a transcript that has moved: empty if there is none, None if that is unknown."""
     pattern = provider.conversation_files(windows.inherited(provider), session_id)
@@ -258,7 +269,12 @@ def _elsewhere(provider: Provider, session_id: str) -> str | None:
 
 
 def _launch(
-    agent: Agent, settings: Settings, provider: Provider, spec: dict[str, Any], session_id: str | None
+    agent: Agent,
+    settings: Settings,
+    provider: Provider,
+    spec: dict[str, Any],
+    session_id: str | None,
+    transcript: str,
 ) -> Launch:
     import uuid  # noqa: PLC0415 - 5 ms with shutil, and most tasks find their agent running
 
@@ -279,6 +295,8 @@ def _launch(
         "agent_dir": agent.directory,
         "session_id": session_id or str(uuid.uuid4()),
         "resume": session_id is not None,
+        "transcript": transcript,
+        "dir": os.path.realpath(str(spec["dir"])),
         "settings_path": path,
         "system_prompt": roles.system_prompt(agent.agent_id, str(spec["role"]), str(spec["prompt"])),
         "args": args,

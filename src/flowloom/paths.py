@@ -7,7 +7,7 @@ import os
 import re
 
 from flowloom import files
-from flowloom.errors import BadName, FlowLoomError, NoDirectory, StateFailed
+from flowloom.errors import BadName, DamagedFile, FlowLoomError, NoDirectory, StateFailed
 
 NAME = r"[a-z][a-z0-9_-]{0,39}"
 TASK_ID = r"[a-z2-9]{4,8}"
@@ -143,9 +143,28 @@ def project_slug(root: str) -> str:
     for slug in (base, f"{base}-{files.sha256(root.encode('utf-8', 'surrogateescape'))[:4]}"):
         path = f"{home()}/agents/{slug}/project.json"
         known = files.read_json(path)
-        if known is None or known.get("root") == root:
+        if known is not None and known.get("root") == root:
             return slug
+        if known is None:
+            return _moved_here(root) or slug
     return slug
+
+
+def _moved_here(root: str) -> str:
+    """Return the project that was moved to `root` and keeps its name, empty for none."""
+    for project in _projects():
+        slug = os.path.basename(project)
+        try:
+            if project_root(slug) == root:
+                return slug
+        except (DamagedFile, OSError):
+            continue  # its own agents tell
+    return ""
+
+
+def move_project(slug: str, root: str) -> None:
+    """Record that the project `slug` is at `root` from now on."""
+    files.write_json(f"{home()}/agents/{slug}/project.json", {"root": root})
 
 
 def ensure_project(slug: str, root: str) -> None:

@@ -117,6 +117,16 @@ def command(pid: int) -> list[str]:
         return []
 
 
+def directory(pid: int) -> str:
+    """Return the working directory of a process; empty where it is gone, or is not ours to look at."""
+    import psutil  # noqa: PLC0415 - as above
+
+    try:
+        return str(psutil.Process(pid).cwd())
+    except psutil.Error:
+        return ""
+
+
 def collected(pid: int) -> bool:
     """Tell whether a process has ended and whoever started it knows how."""
     try:

@@ -21,6 +21,10 @@ class State(StrEnum):
     FAILED = "failed"
 
 
+# An agent in one of these states has no program.
+NO_PROGRAM = frozenset({State.OFFLINE, State.BACKOFF, State.FAILED})
+
+
 class Event(StrEnum):
     """What can move an agent. Its own hooks report the first group; FlowLoom observes the second from outside."""
 

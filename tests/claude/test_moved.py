@@ -63,3 +63,19 @@ def test_a_session_in_the_background_is_followed_and_nothing_it_knows_is_lost(cl
     path.write_text(json.dumps({**now, **lost}))
     assert "after the repair" in desk.reply("after the repair")
     assert any("behind the list" in text for text in desk.texts())
+
+
+def test_an_agent_whose_project_was_renamed_resumes_in_the_new_folder(claude: World, api: MessagesApi) -> None:
+    desk, new = Desk(claude, api), claude.folder / "site-new"
+    trusted = {str(path): {"hasTrustDialogAccepted": True} for path in (claude.project, new)}
+    claude.seed(hasCompletedOnboarding=True, theme="dark", projects=trusted)
+    claude.start()
+    assert desk.reply("before it") == "answer 1: before it"
+    claude.project.rename(new)
+    claude.project = new
+    for words in (["stop", "planning@site"], ["start", "planning@site", "--dir", "."], ["restart", "planning"]):
+        done = claude.flowloom(*words)
+        assert (done.returncode, b"empty conversation" in done.stderr) == (0, False), (done.stderr, claude.screen())
+    assert "after it" in desk.reply("after it")
+    assert any("before it" in text for text in desk.texts())
+    assert claude.task()["agent_id"] == "planning@site"

@@ -33,6 +33,8 @@ def launch(**more: Any) -> Any:
         "agent_dir": "/state/agents/site/planning",
         "session_id": "5b1f",
         "resume": False,
+        "transcript": "",
+        "dir": "/home/dev/site",
         "settings_path": "/state/agents/site/planning/settings.json",
         "system_prompt": "You are planning@site.\nBe brief.",
         "args": ["--model", "x y"],
@@ -96,6 +98,23 @@ def test_a_conversation_is_resumed_by_its_id(member: Any) -> None:
     assert command[command.index("--resume") + 1] == "5b1f"
     assert "--session-id" not in command
     assert "--settings" in command
+
+
+@pytest.mark.parametrize(
+    ("folder", "version", "by"),
+    [
+        ("-home-dev-my-site", "2.1.197", "5b1f"),
+        ("-home-dev-elsewhere", "2.1.197", "file"),
+        ("-home-dev-elsewhere", "2.1.330", "5b1f"),
+        ("-home-dev-elsewhere", "", "file"),
+        ("", "2.1.197", "5b1f"),
+    ],
+)
+def test_claude_code_resumes_a_conversation_of_another_folder_by_its_file(folder: str, version: str, by: str) -> None:
+    file = f"/home/dev/.claude/projects/{folder}/5b1f.jsonl" if folder else ""
+    given = launch(resume=True, transcript=file, dir="/home/dev/my site", release=version)
+    command = providers.find("claude").command(given)
+    assert command[command.index("--resume") + 1] == (file if by == "file" else by)
 
 
 def test_values_are_values(member: Any) -> None:

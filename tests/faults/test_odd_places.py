@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 from tests.support.world import EDITOR, World
 
@@ -86,3 +87,53 @@ def test_a_role_with_a_number_is_known_to_ctrl_g(world: World) -> None:
     assert path.read_text().startswith("Reply from planning2")
     path = world.prompt_file("@readme2 hello\n")
     assert (world.ctrl_g(path).returncode, path.read_text()) == (1, "@readme2 hello\n")
+
+
+def test_a_renamed_project_keeps_its_agents_and_says_how_to_go_on(world: World) -> None:
+    world.start("planning")
+    world.ask("review", "before")
+    world.flowloom("stop", "review")
+    pid, new = world.status()["pid"], world.folder / "site-new"
+    world.project.rename(new)
+    world.project = new
+    move = f"flowloom start planning@site --dir {new}"
+    # The agent that runs there keeps working.
+    assert world.ask("planning@site", "hello") == "echo heard: hello"
+    listed = world.flowloom("agents").stdout.decode()
+    assert "the folder of planning@site no longer exists" in listed, listed
+    assert f"flowloom stop planning@site; {move}" in " ".join(listed.split()), listed
+    doctor = world.flowloom("doctor").stdout.decode()
+    assert "the folder of planning@site no longer exists" in " ".join(doctor.split())
+    # A restart ends nothing that could not be started again.
+    for words in (["restart", "planning@site"], ["start", "review@site"], ["ask", "review@site", "x"]):
+        done = world.flowloom(*words)
+        assert (done.returncode, b"no longer exists: " in done.stderr) == (2, True), (words, done.stderr)
+        assert b"move it back, or give the agent another one: " in done.stderr
+    assert world.status()["pid"] == pid
+    done = world.flowloom("start", "planning@site", "--dir", str(new))
+    assert (done.returncode, b"flowloom stop planning@site" in done.stderr) == (2, True), done.stderr
+    assert paths.project_root("site") != str(new)
+    # In its new place the project keeps its name and its agents.
+    world.flowloom("stop", "planning@site")
+    done = world.flowloom("start", "planning@site", "--dir", ".")
+    assert (done.returncode, f"site is in {new} from now on".encode() in done.stderr) == (0, True), done.stderr
+    for name in ("planning", "review"):
+        assert "I have been told 2 things" in world.ask(name, "again")
+        where = psutil.Process(world.status(name)["pid"]).cwd()
+        assert (world.status(name)["conversation"], where) == (True, str(new))
+    assert {path.name for path in world.agent_dir().parent.parent.iterdir()} == {"site"}
+
+
+def test_an_agent_is_not_started_elsewhere_where_its_folder_was_removed(world: World) -> None:
+    work = world.folder / "work"
+    work.mkdir()
+    world.start("planning", "--dir", str(work))
+    world.flowloom("ask", "planning", f"first\necho: hold {world.folder / 'never'}", "--no-wait")
+    world.until_step("accepted")
+    world.flowloom("ask", "planning", "second", "--no-wait")
+    shutil.rmtree(work)
+    psutil.Process(world.status()["pid"]).kill()
+    world.until_step("failed", 1)
+    gone = f"the folder of planning@site no longer exists: {work}"
+    assert world.task(1)["error"].startswith(gone), world.task(1)["error"]
+    assert gone in " ".join(world.flowloom("agents").stdout.decode().split()).replace("✗ ", "")

@@ -117,3 +117,13 @@ def test_all_agents_are_found_in_order_of_project_and_name() -> None:
         ["app", "testing"],
         ["site", "planning"],
     ]
+
+
+def test_a_project_that_was_moved_keeps_its_name() -> None:
+    paths.ensure_project("other", "/one/other")
+    paths.ensure_project("site", "/one/site")
+    (Path(paths.home()) / "agents" / "other" / "project.json").write_text("{")
+    paths.move_project("site", "/one/shop")
+    assert [paths.project_slug(root) for root in ("/one/shop", "/two/shop")] == ["site", "shop"]
+    # Another folder in its former place is another project.
+    assert paths.project_slug("/one/site").startswith("site-")

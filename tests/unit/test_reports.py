@@ -92,6 +92,7 @@ TREE = [
     (errors.BadOrder, 2),
     (errors.BadFile, 2),
     (errors.NoDirectory, 2),
+    (errors.FolderGone, 2),
     (errors.NoSuchAgent, 2),
     (errors.NoSuchTask, 2),
     (errors.TmuxFailed, 1),

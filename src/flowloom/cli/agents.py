@@ -12,6 +12,7 @@ import typer
 
 from flowloom import (
     files,
+    folders,
     git,
     launch,
     line,
@@ -75,9 +76,14 @@ def start(
     root = git.project_root(paths.here())
     agent = named(name, paths.here())
     root = paths.project_root(agent.slug) or root
+    place = folders.project_at(agent.slug, root, directory) if directory else root
+    moved, root = place != root, place
     chosen = settings.load(root)
     tell_unheeded(chosen)
     launch.prepare(agent, chosen, root=root, provider=provider, directory=directory, args=args, trust=trust)
+    if moved:
+        paths.move_project(agent.slug, root)
+        sys.stderr.write(f"the project {agent.slug} is in {root} from now on\n")
     agent.reconcile()
     lost = launch.spawn(agent, chosen)
     if lost:
@@ -225,13 +231,13 @@ def list_agents(
         typer.echo(published.Agents(agents=published.agents(rows)).to_json())
     elif rows:
         overview.questions(found)
-        _table(rows)
+        _table(found)
     else:
         sys.stderr.write("no agents yet; start one: flowloom start planning\n")
     return 0
 
 
-def _table(rows: list[Status]) -> None:
+def _table(found: list[tuple[Agent, Status]]) -> None:
     now_s = wall_s()
     failed = {task["agent_id"]: task for task in overview.failures()}
     unread = Counter(task["agent_id"] for task in overview.replies())
@@ -244,17 +250,20 @@ def _table(rows: list[Status]) -> None:
                 Cell(age(now_s - row["since"]) if row["since"] else "-", right=True),
                 row["current_task"] or "-",
                 "-" if row["status"] is State.OFFLINE else row["window_id"] or "-",
-                _why(row, failed.get(row["agent_id"]), unread[row["agent_id"]]),
+                _why(agent, row, failed.get(row["agent_id"]), unread[row["agent_id"]]),
             )
-            for row in rows
+            for agent, row in found
         ],
     )
 
 
-def _why(row: Status, failed: Task | None, unread: int) -> Cell | str:
+def _why(agent: Agent, row: Status, failed: Task | None, unread: int) -> Cell | str:
     """Return what a person has to know of an agent: a failure until it is looked at, unread replies, its state."""
     if "unreachable" in row:
         return row["unreachable"] if "unread" in row else f"was {row['status']}; {row['unreachable']}"
+    gone = folders.told(agent)
+    if gone:
+        return Cell(gone, RED)
     if failed is not None:
         return Cell(f"✗ task {failed['task_id']} {failed['status']}: {failed['error']}", RED)
     why = _held_up(row) or row["why"]

@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING
 
 from flowloom.ages import age
 from flowloom.clock import wall_s
-from flowloom.states import State
+from flowloom.states import NO_PROGRAM
 
 if TYPE_CHECKING:
     from flowloom.records import Status
-
-ENDED = (State.OFFLINE, State.FAILED, State.BACKOFF)
 
 
 def working_on(now: Status) -> list[str]:
@@ -24,7 +22,7 @@ def working_on(now: Status) -> list[str]:
 
 def busy_with(now: Status) -> str:
     """Say what keeps an agent busy; nothing where it is free."""
-    if now["status"] in ENDED:
+    if now["status"] in NO_PROGRAM:
         return ""
     mine = working_on(now)
     if mine:

@@ -38,6 +38,8 @@ def restart(
     root = paths.project_root(agent.slug) or git.project_root(paths.here())
     chosen = settings.load(root)
     tell_unheeded(chosen)
+    # Refused before it is stopped: what cannot be started again keeps running.
+    launch.specify(agent, chosen, root=root)
     # A place in line: nobody delivers to the agent, or starts it, while it is away.
     place = line.enter(agent.directory, "restart", first=force)
     if place is None:

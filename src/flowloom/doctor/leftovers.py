@@ -8,7 +8,7 @@ import os
 import shlex
 from typing import TYPE_CHECKING, Any
 
-from flowloom import files, line, paths, spool, tasks
+from flowloom import files, folders, line, paths, spool, tasks
 from flowloom.agents import known
 from flowloom.clock import wall_s
 from flowloom.doctor.finding import Case, Finding, fail, ok, warn
@@ -91,6 +91,9 @@ def agents(case: Case) -> list[Finding]:
             found.append(fail("agents", f"{name} is unknown: {saw or repair}", repair))
             continue
         alive += now["status"] is not State.OFFLINE
+        saw, _, repair = folders.told(agent).partition("; ")
+        if saw:
+            found.append(warn("agents", saw, repair))
         if now["status"] is State.FAILED:
             found.append(warn("agents", f"{name} has failed: {now['why']}", f"flowloom start {name}"))
         elif now["status"] is State.BLOCKED:

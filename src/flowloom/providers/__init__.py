@@ -29,6 +29,8 @@ if TYPE_CHECKING:
         agent_dir: str
         session_id: str
         resume: bool
+        transcript: str  # where the conversation lies that is resumed; empty where that is not known
+        dir: str  # the folder that the program starts in, without links
         settings_path: str
         system_prompt: str
         args: list[str]

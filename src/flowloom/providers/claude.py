@@ -78,6 +78,8 @@ _WHAT_NOW = {
     "overloaded": "send it again",
     "server_error": "send it again",
 }
+# 2.1.329 finds a session of another folder by its id. 2.1.197 takes the path of its file for that.
+_ANYWHERE = (2, 1, 329)
 # From this release on a resumed conversation keeps the system prompt that it began with, unless told otherwise.
 _SNAPSHOT = (2, 1, 257)
 
@@ -104,11 +106,19 @@ def scrub(name: str) -> bool:
 
 def command(launch: Launch) -> list[str]:
     """Return the command line of an interactive agent."""
-    conversation = ["--resume" if launch["resume"] else "--session-id", launch["session_id"]]
     return [
-        *(launch["binary"], *conversation, "--settings", launch["settings_path"], "-n", launch["agent_id"]),
+        *(launch["binary"], *_conversation(launch), "--settings", launch["settings_path"], "-n", launch["agent_id"]),
         *("--append-system-prompt", launch["system_prompt"], *_snapshot(launch), *_mode(launch), *launch["args"]),
     ]
+
+
+def _conversation(launch: Launch) -> list[str]:
+    """Return the session to begin or to resume: by its file where the release finds no id of another folder."""
+    if not launch["resume"]:
+        return ["--session-id", launch["session_id"]]
+    folder = re.sub(r"[^a-zA-Z0-9]", "-", launch["dir"])
+    here = not launch["transcript"] or launch["transcript"].split("/")[-2:-1] == [folder]
+    return ["--resume", launch["session_id" if here or _numbers(launch["release"]) >= _ANYWHERE else "transcript"]]
 
 
 def _snapshot(launch: Launch) -> list[str]:

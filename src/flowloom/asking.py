@@ -127,13 +127,14 @@ def before(place: line.Place) -> tuple[int, str]:
         waits_on = step is Step.PARKED and task is not None and not task["until"]
         if waits_on or step in ENDED or step is Step.UNKNOWN:
             continue
-        if step is Step.CREATED or (task is None and not before.says):
-            if before.stopped:
+        if before.stopped and (task is not None or not before.says):
+            # What its agent has of it, who comes behind sees to.
+            if step in (Step.CREATED, Step.TYPED, Step.PASTED, None):
                 told = f"{before.what} is passed over: its process {before.pid} is stopped; continue it with fg"
-                continue
-            if before.says:
-                told = f"{before.what} is passed over: {before.says}"
-                continue
+            continue
+        if step is Step.CREATED and before.says:
+            told = f"{before.what} is passed over: {before.says}"
+            continue
         ahead += 1
         if task is not None and before.says:
             told = before.says
@@ -207,7 +208,7 @@ def cancel(task_id: str) -> str:
         turn = now["turn"]
         running = turn is not None and turn["task"] == task_id and now["status"] in (State.WORKING, State.BLOCKED)
         task_was_parked = task["status"] is Step.PARKED
-        typed = turn is None and task["status"] in (Step.TYPED, Step.PASTED)
+        typed, queued = task["status"] in (Step.TYPED, Step.PASTED), task_id in now["queued"]
         tasks.note_step(task, Step.CANCELLED, "cancelled by the user")
         if now["parked"] and now["parked"]["task"] == task_id and limits.until(now):
             return _no_continue(agent, now, look)
@@ -220,6 +221,9 @@ def cancel(task_id: str) -> str:
             return _escaped(agent, now, look, "the agent was interrupted")
         if typed and now["pane_id"]:
             return _take_back(agent, now, task_id)
+    if queued:
+        # Behind another turn, in Claude Code itself: an Esc would end that one and begin this one.
+        return f"its agent has queued it already and will work on it; remove it there: flowloom attach {agent.name}"
     return "it will not be delivered"
 
 
@@ -244,9 +248,14 @@ def _escaped(agent: Agent, now: Status, look: Look, done: str) -> str:
 def _take_back(agent: Agent, now: Status, task_id: str) -> str:
     """Take back a text that its agent has not confirmed: out of its box, or out of the turn that it has begun."""
     tmux, pane = agent.tmux(now), now["pane_id"] or ""
+    # From here on, the paste of a process that is just about to paste is refused.
+    stamp = tmux.claim(pane, line.typed(task_id))
     look = tmux.look(pane)
-    if look is None:
+    if look is None or f"/{task_id}." not in stamp:
         return "it will not be delivered"
+    on_its_way = f"its text was on its way; check that the agent ignores it: flowloom attach {agent.name}"
+    if now["turn"] is not None:
+        return on_its_way  # a key would reach the turn that runs, which is not its own
     screen = agent.read_screen(look)
     if screen["busy"] or agent.session_says(now) == "busy":
         return _escaped(agent, now, look, "the agent was interrupted")
@@ -255,4 +264,4 @@ def _take_back(agent: Agent, now: Status, task_id: str) -> str:
     own = drafts.own(screen)
     if own is not None and own.task_id == task_id and tmux.press(pane, *agent.provider().CLEAR):
         return "its text was removed from the agent's window"
-    return f"its text was on its way; check that the agent ignores it: flowloom attach {agent.name}"
+    return on_its_way

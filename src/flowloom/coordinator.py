@@ -14,6 +14,7 @@ from flowloom import (
     headless,
     launch,
     limit_wait,
+    limits,
     line,
     paths,
     sights,
@@ -304,6 +305,10 @@ class Carrier:
         if now["status"] is State.BLOCKED:
             self._dialog_gone(now, look)
             view.phase = "blocked"
+            return
+        if limits.until(now):
+            # Of a task whose own process is stopped: we see to its wait.
+            view.waits_for = self._limit.step(now, look) or "its agent to leave its usage limit"
             return
         if self._delivery is None:
             self._delivery = Delivery(self.agent, self.task_id, self.settings)

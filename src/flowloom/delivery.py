@@ -6,8 +6,9 @@ Nothing is pasted twice on a guess. Who delivers holds the first place in line
 
 from __future__ import annotations
 
-from flowloom import drafts, files, frame, line, paths, procs, sights, status, tasks, turns, whereabouts
+from flowloom import drafts, files, frame, line, paths, procs, sights, status, tasks, turns
 from flowloom.clock import steady_s
+from flowloom.held_up import ANOTHER, HANGS, KEEPS, MODES, MOVED, RECEIPT, SETTLES, UNREAD, input_off
 from flowloom.logs import log
 from flowloom.screens import plain_lines
 from flowloom.states import State, Step
@@ -42,33 +43,6 @@ REFUSED_AGAIN_S = 2.0
 # What a session file says of a dialog that a person opened: /model, /btw, /config.
 OPENED = "dialog open"
 
-HANGS = "its program does not read what is typed; look at its window"
-# What passes by itself within a moment, and is worth a word only once it has not.
-UNREAD = "its program has not read the last key yet"
-SETTLES = "its box is being cleared"
-KEEPS = "the draft in its box is being kept"
-MOVED = "its status has just changed"
-RECEIPT = "the agent has not confirmed the text yet"
-PASSING = frozenset({UNREAD, SETTLES, KEEPS, MOVED, RECEIPT})
-
-
-# What a person has open in the window where its keys are tmux's own.
-MODES = {
-    "copy-mode": "a person scrolls in its window",
-    "view-mode": "a message of tmux stands in its window",
-    "tree-mode": "tmux's list of windows is open in its window",
-    "buffer-mode": "tmux's list of buffers is open in its window",
-    "client-mode": "tmux's list of clients is open in its window",
-    "options-mode": "tmux's list of options is open in its window",
-    "clock-mode": "tmux's clock is open in its window",
-}
-
-
-def input_off(now: Status) -> str:
-    """Return what is to be done about a pane whose input its person has disabled."""
-    client = " ".join(whereabouts.port(now).client)
-    return f"its pane has input disabled; enable it: {client} select-pane -e -t {now['pane_id']}"
-
 
 class Delivery:
     """One attempt to bring a task to its agent. `step` is called until the task is accepted or unknown."""
@@ -91,6 +65,7 @@ class Delivery:
         self._before = ""
         self._key_at_s, self._key_on = -UNCHANGED_AGAIN_S, ""
         self._unread_since_s = 0.0
+        self._instead: Delivery | None = None
 
     @property
     def again_s(self) -> float:
@@ -107,27 +82,27 @@ class Delivery:
         task = tasks.read(self.task_id)
         screen = self.agent.read_screen(look)
         if task["status"] is Step.CREATED:
-            self.waits_for = self._not_yet(now) or self._in_the_way(now, look, screen)
+            self.waits_for = self._not_yet(now, look) or self._in_the_way(now, look, screen)
             if not self.waits_for:
                 self._before = look.screen
-                self.waits_for = self._paste(task, now)
+                self.waits_for = self._paste(task, now, look)
         elif task["status"] in (Step.TYPED, Step.PASTED):
             self.waits_for = self._await_receipt(task, now, look, screen)
         else:
             self.waits_for = f"it is {task['status']}"
 
-    def _not_yet(self, now: Status) -> str:
+    def _not_yet(self, now: Status, look: Look) -> str:
         """Return why nothing may be typed whatever the window shows; empty where it may."""
-        if self._another_is_handed_over(now):
-            return "another task is being handed over"
+        if self._another_is_handed_over(now, look):
+            return ANOTHER
         if now["status"] not in (State.IDLE, State.PARKED):
             return f"its agent is {now['status']} ({now['why']})"
         if steady_s() - self._refused_at_s < REFUSED_AGAIN_S:
             return "its window takes no input"
         return ""
 
-    def _another_is_handed_over(self, now: Status) -> bool:
-        """Tell whether somebody living is at another task's text.
+    def _another_is_handed_over(self, now: Status, look: Look) -> bool:
+        """Tell whether somebody living is at another task's text; do it in place of a process that is stopped.
 
         Whoever takes up a task whose waiter died gets its former place, which can
         be before one that is being delivered.
@@ -135,7 +110,17 @@ class Delivery:
         other = tasks.find(now["delivering"])
         if other is None or other["task_id"] == self.task_id or other["status"] not in (Step.TYPED, Step.PASTED):
             return False
-        return line.waited_for(self.agent.directory, other["task_id"])
+        if not line.waited_for(self.agent.directory, other["task_id"]):
+            return False
+        if not line.stopped(self.agent.directory, other["task_id"]):
+            self._instead = None
+        elif self._instead is None or self._instead.task_id != other["task_id"]:
+            # It can be on the very point of pasting: from here on, its paste is refused when it runs again.
+            self._instead = Delivery(self.agent, other["task_id"], self.settings)
+            self.agent.tmux(now).claim(now["pane_id"] or "", line.typed(other["task_id"]))
+        else:
+            self._instead.step(now, look)
+        return True
 
     def _in_the_way(self, now: Status, look: Look, screen: Screen) -> str:
         """Clear the way to an empty box, a step a call; return what is in the way, nothing once the box is free."""
@@ -170,7 +155,7 @@ class Delivery:
         if question is None and (screen["kind"] == "view" or keys):
             # The key that leaves the transcript opens it too.
             if self._undisturbed(f"view {look.screen}") and keys and self._may_press(look, 0.0):
-                tmux.press(pane, *keys)
+                tmux.press(pane, *keys, stamp=look.stamp)
             return f"a person looks at something else in its window{_named(screen['title'])}"
         if question is None and not self._undisturbed(f"none {look.screen}"):
             return "its window shows no input box"
@@ -196,7 +181,7 @@ class Delivery:
                 return f"its session waits for an answer ({asked}); look at its window"
             # It stands above the box, which takes keys only once it is closed.
             if self._undisturbed(f"open {look.screen}") and self._may_press(look, 0.0):
-                tmux.press(pane, "Escape")
+                tmux.press(pane, "Escape", stamp=look.stamp)
             return f"a person has left something open in its window{_named(screen['title'])}"
         # A running turn redraws its window: one that looks the same for a while only looks like one.
         if screen["busy"] and (said == "" or not self._undisturbed(f"busy {look.screen}")):
@@ -226,7 +211,7 @@ class Delivery:
             if not self._asked_for:
                 self._asked_for, self._asked_at_s = screen["draft"], steady_s()
                 drafts.ask(self.agent.directory)
-                tmux.press(pane, *self.provider.EDIT)
+                tmux.press(pane, *self.provider.EDIT, stamp=look.stamp)
                 return KEEPS
             self._handed = drafts.handed(self.agent.directory) or self._handed
             if not self._handed and steady_s() - self._asked_at_s < drafts.HANDED_WITHIN_S:
@@ -236,7 +221,7 @@ class Delivery:
             drafts.keep(self.agent.directory, self._handed or screen["draft"])
             self._asked_for = self._handed = ""
             self._stashed = True
-            tmux.press(pane, *self.provider.STASH)
+            tmux.press(pane, *self.provider.STASH, stamp=look.stamp)
         return SETTLES
 
     def _undisturbed(self, what: str) -> bool:
@@ -261,7 +246,7 @@ class Delivery:
                 elif left["status"] is Step.UNKNOWN:
                     tasks.note_step(left, Step.INTERRUPTED, "found unsent in the box, and taken out of it; ask again")
         if self._may_press(look, CLEAR_AGAIN_S):
-            tmux.press(pane, *self.provider.CLEAR)
+            tmux.press(pane, *self.provider.CLEAR, stamp=look.stamp)
 
     def _may_press(self, look: Look, again_s: float) -> bool:
         """Tell whether a key may be pressed that must not be pressed twice; it is pressed next.
@@ -274,8 +259,11 @@ class Delivery:
         self._key_at_s, self._key_on = steady_s(), look.screen
         return True
 
-    def _paste(self, task: Task, now: Status) -> str:
-        """Type the task's text; return what is waited for next."""
+    def _paste(self, task: Task, now: Status, look: Look) -> str:
+        """Type the task's text; return what is waited for next.
+
+        Anything can happen between the step `typed` and the paste: we can be stopped there, and others go first.
+        """
         agent, pane = self.agent, now["pane_id"] or ""
         folder = paths.task_dir(self.task_id)
         if not tasks.prompt_kept(task):
@@ -296,15 +284,19 @@ class Delivery:
         tmux = agent.tmux(now)
         buffers = {f"flowloom-{self.task_id}-1": f"{folder}/first", f"flowloom-{self.task_id}-2": f"{folder}/body"}
         at_once = self.provider.enter_at_once(now["release"])
-        taken = tmux.paste(pane, buffers, enter=at_once)
+        how = tmux.paste(pane, buffers, enter=at_once, stamp=look.stamp, typed=line.typed(self.task_id))
         with status.lock(agent.directory):
             mine = tasks.read(self.task_id)
-            if taken:
-                tasks.note_step(mine, Step.PASTED, "its text is in the box")
-            else:
+            if how == "stale":
+                tasks.note_step(mine, Step.CREATED, "another text was put into the window first")
+                return MOVED
+            if how == "refused":
                 tasks.note_step(mine, Step.CREATED, "the window takes no input")
                 self._refused_at_s = steady_s()
                 return "its window takes no input"
+            tasks.note_step(mine, Step.PASTED, "its text is in the box")
+            if mine["status"] is Step.CREATED:
+                return MOVED  # we were stopped meanwhile, and another process took it out of the box
         self._pasted_at_s = steady_s()
         self._pressed, self._pressed_at_s = (1, self._pasted_at_s) if at_once else (0, self._pasted_at_s)
         return RECEIPT
@@ -355,7 +347,7 @@ class Delivery:
         whole = task["status"] is Step.PASTED
         if whole and self._pressed < ENTER_LIMIT:
             self._pressed, self._pressed_at_s = self._pressed + 1, steady_s()
-            tmux.press(pane, "Enter")
+            tmux.press(pane, "Enter", stamp=look.stamp)
             return
         # Half of it, or an Enter that is never taken: out of the box, and anew.
         self._pressed = 0

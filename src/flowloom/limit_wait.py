@@ -43,7 +43,7 @@ class LimitWait:
             # Its dialog offers to stop, which is what this comes to; left open it would hold up the next task.
             # Where something has moved since the look, the key would reach what came after it.
             if self._give_up(now, Step.FAILED, "Claude Code does not continue by itself"):
-                self.agent.tmux(now).press(now["pane_id"] or "", "Escape")
+                self.agent.tmux(now).press(now["pane_id"] or "", "Escape", stamp=look.stamp if look else "")
             return ""
         self._unseen_since_s = self._unseen_since_s or steady_s()
         over = steady_s() - self._unseen_since_s >= SHOWN_S

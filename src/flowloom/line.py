@@ -11,6 +11,7 @@ import json
 import os
 
 from flowloom import births, files
+from flowloom.clock import steady_s
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -124,6 +125,16 @@ def adopt(agent_dir: str, task_id: str, descriptor: int) -> Place | None:
 def waited_for(agent_dir: str, task_id: str) -> bool:
     """Tell whether a living process waits for this task."""
     return any(name.endswith(f"-{task_id}") and _alive(agent_dir, name) for name in _names(agent_dir))
+
+
+def stopped(agent_dir: str, task_id: str) -> bool:
+    """Tell whether the process that waits for this task is stopped: it does nothing until it is continued."""
+    return any(Before(agent_dir, name).stopped for name in _names(agent_dir) if name.endswith(f"-{task_id}"))
+
+
+def typed(task_id: str) -> str:
+    """Return a name for what is put into a window for a task now; nothing else ever has it."""
+    return f"{task_id}.{os.getpid()}.{steady_s():.6f}"
 
 
 def standing(agent_dir: str) -> list[str]:

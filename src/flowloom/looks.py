@@ -6,13 +6,21 @@ import signal
 
 # The option, set on the pane, that makes a pane ours.
 MARK = "@flowloom_agent"
+# The option, set on the pane, that names the last text of ours that was put there. With the pane's process it tells
+# whether what somebody is about to type was decided on what stands there now. An agent could set it to anything.
+TYPED = "@flowloom_typed"
+STAMP = "#{pane_pid}/#{s/[^a-z0-9.]//:" + TYPED + "}"
 # Before 3.3 tmux does not know pane_dead_signal, and expands it to nothing.
 END = "#{pane_dead_status},#{pane_dead_signal}"
+# Where keys reach nobody, or something other than the pane's program.
+DEAF = "#{||:#{pane_dead},#{||:#{pane_input_off},#{pane_in_mode}}}"
 # What a user can name stands last: it may hold the separator.
 LOOK = (
     "#{pane_dead}|#{pane_mode}|#{pane_input_off}|#{pane_pid}|"
     + END
-    + "|#{pane_tty}|#{window_id}|#{pid}|#{"
+    + "|#{pane_tty}|#{window_id}|#{pid}|"
+    + STAMP
+    + "|#{"
     + MARK
     + "}|#{socket_path}"
 )
@@ -31,15 +39,15 @@ class Look:
         "screen",
         "server_pid",
         "socket_path",
+        "stamp",
         "tty",
         "window_id",
     )
 
     def __init__(self, answer: str) -> None:
         head, _, self.screen = answer.partition("\n")
-        dead, self.mode, off, pid, end, self.tty, self.window_id, server, self.agent_id, self.socket_path = head.split(
-            "|", 9
-        )
+        dead, self.mode, off, pid, end, self.tty, self.window_id, server, self.stamp, rest = head.split("|", 9)
+        self.agent_id, _, self.socket_path = rest.partition("|")
         self.dead = dead == "1"
         self.input_off = off == "1"
         self.pid = int(pid or 0)
@@ -82,6 +90,11 @@ def _end(answer: str) -> str:
         return signal.Signals(int(number)).name
     except ValueError:
         return f"signal {number}"
+
+
+def refuses(stamp: str) -> str:
+    """Return the format that is true of a pane which must get no keys: it takes none, or it is not as `stamp` says."""
+    return f"#{{||:{DEAF},#{{!=:{STAMP},{stamp}}}}}" if stamp else DEAF
 
 
 def argument(text: str) -> str:

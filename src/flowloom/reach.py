@@ -78,6 +78,23 @@ class Reached:
             raise self.refused(command[0], done.stderr.decode(errors="replace").strip())
         return done.stdout.decode(errors="replace")
 
+    def _try(self, *command: str) -> None:
+        """Run a command whose object may be gone since somebody looked at it."""
+        try:
+            self.run(*command)
+        except TmuxFailed as error:
+            if not gone(error):
+                raise
+
+    def _lines(self, *command: str) -> list[str]:
+        """Run a command that lists, and return its lines; none where there is no server, session or window."""
+        try:
+            return self.run(*command).splitlines()
+        except TmuxFailed as error:
+            if gone(error) or absent(error):
+                return []
+            raise
+
     def refused(self, command: str, said: str) -> TmuxFailed:
         """Return the error for what tmux said instead of doing it."""
         if not any(words in said for words in NO_WAY):
@@ -92,3 +109,16 @@ class Reached:
     def hint(self) -> str:
         """Return what to try where tmux itself is the trouble."""
         return f"see that tmux >= 3.2 is installed and answers: tmux -V; {' '.join(self.client)} list-sessions"
+
+
+def gone(error: TmuxFailed) -> bool:
+    """Tell whether a server says that the session, window or pane does not exist."""
+    said = str(error)
+    if isinstance(error, TmuxUnreachable):
+        return False
+    return any(words in said for words in ("can't find", "no such", "not in a mode", "unknown buffer", "no current"))
+
+
+def absent(error: TmuxFailed) -> bool:
+    """Tell whether nobody listens at the socket: where a server is only to be opened, there is none yet."""
+    return isinstance(error, TmuxUnreachable) and error.absent

@@ -109,4 +109,4 @@ class Startup:
         # When a hanging program continues, a second Enter would answer its next question.
         if at_s - self._dialog_since_s >= STEADY_S and not on_its_way and not procs.unread_bytes(look.tty):
             self._pressed = (look.screen, at_s)
-            self.agent.tmux(now).press(now["pane_id"] or "", *keys)
+            self.agent.tmux(now).press(now["pane_id"] or "", *keys, stamp=look.stamp)

@@ -15,14 +15,18 @@ import subprocess
 
 from flowloom.clock import Deadline
 from flowloom.errors import TmuxFailed, TmuxUnreachable
-from flowloom.looks import LIST, LOOK, MARK, Look, Window, argument, quoted, shown
-from flowloom.reach import Reached, outside
+from flowloom.looks import LIST, LOOK, MARK, STAMP, TYPED, Look, Window, argument, quoted, refuses, shown
+from flowloom.reach import Reached, absent, gone, outside
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Literal
 
     from libtmux import Server
+
+    # `refused` by a pane that takes no keys; `stale` where another text was put there since the look.
+    Pasted = Literal["pasted", "refused", "stale"]
 
 # The sessions of `attach --all` begin with this.
 VIEW = "flowloom-view-"
@@ -32,8 +36,6 @@ SIZE = ("200", "50")
 HOLD_AGAIN_S = 0.25
 # A window is tried ten times to open: nothing is lost the second time, 0.9 s in all.
 AGAIN_S = 0.02
-# Where keys reach nobody, or something other than the pane's program.
-DEAF = "#{||:#{pane_dead},#{||:#{pane_input_off},#{pane_in_mode}}}"
 
 
 class Tmux(Reached):
@@ -70,8 +72,8 @@ class Tmux(Reached):
                 return ""
             raise
 
-    def paste(self, pane_id: str, buffers: dict[str, str], *, enter: bool) -> bool:
-        """Paste files one after the other, each bracketed, then press Enter; False if the pane cannot take it.
+    def paste(self, pane_id: str, buffers: dict[str, str], *, enter: bool, stamp: str = "", typed: str = "") -> Pasted:
+        """Paste files one after the other, each bracketed, then press Enter; tell whether it was done.
 
         `buffers` are the names of paste buffers and the paths that fill them: the
         only way that has no limit of size. To load and to paste is one process (4 ms).
@@ -81,12 +83,17 @@ class Tmux(Reached):
         the pane can take it is asked in the same sequence: tmux 3.3a crashes, and all
         agents with it, when it is to paste into a dead one. The buffers are always
         gone afterwards.
+
+        With the `stamp` of a look it is done only if nothing of ours was put there since, and leaves the name
+        `typed`: a process that is stopped before its paste pastes nothing when it runs again and another one has.
         """
         load = [word for name, path in buffers.items() for word in ("load-buffer", "-b", name, argument(path), ";")]
         pasted = [f"paste-buffer -p -d -b {quoted(buffer)} -t {pane_id}" for buffer in buffers]
-        sequence = " ; ".join([*pasted, *([_keys(pane_id, "Enter")] if enter else [])])
-        refused = " ; ".join(["display-message -p REFUSED", *(f"delete-buffer -b {quoted(name)}" for name in buffers)])
-        choice = ("if-shell", "-F", "-t", pane_id, DEAF, refused, sequence)
+        noted = [f"set-option -p -t {pane_id} {TYPED} {quoted(typed)}"] if typed else []
+        sequence = " ; ".join([*noted, *pasted, *([_keys(pane_id, "Enter")] if enter else [])])
+        says = f"display-message -p -t {pane_id} 'REFUSED {STAMP}'"
+        refused = " ; ".join([says, *(f"delete-buffer -b {quoted(name)}" for name in buffers)])
+        choice = ("if-shell", "-F", "-t", pane_id, refuses(stamp), refused, sequence)
         try:
             answer = self.run(*load, *choice)
         except TmuxUnreachable:
@@ -95,36 +102,33 @@ class Tmux(Reached):
             for buffer in buffers:
                 self._try("delete-buffer", "-b", buffer)
             if self.look(pane_id) is None:
-                return False
+                return "refused"
             raise
-        return "REFUSED" not in answer
+        _, refused, now = answer.strip().partition("REFUSED ")
+        if not refused:
+            return "pasted"
+        return "stale" if stamp and now != stamp else "refused"
 
-    def _try(self, *command: str) -> None:
-        """Run a command whose object may be gone since somebody looked at it."""
+    def claim(self, pane_id: str, typed: str) -> str:
+        """Let no paste and no key reach a pane that an earlier look decided on; return its stamp until now."""
         try:
-            self.run(*command)
+            show = ("display-message", "-p", "-t", pane_id, STAMP)
+            return self.run(*show, ";", "set-option", "-p", "-t", pane_id, TYPED, typed).strip()
         except TmuxFailed as error:
             if not gone(error):
                 raise
+            return ""
 
-    def _lines(self, *command: str) -> list[str]:
-        """Run a command that lists, and return its lines; none where there is no server, session or window."""
-        try:
-            return self.run(*command).splitlines()
-        except TmuxFailed as error:
-            if gone(error) or absent(error):
-                return []
-            raise
-
-    def press(self, pane_id: str, *keys: str) -> bool:
+    def press(self, pane_id: str, *keys: str, stamp: str = "") -> bool:
         """Press keys by their tmux names in a pane's program and nowhere else; tell whether it could take them.
 
         Nothing is pressed in a pane that is gone or dead, takes no input, or shows
-        one of tmux's own modes, whose keys are commands.
+        one of tmux's own modes, whose keys are commands; and with the `stamp` of a look,
+        in one where another text of ours has been put since.
         """
-        choice = ("if-shell", "-F", "-t", pane_id, DEAF, "display-message -p REFUSED", _keys(pane_id, *keys))
+        choice = ("display-message -p REFUSED", _keys(pane_id, *keys))
         try:
-            return "REFUSED" not in self.run(*choice)
+            return "REFUSED" not in self.run("if-shell", "-F", "-t", pane_id, refuses(stamp), *choice)
         except TmuxFailed as error:
             if not gone(error):
                 raise
@@ -303,7 +307,7 @@ class Tmux(Reached):
             pass
 
     def global_names(self) -> list[str]:
-        """Return the names of the variables that the server gives to every new window."""
+        """Return the names of the variables of every new window."""
         return [line.partition("=")[0] for line in self._lines("show-environment", "-g") if "=" in line]
 
     def session_names(self) -> list[str]:
@@ -382,16 +386,3 @@ def _dress(window: str, name: str, agent_id: str) -> list[str]:
         ),
         *(";", "rename-window", "-t", window, argument(name)),
     ]
-
-
-def gone(error: TmuxFailed) -> bool:
-    """Tell whether a server says that the session, window or pane does not exist."""
-    said = str(error)
-    if isinstance(error, TmuxUnreachable):
-        return False
-    return any(words in said for words in ("can't find", "no such", "not in a mode", "unknown buffer", "no current"))
-
-
-def absent(error: TmuxFailed) -> bool:
-    """Tell whether nobody listens at the socket: where a server is only to be opened, there is none yet."""
-    return isinstance(error, TmuxUnreachable) and error.absent

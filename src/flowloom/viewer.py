@@ -251,7 +251,7 @@ class Visit:
                 # Resizing a window by hand makes its size manual, which it was not.
                 self._port.run("resize-window", *target, "-x", columns, "-y", rows, ";", "set-option", *option)
         except TmuxFailed as error:
-            if not tmux.gone(error) and not tmux.absent(error):
+            if not reach.gone(error) and not reach.absent(error):
                 raise
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flowloom import limits, paths, status
 from flowloom.clock import wall_s
-from flowloom.delivery import PASSING
+from flowloom.held_up import PASSING
 from flowloom.logs import log
 from flowloom.states import State, Step
 

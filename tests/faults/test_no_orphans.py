@@ -2,18 +2,39 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from tests.support import leftovers
-from tests.support.world import World
+from tests.support.world import ROOT, World
 
 from flowloom import births, line
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(180)]
+HALTING = str(ROOT / "tests/support/halting.py")
+# Where an asker is stopped on its way into the box, and what its agent has of the text by then.
+STOPPED = {
+    "about to paste": (("before", "flowloom.tmux:Tmux.paste"), "nothing"),
+    "its tmux ran": (("after", "flowloom.tmux:Tmux.paste"), "all"),
+}
+
+
+def stopped_asker(world: World, place: tuple[str, ...], prompt: str) -> subprocess.Popen[bytes]:
+    """Return an asker that has just stopped at a place."""
+    asker = world.popen(sys.executable, HALTING, "stop", *place, "--", "flowloom", "ask", "planning", prompt)
+    world.until(lambda: births.life(births.noted(asker.pid)) == "stopped", "it is stopped")
+    return asker
+
+
+def told(world: World) -> list[str]:
+    """Return what the echo agent was told, once for each time."""
+    return [thing for path in world.agent_dir().glob("memory/*.json") for thing in json.loads(path.read_text())["told"]]
 
 
 def test_a_missing_program_ends_the_task_with_the_reason(world: World) -> None:
@@ -74,4 +95,39 @@ def test_a_stopped_asker_whose_task_has_ended_stands_before_nobody(world: World,
     finally:
         os.kill(first.pid, signal.SIGCONT)
     assert (first.communicate(timeout=30)[0], first.returncode) == (b"echo heard: heron", 0)
+    leftovers.check(world)
+
+
+@pytest.mark.parametrize("where", STOPPED)
+def test_who_comes_behind_an_asker_that_is_stopped_while_it_types_goes_first(world: World, where: str) -> None:
+    place, had = STOPPED[where]
+    world.start()
+    first = stopped_asker(world, place, "heron")
+    try:
+        assert world.ask("planning", "stork", "--timeout", "40").startswith("echo heard: stork")
+        draft = world.prompt_file("@planning wren\n")
+        assert world.ctrl_g(draft).returncode == 0
+        steps = {"nothing": ["created", "typed", "created"], "all": ["created", "typed", "accepted", "done"]}
+        assert world.steps(0) == steps[had]
+    finally:
+        os.kill(first.pid, signal.SIGCONT)
+    out = first.communicate(timeout=30)[0]
+    assert (first.returncode, out.splitlines()[0]) == (0, b"echo heard: heron"), world.describe()
+    assert sorted(told(world)) == ["heron", "stork", "wren"]
+    assert world.task(0)["journal"][-1]["step"] == "done"
+    leftovers.check(world)
+
+
+def test_a_task_that_was_cancelled_while_its_asker_was_stopped_is_not_pasted(world: World) -> None:
+    world.start()
+    first = stopped_asker(world, STOPPED["about to paste"][0], "heron")
+    try:
+        done = world.flowloom("cancel", world.task()["task_id"])
+        assert (done.returncode, b"it will not be delivered" in done.stderr) == (0, True), done
+    finally:
+        os.kill(first.pid, signal.SIGCONT)
+    assert first.wait(30) == 1
+    assert world.steps() == ["created", "typed", "cancelled"]
+    assert world.ask("planning", "stork") == "echo heard: stork"
+    assert told(world) == ["stork"]
     leftovers.check(world)

@@ -2,7 +2,7 @@
 
     python halting.py ACTION WHEN MODULE:NAME [WORDS] -- PROGRAM ARGUMENTS...
 
-ACTION is `kill` (SIGKILL, as an OOM killer does), `stop` (SIGSTOP: it is as slow
+ACTION is `kill` (SIGKILL, as an OOM killer does), `stop` (SIGSTOP, once: it is as slow
 as the test wants, until it sends SIGCONT) or `fail` (a bug of ours);
 WHEN is `before` or `after` the call of MODULE:NAME whose arguments, printed,
 hold WORDS. PROGRAM is `flowloom` or `editor`.
@@ -34,9 +34,12 @@ def install(action: str, when: str, target: str, words: str) -> None:
     for part in path:
         owner = getattr(owner, part)
     real: Callable[..., Any] = getattr(owner, last)
+    halted = False
 
     def wrapped(*args: Any, **more: Any) -> Any:
-        meant = words in repr((args, more))
+        nonlocal halted
+        meant = words in repr((args, more)) and not (halted and action == "stop")
+        halted = halted or meant
         if meant and when == "before":
             halt(action)
         value = real(*args, **more)

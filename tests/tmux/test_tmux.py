@@ -15,7 +15,7 @@ from tests.support.world import World
 from flowloom import reach
 from flowloom.clock import Deadline
 from flowloom.errors import TmuxFailed, TmuxUnreachable
-from flowloom.looks import quoted
+from flowloom.looks import Look, quoted
 from flowloom.tmux import Tmux
 
 pytestmark = pytest.mark.tmux
@@ -56,7 +56,7 @@ def shows(port: Tmux, pane: str, words: str) -> None:
 def paste(port: Tmux, pane: str, folder: Path, text: str, *, enter: bool = True) -> bool:
     path = folder / "body"
     path.write_text(text)
-    return port.paste(pane, {"flowloom-7k2m-1": str(path)}, enter=enter)
+    return port.paste(pane, {"flowloom-7k2m-1": str(path)}, enter=enter) == "pasted"
 
 
 def test_a_window_is_ours_by_its_mark_and_looked_at_by_its_pane(port: Tmux, world: World) -> None:
@@ -118,7 +118,8 @@ def test_several_texts_are_pasted_in_their_order(port: Tmux, world: World) -> No
     _, pane = opened(port)
     for name in ("first", "second"):
         (world.folder / name).write_text(f"{name} ")
-    assert port.paste(pane, {"b": str(world.folder / "first"), "a": str(world.folder / "second")}, enter=True)
+    files = {"b": str(world.folder / "first"), "a": str(world.folder / "second")}
+    assert port.paste(pane, files, enter=True) == "pasted"
     shows(port, pane, "first second")
 
 
@@ -139,6 +140,41 @@ def test_a_paste_into_a_dead_pane_is_refused_and_the_server_lives(port: Tmux, wo
     assert [window.pane_id for window in port.windows()] == [pane, other]
     assert paste(port, other, world.folder, "still here")
     shows(port, other, "still here")
+
+
+def test_keys_that_an_earlier_look_decided_on_reach_nobody(port: Tmux, world: World) -> None:
+    _, pane = opened(port, "sh", "-c", "stty -echo -icanon; echo ready; exec cat -v")
+    shows(port, pane, "ready")
+    looks = [port.look(pane)]
+    path = world.folder / "text"
+
+    def put(text: str, look: Look | None, typed: str) -> str:
+        path.write_text(text)
+        assert look is not None
+        return port.paste(pane, {"flowloom-7k2m-1": str(path)}, enter=False, stamp=look.stamp, typed=typed)
+
+    assert put("first", looks[0], "aaaa.1.0") == "pasted"
+    looks.append(port.look(pane))
+    assert put("lost", looks[0], "bbbb.1.0") == "stale"
+    assert [bool(look and port.press(pane, key, stamp=look.stamp)) for look, key in zip(looks, "xy", strict=True)] == [
+        False,
+        True,
+    ]
+    assert port.claim(pane, "cccc.1.0").endswith("/aaaa.1.0")
+    assert put("lost", looks[1], "bbbb.1.0") == "stale"
+    # An agent can set the option to anything; and its program is another one once it was started again.
+    world.tmux("set-option", "-p", "-t", pane, "@flowloom_typed", "a|b},#(touch ran)'")
+    looks.append(port.look(pane))
+    assert put("second", looks[2], "dddd.1.0") == "pasted"
+    looks.append(port.look(pane))
+    shows(port, pane, "firstysecond")
+    os.kill(pid_of(port, pane), signal.SIGKILL)
+    until(lambda: dead(port, pane), "the program has ended")
+    assert put("lost", looks[3], "eeee.1.0") == "refused"
+    assert port.reopen(pane, str(world.folder), ["cat"])
+    assert put("lost", looks[3], "eeee.1.0") == "stale"
+    assert "lost" not in port.history(pane)
+    assert (world.tmux("list-buffers"), list(world.folder.rglob("ran"))) == ("", [])
 
 
 def test_a_paste_into_a_pane_that_takes_no_input_is_refused(port: Tmux, world: World) -> None:
@@ -494,7 +530,8 @@ def test_what_others_name_reaches_tmux_as_it_stands(port: Tmux, world: World, tm
         shows(port, opened_pane, text)
         world.tmux("send-keys", "-t", opened_pane, "C-d")
         until(lambda pane=opened_pane: dead(port, pane), "it has ended")  # type: ignore[misc]
-        port.reopen(opened_pane, str(folder), ["pwd"])
+        # One that ends at once can take its last words along.
+        port.reopen(opened_pane, str(folder), ["sh", "-c", "pwd; exec cat"])
         shows(port, opened_pane, f"/{number}/")
         if answer != [name, str(folder), f"x{number}@site"]:
             wrong[text] = answer

@@ -16,11 +16,17 @@ from flowloom.states import State, Step
 class Window:
     """A window that takes keys or not."""
 
-    def __init__(self, *, takes: bool) -> None:
-        self.takes = takes
+    def __init__(self, *, takes: bool = True, stamp: str = "7/") -> None:
+        self.takes, self.stamp = takes, stamp
 
-    def press(self, pane: str, *keys: str) -> bool:
+    def press(self, pane: str, *keys: str, stamp: str = "") -> bool:
         return self.takes
+
+    def claim(self, pane: str, typed: str) -> str:
+        return self.stamp
+
+    def look(self, pane: str) -> Any:
+        return Look(f"0||1|7|,||@1|8|{self.stamp}|planning@site|/tmp/s\n")
 
 
 @pytest.mark.parametrize(
@@ -33,19 +39,53 @@ class Window:
 def test_an_agent_is_said_to_be_interrupted_only_where_its_window_took_the_key(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, takes: bool, says: str
 ) -> None:
+    task_id = sent(tmp_path, monkeypatch, Step.ACCEPTED, Window(takes=takes))
+    assert asking.cancel(task_id) == says
+    assert tasks.read(task_id)["status"] is Step.CANCELLED
+
+
+@pytest.mark.parametrize(
+    ("step", "stamp", "says"),
+    [
+        (Step.TYPED, "7/", "it will not be delivered"),
+        (Step.TYPED, "7/abcd.1.0", "it will not be delivered"),
+        (Step.PASTED, "7/{}.1.0", "its text was on its way; check that the agent ignores it: flowloom attach planning"),
+        (
+            Step.ACCEPTED,
+            "7/{}.1.0",
+            "its agent has queued it already and will work on it; remove it there: flowloom attach planning",
+        ),
+    ],
+)
+def test_what_is_said_of_a_task_that_came_into_another_turn_is_true(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: Step, stamp: str, says: str
+) -> None:
+    window = Window()
+    task_id = sent(tmp_path, monkeypatch, step, window)
+    window.stamp = stamp.format(task_id)
+    agent = Agent(tasks.read(task_id)["agent_dir"])
+    turn: records.Turn = {"prompt_id": "1", "whose": "person", "task": None, "at": 0.0, "before": []}
+    now = agent.status()
+    now.update({"turn": turn, "queued": [task_id] if step is Step.ACCEPTED else []})
+    status.write(agent.directory, now)
+    assert asking.cancel(task_id) == says
+    assert tasks.read(task_id)["status"] is Step.CANCELLED
+
+
+def sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, last: Step, window: Window) -> str:
+    """Bring a task as far as `last`, in a turn of its own; return its id."""
     monkeypatch.setenv("FLOWLOOM_HOME", str(tmp_path / "state"))
     paths.ensure_home()
     folder = paths.agent_dir("site", "planning")
     files.ensure_dir(folder)
     task = tasks.open_task("planning@site", folder, "what?", asker="shell", asker_kind="shell")
     for step in (Step.TYPED, Step.PASTED, Step.ACCEPTED):
-        tasks.note_step(task, step, "so it went")
+        if task["status"] is not last:
+            tasks.note_step(task, step, "so it went")
     turn: records.Turn = {"prompt_id": "1", "whose": "task", "task": task["task_id"], "at": 0.0, "before": []}
     now = records.empty_status("planning@site", "planning", "planning", "site", "echo")
     now.update({"status": State.WORKING, "up": True, "pane_id": "%1", "turn": turn})
     status.write(folder, now)
-    look: Any = Look("0||1|7|,||@1|8|planning@site|/tmp/s\n")
-    monkeypatch.setattr(Agent, "reconcile", lambda self: (self.status(), look))
-    monkeypatch.setattr(Agent, "tmux", lambda self, now: Window(takes=takes))
-    assert asking.cancel(task["task_id"]) == says
-    assert tasks.read(task["task_id"])["status"] is Step.CANCELLED
+    monkeypatch.setattr(Agent, "reconcile", lambda self: (self.status(), window.look("%1")))
+    monkeypatch.setattr(Agent, "tmux", lambda self, now: window)
+    return task["task_id"]

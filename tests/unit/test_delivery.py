@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from flowloom import delivery, drafts, files, frame, line, paths, procs, records, sights, status, tasks
-from flowloom.delivery import HANGS, Delivery
+from flowloom import delivery, drafts, files, frame, held_up, line, paths, procs, records, sights, status, tasks
+from flowloom.delivery import Delivery
+from flowloom.held_up import HANGS
 from flowloom.looks import Look
 from flowloom.providers import claude
 from flowloom.settings import Settings
@@ -46,6 +47,7 @@ class Desk:
     takes: bool = True
     mode: str = ""
     input_off: bool = False
+    stamp: str = "7/"
     keys: list[str] = field(default_factory=list)
     pasted: list[str] = field(default_factory=list)
     agent_id = "planning@site"
@@ -75,16 +77,23 @@ class Desk:
 
     # The window.
 
-    def press(self, pane: str, *keys: str) -> None:
+    def press(self, pane: str, *keys: str, stamp: str) -> None:
+        assert stamp == self.stamp
         self.keys += keys
 
     def leave_mode(self, pane: str) -> None:
         self.keys.append("leave mode")
 
-    def paste(self, pane: str, buffers: dict[str, str], *, enter: bool) -> bool:
+    def paste(self, pane: str, buffers: dict[str, str], *, enter: bool, stamp: str, typed: str) -> str:
+        if stamp != self.stamp:
+            return "stale"
         if self.takes:
+            self.stamp = f"7/{typed}"
             self.pasted.append("".join(Path(path).read_text() for path in buffers.values()))
-        return self.takes
+        return "pasted" if self.takes else "refused"
+
+    def claim(self, pane: str, typed: str) -> None:
+        self.stamp = f"7/{typed}"
 
     def history(self, pane: str) -> str:
         return self.screen
@@ -105,7 +114,7 @@ class Case:
     def look(self) -> str:
         """Take a step; return what is waited for, which nothing ever leaves open."""
         desk = self.desk
-        look = Look(f"0|{desk.mode}|{int(desk.input_off)}|7|,||@1|8|{desk.agent_id}|/tmp/s\n{desk.screen}")
+        look = Look(f"0|{desk.mode}|{int(desk.input_off)}|7|,||@1|8|{desk.stamp}|{desk.agent_id}|/tmp/s\n{desk.screen}")
         self.delivery.step(self.desk.status(), look)
         assert self.delivery.waits_for, "it waits mutely"
         return self.delivery.waits_for
@@ -231,7 +240,7 @@ def test_a_free_box_is_pasted_into_whatever_the_reply_and_the_status_line_look_l
     case: Case, screen: str, says: str
 ) -> None:
     case.desk.screen, case.desk.says = golden(screen), says
-    assert case.look() == delivery.RECEIPT
+    assert case.look() == held_up.RECEIPT
     assert len(case.desk.pasted) == 1
     assert case.task()["status"] is Step.PASTED
 
@@ -258,7 +267,7 @@ def test_a_window_that_nobody_knows_blocks_the_agent_once(case: Case) -> None:
 
 def test_a_program_that_does_not_read_its_keys_is_said_to_hang(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(procs, "unread_bytes", lambda tty: 1)
-    assert case.look() == delivery.UNREAD
+    assert case.look() == held_up.UNREAD
     case.clock[0] += delivery.SLOW_S
     assert case.look() == HANGS
 
@@ -268,6 +277,39 @@ def test_another_text_on_its_way_comes_first(case: Case, monkeypatch: pytest.Mon
     monkeypatch.setattr(line, "waited_for", lambda folder, task_id: task_id == other)
     case.move(delivering=other)
     assert case.look() == "another task is being handed over"
+
+
+@pytest.mark.parametrize(
+    ("shows", "keys", "becomes"),
+    [
+        ("nothing", [], Step.CREATED),
+        ("its text, pasted before the step was written", ["C-c"], Step.CREATED),
+        ("its text, with an Enter to come", ["Enter"], Step.PASTED),
+    ],
+)
+def test_what_a_stopped_process_was_at_is_seen_to_by_the_next(
+    case: Case, monkeypatch: pytest.MonkeyPatch, shows: str, keys: list[str], becomes: Step
+) -> None:
+    other, text = written(case, Step.PASTED if "Enter" in shows else Step.TYPED)
+    stopped = [True]
+    monkeypatch.setattr(line, "waited_for", lambda folder, task_id: task_id == other)
+    monkeypatch.setattr(line, "stopped", lambda folder, task_id: stopped[0])
+    case.move(delivering=other)
+    looked_at = case.desk.stamp
+    assert case.look() == held_up.ANOTHER
+    assert case.desk.stamp != looked_at  # what it decided on reaches nobody now
+    if shows != "nothing":
+        case.desk.screen = boxed(text)
+    for _ in range(2):
+        assert case.look() == held_up.ANOTHER
+        case.clock[0] += delivery.LOST_S
+    assert (case.desk.keys[:1], tasks.read(other)["status"]) == (keys, becomes)
+    stopped[0], case.desk.screen = False, BOX
+    if becomes is Step.PASTED:
+        assert case.look() == held_up.ANOTHER  # it runs again, and does the rest itself
+        return
+    assert case.look() == held_up.RECEIPT
+    assert len(case.desk.pasted) == 1
 
 
 @pytest.mark.parametrize("state", sorted(set(State) - {State.IDLE, State.PARKED}))
@@ -284,7 +326,7 @@ def test_a_window_that_takes_no_input_is_tried_again_after_a_while_and_told_once
     assert [entry["step"] for entry in case.task()["journal"]] == ["created", "typed", "created"]
     case.desk.takes = True
     case.clock[0] += delivery.REFUSED_AGAIN_S
-    assert case.look() == delivery.RECEIPT
+    assert case.look() == held_up.RECEIPT
     assert case.task()["status"] is Step.PASTED
 
 
@@ -298,12 +340,12 @@ def test_a_prompt_that_is_gone_fails_its_task(case: Case) -> None:
 def moved(case: Case) -> str:
     case.desk.screen = BOX
     case.move(why="something moved")
-    return delivery.MOVED
+    return held_up.MOVED
 
 
 def test_a_status_that_moved_since_the_look_is_looked_at_again(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tasks, "prompt_kept", lambda task: bool(moved(case)))
-    assert case.look() == delivery.MOVED
+    assert case.look() == held_up.MOVED
     assert case.desk.pasted == []
 
 
@@ -362,18 +404,18 @@ def test_a_draft_that_is_not_whole_on_the_screen_is_handed_over_by_the_agents_ed
     case.desk.screen = boxed("[Pasted text #2 +29 lines] and words")
     assert case.look() == "a person types in its window"
     case.clock[0] += PAUSE_S
-    assert case.look() == delivery.KEEPS
+    assert case.look() == held_up.KEEPS
     assert case.desk.keys == ["C-g"]
     Path(f"{case.desk.directory}/{drafts.HANDED}").write_text("all of it\n and words")
     lent[0] = True
-    assert case.look() == delivery.KEEPS
+    assert case.look() == held_up.KEEPS
     assert case.desk.keys == ["C-g"]  # Ctrl-S would stop the output of a terminal that is lent
     lent[0] = False
     case.clock[0] += 0.1
     filled, case.desk.screen = case.desk.screen, BOX
-    assert case.look() == delivery.KEEPS  # not drawn yet: a paste would be glued to the draft
+    assert case.look() == held_up.KEEPS  # not drawn yet: a paste would be glued to the draft
     case.clock[0] += delivery.SLOW_S
-    assert case.look() == delivery.KEEPS
+    assert case.look() == held_up.KEEPS
     assert case.desk.pasted == []
     case.desk.screen = filled
     case.look()
@@ -399,7 +441,7 @@ def test_a_person_who_goes_on_typing_has_the_whole_pause_again(case: Case, monke
     case.desk.screen = boxed("[Pasted text #2 +29 lines]")
     case.look()
     case.clock[0] += PAUSE_S
-    assert case.look() == delivery.KEEPS
+    assert case.look() == held_up.KEEPS
     case.desk.screen = boxed("[Pasted text #2 +29 lines] more")
     assert case.look() == "a person types in its window"
     case.look()
@@ -433,8 +475,8 @@ def test_a_text_that_is_taken_out_is_given_back_or_told_where_nobody_would_deliv
 @pytest.mark.parametrize(
     ("shows", "waits_for"),
     [
-        ({}, delivery.RECEIPT),
-        ({"says": "busy"}, delivery.RECEIPT),
+        ({}, held_up.RECEIPT),
+        ({"says": "busy"}, held_up.RECEIPT),
         ({"mode": "copy-mode"}, "a person scrolls in its window"),
         ({"screen": golden("2.1.329/dialog-permission-bash")}, "permission: Do you want to proceed?"),
     ],
@@ -446,7 +488,7 @@ def test_a_text_that_is_out_waits_for_its_receipt_or_says_what_is_before_it(
     assert case.task()["status"] is Step.PASTED
     for key, value in shows.items():
         setattr(case.desk, key, value)
-    assert case.look() == delivery.RECEIPT
+    assert case.look() == held_up.RECEIPT
     case.clock[0] += delivery.ENTER_AGAIN_S + 0.1
     assert case.look() == waits_for
 
@@ -463,7 +505,7 @@ def test_enter_is_pressed_again_only_while_exactly_our_text_stands_in_the_box(ca
     case.desk.screen = boxed(case.desk.pasted[0])
     for _ in range(2):
         case.clock[0] += delivery.ENTER_AGAIN_S + 0.1
-        assert case.look() == delivery.RECEIPT
+        assert case.look() == held_up.RECEIPT
     assert case.desk.keys == ["Enter", "Enter"]
     case.desk.screen = boxed(case.desk.pasted[0] + " and mine")
     case.clock[0] += delivery.LOST_S
@@ -490,7 +532,7 @@ def test_enter_is_not_pressed_again_soon_where_a_stashed_draft_would_be_submitte
     case.desk.screen = boxed(case.desk.pasted[0])
     for _ in range(5):
         case.clock[0] += delivery.ENTER_AGAIN_S + 0.1
-        assert case.look() == delivery.RECEIPT
+        assert case.look() == held_up.RECEIPT
     assert case.desk.keys == ["C-s"]
     case.clock[0] += delivery.UNCHANGED_AGAIN_S
     case.look()

@@ -83,7 +83,8 @@ class Window:
     def tmux(self, now: records.Status) -> Window:
         return self
 
-    def press(self, pane: str, *keys: str) -> None:
+    def press(self, pane: str, *keys: str, stamp: str) -> None:
+        assert stamp == "7/"
         self.keys += keys
 
     def read_screen(self, look: Look) -> records.Screen:
@@ -95,9 +96,9 @@ class Window:
     def shows(self, screen: str, seconds: float, now: records.Status | None = None) -> Step:
         """Show a screen for some seconds; return what has become of the task."""
         for _ in range(2):
-            self.wait.step(now or self.status(), Look(f"0||0|7|,||@1|8|planning@site|/tmp/s\n{screen}"))
+            self.wait.step(now or self.status(), Look(f"0||0|7|,||@1|8|7/|planning@site|/tmp/s\n{screen}"))
             self.clock[0] += seconds / 2
-        self.wait.step(now or self.status(), Look(f"0||0|7|,||@1|8|planning@site|/tmp/s\n{screen}"))
+        self.wait.step(now or self.status(), Look(f"0||0|7|,||@1|8|7/|planning@site|/tmp/s\n{screen}"))
         return tasks.read(self.task_id)["status"]
 
 

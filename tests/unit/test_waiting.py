@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from flowloom import delivery, files, paths, records, status, tasks, waiting
+from flowloom import files, held_up, paths, records, status, tasks, waiting
 from flowloom.agents import Agent
 from flowloom.states import State, Step
 from flowloom.waiting import View, Wait
@@ -107,11 +107,11 @@ def test_what_passes_within_a_moment_is_not_worth_a_line(task: records.Task, clo
     wait = Wait(Agent(task["agent_dir"]), task["task_id"])
     said = []
     for _ in range(3):
-        seen = view(task, "delivering", waits_for=delivery.RECEIPT)
+        seen = view(task, "delivering", waits_for=held_up.RECEIPT)
         wait.tell(seen)
         said.append(seen.says)
         clock[0] += 3.0
-    assert said == ["", "", delivery.RECEIPT]
+    assert said == ["", "", held_up.RECEIPT]
 
 
 def test_who_gives_up_a_wait_takes_down_only_its_own_word(task: records.Task, clock: list[float]) -> None:

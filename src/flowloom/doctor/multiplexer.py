@@ -8,7 +8,8 @@ import re
 from flowloom import procs
 from flowloom.doctor.finding import Case, Finding, fail, ok, warn
 from flowloom.errors import TmuxFailed
-from flowloom.tmux import Tmux, absent, gone
+from flowloom.reach import absent, gone
+from flowloom.tmux import Tmux
 
 OLDEST = (3, 2)
 SHOW = ["show-options", "-s", ";", "show-options", "-g", ";", "show-options", "-gw"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from flowloom import drafts, files, frame, line, paths, procs, sights, status, tasks, turns
 from flowloom.clock import steady_s
-from flowloom.held_up import ANOTHER, HANGS, KEEPS, MODES, MOVED, RECEIPT, SETTLES, UNREAD, input_off
+from flowloom.held_up import ANOTHER, HANGS, KEEPS, MIXED, MODES, MOVED, RECEIPT, SETTLES, UNREAD, input_off
 from flowloom.logs import log
 from flowloom.screens import plain_lines
 from flowloom.states import State, Step
@@ -217,12 +217,22 @@ class Delivery:
             if not self._handed and steady_s() - self._asked_at_s < drafts.HANDED_WITHIN_S:
                 return KEEPS
         if self._may_press(look, CLEAR_AGAIN_S):
-            # What its editor did not hand over is whole in Claude Code's own stash.
-            drafts.keep(self.agent.directory, self._handed or screen["draft"])
-            self._asked_for = self._handed = ""
-            self._stashed = True
-            tmux.press(pane, *self.provider.STASH, stamp=look.stamp)
+            self._put_aside(tmux, pane, look, screen)
         return SETTLES
+
+    def _put_aside(self, tmux: Tmux, pane: str, look: Look, screen: Screen) -> None:
+        """Keep a person's draft, and empty the box."""
+        draft = self._handed or screen["draft"]
+        kept = drafts.keep(self.agent.directory, draft)
+        mixed = drafts.holds(draft, self.task_id) and (self._handed or drafts.is_whole(screen))
+        self._asked_for = self._handed = ""
+        if mixed:
+            # Stashed, it would come back behind this delivery, and one Enter would submit the task again.
+            with status.lock(self.agent.directory):
+                tasks.note_fact(tasks.read(self.task_id), f"a person typed into its text in the box: {kept}")
+        # What its editor did not hand over is whole in Claude Code's own stash.
+        self._stashed = not mixed
+        tmux.press(pane, *(self.provider.CLEAR if mixed else self.provider.STASH), stamp=look.stamp)
 
     def _undisturbed(self, what: str) -> bool:
         """Tell whether the window has looked the same for the time that a person's pause may take."""
@@ -336,6 +346,12 @@ class Delivery:
             return RECEIPT
         waited_s = at_s - self._pasted_at_s
         said = self.agent.session_says(now)
+        if screen["kind"] == "box" and said != "busy" and drafts.holds(screen["draft"], self.task_id):
+            # The Enter was lost: a person's came at the same moment.
+            if self._undisturbed(f"mixed {screen['draft']}"):
+                with status.lock(self.agent.directory):
+                    tasks.note_step(tasks.read(self.task_id), Step.CREATED, f"{MIXED}, which are kept")
+            return MIXED
         # A window that has not changed at all is that of a program that hangs with our text read.
         at_it = screen["busy"] or said == "busy" or look.screen == self._before
         if waited_s < LOST_S or (waited_s < RECEIPT_S and at_it):

@@ -57,6 +57,11 @@ def own(screen: Screen) -> Own | None:
     return None
 
 
+def holds(draft: str, task_id: str) -> bool:
+    """Tell whether a draft holds the first line of a task, among whatever else."""
+    return f"[flowloomtask{task_id}from" in _bare(draft)
+
+
 def _stands(draft: str, first: str, body: str, *, cut: bool) -> str:
     """Return `whole` or `begun` where a draft is the text of a task, as much of it as is there; empty otherwise."""
     if cut and (first + body).endswith(draft):

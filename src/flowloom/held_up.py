@@ -16,6 +16,7 @@ SETTLES = "its box is being cleared"
 KEEPS = "the draft in its box is being kept"
 MOVED = "its status has just changed"
 RECEIPT = "the agent has not confirmed the text yet"
+MIXED = "its text stands in the input box among words of a person"
 PASSING = frozenset({UNREAD, SETTLES, KEEPS, MOVED, RECEIPT})
 
 # What a person has open in the window where its keys are tmux's own.

@@ -7,6 +7,8 @@ turn in the transcript when the Stop hook runs (seen in 16 of 16).
 
 from __future__ import annotations
 
+import os
+
 from flowloom import files, paths, remarks, status, tasks
 from flowloom.clock import steady_s
 from flowloom.frame import valid
@@ -51,8 +53,10 @@ class WholeReply:
         cut = any(mark in tail for mark in provider.CUT_MARKS)
         if cut:
             tail = self._tail(now["transcript"] or "", task["task_id"], TURN_BYTES)
-        whole = provider.joined(tail, said) if cut or said else said
-        if whole is None and self._late(LATE_S if cut else ORDINARY_LATE_S):
+        # Of a turn that failed, the transcript may have neither the parts nor the error that ended it yet.
+        failed = message is None and os.path.exists(_partial(task["task_id"]))
+        whole = provider.joined(tail, said) if cut or said or failed else said
+        if whole is None and self._late(LATE_S if cut or failed else ORDINARY_LATE_S):
             self._over = False
             return True
         if cut or whole not in (None, said):
@@ -81,8 +85,7 @@ class WholeReply:
         """Write down what the look came to. The caller holds the agent's lock."""
         if task["status"] is Step.FAILED:
             if whole:
-                partial = f"{paths.task_dir(task['task_id'])}/partial.md"
-                files.write(partial, valid(whole).encode())
+                files.write(_partial(task["task_id"]), valid(whole).encode())
                 tasks.note_fact(task, f"what it had said until then: flowloom reply {task['task_id']} --now")
         elif whole is None:
             task["cut"] = f"the whole reply is in the agent's window and in {transcript}"
@@ -93,3 +96,8 @@ class WholeReply:
             )
         else:
             tasks.complete(task, whole, "its parts were joined: it passed the output limit", cut=remarks.JOINED)
+
+
+def _partial(task_id: str) -> str:
+    """Return where it is kept what a turn that failed had said, or the error in its words."""
+    return f"{paths.task_dir(task_id)}/partial.md"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import subprocess
@@ -244,8 +245,14 @@ class World:
         self.until(lambda: self.status(name)["status"] == status, f"{name} is {status}")
 
     def until_step(self, step: str, number: int = -1) -> None:
-        """Wait until a task's journal has a step."""
+        """Wait until a task's journal has a step, and whoever noted it has noted its agent, too."""
         self.until(lambda: step in self.steps(number), f"task is {step}")
+        self.until_settled(self.task(number)["agent_dir"])
+
+    def until_settled(self, agent_dir: str) -> None:
+        """Wait until the agent's lock is free: one that moves a task writes the task first, and the agent next."""
+        if Path(agent_dir, "lock").exists():
+            self.until(lambda: _is_free(Path(agent_dir, "lock")), "the agent's lock is free")
 
     def describe(self) -> str:
         """Return what a person debugging would look at: the newest, so that a log has room for other failures."""
@@ -280,3 +287,12 @@ class World:
             except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
                 continue
         return killed
+
+
+def _is_free(lock: Path) -> bool:
+    with lock.open("rb") as held:
+        try:
+            fcntl.flock(held, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+    return True

@@ -530,7 +530,7 @@ def test_what_others_name_reaches_tmux_as_it_stands(port: Tmux, world: World, tm
         shows(port, opened_pane, text)
         world.tmux("send-keys", "-t", opened_pane, "C-d")
         until(lambda pane=opened_pane: dead(port, pane), "it has ended")  # type: ignore[misc]
-        # One that ends at once can take its last words along.
+        # It lives on: tmux now and then drops what a program in a reopened pane prints just before it ends.
         port.reopen(opened_pane, str(folder), ["sh", "-c", "pwd; exec cat"])
         shows(port, opened_pane, f"/{number}/")
         if answer != [name, str(folder), f"x{number}@site"]:

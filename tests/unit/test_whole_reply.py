@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from flowloom import files, paths, records, status, tasks
 from flowloom.agents import Agent
+from flowloom.providers import claude
 from flowloom.states import Step
 from flowloom.whole_reply import WholeReply
 
@@ -29,20 +31,24 @@ class Provider:
         return f"part one\n\n{message}"
 
 
+class Late:
+    """Claude Code's, whose transcript gets the end of the turn only after the first look."""
+
+    CUT_MARKS = claude.CUT_MARKS
+
+    def __init__(self, path: Path, entries: list[dict[str, Any]]) -> None:
+        self.path, self.text = path, "".join(json.dumps(entry, separators=(",", ":")) + "\n" for entry in entries)
+
+    def joined(self, transcript: bytes, message: str) -> str | None:
+        whole = claude.joined(transcript, message)
+        self.path.write_text(self.text)
+        return whole
+
+
 def test_a_message_that_came_meanwhile_is_not_overwritten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("FLOWLOOM_HOME", str(tmp_path / "state"))
-    paths.ensure_home()
-    folder = paths.agent_dir("site", "planning")
-    files.ensure_dir(folder)
-    task = tasks.open_task("planning@site", folder, "what?", asker="shell", asker_kind="shell")
-    for step in (Step.TYPED, Step.PASTED, Step.ACCEPTED):
-        tasks.note_step(task, step, "so it went")
+    task, folder = opened(tmp_path, monkeypatch)
     tasks.complete(task, "the first message", "its turn ended")
     (tmp_path / "transcript").write_text("cut here")
-    turn: records.Turn = {"prompt_id": "1", "whose": "task", "task": task["task_id"], "at": 0.0, "before": []}
-    now = records.empty_status("planning@site", "planning", "planning", "site", "claude")
-    now.update({"last_turn": turn, "transcript": str(tmp_path / "transcript")})
-    status.write(folder, now)
     provider: Any = Provider(task["task_id"])
     monkeypatch.setattr(Agent, "provider", lambda self: provider)
     whole = WholeReply(Agent(folder))
@@ -50,3 +56,36 @@ def test_a_message_that_came_meanwhile_is_not_overwritten(tmp_path: Path, monkey
     assert tasks.reply_of(task["task_id"]) == b"the later message"
     assert not whole.again(tasks.read(task["task_id"]))
     assert tasks.reply_of(task["task_id"]) == b"part one\n\nthe later message"
+
+
+def test_the_parts_of_a_turn_that_failed_are_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    task, folder = opened(tmp_path, monkeypatch)
+    tasks.note_step(task, Step.FAILED, "Claude Code reported: max_output_tokens")
+    partial = Path(paths.task_dir(task["task_id"])) / "partial.md"
+    partial.write_text("API Error: too long")
+    part = {"type": "assistant", "message": {"stop_reason": "max_tokens", "content": [{"type": "text", "text": "on"}]}}
+    error = {"content": [{"type": "text", "text": "API Error: too long"}]}
+    entries = [part, part, {"type": "assistant", "isApiErrorMessage": True, "message": error}]
+    (tmp_path / "transcript").write_text("")
+    provider: Any = Late(tmp_path / "transcript", entries)
+    monkeypatch.setattr(Agent, "provider", lambda self: provider)
+    whole = WholeReply(Agent(folder))
+    assert whole.again(tasks.read(task["task_id"]))
+    assert not whole.again(tasks.read(task["task_id"]))
+    assert partial.read_text() == "on\n\non"
+
+
+def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[records.Task, str]:
+    """Return a task in its agent's last turn, and the agent's folder."""
+    monkeypatch.setenv("FLOWLOOM_HOME", str(tmp_path / "state"))
+    paths.ensure_home()
+    folder = paths.agent_dir("site", "planning")
+    files.ensure_dir(folder)
+    task = tasks.open_task("planning@site", folder, "what?", asker="shell", asker_kind="shell")
+    for step in (Step.TYPED, Step.PASTED, Step.ACCEPTED):
+        tasks.note_step(task, step, "so it went")
+    turn: records.Turn = {"prompt_id": "1", "whose": "task", "task": task["task_id"], "at": 0.0, "before": []}
+    now = records.empty_status("planning@site", "planning", "planning", "site", "claude")
+    now.update({"last_turn": turn, "transcript": str(tmp_path / "transcript")})
+    status.write(folder, now)
+    return task, folder

@@ -63,9 +63,12 @@ def test_the_parts_of_a_turn_that_failed_are_waited_for(tmp_path: Path, monkeypa
     tasks.note_step(task, Step.FAILED, "Claude Code reported: max_output_tokens")
     partial = Path(paths.task_dir(task["task_id"])) / "partial.md"
     partial.write_text("API Error: too long")
-    part = {"type": "assistant", "message": {"stop_reason": "max_tokens", "content": [{"type": "text", "text": "on"}]}}
+    part: dict[str, Any] = {
+        "type": "assistant",
+        "message": {"stop_reason": "max_tokens", "content": [{"type": "text", "text": "on"}]},
+    }
     error = {"content": [{"type": "text", "text": "API Error: too long"}]}
-    entries = [part, part, {"type": "assistant", "isApiErrorMessage": True, "message": error}]
+    entries: list[dict[str, Any]] = [part, part, {"type": "assistant", "isApiErrorMessage": True, "message": error}]
     (tmp_path / "transcript").write_text("")
     provider: Any = Late(tmp_path / "transcript", entries)
     monkeypatch.setattr(Agent, "provider", lambda self: provider)

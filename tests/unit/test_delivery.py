@@ -507,11 +507,26 @@ def test_enter_is_pressed_again_only_while_exactly_our_text_stands_in_the_box(ca
         case.clock[0] += delivery.ENTER_AGAIN_S + 0.1
         assert case.look() == held_up.RECEIPT
     assert case.desk.keys == ["Enter", "Enter"]
-    case.desk.screen = boxed(case.desk.pasted[0] + " and mine")
+    # Among a person's words it is not submitted: both are kept once nobody types, and it is delivered by itself.
+    mixed = f"so {case.desk.pasted[0]} and mine"
+    case.desk.screen = boxed(mixed)
     case.clock[0] += delivery.LOST_S
+    assert case.look() == held_up.MIXED
+    assert (case.desk.keys, case.task()["status"]) == (["Enter", "Enter"], Step.PASTED)
+    case.clock[0] += case.delivery.settings.typing_pause_s
     case.look()
-    assert case.desk.keys == ["Enter", "Enter"]
-    assert case.task()["status"] is Step.UNKNOWN
+    assert case.task()["status"] is Step.CREATED
+    case.look()
+    case.clock[0] += case.delivery.settings.typing_pause_s
+    case.look()
+    assert case.desk.keys == ["Enter", "Enter", "C-c"]
+    kept = Path(case.desk.directory) / "drafts.txt"
+    assert "and mine" in kept.read_text()
+    assert case.task()["notes"] == [f"a person typed into its text in the box: {kept}"]
+    case.desk.screen = boxed("")
+    case.clock[0] += delivery.CLEAR_AGAIN_S
+    case.look()
+    assert len(case.desk.pasted) == 2
 
 
 def test_a_blocked_agent_is_not_freed_by_an_idle_session_while_something_hides_the_box(case: Case) -> None:

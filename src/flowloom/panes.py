@@ -34,7 +34,7 @@ def adopted(agent: Agent, now: Status) -> bool:
     """
     process = whereabouts.program(now)
     # It says that its session ends a moment before it does.
-    if process is None or _ends(now):
+    if process is None or _has_left(now):
         return False
     look = whereabouts.look(now)
     if look is not None and not look.dead:
@@ -42,6 +42,8 @@ def adopted(agent: Agent, now: Status) -> bool:
             agent.directory, now, Event.SPAWN, why="found running in its window", source="tmux", up=True, pid=look.pid
         )
         return True
+    if whereabouts.life(now) in ("ended", "unknown"):
+        return False
     if not procs.end(process["pid"], grace_s=procs.GRACE_S):
         raise AgentFailed(
             f"the former program of {agent.agent_id} runs without its window (process {process['pid']})",
@@ -50,14 +52,23 @@ def adopted(agent: Agent, now: Status) -> bool:
     return False
 
 
-def _ends(now: Status) -> bool:
-    """Tell whether an agent's program has ended, after some time for it to."""
+def _has_left(now: Status) -> bool:
+    """Tell whether an agent's program has ended, after some time for it to; its pane tells where nothing else does."""
     deadline = Deadline(LEAVING_S)
-    while whereabouts.life(now) in ("runs", "stopped"):
+    while (life := whereabouts.life(now)) != "ended" and (life != "unknown" or _stands(now)):
         if deadline.over():
             return False
         select.select([], [], [], deadline.within_s(LEAVING_AGAIN_S))
     return True
+
+
+def _stands(now: Status) -> bool:
+    """Tell whether an agent's own program is seen in its pane."""
+    try:
+        look = whereabouts.look(now)
+    except TmuxUnreachable:
+        return False
+    return look is not None and not look.dead
 
 
 def for_program(
@@ -69,8 +80,9 @@ def for_program(
     if look and pane_id and look.agent_id == agent.agent_id and whereabouts.is_its_server(now, look.server_pid):
         if look.dead and whereabouts.is_own(now, look) and tmux.reopen(pane_id, directory, command):
             return look.window_id, pane_id
-        # A person has taken it into use since our program ended: it is theirs.
-        tmux.unmark(pane_id)
+        if look.dead or not whereabouts.is_own(now, look):
+            # A person has taken it into use since our program ended: it is theirs.
+            tmux.unmark(pane_id)
     for window in _windows(tmux):
         if window.agent_id == agent.agent_id and not window.dead:
             raise AgentFailed(

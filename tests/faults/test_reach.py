@@ -265,3 +265,17 @@ def test_a_process_is_judged_by_its_birth() -> None:
         "of an older release, later": "ended",
         "nobody": "unknown",
     }
+
+
+def test_an_agent_whose_process_cannot_be_judged_but_stands_in_its_pane_is_not_started_twice(world: World) -> None:
+    assert world.ask("planning", "one") == "echo heard: one"
+    now = world.status()
+    # Counted as gone, and noted in another pid namespace: its process proves nothing here.
+    hidden = {"pid": now["pid"], "birth": now["process"]["birth"].replace("pid:", "elsewhere:")}
+    edit(world, status="offline", process=hidden)
+    assert "I have been told 2 things" in world.ask("planning", "two")
+    assert programs(world) == [now["pid"]]
+    assert (world.pane(), world.status()["pid"]) == (now["pane_id"], now["pid"])
+    marks = world.tmux("list-panes", "-a", "-F", "#{pane_id} #{@flowloom_agent}").split("\n")
+    assert f"{now['pane_id']} planning@site" in marks, marks
+    leftovers.check(world)

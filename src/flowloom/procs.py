@@ -117,6 +117,16 @@ def command(pid: int) -> list[str]:
         return []
 
 
+def ancestors() -> list[int]:
+    """Return the processes above this one, its parent first; those that can be seen."""
+    import psutil  # noqa: PLC0415 - as above
+
+    try:
+        return [process.pid for process in psutil.Process().parents()]
+    except psutil.Error:
+        return []
+
+
 def directory(pid: int) -> str:
     """Return the working directory of a process; empty where it is gone, or is not ours to look at."""
     import psutil  # noqa: PLC0415 - as above

@@ -74,7 +74,7 @@ def load(project_root: str) -> Settings:
 
 def in_force(project_root: str, tables: dict[str, Any]) -> Settings:
     """Return the settings that the tables of the two files and the environment make up."""
-    kept, ignored = trust.sift(project_root, tables["project"], tables["sha256"], tables["owner"])
+    kept, ignored = trust.sift(project_root, tables["project"], tables["sha256"], tables["of"])
     chosen: dict[str, Any] = {"agents": {}}
     for table in (tables["user"], kept):
         for name, agent in table.get("agents", {}).items():
@@ -137,7 +137,7 @@ def explain(project_root: str) -> Explained:
         BadConfig, BadFile: as `load` does.
     """
     tables = _tables(project_root)
-    kept, ignored = trust.sift(project_root, tables["project"], tables["sha256"], tables["owner"])
+    kept, ignored = trust.sift(project_root, tables["project"], tables["sha256"], tables["of"])
     chosen: dict[str, Choice] = {}
     for key, kind in Settings.__annotations__.items():
         if key != "agents" and kind:
@@ -149,7 +149,7 @@ def explain(project_root: str) -> Explained:
             chosen[key] = Choice(key, value, source, path)
     for key, value in _of_environment().items():
         chosen[key] = Choice(key, value, "environment", ENVIRONMENT[key])
-    agreed_by = trust.agreed_by(project_root, tables["sha256"], tables["owner"]) if tables["sha256"] else ""
+    agreed_by = trust.agreed_by(project_root, tables["sha256"], tables["of"]) if tables["sha256"] else ""
     return Explained(list(chosen.values()), ignored, tables["sha256"], agreed_by)
 
 
@@ -161,7 +161,7 @@ def _tables(project_root: str) -> dict[str, Any]:
     places = config_paths(project_root)
     stamps = [_stamp(path) for path in places]
     if not any(stamps):
-        return {"user": {}, "project": {}, "sha256": "", "owner": 0}
+        return {"user": {}, "project": {}, "sha256": "", "of": [0, 0]}
     cache = f"{paths.home()}/cache/settings/{files.sha256(project_root.encode('utf-8', 'surrogateescape'))[:32]}.json"
     try:
         known = files.read_json(cache) or {}
@@ -177,7 +177,7 @@ def _tables(project_root: str) -> dict[str, Any]:
         "user": parse(places[0], user, of_project=False) if user is not None else {},
         "project": parse(places[1], project, of_project=True) if project is not None else {},
         "sha256": files.sha256(project) if project is not None else "",
-        "owner": stamps[1][-1] if stamps[1] else 0,
+        "of": stamps[1][-2:],
     }
     paths.ensure_home()
     files.ensure_dir(os.path.dirname(cache))
@@ -186,7 +186,7 @@ def _tables(project_root: str) -> dict[str, Any]:
 
 
 def _stamp(path: str) -> list[int]:
-    """Return numbers that change with a file, its owner last; empty if there is no file.
+    """Return numbers that change with a file, its owner and mode last; empty if there is no file.
 
     They include the time of its last change of any kind (ctime), which cannot be set back.
     """
@@ -194,4 +194,12 @@ def _stamp(path: str) -> list[int]:
         found = os.stat(path)
     except OSError:
         return []
-    return [found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_dev, found.st_ino, found.st_uid]
+    return [
+        found.st_mtime_ns,
+        found.st_ctime_ns,
+        found.st_size,
+        found.st_dev,
+        found.st_ino,
+        found.st_uid,
+        found.st_mode,
+    ]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import stat
 
 from flowloom import files, foreign, paths
 from flowloom.errors import BadFile, DamagedFile
@@ -153,10 +154,10 @@ def fault(table: dict[str, Any], *, of_project: bool) -> tuple[str, str] | None:
     return None
 
 
-def sift(root: str, table: dict[str, Any], digest: str, owner: int) -> tuple[dict[str, Any], list[Ignored]]:
+def sift(root: str, table: dict[str, Any], digest: str, of: list[int]) -> tuple[dict[str, Any], list[Ignored]]:
     """Return which values of a project's file take effect, and which do not.
 
-    `digest` is the sha256 of the file, `owner` the user id that it belongs to.
+    `digest` is the sha256 of the file, `of` the user id that it belongs to and its mode.
     """
     kept: dict[str, Any] = {"agents": {}}
     ignored: list[Ignored] = []
@@ -165,7 +166,7 @@ def sift(root: str, table: dict[str, Any], digest: str, owner: int) -> tuple[dic
         when = rule(key)[0]
         why = NOT_A_PROJECTS if when == "never" else ""
         if when == "agreed":
-            agreed = bool(agreed_by(root, digest, owner)) if agreed is None else agreed
+            agreed = bool(agreed_by(root, digest, of)) if agreed is None else agreed
             why = "" if agreed else NOT_AGREED
             if key.endswith(".dir") and not _inside(root, value):
                 why = OUTSIDE
@@ -197,12 +198,12 @@ def leads_out(root: str, directory: str) -> bool:
 # Who agreed.
 
 
-def agreed_by(root: str, digest: str, owner: int) -> str:
+def agreed_by(root: str, digest: str, of: list[int]) -> str:
     """Return how the user agreed to a project's file: `flowloom trust` or Claude Code; empty if they did not.
 
     `flowloom trust` applies to exactly this text: a later change asks again. Claude
     Code's answer applies to the folder. It counts only for exactly this folder, and only
-    if the file belongs to the user or to root.
+    if the file belongs to the user or to root and not everybody may write to it.
     """
     try:
         known = files.read_json(_record(root)) or {}
@@ -210,7 +211,9 @@ def agreed_by(root: str, digest: str, owner: int) -> str:
         known = {}
     if known.get("root") == root and known.get("sha256") == digest:
         return "flowloom trust"
-    return "Claude Code" if owner in (0, os.getuid()) and claude_trusts(root) else ""
+    owner, mode = of or [0, 0]
+    own = owner in (0, os.getuid()) and not mode & stat.S_IWOTH
+    return "Claude Code" if own and claude_trusts(root) else ""
 
 
 def claude_trusts(root: str) -> bool:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
-from tests.support.world import EDITOR, World
+from tests.support.world import APART, EDITOR, World
+
+from flowloom import births
 
 pytestmark = pytest.mark.faults
 
@@ -88,3 +92,26 @@ def test_what_never_ends_is_refused_at_once(world: World, target: str, name: str
         os.close(end)
     assert (process.returncode, str(place).encode() in said) == (2, True), said
     assert world.tasks() == []
+
+
+def test_a_model_cannot_agree_for_the_person_by_unsetting_its_variables(world: World, tmp_path: Path) -> None:
+    (world.project / "flowloom.toml").write_text('[agents.docs]\nprompt = "x"\n')
+    world.start()
+    record = world.agent_dir() / "status.json"
+    program = tmp_path / "claude"
+    program.symlink_to(sys.executable)
+    runs = "import subprocess, sys; sys.stdin.readline(); sys.exit(subprocess.run(sys.argv[1:]).returncode)"
+    for words in (["trust", "--yes"], ["setup", "--yes"], ["setup", "--undo", "--yes"]):
+        flowloom = [sys.executable, "-m", "flowloom", *words]
+        below_claude = world.run(sys.executable, str(APART), str(program), "-c", runs, *flowloom, stdin=b"\n")
+        # The program of an agent, whatever it is called.
+        held = world.popen(sys.executable, "-c", runs, *flowloom, stdin=subprocess.PIPE)
+        record.write_text(json.dumps(world.status() | {"process": births.noted(held.pid)}))
+        _, of_agent = held.communicate(b"\n", timeout=30)
+        for code, said, above in (
+            (below_claude.returncode, below_claude.stderr, "this runs below Claude Code (process "),
+            (held.returncode, of_agent, f"this runs below planning@site (process {held.pid})"),
+        ):
+            assert (code, b"only a person can" in said, above.encode() in said) == (2, True, True), (words, said)
+    assert world.flowloom("setup", "--dry-run").returncode == 0
+    assert world.flowloom("trust", "--yes").returncode == 0

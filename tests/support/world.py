@@ -19,6 +19,7 @@ import psutil
 ROOT = Path(__file__).resolve().parents[2]
 EDITOR = ROOT / "hooks" / "editor"
 AGENT_EVENT = ROOT / "hooks" / "agent-event"
+APART = ROOT / "tests" / "support" / "apart.py"
 AHEAD = ROOT / "tests" / "support" / "ahead.py"
 
 # A wait in a test is for a condition, never for a time; this is when it has failed.
@@ -115,8 +116,9 @@ class World:
         return subprocess.CompletedProcess(words, process.returncode, out, err)
 
     def flowloom(self, *words: str, **more: Any) -> subprocess.CompletedProcess[bytes]:
-        """Run `flowloom`."""
-        return self.run(sys.executable, "-m", "flowloom", *words, **more)
+        """Run `flowloom`; what only a person may do runs below nobody, because a model can run the tests."""
+        apart = [sys.executable, str(APART)] if words[:1] in (("setup",), ("trust",)) else []
+        return self.run(*apart, sys.executable, "-m", "flowloom", *words, **more)
 
     def begin(self, *words: str, **more: Any) -> subprocess.Popen[bytes]:
         """Start `flowloom` and return it."""

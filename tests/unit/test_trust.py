@@ -182,9 +182,17 @@ def test_a_file_that_another_user_can_change_needs_agreement_of_its_own(
     entry = {"projects": {str(project): {"hasTrustDialogAccepted": True}}}
     (tmp_path / "home" / ".claude.json").write_text(json.dumps(entry))
     write(project, {"default_agent": "docs"})
-    assert trust.agreed_by(str(project), "x", os.getuid()) == "Claude Code"
-    assert trust.agreed_by(str(project), "x", 0) == "Claude Code"
-    assert trust.agreed_by(str(project), "x", os.getuid() + 4711) == ""
+    assert trust.agreed_by(str(project), "x", [0, 0o100644]) == "Claude Code"
+    assert trust.agreed_by(str(project), "x", [os.getuid() + 4711, 0o100644]) == ""
+    for mode, counts in ((0o644, True), (0o666, False), (0o602, False), (0o664, True)):
+        (project / "flowloom.toml").chmod(mode)
+        assert (settings.load(str(project)).default_agent == "docs") is counts, oct(mode)
+        found = settings.explain(str(project))
+        assert (found.agreed_by, found.ignored == []) == ("Claude Code" if counts else "", counts)
+    # What the person agreed to is this text, whoever may change it later.
+    (project / "flowloom.toml").chmod(0o666)
+    trust.agree(str(project), found.digest)
+    assert settings.explain(str(project)).agreed_by == "flowloom trust"
 
 
 def test_a_folder_that_is_linked_outside_is_outside_also_later(project: Path, tmp_path: Path) -> None:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import Annotated
 
 import typer
 
-from flowloom import git, paths, settings, trust
+from flowloom import git, paths, person, settings, trust
 from flowloom.cli import app
 from flowloom.cli.options import as_value
 from flowloom.errors import Stopped, UsageError
-
-MODEL = ("FLOWLOOM_AGENT", "CLAUDECODE")
 
 
 @app.command("trust")
@@ -30,8 +27,7 @@ def trust_project(
         taken = trust.take_back(root)
         sys.stderr.write(f"{root} is no longer trusted\n" if taken else f"{root} was not trusted by this command\n")
         return 0
-    if any(os.environ.get(name) for name in MODEL):
-        raise UsageError("only a person can trust a project", hint="run it yourself, in a terminal: flowloom trust")
+    person.refuse_model("trust a project", "flowloom trust")
     found = settings.explain(root)
     if not found.digest:
         raise UsageError(f"there is no {settings.FILE} in {root}", hint="there is nothing to agree to")

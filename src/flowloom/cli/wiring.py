@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from flowloom import json_text, paths, wiring
+from flowloom import json_text, paths, person, wiring
 from flowloom.cli import app, completion
 from flowloom.cli.tables import GREEN, RED, YELLOW, Cell, show
 from flowloom.errors import UsageError
@@ -28,6 +28,8 @@ def setup(
 
     Also installs a skill for Claude Code and shell completion. Asks first; --undo restores every file.
     """
+    if not dry_run:
+        person.refuse_model("change your settings", f"flowloom setup{' --undo' if undo else ''}")
     plan = wiring.plan_undo() if undo else wiring.plan_setup(paths.here(), _completions())
     if plan.changes:
         show(("CHANGE", "FILE", "WHAT"), [_row(change) for change in plan.changes])

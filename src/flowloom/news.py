@@ -67,6 +67,7 @@ def renew() -> None:
     simultaneous writers, the later one sees both changes.
     """
     path = paths.status_line()
+    files.ensure_dir(os.path.dirname(path))
     text = None
     while text != (now := line()):
         text = now

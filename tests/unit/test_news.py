@@ -147,3 +147,8 @@ def test_a_window_that_is_gone_is_not_offered(agent_dir: str, state: State, hint
     said = asking.failure(task).hint
     assert hint in said
     assert ("attach" in said) is (state is State.IDLE)
+
+
+def test_the_line_is_written_where_no_agent_has_ever_run() -> None:
+    news.renew()
+    assert shown() == ""

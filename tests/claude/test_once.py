@@ -23,8 +23,9 @@ def programs(world: World) -> list[int]:
     for process in psutil.process_iter():
         try:
             ours = process.environ().get("FLOWLOOM_HOME") == str(world.state)
+            parent = process.parent()
             # Its own helper processes are its children.
-            if ours and process.exe() == binary and process.parent() and process.parent().exe() != binary:
+            if ours and process.exe() == binary and parent is not None and parent.exe() != binary:
                 found.append(process.pid)
         except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
             continue

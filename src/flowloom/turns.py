@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 TRANSCRIPT_TAIL_BYTES = 8_000_000
 # Texts that Claude Code merges report 10 ms apart; no person presses Esc and submits again so fast.
 MERGED_S = 0.5
+# A session moved in the middle of a turn says `idle` at its new place for 1-1.5 s before it continues (2.1.330).
+CONTINUES_S = 3.0
 # Why a session ended, where that is known (SessionEnd).
 ENDS = {"prompt_input_exit": "it was closed with /exit", "logout": "it was logged out"}
 # So many tasks back a report that comes late can be of.
@@ -74,10 +76,10 @@ def _follow_session(agent_dir: str, now: Status, report: Report, moved: str) -> 
         if session_id not in now["foreign"]:
             status.note(agent_dir, now, foreign=[*now["foreign"], session_id])
         return False
+    facts = {"session_id": session_id, "transcript": report.get("transcript") or now["transcript"]}
+    turn = {**now["turn"], "at": wall_s() + CONTINUES_S} if now["turn"] else None
     foreign = [other for other in now["foreign"] if other != session_id]
-    status.note(
-        agent_dir, now, session_id=session_id, transcript=report.get("transcript") or now["transcript"], foreign=foreign
-    )
+    status.note(agent_dir, now, **facts, turn=turn, foreign=foreign)
     log(paths.home(), "info", "turns", f"{now['agent_id']}: its session was moved to the background", to=session_id)
     return True
 

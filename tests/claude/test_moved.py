@@ -6,7 +6,7 @@ import json
 import uuid
 
 import pytest
-from tests.support.desk import Desk
+from tests.support.desk import Desk, half
 from tests.support.messages_api import MessagesApi
 from tests.support.world import World
 
@@ -43,9 +43,19 @@ def test_a_session_in_the_background_is_followed_and_nothing_it_knows_is_lost(cl
     claude.start()
     assert desk.reply("before it") == "answer 1: before it"
     session = claude.status()["session_id"]
-    desk.until_box("")
+    # In the middle of a task: it continues in the background, and its reply arrives.
+    rest = desk.hold("moved in its middle")
+    asked = desk.ask("moved in its middle")
+    desk.until_seen(half("moved in its middle"))
     claude.keys("Left")
-    claude.until(lambda: desk.box() is None or "moved to the background" in claude.screen(), "the list of sessions")
+    desk.until_seen("Your session moved to the background")
+    # It says `idle` there before it continues: whoever looks meanwhile must not take that for an Esc.
+    claude.until(lambda: claude.status()["session_id"] != session, "it is followed")
+    for _ in range(4):
+        assert claude.flowloom("agents").returncode == 0
+    rest.set()
+    code, out, err = asked.end()
+    assert (code, out) == (0, half("moved in its middle") + "\n and the rest"), (err, claude.describe())
     # The list is still open; it is left, and the window shows the agent's session.
     assert "behind the list" in desk.reply("behind the list")
     assert claude.status()["session_id"] != session

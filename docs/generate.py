@@ -156,7 +156,7 @@ KEY_MEANINGS = {
     "reply": "`headed` puts a line above the reply in the prompt file; `plain` leaves it out.",
     "timeout_s": "How long Ctrl-G and `ask` wait, in seconds. By default there is no limit.",
     "park_s": "How long a provisional reply is held back while background work is running, in seconds.",
-    "typing_pause_s": "How long your draft, scrolling or menu must be idle before FlowLoom puts it aside, in seconds.",
+    "typing_pause_s": "How long a draft, scrolling, a menu or a dialog must be idle before it is closed, in seconds.",
     "keep_days": "How many days `flowloom clean` keeps tasks and events. By default it removes nothing.",
     "announce": "Whether a task that you left announces its questions and its end.",
     "args": "Extra arguments for the agents' program.",

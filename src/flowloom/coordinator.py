@@ -80,7 +80,7 @@ class Carrier:
         self._looked_in_line = False
         self.waits_on = False
         self._whole = WholeReply(self.agent)
-        self._limit = limit_wait.LimitWait(self.agent)
+        self._limit = limit_wait.LimitWait(self.agent, settings.typing_pause_s)
 
     def wait_on(self) -> None:
         """Wait for what the agent says next, to a person in its window, after its task was interrupted."""

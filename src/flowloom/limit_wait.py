@@ -23,8 +23,10 @@ UNPARK_S = 5.0
 class LimitWait:
     """One task's wait for a reset."""
 
-    def __init__(self, agent: Agent) -> None:
+    def __init__(self, agent: Agent, pause_s: float) -> None:
         self.agent = agent
+        self.pause_s = pause_s
+        self._asks, self._asks_since_s = "", 0.0
         self._unseen_since_s = 0.0
         self._waited = False
 
@@ -39,11 +41,13 @@ class LimitWait:
             self._unseen_since_s = 0.0
             self._waited = self._waited or shown == "waits"
             return limits.waits_for(at_s, now_s)
-        if shown == "asks":
+        if look is not None and shown == "asks":
+            if not self._left_alone(look):
+                return "the dialog of its usage limit to be answered; a person may be reading it in its window"
             # Its dialog offers to stop, which is what this comes to; left open it would hold up the next task.
             # Where something has moved since the look, the key would reach what came after it.
             if self._give_up(now, Step.FAILED, "Claude Code does not continue by itself"):
-                self.agent.tmux(now).press(now["pane_id"] or "", "Escape", stamp=look.stamp if look else "")
+                self.agent.tmux(now).press(now["pane_id"] or "", "Escape", stamp=look.stamp)
             return ""
         self._unseen_since_s = self._unseen_since_s or steady_s()
         over = steady_s() - self._unseen_since_s >= SHOWN_S
@@ -54,6 +58,12 @@ class LimitWait:
             else:
                 self._give_up(now, Step.FAILED, "Claude Code does not continue by itself")
         return limits.waits_for(at_s, now_s)
+
+    def _left_alone(self, look: Look) -> bool:
+        """Tell whether its dialog has looked the same for the pause that a person's reading may take."""
+        if look.screen != self._asks:
+            self._asks, self._asks_since_s = look.screen, steady_s()
+        return steady_s() - self._asks_since_s >= self.pause_s
 
     def _empty_box(self, look: Look) -> bool:
         screen = self.agent.read_screen(look)

@@ -60,6 +60,7 @@ MENU = BOX.format("/mod", "  /model   Change the model")
 TRANSCRIPT = f"● Usage limit reached\n{RULE}\n  Showing detailed transcript · ctrl+o to toggle"
 ASKS = f"{RULE}\n  What do you want to do?\n  ❯ 1. Stop and wait for limit to reset\n    2. Upgrade"
 RESET_S = 5000.0
+PAUSE_S = 2.0
 
 
 @dataclass
@@ -120,7 +121,7 @@ def window(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Window:
     monkeypatch.setattr(limit_wait, "steady_s", lambda: clock[0])
     monkeypatch.setattr(limit_wait, "wall_s", lambda: clock[0])
     found = Window(folder, task["task_id"], clock)
-    found.wait = LimitWait(found)  # type: ignore[arg-type]
+    found.wait = LimitWait(found, PAUSE_S)  # type: ignore[arg-type]
     return found
 
 
@@ -151,7 +152,18 @@ def test_an_empty_box_that_says_nothing_of_it_ends_the_wait(
 def test_its_dialog_is_left_but_not_once_something_has_moved(window: Window) -> None:
     seen = window.status()
     status.note(window.directory, window.status(), why="a person has answered it")
-    assert window.shows(ASKS, 1.0, seen) is Step.PARKED
+    assert window.shows(ASKS, PAUSE_S, seen) is Step.PARKED
     assert window.keys == []
     assert window.shows(ASKS, 0.0) is Step.FAILED
+    assert window.keys == ["Escape"]
+
+
+def test_its_dialog_is_left_to_a_person_who_is_at_it(window: Window) -> None:
+    assert window.shows(ASKS, PAUSE_S - 0.1) is Step.PARKED
+    # They have gone to another choice and come back; one that the cursor is elsewhere in is any other menu.
+    for other in (ASKS.replace("❯ 1", "  1").replace("  2", "❯ 2"), f"{ASKS}\n  Enter to confirm"):
+        assert window.shows(other, PAUSE_S - 0.1) is Step.PARKED
+    assert window.shows(ASKS, PAUSE_S - 0.1) is Step.PARKED
+    assert window.keys == []
+    assert window.shows(ASKS, 0.2) is Step.FAILED
     assert window.keys == ["Escape"]

@@ -34,17 +34,17 @@ def hear(agent_dir: str, provider: str, raw: bytes, at_ns: int, pid: str = "") -
     report["at_ns"] = at_ns
     if pid.isdigit():
         report["pid"] = int(pid)
-    if not turns.hear(agent_dir, report, lambda now: moved_to(find(provider), agent_dir, now)):
+    if not turns.hear(agent_dir, report, lambda now: shown(find(provider), agent_dir, now)):
         log(paths.home(), "warning", "agent-event", "this agent no longer exists", agent_dir=agent_dir)
 
 
-def moved_to(provider: Provider, agent_dir: str, now: Status) -> str:
-    """Return the session that the agent's own program says it was moved to; empty if it was not moved."""
+def shown(provider: Provider, agent_dir: str, now: Status) -> str:
+    """Return how the id of the session begins that the agent's own program says it shows; empty if it does not say."""
     environment = files.read_json(f"{agent_dir}/environment.json") or {}
     known = {**os.environ, **{name: str(value) for name, value in environment.items()}}
     path = provider.session_file(known, now["pid"]) if now["pid"] else ""
     raw = files.read(path) if path else None
-    return provider.moved_to(raw.decode(errors="replace")) if raw else ""
+    return provider.shown(raw.decode(errors="replace")) if raw else ""
 
 
 def _make_valid(report: Report) -> None:

@@ -30,13 +30,13 @@ ENDS = {"prompt_input_exit": "it was closed with /exit", "logout": "it was logge
 FORMER_LIMIT = 50
 
 
-def hear(agent_dir: str, report: Report, moved: Callable[[Status], str] = lambda _: "") -> bool:
+def hear(agent_dir: str, report: Report, shown: Callable[[Status], str] = lambda _: "") -> bool:
     """Apply what one hook call said; tell whether there is an agent to apply it to.
 
     An event older than what has been seen moves nothing; a receipt or a reply
-    that comes late is still kept. `moved` is asked only about a session that is
-    not the agent's: it returns the session that the agent's own program says it
-    has been moved to, empty for none.
+    that comes late is still kept. `shown` is asked only about a session that is
+    not the agent's: it returns how the id of the session begins that the agent's own
+    program says it shows, empty where it does not say.
     """
     with status.lock(agent_dir):
         now = status.read(agent_dir)
@@ -44,7 +44,7 @@ def hear(agent_dir: str, report: Report, moved: Callable[[Status], str] = lambda
             return False
         if report.get("subagent") and report["event"] not in (Event.ASK, Event.NOTICE):
             return True
-        if _foreign(now, report) and not _follow_session(agent_dir, now, report, moved(now)):
+        if _foreign(now, report) and not _follow_session(agent_dir, now, report, shown(now)):
             return True
         if report["event"] != Event.UP:
             _follow_transcript(now, report)
@@ -65,14 +65,14 @@ def _foreign(now: Status, report: Report) -> bool:
     )
 
 
-def _follow_session(agent_dir: str, now: Status, report: Report, moved: str) -> bool:
+def _follow_session(agent_dir: str, now: Status, report: Report, shown: str) -> bool:
     """Take a foreign session for the agent's own where its program says so; else remember that it is foreign.
 
     A left arrow on an empty box moves the session to the background, as a fork with another id that its window
-    then shows (2.1.330).
+    then shows (2.1.330). And a person can resume a session in the window that began elsewhere.
     """
     session_id = report.get("session_id", "")
-    if not moved or not session_id.startswith(moved):
+    if not shown or not session_id.startswith(shown):
         if session_id not in now["foreign"]:
             status.note(agent_dir, now, foreign=[*now["foreign"], session_id])
         return False
@@ -80,7 +80,7 @@ def _follow_session(agent_dir: str, now: Status, report: Report, moved: str) -> 
     turn = {**now["turn"], "at": wall_s() + CONTINUES_S} if now["turn"] else None
     foreign = [other for other in now["foreign"] if other != session_id]
     status.note(agent_dir, now, **facts, turn=turn, foreign=foreign)
-    log(paths.home(), "info", "turns", f"{now['agent_id']}: its session was moved to the background", to=session_id)
+    log(paths.home(), "info", "turns", f"{now['agent_id']}: its window shows another session", to=session_id)
     return True
 
 

@@ -75,6 +75,27 @@ def test_a_session_in_the_background_is_followed_and_nothing_it_knows_is_lost(cl
     assert any("behind the list" in text for text in desk.texts())
 
 
+def test_a_session_that_was_another_ones_is_followed_where_a_person_resumes_it(claude: World, api: MessagesApi) -> None:
+    desk = Desk(claude, api)
+    claude.start()
+    assert desk.reply("before it") == "answer 1: before it"
+    former = claude.status()["session_id"]
+    desk.until_box("")
+    desk.type("/clear", enter=True)
+    claude.until(lambda: claude.status()["session_id"] != former, "it has another session")
+    assert "behind it" in desk.reply("behind it")
+    path = claude.agent_dir() / "status.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "foreign": [former]}))
+    desk.until_box("")
+    desk.type(f"/resume {former}", enter=True)
+    desk.until_seen("answer 1: before it")
+    assert "once more" in desk.reply("once more")
+    assert any("before it" in text for text in desk.texts())
+    now = claude.status()
+    assert (now["session_id"], now["foreign"]) == (former, [])
+    assert claude.steps()[-2:] == ["accepted", "done"]
+
+
 def test_an_agent_whose_project_was_renamed_resumes_in_the_new_folder(claude: World, api: MessagesApi) -> None:
     desk, new = Desk(claude, api), claude.folder / "site-new"
     trusted = {str(path): {"hasTrustDialogAccepted": True} for path in (claude.project, new)}

@@ -123,6 +123,10 @@ if TYPE_CHECKING:
             """Return, out of a session file, how the id of the session begins that this one was moved to."""
             ...
 
+        def shown(self, text: str) -> str:
+            """Return, out of a session file, how the id of the session begins that its window shows."""
+            ...
+
         def sessions_command(self, binary: str) -> list[str]:
             """Return the documented command that says the same, slowly; empty for none."""
             ...

@@ -240,14 +240,12 @@ def _call(payload: dict[str, Any]) -> str:
 
 
 def _error(kind: str, message: str) -> str:
-    """Return why a turn failed: the API's own words where there are any, and what to do.
-
-    Claude Code calls a 403 a failed authentication, as it does a 401.
-    """
+    """Return why a turn failed, in the API's own words where it has any, and what to do."""
     said = " ".join(message.split())
     _, found, api = said.partition("API Error: ")
     # What follows is the same for every error of a server.
     words = (api if found else said).split(" This is a server-side issue")[0].rstrip(". ")[:300]
+    # A 403 is called so, too.
     if kind == "authentication_failed" and (not found or words.startswith("401")):
         what = f"{words}; " if found else ""
         return f"{what}it is not logged in ({kind}); run /login in its window"
@@ -338,14 +336,22 @@ def conversation_files(environment: dict[str, str], session_id: str) -> str:
 def moved_to(text: str) -> str:
     """Return, out of a session file, how the id of the session begins that this one was moved to; empty for none.
 
-    Also who shows it in its window by then: what the file says of its own status is of the time before
-    (`parkedJobId`, 2.1.330).
+    What the file says of its own status is of the time before (`parkedJobId`, 2.1.330).
     """
+    return _said(text, "parkedJobId")
+
+
+def shown(text: str) -> str:
+    """Return, out of a session file, how the id of the session begins that its window shows."""
+    return moved_to(text) or _said(text, "sessionId")
+
+
+def _said(text: str, key: str) -> str:
     try:
         document = json.loads(text)
     except ValueError:
         return ""
-    return str(document.get("parkedJobId") or "") if isinstance(document, dict) else ""
+    return str(document.get(key) or "") if isinstance(document, dict) else ""
 
 
 def sessions_command(binary: str) -> list[str]:

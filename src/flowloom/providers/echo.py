@@ -97,6 +97,11 @@ def moved_to(text: str) -> str:
     return ""
 
 
+def shown(text: str) -> str:
+    """Return nothing: its window shows one session."""
+    return ""
+
+
 def sessions_command(binary: str) -> list[str]:
     """Return nothing: its file says all."""
     return []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import nullcontext
 
-from flowloom import drafts, files, limits, line, paths, roles, status, tasks
+from flowloom import drafts, files, limits, line, parking, paths, roles, status, tasks
 from flowloom.agents import Agent, known
 from flowloom.clock import wall_s
 from flowloom.errors import AgentFailed, DamagedFile, NoSuchAgent, TmuxUnreachable, UsageError
@@ -210,7 +210,8 @@ def cancel(task_id: str) -> str:
         task_was_parked = task["status"] is Step.PARKED
         typed, queued = task["status"] in (Step.TYPED, Step.PASTED), task_id in now["queued"]
         tasks.note_step(task, Step.CANCELLED, "cancelled by the user")
-        if now["parked"] and now["parked"]["task"] == task_id and limits.until(now):
+        entry = parking.of(now, task_id)
+        if entry is not None and entry.get("until"):
             return _no_continue(agent, now, look)
         if now["delivering"] == task_id:
             status.note(agent.directory, now, delivering=None)

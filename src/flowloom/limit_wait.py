@@ -51,7 +51,7 @@ class LimitWait:
             return ""
         self._unseen_since_s = self._unseen_since_s or steady_s()
         over = steady_s() - self._unseen_since_s >= SHOWN_S
-        if over and self.agent.session_says(now) != "busy" and not (at_s < now_s < at_s + LATE_S and now["parked"]):
+        if over and self.agent.session_says(now) != "busy" and not (at_s < now_s < at_s + LATE_S and limits.until(now)):
             # Once cancelled, it is not offered again for this limit.
             if self._waited or shown == "cancelled":
                 self._give_up(now, Step.INTERRUPTED, "its automatic continue was cancelled in its window")

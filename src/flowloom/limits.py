@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 import time
 
-from flowloom import sights, status, tasks
-from flowloom.states import Event, Step
+from flowloom import parking, sights, tasks
+from flowloom.states import Step
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,7 +48,8 @@ def clock(at_s: float, now_s: float) -> str:
 
 def until(now: Status) -> float:
     """Return when the limit resets that an agent waits for, 0 where it waits for none."""
-    return now["parked"].get("until", 0.0) if now["parked"] else 0.0
+    entry = parking.limited(now)
+    return entry.get("until", 0.0) if entry else 0.0
 
 
 def waits_for(at_s: float, now_s: float) -> str:
@@ -61,12 +62,12 @@ def park(task: Task, turn: Turn, at_s: float, error: str, now_s: float) -> Parke
     task["until"] = at_s
     if not tasks.note_step(task, Step.PARKED, f"Claude Code reported: {error}"):
         tasks.note_fact(task, f"the usage limit stopped it again, until {clock(at_s, now_s)}")
-    return {"task": task["task_id"], "before": turn["before"], "until": at_s}
+    return {"task": task["task_id"], "before": turn["before"], "ids": [], "until": at_s}
 
 
-def go_on(now: Status) -> None:
+def go_on(entry: Parked) -> None:
     """Take the task that waited for a reset for running again. The caller holds the agent's lock."""
-    task = tasks.find(now["parked"]["task"]) if now["parked"] else None
+    task = tasks.find(entry["task"])
     if task is not None and task["until"]:
         task["until"] = 0.0
         tasks.note_step(task, Step.ACCEPTED, "continues: its usage limit has reset")
@@ -74,9 +75,10 @@ def go_on(now: Status) -> None:
 
 def give_up(agent_dir: str, now: Status, step: Step, why: str) -> None:
     """End the task that waits for a reset, and the wait. The caller holds the agent's lock."""
-    if now["parked"] and until(now):
-        sights.end_task(now["parked"]["task"], step, why)
-        status.apply(agent_dir, now, Event.STOP, why=why, source="session", parked=None)
+    entry = parking.limited(now)
+    if entry is not None:
+        sights.end_task(entry["task"], step, why)
+        sights.release(agent_dir, now, why, entry["task"])
 
 
 def ask_again(at_s: float, now_s: float) -> str:

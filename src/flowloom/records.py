@@ -28,7 +28,11 @@ if TYPE_CHECKING:
 
         task: str
         before: list[str]
+        # The background work that it waits for. An older release did not note it.
+        ids: list[str]
         until: NotRequired[float]
+        # A turn that belongs to another parked task tells of its end, too.
+        told: NotRequired[bool]
 
     class Process(TypedDict):
         """A process by its number and its birth (`births.py`)."""
@@ -81,6 +85,7 @@ if TYPE_CHECKING:
         turn: Turn | None
         last_turn: Turn | None
         parked: Parked | None
+        also_parked: list[Parked]
         queued: list[str]
         delivering: str | None
         adopt: str | None
@@ -174,6 +179,7 @@ if TYPE_CHECKING:
         question: Question
         call: str
         background: list[str]
+        ended: list[str]
         error: str
         limited: bool
         reason: str
@@ -194,13 +200,14 @@ OPTIONAL: dict[str, Any] = {
     "read": 0.0,
     "turn": _TURN,
     "last_turn": _TURN,
-    "parked": {"task": "", "before": []},
+    "parked": {"task": "", "before": [], "ids": []},
     "question": {"kind": "", "text": "", "how": "", "call": ""},
 }
 # The type of a list's items.
 ITEMS: dict[str, Any] = {
-    **dict.fromkeys(("queued", "foreign", "background", "before", "notes"), ""),
+    **dict.fromkeys(("queued", "foreign", "background", "before", "notes", "ids"), ""),
     "deaths": 0.0,
+    "also_parked": {"task": "", "before": [], "ids": []},
     "journal": {"at": 0.0, "step": "", "why": ""},
 }
 
@@ -235,6 +242,7 @@ def empty_status(agent_id: str, name: str, role: str, project: str, provider: st
         "turn": None,
         "last_turn": None,
         "parked": None,
+        "also_parked": [],
         "queued": [],
         "delivering": None,
         "adopt": None,

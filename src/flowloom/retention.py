@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 
-from flowloom import files, line, paths, status, tasks
+from flowloom import files, line, parking, paths, status, tasks
 from flowloom.clock import wall_s
 from flowloom.errors import DamagedFile, FlowLoomError, NoSuchTask, UsageError
 from flowloom.states import Step
@@ -160,7 +160,7 @@ def _in_hand(agent_dir: str) -> set[str]:
     if now is None:
         return set()
     last = now["last_turn"]
-    turns = [turn["task"] for turn in (now["turn"], now["parked"], last) if turn]
+    turns = [turn["task"] for turn in (now["turn"], *parking.entries(now), last) if turn]
     return {each for each in (now["current_task"], now["delivering"], now["adopt"], *now["queued"], *turns) if each}
 
 

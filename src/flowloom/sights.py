@@ -5,7 +5,7 @@ The caller holds the agent's lock and has just read `now`.
 
 from __future__ import annotations
 
-from flowloom import status, tasks
+from flowloom import parking, status, tasks
 from flowloom.clock import elapsed_s, wall_s
 from flowloom.states import Event, State, Step
 
@@ -24,11 +24,11 @@ def leave(agent_dir: str, now: Status, event: Event, why: str) -> None:
     It died where nobody asked it to leave, and also where it left before it was
     ready: started again and again, it would do so for ever.
     """
-    waited = now["parked"] is not None and bool(now["parked"].get("until"))
+    waited = parking.limited(now) is not None
     let_go(
         now, Step.FAILED, f"the agent is gone: {why}" + ("; it waited for its usage limit to reset" if waited else "")
     )
-    facts: dict[str, Any] = {"turn": None, "queued": [], "up": False, "parked": None, "pid": None}
+    facts: dict[str, Any] = {"turn": None, "queued": [], "up": False, "parked": None, "also_parked": [], "pid": None}
     # An agent that is offline already is only reported gone a second time.
     if now["status"] is not State.OFFLINE and (event is Event.GONE or not now["up"] or now["status"] is State.STARTING):
         facts["deaths"] = [*recent_deaths(now), wall_s()]
@@ -56,7 +56,9 @@ def quiet(agent_dir: str, now: Status, why: str, *, step: Step = Step.INTERRUPTE
     else:
         let_go(now, step, why)
     last = turn or now["last_turn"]
-    status.apply(agent_dir, now, Event.QUIET, why=why, source="session", turn=None, queued=[], last_turn=last)
+    # Esc in a turn of the agent's own ends the task that was parked.
+    facts = parking.without(now, turn["task"]) if turn else {}
+    status.apply(agent_dir, now, Event.QUIET, why=why, source="session", turn=None, queued=[], last_turn=last, **facts)
 
 
 def box(agent_dir: str, now: Status) -> None:
@@ -98,22 +100,26 @@ def found_accepted(agent_dir: str, now: Status, task: Task) -> None:
 
 def unpark(agent_dir: str, now: Status, task_id: str) -> None:
     """Take a parked task's message for its reply, if none of what it began runs: another turn heard of its end."""
-    parked, task = now["parked"], tasks.find(task_id)
-    if task is None or not parked or parked["task"] != task_id or set(now["background"]) - set(parked["before"]):
+    entry, task = parking.of(now, task_id), tasks.find(task_id)
+    if task is None or entry is None or entry.get("until") or not parking.is_over(entry, now["background"]):
         return
     message = (tasks.provisional_of(task_id) or b"").decode("utf-8", "replace")
     tasks.complete(task, message, "its background work ended within another turn")
-    status.apply(agent_dir, now, Event.STOP, why="its background work is over", source="session", parked=None)
+    release(agent_dir, now, "its background work is over", task_id)
+
+
+def release(agent_dir: str, now: Status, why: str, task_id: str) -> None:
+    """Take a task out of what is parked; the agent is idle once nothing is."""
+    facts = parking.without(now, task_id)
+    event = Event.PARK if facts["parked"] else Event.STOP
+    status.apply(agent_dir, now, event, why=why, source="session", **facts)
 
 
 def let_go(now: Status, step: Step, why: str) -> None:
     """End every task that the agent has taken: in its turn, queued, or parked."""
-    turn, parked = now["turn"], now["parked"]
-    for task_id in [
-        turn["task"] if turn else None,
-        *now["queued"],
-        parked["task"] if parked and step is Step.FAILED else None,
-    ]:
+    turn = now["turn"]
+    waiting = [entry["task"] for entry in parking.entries(now)] if step is Step.FAILED else []
+    for task_id in [turn["task"] if turn else None, *now["queued"], *waiting]:
         if task_id:
             end_task(task_id, step, why)
 

@@ -6,7 +6,7 @@ writing are one step: two hooks, a waiter and a command never undo each other.
 
 from __future__ import annotations
 
-from flowloom import files, frame, limits, paths, sights, status, tasks, told
+from flowloom import files, frame, limits, parking, paths, sights, status, tasks, told
 from flowloom.clock import wall_s
 from flowloom.logs import log
 from flowloom.states import Event, State, Step
@@ -159,11 +159,11 @@ def _accept(agent_dir: str, now: Status, report: Report) -> None:
         if merged:
             _share(task)
     elif report.get("source") == "own":
-        parked = now["parked"]
-        turn.update({"whose": "own", "task": parked["task"] if parked else None})
-        if parked:
-            turn["before"] = parked["before"]
-            limits.go_on(now)
+        entry = parking.heard(now, report.get("ended", []))
+        turn.update({"whose": "own", "task": entry["task"] if entry else None})
+        if entry:
+            turn["before"] = parking.began(now, entry)
+            limits.go_on(entry)
         why = "started a turn of its own"
     delivering = None if task is not None and now["delivering"] == task["task_id"] else now["delivering"]
     facts = {"turn": turn, "seen_ns": report["at_ns"], "delivering": delivering, "conversation": True}
@@ -259,16 +259,17 @@ def _stop(agent_dir: str, now: Status, report: Report) -> None:
         turn = _unannounced(now, prompt_id)
     background = report.get("background", [])
     task = tasks.find(turn["task"])
-    begun = [name for name in background if name not in turn["before"]]
-    parked = now["parked"]
+    begun = parking.background(turn, background)
+    parked = parking.without(now, *parking.told(now, message)) if turn["whose"] == "own" else parking.without(now)
+    now.update(parked)  # type: ignore[typeddict-item]
     if task is not None and turn["whose"] != "person":
         why = "its turn ended" if turn["whose"] == "task" else "it went on by itself and ended"
         if begun:
             tasks.park(task, message, f"waits for its background work: {', '.join(begun)}")
-            parked = {"task": task["task_id"], "before": turn["before"]}
+            parked = parking.put(now, {"task": task["task_id"], "before": turn["before"], "ids": begun})
         else:
             tasks.complete(task, message, why)
-            parked = None if parked and parked["task"] == task["task_id"] else parked
+            parked = parking.without(now, task["task_id"])
     adopt = now["adopt"]
     adopted = tasks.find(adopt) if turn["whose"] == "person" else None
     if adopted is not None and adopted["status"] is not Step.DONE:
@@ -279,12 +280,12 @@ def _stop(agent_dir: str, now: Status, report: Report) -> None:
         "last_turn": {**turn, "prompt_id": prompt_id},
         "background": background,
         "seen_ns": max(now["seen_ns"], report.get("at_ns", 0)),
-        "parked": parked,
+        **parked,
         "context_summary": frame.valid(" ".join(message.split())[:200]),
     }
     delivering = None if task is not None and now["delivering"] == task["task_id"] else now["delivering"]
     facts["delivering"] = delivering
-    _next_turn(agent_dir, now, message, Event.PARK if parked else Event.STOP, facts)
+    _next_turn(agent_dir, now, message, Event.PARK if parked["parked"] else Event.STOP, facts)
 
 
 def _next_turn(agent_dir: str, now: Status, message: str, event: Event, facts: dict[str, Any], why: str = "") -> None:
@@ -308,7 +309,7 @@ def _renew(now: Status, last: Turn, message: str) -> None:
     task, why = tasks.find(last["task"]), "a Stop hook sent its turn on"
     if task is None or last["whose"] == "person" or not message:
         return
-    if now["parked"] and now["parked"]["task"] == task["task_id"]:
+    if parking.of(now, task["task_id"]):
         tasks.park(task, message, why)
     else:
         tasks.complete(task, message, why)
@@ -352,11 +353,11 @@ def _fail(agent_dir: str, now: Status, report: Report) -> None:
     task = tasks.find(turn["task"])
     error = report.get("error") or "the model could not be reached"
     until = limits.reset_at(report.get("message", ""), wall_s()) if report.get("limited") else 0.0
-    parked, event, why = now["parked"], Event.FAIL, ""
+    parked, event, why = parking.without(now), Event.FAIL, ""
     if task is not None and turn["whose"] != "person" and until:
-        parked = limits.park(task, turn, until, error, wall_s())
+        parked = parking.put(now, limits.park(task, turn, until, error, wall_s()))
     elif task is not None and turn["whose"] != "person":
-        parked = None if parked and parked["task"] == task["task_id"] else parked
+        parked = parking.without(now, task["task_id"])
         if report.get("message"):
             files.write(f"{paths.task_dir(task['task_id'])}/partial.md", frame.valid(report["message"]).encode())
         tasks.note_step(task, Step.FAILED, f"Claude Code reported: {error}")
@@ -365,9 +366,10 @@ def _fail(agent_dir: str, now: Status, report: Report) -> None:
         "seen_ns": max(now["seen_ns"], report.get("at_ns", 0)),
     }
     delivering = None if task is not None and now["delivering"] == task["task_id"] else now["delivering"]
-    if parked and parked.get("until"):
-        event, why = Event.PARK, limits.waits_for(parked["until"], wall_s())
-    facts |= {"delivering": delivering, "parked": parked}
+    newest = parked["parked"]
+    if newest and newest.get("until"):
+        event, why = Event.PARK, limits.waits_for(newest["until"], wall_s())
+    facts |= {"delivering": delivering, **parked}
     _next_turn(agent_dir, now, "", event, facts, why)
 
 

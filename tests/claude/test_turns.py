@@ -215,6 +215,27 @@ def test_a_background_shell_parks_the_task_until_it_ends(desk: Desk) -> None:
     assert asked.steps() == ["created", "typed", "pasted", "accepted", "parked", "done"]
 
 
+def test_two_tasks_with_background_work_each_get_the_reply_to_its_end(desk: Desk) -> None:
+    asked = {}
+    for name in ("first", "second"):
+        gate = background(f"echo {name} is over; until [ -e {name} ]; do sleep 0.1; done")
+        # The newer release tells its model of the end within the same messages.
+        desk.api.on(f"begin the {name}", gate, Say(f"{name} begun"), Say("one is over"), Say("the other one is over"))
+        asked[name] = desk.ask(f"begin the {name}")
+        asked[name].until("parked")
+    desk.api.on("<task-notification>", Say("one is over"))
+    (desk.world.project / "first").touch()
+    assert asked["first"].end()[:2] == (0, "one is over")
+    assert asked["second"].task()["status"] == "parked"
+    now = desk.world.flowloom("reply", asked["second"].task_id, "--now")
+    assert now.stdout == b"second begun"
+    desk.api.on("<task-notification>", Say("the other one is over"))
+    (desk.world.project / "second").touch()
+    assert asked["second"].end()[:2] == (0, "the other one is over")
+    desk.world.until_status("idle")
+    assert (desk.world.status()["parked"], desk.world.status()["also_parked"]) == (None, [])
+
+
 def test_a_server_that_never_ends_holds_nobody_up(claude: World, api: MessagesApi) -> None:
     desk = Desk(claude, api)
     claude.user_settings(permissions=ASKS)

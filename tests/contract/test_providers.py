@@ -262,7 +262,7 @@ REPORTS: list[tuple[str, dict[str, Any], dict[str, Any] | None]] = [
     (
         "UserPromptSubmit",
         {"prompt": "<task-notification>\n<task-id>b1</task-id>"},
-        {"event": "accept", "prompt": "<task-notification>\n<task-id>b1</task-id>", "source": "own"},
+        {"event": "accept", "prompt": "<task-notification>\n<task-id>b1</task-id>", "source": "own", "ended": ["b1"]},
     ),
     ("PermissionRequest", BASH, asks("permission", "Bash: rm -r build", BASH_CALL)),
     ("PermissionRequest", {"tool_name": "Task", "tool_input": {}}, asks("permission", "Task", "Task{}")),
@@ -315,7 +315,12 @@ REPORTS: list[tuple[str, dict[str, Any], dict[str, Any] | None]] = [
     (
         "UserPromptSubmit",
         {"prompt": "Your claude.ai usage limit has reset. Continue the task"},
-        {"event": "accept", "prompt": "Your claude.ai usage limit has reset. Continue the task", "source": "own"},
+        {
+            "event": "accept",
+            "prompt": "Your claude.ai usage limit has reset. Continue the task",
+            "source": "own",
+            "ended": [],
+        },
     ),
     ("StopFailure", {"error": "odd"}, {"event": "fail", "error": "odd", "message": ""}),
     ("StopFailure", {}, {"event": "fail", "error": "unknown", "message": ""}),

@@ -85,7 +85,8 @@ class History:
             self.play(tuple(given), subagent=True)
         elif verb == "accept":
             *what, prompt_id = given
-            source = {"source": "own"} if what in (["own"], ["reset"]) else {}
+            # `own b1 b2` tells of the end of what runs in the background; `own` of what nobody knows by its name.
+            source = {"source": "own", "ended": what[1:]} if what[0] in ("own", "reset") else {}
             self.hear("accept", prompt=self.text(" ".join(what)), prompt_id=prompt_id, **source, **more)
         elif verb == "stop":
             background = given.pop() if isinstance(given[-1], list) else []
@@ -122,6 +123,8 @@ class History:
             sights.quiet(self.dir, now, "its turn was interrupted in its window (Esc)")
         elif verb == "in-box":
             sights.quiet(self.dir, now, "its turn was interrupted in its window (Esc)", in_box=task_id)
+        elif verb == "unpark":
+            sights.unpark(self.dir, now, task_id)
         elif verb == "adopt":
             status.note(self.dir, now, adopt=task_id)
         elif verb == "transcript":
@@ -392,6 +395,88 @@ HISTORIES: list[tuple[str, list[str | tuple[Any, ...]], str, dict[str, str]]] = 
         "parked",
         {"a": "accepted parked", "b": "accepted done “B”"},
     ),
+    (
+        "two tasks with background work, the first one's ends first",
+        [
+            *("pasted a", "accept a 1", ("stop", "1", "A so far", ["b1"])),
+            *("pasted b", "accept b 2", ("stop", "2", "B so far", ["b1", "b2"])),
+            *("accept own b1 3", ("stop", "3", "A", ["b2"])),
+            *("accept own b2 4", "stop 4 B"),
+        ],
+        "idle",
+        {"a": "accepted parked done “A”", "b": "accepted parked done “B”"},
+    ),
+    (
+        "two tasks with background work, the second one's ends first",
+        [
+            *("pasted a", "accept a 1", ("stop", "1", "A so far", ["b1"])),
+            *("pasted b", "accept b 2", ("stop", "2", "B so far", ["b1", "b2"])),
+            *("accept own b2 3", ("stop", "3", "B", ["b1"])),
+        ],
+        "parked",
+        {"a": "accepted parked", "b": "accepted parked done “B”"},
+    ),
+    (
+        "two tasks with background work, and one turn tells of both",
+        [
+            *("pasted a", "accept a 1", ("stop", "1", "A so far", ["b1"])),
+            *("pasted b", "accept b 2", ("stop", "2", "B so far", ["b1", "b2"])),
+            *("accept own b1 b2 3", "stop 3 both"),
+        ],
+        "idle",
+        {"a": "accepted parked done “both” shared", "b": "accepted parked done “both”"},
+    ),
+    (
+        "two tasks with background work, and a turn in between begins more of it",
+        [
+            *("pasted a", "accept a 1", ("stop", "1", "A so far", ["b1"])),
+            *("pasted b", "accept b 2", ("stop", "2", "B so far", ["b1", "b2"])),
+            *("accept own b1 3", ("stop", "3", "more", ["b2", "b3"])),
+            *("accept own b2 4", ("stop", "4", "B", ["b3"]), "accept own b3 5", "stop 5 A"),
+        ],
+        "idle",
+        {"a": "accepted parked done “A”", "b": "accepted parked done “B”"},
+    ),
+    (
+        "two tasks with background work that end within other turns",
+        [
+            *("pasted a", "accept a 1", ("stop", "1", "A so far", ["b1"])),
+            *("pasted b", "accept b 2", ("stop", "2", "B so far", ["b1", "b2"])),
+            *("accept words 3", ("stop", "3", "x", ["b2"]), "unpark b", "unpark a"),
+        ],
+        "parked",
+        {"a": "accepted parked done “A so far”", "b": "accepted parked"},
+    ),
+    (
+        "a usage limit while another task is parked",
+        [
+            *("pasted a", "accept a 1", ("stop", "1", "A so far", ["b1"])),
+            *("pasted b", "accept b 2", "limit 2", "accept reset 3", ("stop", "3", "B", ["b1"])),
+            *("accept own b1 4", "stop 4 A"),
+        ],
+        "idle",
+        {"a": "accepted parked done “A”", "b": "accepted parked accepted done “B”"},
+    ),
+    (
+        "what a person began in the background ends while a task is parked",
+        [
+            *("accept words 1", ("stop", "1", "x", ["p1"])),
+            *("pasted a", "accept a 2", ("stop", "2", "A so far", ["p1", "b1"])),
+            *("accept own p1 3", ("stop", "3", "not A", ["b1"])),
+            *("accept own b1 4", "stop 4 A"),
+        ],
+        "idle",
+        {"a": "accepted parked done “A”"},
+    ),
+    (
+        "two are parked and their window is gone",
+        [
+            *("pasted a", "accept a 1", ("stop", "1", "A so far", ["b1"])),
+            *("pasted b", "accept b 2", ("stop", "2", "B so far", ["b1", "b2"]), "gone"),
+        ],
+        "offline",
+        {"a": "accepted parked failed", "b": "accepted parked failed"},
+    ),
     ("its own turn, of which no task knows", ["accept own 1", "stop 1 x"], "idle", {}),
     (
         "Esc in the turn that went on by itself",
@@ -619,7 +704,7 @@ def test_a_parked_tasks_message_so_far_can_be_taken(history: History) -> None:
     for step in ("pasted a", "accept a 1", ("stop", "1", "so far", ["b1"])):
         history.play(step)
     assert tasks.provisional_of(history.ids["a"]) == b"so far"
-    assert history.now()["parked"] == {"task": history.ids["a"], "before": []}
+    assert history.now()["parked"] == {"task": history.ids["a"], "before": [], "ids": ["b1"]}
 
 
 def test_a_start_notes_the_session_and_waits_for_the_box(history: History) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from flowloom import parking
 from flowloom.ages import age
 from flowloom.clock import wall_s
 from flowloom.states import NO_PROGRAM
@@ -15,8 +16,8 @@ if TYPE_CHECKING:
 
 def working_on(now: Status) -> list[str]:
     """Return the tasks that an agent has in its hands."""
-    turn, parked = now["turn"], now["parked"]
-    found = [turn["task"] if turn else None, parked["task"] if parked else None, now["delivering"], *now["queued"]]
+    turn, waiting = now["turn"], [entry["task"] for entry in parking.entries(now)]
+    found = [turn["task"] if turn else None, *waiting, now["delivering"], *now["queued"]]
     return list(dict.fromkeys(task_id for task_id in found if task_id))
 
 

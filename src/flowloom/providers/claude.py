@@ -208,6 +208,7 @@ def report(payload: dict[str, Any]) -> Report | None:
         said["prompt"] = payload.get("prompt", "")
         if said["prompt"].lstrip().startswith(_OWN):
             said["source"] = "own"
+            said["ended"] = re.findall("<task-id>([^<>]{1,200})</task-id>", said["prompt"])
     elif event == "ask":
         said["question"] = _question(payload, _ASKING[kind])
     elif event == "sign":

@@ -294,7 +294,7 @@ class Agent:
             return ""
         provider, turn = self.provider(), now["turn"]
         since_s = turn["at"] if turn and elapsed_s(turn["at"]) < BELIEVED_S else 0.0
-        text, pid = session_file.read(provider, self._environment(), pid, now["session_id"])
+        text, pid = session_file.read(provider, self.environment(), pid, now["session_id"])
         said = provider.read_sessions(text, pid, since_s) if text else ""
         if said or since_s or not thorough:
             return said
@@ -307,10 +307,10 @@ class Agent:
         if not now["pid"]:
             return ""
         provider = self.provider()
-        text, pid = session_file.read(provider, self._environment(), now["pid"], now["session_id"])
+        text, pid = session_file.read(provider, self.environment(), now["pid"], now["session_id"])
         return provider.read_waiting(text, pid) if text else ""
 
-    def _environment(self) -> dict[str, str]:
+    def environment(self) -> dict[str, str]:
         """Return the variables that say where the agent's program keeps its sessions, as they were at its start."""
         known = files.read_json(f"{self.directory}/environment.json") or {}
         return {**os.environ, **{str(key): str(value) for key, value in known.items()}}

@@ -10,6 +10,7 @@ import os
 
 from flowloom import births, claude_settings, files, frame, launch, line, paths, procs, providers, roles, status, tasks
 from flowloom.agents import Agent
+from flowloom.child import Child, begin
 from flowloom.clock import Deadline
 from flowloom.errors import FlowLoomError, UsageError
 from flowloom.records import empty_status
@@ -48,7 +49,7 @@ class Run:
         self.binary = launch.program(self.provider, settings, agent.name)
         self.directory = paths.headless_dir(agent.slug)
         self.place: line.Place | None = None
-        self.child: procs.Child | None = None
+        self.child: Child | None = None
         self.task_id = ""
         self.timed_out = False
         paths.ensure_home()
@@ -92,7 +93,7 @@ class Run:
             task["exact"] = True
             tasks.note_step(task, Step.TYPED, f"given to {os.path.basename(self.binary)} on its standard input")
         try:
-            self.child = procs.begin(
+            self.child = begin(
                 command,
                 stdin=f"{folder}/{STDIN}",
                 stdout=f"{folder}/{STDOUT}",

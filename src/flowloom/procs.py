@@ -127,6 +127,20 @@ def ancestors() -> list[int]:
         return []
 
 
+def bearing(name: str, value: str) -> list[tuple[int, list[str], bool]]:
+    """Return the processes that have a variable of this value: number, command line, and whether on a terminal."""
+    import psutil  # noqa: PLC0415 - as above
+
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get(name) == value and process.status() != psutil.STATUS_ZOMBIE:
+                found.append((process.pid, list(process.cmdline()), process.terminal() is not None))
+        except (psutil.Error, OSError):
+            continue  # it has ended, or is not ours to look at
+    return found
+
+
 def directory(pid: int) -> str:
     """Return the working directory of a process; empty where it is gone, or is not ours to look at."""
     import psutil  # noqa: PLC0415 - as above
@@ -289,60 +303,6 @@ def detach(module: str, arguments: Sequence[str], *, keep: Sequence[int] = ()) -
     # Not ours to wait for: without this the interpreter complains at exit.
     process.returncode = 0
     return process.pid
-
-
-def begin(command: Sequence[str], *, stdin: str, stdout: str, stderr: str, env: dict[str, str], cwd: str) -> Child:
-    """Start a program in a process group of its own, its three descriptors on files; it may outlive us."""
-    with open(stdin, "rb") as given, open(stdout, "wb") as out, open(stderr, "wb") as err:
-        process = subprocess.Popen(
-            list(command), stdin=given, stdout=out, stderr=err, env=env, cwd=cwd, start_new_session=True
-        )
-    return Child(process)
-
-
-class Child:
-    """A program that we started and whose end we see."""
-
-    def __init__(self, process: subprocess.Popen[bytes]) -> None:
-        self._process = process
-        self.pid = process.pid
-        self.started = started(process.pid)
-
-    def await_end(self, deadline: Deadline) -> tuple[int | None, int | None]:
-        """Wait for its end, a signal to us, or the deadline; return its exit code and the signal, None for neither.
-
-        Only from the main thread. SIGINT, SIGTERM and SIGHUP are taken here
-        instead of breaking into whatever runs; the first one ends the wait.
-        """
-        reading, writing = os.pipe()
-        os.set_blocking(reading, False)
-        os.set_blocking(writing, False)
-        watched = (signal.SIGCHLD, signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-        former = {number: signal.signal(number, lambda *_: None) for number in watched}
-        woken = signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
-        try:
-            while True:
-                code = self._process.poll()
-                if code is not None:
-                    return code, None
-                if deadline.over():
-                    return None, None
-                ready, _, _ = select.select([reading], [], [], deadline.left_s())
-                came = os.read(reading, 4096) if ready else b""
-                asked = [number for number in came if number != signal.SIGCHLD]
-                if asked:
-                    return self._process.poll(), asked[0]
-        finally:
-            signal.set_wakeup_fd(woken)
-            for number, handler in former.items():
-                signal.signal(number, handler)
-            os.close(reading)
-            os.close(writing)
-
-    def end(self) -> None:
-        """End it and all of its process group: terminate, wait, kill."""
-        end_group(self.pid, grace_s=GRACE_S)
-        self._process.wait()
 
 
 def started(pid: int) -> float:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from flowloom import drafts, files, procs, sights, status, whereabouts
-from flowloom.errors import AgentFailed
+import os
+
+from flowloom import births, drafts, files, procs, sights, status, whereabouts
+from flowloom.agents import HOOK
+from flowloom.clock import Deadline
+from flowloom.errors import AgentFailed, TmuxUnreachable
 from flowloom.states import Event, State
 
 TYPE_CHECKING = False
@@ -15,23 +19,33 @@ if TYPE_CHECKING:
 
 # Claude Code is gone 0.3 s after /exit; a SessionEnd hook of the user's has 1.5 s.
 LEAVE_S = 5.0
+# Whoever hears of its end has this long to end too.
+LINGER_S = 1.0
+# In the environment of all that the agent's program starts.
+MARK = "FLOWLOOM_AGENT_DIR"
 
 
 def stop(agent: Agent, *, force: bool = False) -> str:
     """Ask the agent to leave, wait LEAVE_S, then end it, and close its window; return how it went.
 
-    A person's draft in its box is kept first, and `Agent.kept` says where.
+    A person's draft in its box is kept first, and `Agent.kept` says where. What its program
+    started and detached keeps running: `left_running` names it.
 
     Raises:
         AgentFailed: not all of that draft could be read, and `force` is not given; nothing was done.
+        TmuxUnreachable: its window cannot be reached, and `force` is not given or nothing proves that its program runs.
     """
     how = "was not running"
     while True:
-        now, look = agent.reconcile()
+        try:
+            now, look = agent.reconcile()
+        except TmuxUnreachable as error:
+            return _stop_unseen(agent, error, force=force)
         tmux, pane = agent.tmux(now), now["pane_id"]
         if look is not None and pane:
             _keep_draft(agent, look, tmux, pane, force=force)
             how = _end_program(agent, now, look, tmux, pane)
+        _end_other_sessions(agent, now)
         with status.lock(agent.directory):
             fresh = agent.status()
             if fresh["status"] is not State.OFFLINE and (fresh["pid"], fresh["pane_id"]) != (now["pid"], pane):
@@ -45,6 +59,62 @@ def stop(agent: Agent, *, force: bool = False) -> str:
                 why = f"you stopped it; the draft in its box is kept in {agent.kept}"
             status.note(agent.directory, fresh, window_id=None, pane_id=None, deaths=[], why=why)
             return how
+
+
+def _stop_unseen(agent: Agent, error: TmuxUnreachable, *, force: bool) -> str:
+    """End the program of an agent whose window cannot be reached, where its process is known beyond doubt."""
+    now = agent.status()
+    process = whereabouts.program(now)
+    if process is None or not process["birth"] or births.life(process) not in ("runs", "stopped"):
+        raise error
+    if not force:
+        anyway = f"end its program, with a draft in its box: flowloom stop {agent.agent_id} --force"
+        error.hint = f"{error.hint}; or {anyway}" if error.hint else anyway
+        raise error
+    if not procs.end(process["pid"], grace_s=procs.GRACE_S):
+        pid = process["pid"]
+        raise AgentFailed(f"{agent.agent_id} does not end (process {pid})", hint=f"end it: kill -KILL {pid}")
+    _end_other_sessions(agent, now)
+    with status.lock(agent.directory):
+        fresh = agent.status()
+        if fresh["process"] == now["process"]:
+            if fresh["status"] is not State.OFFLINE:
+                sights.leave(agent.directory, fresh, Event.END, "you stopped it")
+            # Its pane is still noted: the next start reopens it if it can be reached by then.
+            status.note(agent.directory, fresh, deaths=[], why="you stopped it; its window could not be reached")
+    return f"was stopped without its window: process {process['pid']} was ended, and a draft in its box is not kept"
+
+
+def _end_other_sessions(agent: Agent, now: Status) -> None:
+    """End what still runs the agent's own conversation: a session that was moved to the background."""
+    provider, session = agent.provider(), (now["session_id"] or "").encode()
+    for pid, _, _ in procs.bearing(MARK, agent.directory):
+        path = provider.session_file(agent.environment(), pid)
+        if pid != now["pid"] and session and session in (files.read(path) or b""):
+            procs.end(pid, grace_s=procs.GRACE_S)
+
+
+def left_running(agent: Agent) -> list[tuple[int, str]]:
+    """Return the processes, with their commands, that a stopped agent started and detached, as by `nohup` or `setsid`.
+
+    Whoever started them so wanted them to outlive it: a development server, a long build.
+    """
+    deadline = Deadline(LINGER_S)
+    found = []
+    for pid, words, on_terminal in procs.bearing(MARK, agent.directory):
+        # A person can sit at a terminal. The hooks that heard of the agent's end are ending now.
+        if not words or on_terminal or _ours(words):
+            continue
+        if not procs.await_end(pid, timeout_s=deadline.within_s(LINGER_S)):
+            found.append((pid, " ".join(words)))
+    return found
+
+
+def _ours(words: list[str]) -> bool:
+    """Tell whether a command is FlowLoom's own or a tmux server, which serve other agents too."""
+    return os.path.basename(words[0]).startswith("tmux") or any(
+        HOOK in word or os.path.basename(word).startswith("flowloom") for word in words[:8]
+    )
 
 
 def _keep_draft(agent: Agent, look: Look, tmux: Tmux, pane: str, *, force: bool) -> None:
@@ -70,7 +140,7 @@ def _end_program(agent: Agent, now: Status, look: Look, tmux: Tmux, pane: str) -
     if agent.read_screen(look)["kind"] == "box" and now["status"] in (State.IDLE, State.PARKED):
         _ask_to_leave(agent, tmux, pane)
     if now["pid"] and whereabouts.life(now) in ("runs", "stopped"):
-        procs.end(now["pid"], grace_s=2.0)
+        procs.end(now["pid"], grace_s=procs.GRACE_S)
         return "was ended"
     return "left"
 

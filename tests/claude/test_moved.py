@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import uuid
 
+import psutil
 import pytest
 from tests.support.desk import Desk, half
 from tests.support.messages_api import MessagesApi
 from tests.support.world import World
+
+from flowloom import procs
 
 pytestmark = [pytest.mark.claude, pytest.mark.timeout(180)]
 
@@ -27,9 +30,8 @@ def test_a_left_arrow_on_the_empty_box_leaves_the_session_in_its_window(claude: 
     assert (claude.status()["session_id"], claude.status()["foreign"]) == (session, [])
 
 
-@pytest.mark.newest
-def test_a_session_in_the_background_is_followed_and_nothing_it_knows_is_lost(claude: World, api: MessagesApi) -> None:
-    desk = Desk(claude, api)
+def move_to_background(claude: World, desk: Desk) -> None:
+    """Start an agent that a left arrow moves to the background, and move it."""
     script = claude.folder / "binary"
     # An agent that was started without the setting: its program gets another settings file than ours.
     binary = claude.environment["FLOWLOOM_CLAUDE"]
@@ -59,6 +61,28 @@ def test_a_session_in_the_background_is_followed_and_nothing_it_knows_is_lost(cl
     # The list is still open; it is left, and the window shows the agent's session.
     assert "behind the list" in desk.reply("behind the list")
     assert claude.status()["session_id"] != session
+
+
+@pytest.mark.newest
+def test_stop_ends_a_session_in_the_background_that_outlived_its_window(claude: World, api: MessagesApi) -> None:
+    move_to_background(claude, Desk(claude, api))
+    session = claude.status()["session_id"]
+
+    def runs_it() -> list[int]:
+        found = [path for path in (claude.home / ".claude/sessions").glob("*.json") if session in path.read_text()]
+        return [int(path.stem) for path in found if procs.alive(int(path.stem))]
+
+    psutil.Process(claude.status()["pid"]).kill()
+    claude.until(lambda: claude.flowloom("agents").returncode == 0 and claude.status()["status"] == "offline")
+    assert runs_it()
+    assert claude.flowloom("stop", "planning").returncode == 0
+    assert runs_it() == []
+
+
+@pytest.mark.newest
+def test_a_session_in_the_background_is_followed_and_nothing_it_knows_is_lost(claude: World, api: MessagesApi) -> None:
+    desk = Desk(claude, api)
+    move_to_background(claude, desk)
     assert claude.steps()[-2:] == ["accepted", "done"]
     # A restart goes on with all of it.
     done = claude.flowloom("restart", "planning")

@@ -15,6 +15,7 @@ from typing import Any
 import psutil
 import pytest
 from tests.support import leftovers
+from tests.support.seat import Seat
 from tests.support.world import ROOT, World
 
 from flowloom import births, files
@@ -279,3 +280,51 @@ def test_an_agent_whose_process_cannot_be_judged_but_stands_in_its_pane_is_not_s
     marks = world.tmux("list-panes", "-a", "-F", "#{pane_id} #{@flowloom_agent}").split("\n")
     assert f"{now['pane_id']} planning@site" in marks, marks
     leftovers.check(world)
+
+
+def test_an_agent_out_of_reach_is_ended_by_its_process_with_force_only(world: World) -> None:
+    world.start()
+    pid, pane = world.status()["pid"], world.pane()
+    world.flowloom("ask", "planning", f"one\necho: hold {world.folder / 'never'}", "--no-wait")
+    world.until_step("accepted")
+    socket_of(world).unlink()
+    refused = world.flowloom("stop", "planning")
+    told = " ".join(refused.stderr.decode().split())
+    assert (refused.returncode, psutil.pid_exists(pid)) == (1, True), told
+    assert "planning@site cannot be reached: " in told
+    assert "flowloom stop planning@site --force" in told
+    # What another boot or namespace noted proves nothing.
+    process = world.status()["process"]
+    edit(world, process={**process, "birth": process["birth"].replace("pid:", "elsewhere:")})
+    assert world.flowloom("stop", "planning", "--force").returncode == 1
+    assert births.life(process) == "runs"
+    edit(world, process=process)
+    done = world.flowloom("stop", "planning", "--force")
+    assert (done.returncode, f"process {pid} was ended".encode() in done.stderr) == (0, True), done
+    assert births.life(process) == "ended"
+    assert (world.status()["status"], world.task()["status"]) == ("offline", "failed")
+    # Nothing else of its server ended; reached again, the agent starts in its own pane.
+    subprocess.run(["kill", "-USR1", str(world.status()["server"]["pid"])], check=True)
+    world.until(lambda: world.tmux("list-panes", "-a"), "its server listens again")
+    assert "two" in world.ask("planning", "two")
+    assert (world.pane(), len(programs(world))) == (pane, 1)
+
+
+def test_what_an_agent_detached_keeps_running_and_is_named_but_its_own_session_ends(world: World) -> None:
+    world.start()
+    environment = json.loads((world.agent_dir() / "environment.json").read_text())
+    mark = {"env": {"FLOWLOOM_AGENT_DIR": str(world.agent_dir())}, "start_new_session": True}
+    server, session, other = (world.popen("sleep", number, **mark) for number in ("1001", "1002", "1003"))
+    for process, holds in ((session, world.status()["session_id"]), (other, "another")):
+        path = Path(environment["FLOWLOOM_ECHO_SESSIONS"]) / f"{process.pid}.json"
+        path.write_text(json.dumps({"pid": process.pid, "sessionId": holds, "status": "idle"}))
+    # A person sits at this one, in a tmux server that the agent happened to start.
+    seat = Seat(world, "cat", FLOWLOOM_AGENT_DIR=str(world.agent_dir()))
+    done = world.flowloom("stop", "--all")
+    told = " ".join(done.stderr.decode().split())
+    assert done.returncode == 0
+    assert "planning@site left running: " in told
+    assert f"sleep 1001 (process {server.pid})" in told
+    assert told.endswith(f"end with: kill {server.pid} {other.pid}")
+    assert [process.poll() is None for process in (server, session, other)] == [True, False, True]
+    assert seat.tmux("display-message", "-p", "-t", seat.session, "#{pane_dead}").strip() == "0"

@@ -38,6 +38,7 @@ from flowloom.errors import AgentFailed, Blocked, FlowLoomError, NoSuchAgent, Ti
 from flowloom.startup import Startup
 from flowloom.states import State, Step
 from flowloom.survey import survey
+from flowloom.terminal import shorten
 
 if TYPE_CHECKING:
     from flowloom.records import Status, Task
@@ -138,7 +139,9 @@ def await_ready(agent: Agent, deadline: Deadline) -> Status:
 def stop(
     name: OptionalName = None,
     all_agents: Annotated[bool, typer.Option("--all", help="Stop every agent.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Stop even while it works; its task fails.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Stop even if it works (its task fails) or cannot be reached.")
+    ] = False,
 ) -> int:
     """Stop an agent; its conversation is kept."""
     if (name is None) == (not all_agents):
@@ -202,6 +205,8 @@ def _stop(agent: Agent, *, named: bool, force: bool) -> None:
     if named or how != "was not running":
         sys.stderr.write(f"{STOPPED.get(how, '{0} ' + how).format(agent.agent_id)}\n")
     tell_kept(agent)
+    if named or how != "was not running":
+        _tell_left(agent)
     for task_id in hit:
         task = tasks.read(task_id)
         if tasks.ended(task) and task["status"] is not Step.DONE:
@@ -214,6 +219,14 @@ def tell_kept(agent: Agent) -> None:
     """Say where the draft is that stood in a stopped agent's box."""
     if agent.kept:
         sys.stderr.write(f"the draft in its box is kept, at the end of {agent.kept}\n")
+
+
+def _tell_left(agent: Agent) -> None:
+    left = stopping.left_running(agent)
+    if left:
+        named = ", ".join(f"{shorten(command, 60)} (process {pid})" for pid, command in left)
+        pids = " ".join(str(pid) for pid, _ in left)
+        sys.stderr.write(f"{agent.agent_id} left running: {named}; end with: kill {pids}\n")
 
 
 @app.command("agents")

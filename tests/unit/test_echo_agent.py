@@ -452,7 +452,7 @@ def test_twice_stops_again_with_a_longer_message(start: Start) -> None:
     first, second = terminal.names("Stop")
     assert first["prompt_id"] == second["prompt_id"]
     assert second["last_assistant_message"].startswith(first["last_assistant_message"] + "\n")
-    assert 0.03 < second["at"] - first["at"] < 1
+    assert first["at"] < second["at"]
 
 
 def test_background_work_wakes_the_session(start: Start) -> None:

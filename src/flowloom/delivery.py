@@ -6,7 +6,7 @@ Nothing is pasted twice on a guess. Who delivers holds the first place in line
 
 from __future__ import annotations
 
-from flowloom import drafts, files, frame, line, paths, procs, sights, status, tasks, turns
+from flowloom import drafts, files, frame, line, paths, procs, receipts, sights, status, tasks, turns
 from flowloom.clock import steady_s
 from flowloom.held_up import ANOTHER, HANGS, KEEPS, MIXED, MODES, MOVED, RECEIPT, SETTLES, UNREAD, input_off
 from flowloom.logs import log
@@ -281,7 +281,7 @@ class Delivery:
                 why = f"{folder}/prompt.md is gone or was changed; nothing was sent"
                 tasks.note_step(tasks.read(self.task_id), Step.FAILED, why)
             return why
-        first = frame.first_line(self.task_id, task["asker"], prompt_path=turns.prompt_path(task))
+        first = frame.first_line(self.task_id, task["asker"], prompt_path=receipts.prompt_path(task))
         body = frame.body(self.task_id, tasks.prompt_of(task))
         files.write(f"{folder}/first", first.encode(), durable=False)
         files.write(f"{folder}/body", body.encode(), durable=False)

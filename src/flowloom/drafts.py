@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from flowloom.records import Screen
 
-KEPT = "drafts.txt"
 # In the agent's folder: who asks its editor for the draft, and what that hands over (`stubs.AGENT_EDITOR_STUB`).
 WANTED, HANDED = "draft-wanted", "draft"
 # Claude Code starts its editor within 0.1 s of the key.
@@ -86,7 +85,7 @@ def _bare(text: str) -> str:
 
 def keep(agent_dir: str, text: str) -> str:
     """Write a person's draft down, whole, before anything is done to the box; return where."""
-    path = f"{agent_dir}/{KEPT}"
+    path = paths.drafts(agent_dir)
     files.append(path, text)
     return path
 

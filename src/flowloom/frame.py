@@ -106,6 +106,15 @@ def received(prompt: str, first: str, task_id: str, sent: str) -> str:
     return "altered" if 0 <= start < end else "cut"
 
 
+def around(prompt: str, task_id: str) -> str:
+    """Return what stands before and behind a task's text in a submitted one; all of it where its ends are not there."""
+    start, last = prompt.find(f"[flowloom task {task_id} "), last_line(task_id)
+    end = prompt.rfind(last)
+    parts = [prompt[:start], prompt[end + len(last) :]] if 0 <= start < end else [prompt]
+    visible = [re.sub(PASTE_TAG, "", part).strip() for part in parts]
+    return "\n".join(part for part in visible if part) or prompt
+
+
 def answers(said: list[tuple[str, str]], task_id: str) -> list[str]:
     """Return the agent's messages in the turn that a task's text began; `said` is (role, text) in order.
 

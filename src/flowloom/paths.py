@@ -244,6 +244,11 @@ def news_dir() -> str:
     return f"{home()}/fleet/news"
 
 
+def drafts(agent_dir: str) -> str:
+    """Return the file with a person's drafts that were put aside, cleared or submitted, the newest at the end."""
+    return f"{agent_dir}/drafts.txt"
+
+
 def status_line() -> str:
     """Return the path of the line that a status line shows: the count of those markers."""
     return f"{home()}/fleet/status-line"

@@ -12,11 +12,12 @@ JOINED = "joined"
 def remarks(task: Task, *, provisional: bool = False) -> list[str]:
     """Return the caveats about a task's reply, one sentence each."""
     cut = task["cut"]
+    altered = "what the agent was given is not exactly your prompt: something was typed in its window"
     said = [
         (provisional, "provisional: its background work is still running"),
         (bool(cut) and cut != JOINED, f"incomplete: it passed the output limit, and this is its last part; {cut}"),
         (cut == JOINED, "it passed the output limit; its parts were joined from the transcript"),
-        (task["altered"], "what the agent was given is not exactly your prompt: something was typed in its window"),
+        (task["altered"], f"{altered}, and is kept: flowloom show {task['task_id']}"),
         (task["shared"], "the reply also answers something else that was typed in its window"),
         (task["recovered"], "the reply was recovered from the transcript"),
         (task["replaced"], "characters of the reply that are not valid Unicode were replaced by U+FFFD"),

@@ -6,7 +6,7 @@ writing are one step: two hooks, a waiter and a command never undo each other.
 
 from __future__ import annotations
 
-from flowloom import files, frame, limits, parking, paths, sights, status, tasks, told
+from flowloom import files, frame, limits, parking, paths, receipts, sights, status, tasks, told
 from flowloom.clock import wall_s
 from flowloom.logs import log
 from flowloom.states import Event, State, Step
@@ -128,12 +128,12 @@ def _up(agent_dir: str, now: Status, report: Report) -> None:
 
 def _accept(agent_dir: str, now: Status, report: Report) -> None:
     prompt, prompt_id = report.get("prompt", ""), report.get("prompt_id")
-    task = _addressed(now, prompt)
+    task = receipts.addressed(now, prompt)
     last = now["last_turn"]
     over = last is not None and prompt_id is not None and last["prompt_id"] == prompt_id
     if _late(now, report) or over:
         if task is not None:
-            _receive(task, prompt, prompt_id, "the receipt came late")
+            receipts.receive(task, prompt, prompt_id, "the receipt came late")
             _undeliver(agent_dir, now, task)
         return
     running = now["turn"] if now["status"] in (State.WORKING, State.BLOCKED) else None
@@ -153,7 +153,7 @@ def _accept(agent_dir: str, now: Status, report: Report) -> None:
         sights.end_task(running["task"], Step.INTERRUPTED, "its turn ended without a reply, and another one began")
     turn: Turn = {"prompt_id": prompt_id, "whose": "person", "task": None, "at": wall_s(), "before": now["background"]}
     why = "a person gave it something to do"
-    if task is not None and _receive(task, prompt, prompt_id, "the agent confirmed it"):
+    if task is not None and receipts.receive(task, prompt, prompt_id, "the agent confirmed it"):
         turn.update({"whose": "task", "task": task["task_id"]})
         why = f"works on task {task['task_id']}"
         if merged:
@@ -185,38 +185,9 @@ def _queue(agent_dir: str, now: Status, task: Task | None, report: Report) -> No
         if typed_into:
             tasks.note_fact(typed_into, "a person typed into its turn: " + report.get("prompt", "")[:200])
         return
-    if _receive(task, report.get("prompt", ""), None, "queued behind a running turn"):
+    if receipts.receive(task, report.get("prompt", ""), None, "queued behind a running turn"):
         facts = {"queued": [*now["queued"], task["task_id"]], "seen_ns": report["at_ns"]}
         status.note(agent_dir, now, **facts, delivering=None)
-
-
-def _addressed(now: Status, prompt: str) -> Task | None:
-    """Return the task whose frame stands in a submitted text and that still waits for this receipt."""
-    for task_id in frame.task_ids(prompt):
-        task = tasks.find(task_id)
-        waits = (Step.TYPED, Step.PASTED, Step.UNKNOWN)
-        if task and task["agent_id"] == now["agent_id"] and task["status"] in waits and task["prompt_id"] is None:
-            return task
-    return None
-
-
-def _receive(task: Task, prompt: str, prompt_id: str | None, why: str) -> bool:
-    """Write a task's receipt down; tell whether the agent has the whole of it."""
-    first = frame.first_line(task["task_id"], task["asker"], prompt_path=prompt_path(task))
-    how = frame.received(prompt, first, task["task_id"], tasks.prompt_of(task))
-    if how == "cut":
-        tasks.note_step(task, Step.UNKNOWN, "only a part of it reached the agent; look at its window")
-        return False
-    task["prompt_id"] = prompt_id
-    task["altered"] = how == "altered"
-    if how == "altered":
-        why += ", together with something that was typed there"
-    return tasks.note_step(task, Step.ACCEPTED, why)
-
-
-def prompt_path(task: Task) -> str:
-    """Return the path that the first line names: of the exact prompt, where a terminal changes it."""
-    return "" if task["exact"] else f"{paths.task_dir(task['task_id'])}/prompt.md"
 
 
 def _undeliver(agent_dir: str, now: Status, task: Task) -> None:

@@ -368,6 +368,7 @@ def test_words_typed_between_our_look_and_our_paste_are_kept_and_the_task_is_del
         assert f"a person typed into its text in the box: {claude.agent_dir()}/drafts.txt" in task["notes"]
     else:
         assert (task["altered"], "something was typed in its window" in told) == (True, True), (task, told)
+        assert desk.drafts() == "and theirs\n"
     assert sum("our text" in text for text in desk.texts()) == 1
     assert desk.box() == ""
 

@@ -385,7 +385,7 @@ def test_only_a_text_of_ours_that_nobody_confirmed_is_taken_out_and_all_else_is_
     case.desk.screen = boxed(draft)
     case.look()
     assert case.desk.keys == (["C-c"] if ours else [])
-    kept = Path(f"{case.desk.directory}/{drafts.KEPT}")
+    kept = Path(paths.drafts(case.desk.directory))
     assert not kept.exists()
     case.clock[0] += PAUSE_S
     case.look()
@@ -400,7 +400,7 @@ def test_a_draft_that_is_not_whole_on_the_screen_is_handed_over_by_the_agents_ed
     lent = [False]
     monkeypatch.setattr(drafts, "hands_over", lambda folder: True)
     monkeypatch.setattr(procs, "is_lent", lambda tty: lent[0])
-    kept = Path(f"{case.desk.directory}/{drafts.KEPT}")
+    kept = Path(paths.drafts(case.desk.directory))
     case.desk.screen = boxed("[Pasted text #2 +29 lines] and words")
     assert case.look() == "a person types in its window"
     case.clock[0] += PAUSE_S

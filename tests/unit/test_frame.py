@@ -110,11 +110,15 @@ def test_a_text_that_arrived_as_sent_is_whole(sent: str) -> None:
 )
 def test_a_text_with_a_draft_around_it_is_altered(sent: str, before: str, after: str) -> None:
     assert frame.received(before + arrived(sent) + after, FIRST, TASK, sent) == "altered"
+    words = [part.strip() for part in (before, after) if part.strip()]
+    assert frame.around(before + arrived(sent) + after, TASK) == "\n".join(words)
+    assert frame.around(before + tagged(sent) + after, TASK) == "\n".join(words)
 
 
 def test_a_text_with_something_typed_between_the_first_line_and_the_body_is_altered() -> None:
     got = FIRST + "typed in between" + frame.body(TASK, "say hello")
     assert frame.received(got, FIRST, TASK, "say hello") == "altered"
+    assert frame.around(got, TASK) == got
 
 
 @pytest.mark.parametrize(

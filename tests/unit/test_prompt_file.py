@@ -113,7 +113,8 @@ def test_the_reply_stands_below_its_heading_byte_for_byte(raw: bytes) -> None:
 
 def test_each_flag_of_a_reply_is_said_in_its_heading_and_alone_where_it_would_mislead() -> None:
     said = {
-        "altered": "what the agent was given is not exactly your prompt: something was typed in its window",
+        "altered": "what the agent was given is not exactly your prompt: something was typed in its window, "
+        "and is kept: flowloom show 7k2m",
         "shared": "the reply also answers something else that was typed in its window",
         "recovered": "the reply was recovered from the transcript",
         "replaced": "characters of the reply that are not valid Unicode were replaced by U+FFFD",

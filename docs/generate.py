@@ -10,6 +10,7 @@ meaning is an error, so nothing gets into the reference undocumented.
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -172,7 +173,7 @@ def configuration() -> str:
     rows = []
     for key in config.ConfigFile.model_fields:
         value = getattr(settings.Settings, key, None)
-        shown = {None: "", (): "`[]`"}.get(value, f"`{value}`")
+        shown = "" if value is None else f"`{json.dumps(value) if not isinstance(value, str) else value}`"
         variable = settings.ENVIRONMENT.get(key)
         rows.append([f"`{key}`", KEY_MEANINGS[key], shown, f"`{variable}`" if variable else ""])
     return table(["key", "description", "default", "variable"], rows)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import time
+
+UNITS_S = {"w": 7 * 86400, "d": 86400, "h": 3600, "m": 60, "s": 1}
 
 
 def age(seconds: float) -> str:
@@ -15,6 +18,24 @@ def age(seconds: float) -> str:
     if whole < 86400:
         return f"{whole // 3600}h{whole % 3600 // 60:02}m"
     return f"{whole // 86400}d"
+
+
+def span(seconds: float) -> str:
+    """Return a duration that was chosen, as `90s`, `5m` or `1h30m`: without the parts that are zero."""
+    if seconds < 60 or seconds != int(seconds):
+        return f"{seconds:g}s"
+    said, left = "", int(seconds)
+    for unit, size_s in UNITS_S.items():
+        number, left = divmod(left, size_s)
+        said += f"{number}{unit}" if number else ""
+    return said
+
+
+def seconds(text: str) -> float | None:
+    """Return the seconds that a duration such as `90s`, `5m`, `1h30m` or `2w` means; None where it is none."""
+    if not re.fullmatch(r"(\d{1,6}[wdhms])+", text.strip()):
+        return None
+    return float(sum(int(number) * UNITS_S[unit] for number, unit in re.findall(r"(\d+)(.)", text)))
 
 
 def moment(at: float) -> str:

@@ -65,6 +65,24 @@ def refuse_unknown(agent: Agent, chosen: Settings) -> None:
     raise NoSuchAgent(f"no agent or role named {agent.name!r}", hint=f"{meant}create it: flowloom start {agent.name}")
 
 
+def refuse_unstarted(agent: Agent) -> None:
+    """Refuse an agent that has no record, as there is nothing to show or stop.
+
+    Raises:
+        NoSuchAgent: a role is not started yet, or no agent has this name; then with the nearest.
+    """
+    if agent.spec() is not None:
+        return
+    if agent.name in roles.ROLES:
+        start = f"flowloom start {agent.name}"
+        raise NoSuchAgent(f"{agent.agent_id} is not started yet", hint=f"start it: {start}; a task starts it too")
+    from difflib import get_close_matches  # noqa: PLC0415 - for this sentence only
+
+    near = get_close_matches(agent.name, [other.name for other in known() if other.slug == agent.slug], n=1)
+    hint = f"did you mean {near[0]}? " if near else ""
+    raise NoSuchAgent(f"there is no agent {agent.agent_id}", hint=f"{hint}list the agents with: flowloom agents")
+
+
 def _refuse_circle(agent: Agent, asker: str) -> None:
     """Refuse a task whose agent already waits, directly or through others, for who asks."""
     waits: dict[str, set[str]] = {}

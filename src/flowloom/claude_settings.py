@@ -101,8 +101,14 @@ def unreadable(directory: str) -> list[tuple[str, str]]:
         try:
             foreign.read_json(path, foreign.CONFIG_BYTES)
         except (DamagedFile, BadFile) as error:
-            found.append((path, str(error)))
+            commented = isinstance(error, DamagedFile) and has_comments(foreign.read(path, foreign.CONFIG_BYTES) or b"")
+            found.append((path, f"{path} has comments" if commented else str(error)))
     return found
+
+
+def has_comments(raw: bytes) -> bool:
+    """Tell whether a settings file that is no valid JSON has comments, which Claude Code does not allow."""
+    return any(line.lstrip().startswith((b"//", b"/*")) or b" // " in line for line in raw.splitlines())
 
 
 def variable(name: str, directory: str) -> tuple[str, str]:

@@ -38,6 +38,13 @@ class FlowLoomError(Exception):
         if hint:
             self.hint = hint
 
+    def sentences(self) -> str:
+        """Return the message and what to do next as sentences: on a screen, where they share a line."""
+        if not self.hint:
+            return str(self)
+        begins = "Run: " if self.hint.startswith("flowloom ") else ""
+        return f"{self}. {begins}{self.hint if begins else self.hint[:1].upper() + self.hint[1:]}"
+
 
 class UsageError(FlowLoomError):
     """The request itself cannot be carried out."""

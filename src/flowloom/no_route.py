@@ -110,7 +110,7 @@ class Lobby:
             try:
                 ended = self._do(what, name)
             except FlowLoomError as error:
-                self.note = f"{error}{f'. {error.hint}' if error.hint else ''}"
+                self.note = error.sentences()
                 ended = None
             if ended is not None:
                 return ended
@@ -275,7 +275,7 @@ class Lobby:
         try:
             agent = named(name, self.root)
         except FlowLoomError as error:
-            return f"{error}. {error.hint}" if error.hint else str(error)
+            return error.sentences()
         now = self.statuses.get(name)
         if agent.slug != self.slug:
             return "Give a name without @: the agent belongs to this project"
@@ -289,7 +289,7 @@ class Lobby:
         try:
             launch.prepare(named(name, self.root), self.chosen, root=self.root, directory=directory)
         except FlowLoomError as error:
-            return f"{error}. {error.hint}" if error.hint else str(error)
+            return error.sentences()
         return ""
 
     def _take_reply(self) -> int | None:

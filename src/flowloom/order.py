@@ -54,4 +54,5 @@ def read(prompt_path: str) -> Order | None:
         key = str(first["loc"][0]) if first["loc"] else ""
         line = next((n for n, text in enumerate(raw.decode(errors="replace").split("\n"), 1) if f'"{key}"' in text), 1)
         known = f"; known keys: {', '.join(Order.model_fields)}" if first["type"] == "extra_forbidden" else ""
-        raise BadOrder(f"{path}: line {line}: {key or 'the document'}: {first['msg']}{known}") from error
+        said = f"unknown key {key!r}{known}" if known else f"{key or 'the document'}: {first['msg']}"
+        raise BadOrder(f"{path}: line {line}: {said}") from error

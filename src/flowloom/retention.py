@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 
-from flowloom import files, line, parking, paths, status, tasks
+from flowloom import ages, files, line, parking, paths, status, tasks
 from flowloom.clock import wall_s
 from flowloom.errors import DamagedFile, FlowLoomError, NoSuchTask, UsageError
 from flowloom.states import Step
@@ -15,7 +14,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from flowloom.records import Status, Task
 
-UNITS_S = {"m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 # Folders are moved here before they are deleted, so that no reader sees half a task.
 REMOVED = "removed"
 
@@ -49,10 +47,10 @@ def seconds(text: str) -> float:
     Raises:
         UsageError: it is not a duration.
     """
-    found = re.fullmatch(r"(\d{1,6})([mhdw])", text.strip())
+    found = ages.seconds(text)
     if found is None:
         raise UsageError(f"{text!r} is not a duration", hint="write 90m, 12h, 30d or 2w")
-    return int(found.group(1)) * UNITS_S[found.group(2)]
+    return found
 
 
 def sizes() -> dict[str, int]:
@@ -194,7 +192,7 @@ def size_of(path: str) -> int:
 
 def old_enough(days: float) -> float:
     """Return the time that lies this many days in the past."""
-    return wall_s() - days * UNITS_S["d"]
+    return wall_s() - days * ages.UNITS_S["d"]
 
 
 def _count(counts: dict[str, int], why: str) -> None:

@@ -95,7 +95,10 @@ done
 set -f
 refuse_circle "$@"
 case ${{1##*/}} in
-    claude-prompt-*.md) echo "flowloom: FlowLoom has moved or is gone (flowloom setup); your real editor" >&2 ;;
+    claude-prompt-*.md)
+        echo "flowloom: FlowLoom was moved or removed; opening your real editor instead" >&2
+        echo "  repair it: flowloom setup" >&2
+        ;;
 esac
 real_editor "$@"
 """

@@ -94,12 +94,20 @@ def plan_setup(directory: str, completions: dict[str, str]) -> Plan:
         if path and shutil.which(shell):
             _plan_file(plan, path, script.encode())
     _plan_settings(plan, stub)
-    if shutil.which("zsh"):
-        plan.notes.append('for completion in zsh, add to ~/.zshrc: eval "$(_FLOWLOOM_COMPLETE=source_zsh flowloom)"')
+    plan.notes += _zsh()
     if not shutil.which("flowloom"):
         plan.notes.append("flowloom is not on your PATH; completion, and `flowloom ask` in Claude Code, need it there")
     plan.notes += _overridden(directory, stub)
     return plan
+
+
+def _zsh() -> list[str]:
+    """Return what a user of zsh, who has no completion yet, has to add by hand."""
+    path = f"{os.environ.get('ZDOTDIR') or os.path.expanduser('~')}/.zshrc"
+    wanted = os.path.basename(os.environ.get("SHELL", "")) == "zsh" or os.path.exists(path)
+    if not wanted or not shutil.which("zsh") or b"source_zsh flowloom" in (files.read(path) or b""):
+        return []
+    return [f'for completion in zsh, add this line to {path}:\n  eval "$(_FLOWLOOM_COMPLETE=source_zsh flowloom)"']
 
 
 def _completion_path(shell: str) -> str | None:
@@ -229,16 +237,12 @@ def _read_settings(path: str) -> tuple[bytes | None, int, str, str]:
         if text.strip():
             json_text.parse(text)
     except ValueError as error:
-        if raw is not None and _has_comments(raw):
+        if raw is not None and claude_settings.has_comments(raw):
             why = "has comments, so Claude Code itself ignores it (Settings Error); remove them, or add this by hand:"
         else:
             why = f"is not valid JSON ({error}); fix it and run this again, or add this by hand:"
         return raw, mode, "", why
     return raw, mode, text, ""
-
-
-def _has_comments(raw: bytes) -> bool:
-    return any(line.lstrip().startswith((b"//", b"/*")) or b" // " in line for line in raw.splitlines())
 
 
 def _former_editor(env: dict[str, Any]) -> str:

@@ -106,9 +106,72 @@ def test_restart_by_force_says_what_became_of_the_task(world: World) -> None:
     code, _, err = said(world.flowloom("restart", "planning", "--force"))
     assert code == 0, err
     assert f"task {first} failed: the agent is gone" in err
-    assert f"still in line for it: {second}" in err
+    assert f"still in line for planning: {second}" in err
     world.until_step("done")
     assert world.flowloom("reply", second).stdout == b"second"
+
+
+def test_several_agents_are_stopped_and_restarted_by_one_command(world: World) -> None:
+    world.start()
+    world.start("review")
+    code, _, err = said(world.flowloom("stop", "planning", "coding", "review"))
+    assert (code, err.splitlines()[0]) == (2, "flowloom: coding@site is not started yet")
+    assert [world.status(name)["status"] for name in ("planning", "review")] == ["idle", "idle"], "all or none"
+    code, _, err = said(world.flowloom("restart", "planning", "review", "planning"))
+    assert (code, [line.split()[:3] for line in err.splitlines()]) == (
+        0,
+        [["planning@site", "was", "restarted;"], ["review@site", "was", "restarted;"]],
+    )
+    code, _, err = said(world.flowloom("stop", "review", "planning"))
+    assert (code, err.splitlines()) == (0, ["stopped review@site", "stopped planning@site"])
+
+
+def test_several_tasks_are_cancelled_and_one_that_ended_does_not_keep_the_others(world: World) -> None:
+    world.ask("planning", "hello")
+    done = world.task()["task_id"]
+    for prompt in ("echo: work 60", "and this"):
+        world.flowloom("ask", "planning", prompt, "--no-wait")
+    world.until_step("accepted", -2)
+    ids = [task["task_id"] for task in world.tasks() if task["task_id"] != done]
+    code, _, err = said(world.flowloom("cancel", done, *reversed(ids)))
+    assert (code, f"task {done} has already ended (done)" in err) == (2, True), err
+    assert {task["status"] for task in world.tasks() if task["task_id"] in ids} == {"cancelled"}
+
+
+def test_a_task_of_which_nothing_is_said_yet_has_no_reply_so_far(world: World) -> None:
+    world.flowloom("ask", "planning", "echo: work 60", "--no-wait")
+    world.until_step("accepted")
+    task_id = world.task()["task_id"]
+    code, out, err = said(world.flowloom("reply", task_id, "--now"))
+    assert (code, out, err.splitlines()[0]) == (
+        1,
+        "",
+        f"flowloom: planning@site has said nothing yet for task {task_id} (accepted)",
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (("attach", "coding"), "coding@site is not started yet"),
+        (("logs", "coding"), "coding@site is not started yet"),
+        (("stop", "coding"), "coding@site is not started yet"),
+        (("restart", "coding"), "coding@site is not started yet"),
+        (("tasks", "coding"), "coding@site is not started yet"),
+        (("tasks", "plannin"), "there is no agent plannin@site\n  did you mean planning?"),
+    ],
+)
+def test_a_role_that_was_never_started_is_told_from_a_name_of_nobody(
+    world: World, words: tuple[str, ...], text: str
+) -> None:
+    world.start()
+    code, _, err = said(world.flowloom(*words))
+    assert (code, text in err) == (2, True), err
+
+
+def test_a_start_of_an_agent_that_runs_says_so(world: World) -> None:
+    assert "planning@site is idle" in said(world.flowloom("start", "planning"))[2]
+    assert "planning@site was running already; it is idle" in said(world.flowloom("start", "planning"))[2]
 
 
 def test_two_restarts_at_once_are_one(world: World) -> None:

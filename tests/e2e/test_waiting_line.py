@@ -125,11 +125,24 @@ def test_attach_without_a_name_offers_the_agents_that_run(world: World) -> None:
     [
         (("tasks", "--limit", "x"), "--limit: 'x' is not a number"),
         (("tasks", "-n", "x"), "not a number"),
-        (("wait", "--timeout=y", "abcd"), "--timeout: 'y' is not a number"),
+        (("wait", "--timeout=y", "abcd"), "--timeout: 'y' is not a duration"),
     ],
 )
 def test_a_number_that_is_none_is_named(world: World, words: tuple[str, ...], said: str) -> None:
     done = world.flowloom(*words)
+    assert (done.returncode, said in done.stderr.decode()) == (2, True), done
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("replies", "use: flowloom tasks --unread"),
+        ("ls", "use: flowloom agents"),
+        ("repli", "Did you mean 'reply'?\n  see: flowloom --help"),
+    ],
+)
+def test_a_command_that_does_not_exist_leads_to_one_that_does(world: World, word: str, said: str) -> None:
+    done = world.flowloom(word)
     assert (done.returncode, said in done.stderr.decode()) == (2, True), done
 
 

@@ -31,9 +31,7 @@ def test_without_a_file_there_is_no_order(tmp_path: Path) -> None:
 
 
 BAD = {
-    '{"to": "coding",\n "tiemout": 5}': (
-        "line 2: tiemout: Extra inputs are not permitted; known keys: to, timeout, reply"
-    ),
+    '{"to": "coding",\n "tiemout": 5}': "line 2: unknown key 'tiemout'; known keys: to, timeout, reply",
     '{"to": 5}': "line 1: to:",
     '{\n\n"timeout": -1}': "line 3: timeout: Input should be greater than 0",
     '{"reply": "loud"}': "line 1: reply: Input should be 'headed' or 'plain'",

@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from flowloom.ages import age
+from flowloom.ages import age, seconds, span
 from flowloom.cli import tables
 from flowloom.cli.tables import Cell
 
@@ -25,6 +25,24 @@ from flowloom.cli.tables import Cell
 )
 def test_an_age_is_short(seconds: float, said: str) -> None:
     assert age(seconds) == said
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [("90s", 90), ("5m", 300), ("2h", 7200), ("1h30m", 5400), ("2w", 1209600), ("30d", 2592000)],
+)
+def test_a_duration_is_read_as_it_is_written(text: str, found: float) -> None:
+    assert (seconds(text), seconds(span(found))) == (found, found)
+
+
+@pytest.mark.parametrize("text", ["", "5", "m", "5 m", "-5m", "1.5h", "5x", "9999999d"])
+def test_what_is_no_duration_is_none(text: str) -> None:
+    assert seconds(text) is None
+
+
+@pytest.mark.parametrize(("limit", "said"), [(0, "0s"), (0.5, "0.5s"), (59, "59s"), (300, "5m"), (5400, "1h30m")])
+def test_a_timeout_is_named_as_it_was_given(limit: float, said: str) -> None:
+    assert span(limit) == said
 
 
 HEAD = ("TASK", "AGE", "", "PROMPT")

@@ -7,15 +7,18 @@ import os
 import re
 import signal
 import sys
-from typing import Annotated, Any, NoReturn
+from collections.abc import Callable
+from typing import Annotated, Any, NoReturn, TypeVar
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 from typer.exceptions import TyperException
 
 from flowloom import __version__, bugs, paths, procs
 from flowloom.cli import output
 from flowloom.errors import FlowLoomError, OutputFailed, UsageError
+
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 # The module that holds each command, as they are met: set up, hand out work, look at agents, look after the house.
 COMMANDS = {
@@ -39,16 +42,76 @@ COMMANDS = {
     "clean": "clean",
 }
 
+# What other programs call what some commands do.
+MEANT = {
+    "replies": "flowloom tasks --unread",
+    "unread": "flowloom tasks --unread",
+    "list": "flowloom agents",
+    "ls": "flowloom agents",
+    "ps": "flowloom agents",
+    "send": "flowloom ask",
+    "kill": "flowloom stop",
+    "open": "flowloom attach",
+    "install": "flowloom setup",
+    "uninstall": "flowloom setup --undo",
+}
+
+
+class Command(TyperCommand):
+    """A command whose help names its arguments as they are typed, without Python's types."""
+
+    def get_short_help_str(self, limit: int = 0) -> str:  # noqa: ARG002 - one sentence is never cut
+        """Return the first sentence of the help, for the list of commands and for completion."""
+        return super().get_short_help_str(limit=1000)
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """Return the words behind the command in its usage line."""
+        return ["[OPTIONS]", *(_typed(each, usage=True) for each in _arguments(self, ctx))]
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write the arguments and the options."""
+        arguments = [(_typed(each), each.help or "") for each in _arguments(self, ctx)]
+        listed: list[Any] = [each for each in self.get_params(ctx) if each.param_type_name == "option"]
+        options = [(record[0], each.help or "") for each in listed if (record := each.get_help_record(ctx))]
+        for title, rows in (("Arguments", arguments), ("Options", options)):
+            if rows:
+                with formatter.section(title):
+                    formatter.write_dl(rows)
+
+
+def _arguments(command: TyperCommand, ctx: Any) -> list[Any]:
+    return [each for each in command.get_params(ctx) if each.param_type_name == "argument"]
+
+
+def _typed(argument: Any, *, usage: bool = False) -> str:
+    name = f"{argument.metavar}{'...' if argument.nargs == -1 else ''}"
+    return name if argument.required or not usage else f"[{name}]"
+
+
+class App(typer.Typer):
+    """Typer with our own class of commands."""
+
+    def command(self, name: str | None = None, **more: Any) -> Callable[[Function], Function]:
+        """Return a decorator that makes a command of a function."""
+        return super().command(name, cls=Command, **more)
+
 
 class Ordered(TyperGroup):
     """The commands in the order in which a new user meets them."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Return the options; Typer's own for completion, which `setup` installs, stay out of the help."""
+        found: list[Any] = super().get_params(ctx)
+        for each in found:
+            each.hidden = each.hidden or each.name in ("install_completion", "show_completion")
+        return found
 
     def list_commands(self, ctx: Any) -> list[str]:
         """Return the names of the commands."""
         return sorted(super().list_commands(ctx), key=list(COMMANDS).index)
 
 
-app = typer.Typer(
+app = App(
     name="flowloom",
     cls=Ordered,
     help="A staff of long-lived Claude Code agents in tmux: start them, ask them, watch them.",
@@ -87,6 +150,11 @@ def main() -> NoReturn:
     """Run the command line and exit with its outcome."""
     _open_streams()
     output.guard()
+    if os.environ.get("_FLOWLOOM_COMPLETE") == "source_zsh":
+        from flowloom.cli import completion  # noqa: PLC0415 - for this shell only
+
+        sys.stdout.write(completion.ZSH)
+        _leave(0)
     sys.argv[1:] = _plain(sys.argv[1:])
     load(sys.argv[1] if sys.argv[1:] else "")
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
@@ -163,7 +231,11 @@ def _run() -> int:
     except TyperException as error:
         context = getattr(error, "ctx", None)
         command = context.command_path if context else "flowloom"
-        raise UsageError(_said(error), hint=f"see: {command} --help") from error
+        said = _said(error)
+        meant = MEANT.get(said.split("'")[1]) if said.startswith("No such command '") else ""
+        if meant:
+            said = said.partition(" Did you mean")[0]
+        raise UsageError(said.removesuffix("."), hint=f"use: {meant}" if meant else f"see: {command} --help") from error
     except (typer.Abort, KeyboardInterrupt):
         return 130
     return result if isinstance(result, int) else 0

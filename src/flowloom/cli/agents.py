@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flowloom import (
+    asking,
     files,
     folders,
     git,
@@ -29,14 +30,14 @@ from flowloom import (
 from flowloom.agents import Agent, known, named
 from flowloom.ages import age
 from flowloom.cli import app, completion, say
-from flowloom.cli.busy import agreed, busy_with, working_on
+from flowloom.cli.busy import agreed, busy_with, each_of, started, working_on
 from flowloom.cli.live import Live
-from flowloom.cli.options import Json, Name, OptionalName, tell_unheeded
+from flowloom.cli.options import Json, Name, OptionalName, OptionalNames, limit, tell_unheeded
 from flowloom.cli.tables import RED, Cell, show, state
 from flowloom.clock import Deadline, steady_s, wall_s
 from flowloom.errors import AgentFailed, Blocked, FlowLoomError, NoSuchAgent, TimedOut, TmuxFailed, UsageError
 from flowloom.startup import Startup
-from flowloom.states import State, Step
+from flowloom.states import NO_PROGRAM, State, Step
 from flowloom.survey import survey
 from flowloom.terminal import shorten
 
@@ -66,9 +67,7 @@ def start(
         str | None, typer.Option("--dir", metavar="DIR", help="Its working directory; default: the project.")
     ] = None,
     trust: Annotated[bool, typer.Option("--trust", help="Accept Claude Code's trust prompt for that folder.")] = False,
-    timeout: Annotated[
-        float, typer.Option(metavar="SECONDS", min=0, help="Seconds to wait for it to be ready.")
-    ] = START_TIMEOUT_S,
+    timeout: Annotated[float, limit("How long to wait until it is ready", "default: 2m")] = START_TIMEOUT_S,
 ) -> int:
     """Start an agent in its own tmux window and wait until it is ready.
 
@@ -85,12 +84,14 @@ def start(
     if moved:
         paths.move_project(agent.slug, root)
         sys.stderr.write(f"the project {agent.slug} is in {root} from now on\n")
-    agent.reconcile()
+    before, _ = agent.reconcile()
     lost = launch.spawn(agent, chosen)
     if lost:
         sys.stderr.write(f"{lost}\n")
     now = await_ready(agent, Deadline(timeout))
-    sys.stderr.write(f"{agent.agent_id} is {now['status']} in window {now['window_id']} of {chosen.session}\n")
+    ran = before["status"] not in NO_PROGRAM and before["window_id"] == now["window_id"]
+    is_now = f"was running already; it is {now['status']}" if ran else f"is {now['status']}"
+    sys.stderr.write(f"{agent.agent_id} {is_now} (see it: flowloom attach {name})\n")
     return 0
 
 
@@ -137,31 +138,21 @@ def await_ready(agent: Agent, deadline: Deadline) -> Status:
 
 @app.command()
 def stop(
-    name: OptionalName = None,
+    names: OptionalNames = None,
     all_agents: Annotated[bool, typer.Option("--all", help="Stop every agent.")] = False,
     force: Annotated[
         bool, typer.Option("--force", help="Stop even if it works (its task fails) or cannot be reached.")
     ] = False,
 ) -> int:
-    """Stop an agent; its conversation is kept."""
-    if (name is None) == (not all_agents):
-        raise UsageError("name one agent, or use --all", hint="list them: flowloom agents")
-    chosen = [named(name, paths.here())] if name is not None else known()
-    if not force and not _may_stop(chosen, "--all" if name is None else chosen[0].name):
+    """Stop agents; their conversations are kept."""
+    if bool(names) == all_agents:
+        raise UsageError("name the agents to stop, or use --all", hint="list them: flowloom agents")
+    chosen = known() if all_agents else started(names or [])
+    if not force and not _may_stop(chosen, "--all" if all_agents else " ".join(names or [])):
         sys.stderr.write("nothing was stopped\n")
         return 1
-    code = 0
-    for agent in chosen:
-        try:
-            _stop(agent, named=name is not None, force=force)
-        except (FlowLoomError, OSError) as error:
-            known_error = paths.trouble(error) if isinstance(error, OSError) else error
-            if name is not None or known_error is None:
-                raise
-            # One that is damaged must not keep the others running.
-            say(known_error)
-            code = known_error.exit_code
-    return code
+    # One that is damaged must not keep the others running.
+    return each_of(chosen, lambda agent: _stop(agent, named=not all_agents, force=force))
 
 
 def _may_stop(chosen: list[Agent], word: str) -> bool:
@@ -188,8 +179,6 @@ def _may_stop(chosen: list[Agent], word: str) -> bool:
 
 
 def _stop(agent: Agent, *, named: bool, force: bool) -> None:
-    if agent.spec() is None:
-        raise NoSuchAgent(f"there is no agent {agent.agent_id}")
     # Before all who wait: none of them may start it again, or deliver to it, while it is closing.
     place = line.enter(agent.directory, "stop", first=True)
     try:
@@ -337,6 +326,7 @@ def _chosen() -> str:
 
 def _attach(name: str) -> int:
     agent = named(name, paths.here())
+    asking.refuse_unstarted(agent)
     now, _ = agent.reconcile()
     port = agent.tmux(now)
     window = next((window for window in port.windows() if window.pane_id == now["pane_id"]), None)
@@ -359,7 +349,7 @@ def _attach_all(*, read_only: bool) -> int:
     port = tmux.Tmux(chosen.tmux_socket)
     running = [status for _, status in survey() if status["status"] is not State.OFFLINE]
     if not running:
-        raise NoSuchAgent("no agent runs", hint="start one: flowloom start planning")
+        raise NoSuchAgent("no agent is running", hint="start one: flowloom start planning")
     windows = [
         window
         for window in port.windows()

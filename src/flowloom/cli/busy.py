@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from flowloom import parking
+from flowloom import asking, parking, paths
+from flowloom.agents import Agent, named
 from flowloom.ages import age
+from flowloom.cli import say
 from flowloom.clock import wall_s
+from flowloom.errors import FlowLoomError
 from flowloom.states import NO_PROGRAM
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from flowloom.records import Status
+
+
+Thing = TypeVar("Thing")
 
 
 def working_on(now: Status) -> list[str]:
@@ -31,6 +39,39 @@ def busy_with(now: Status) -> str:
     if now["turn"] is not None:
         return "you are using its window"
     return "it has background work running" if now["background"] else ""
+
+
+def started(names: list[str]) -> list[Agent]:
+    """Return the agents with these names, each once.
+
+    Raises:
+        NoSuchAgent: one of them was never started; nothing was done to any.
+    """
+    found = {agent.agent_id: agent for agent in (named(name, paths.here()) for name in names)}
+    for agent in found.values():
+        asking.refuse_unstarted(agent)
+    return list(found.values())
+
+
+def each_of(things: Sequence[Thing], do: Callable[[Thing], None]) -> int:
+    """Do something to each of several; what fails for one is told, the others still have their turn.
+
+    Return the exit code: that of the last failure.
+
+    Raises:
+        FlowLoomError: there is only one, and it failed.
+    """
+    code = 0
+    for thing in things:
+        try:
+            do(thing)
+        except (FlowLoomError, OSError) as error:
+            known = paths.trouble(error) if isinstance(error, OSError) else error
+            if len(things) == 1 or known is None:
+                raise
+            say(known)
+            code = known.exit_code
+    return code
 
 
 def agreed(question: str) -> bool:

@@ -9,7 +9,7 @@ import typer
 
 from flowloom import git, headless, paths, retention, settings, tasks
 from flowloom.agents import Agent
-from flowloom.ages import age
+from flowloom.ages import UNITS_S, age
 from flowloom.cli import app
 from flowloom.cli.tables import Cell, show, state
 from flowloom.clock import wall_s
@@ -29,9 +29,7 @@ def clean(
     Unread replies, unfinished tasks and tasks in use are always kept.
     """
     chosen = settings.load(git.project_root(paths.here()))
-    past_s = (
-        retention.seconds(older_than) if older_than is not None else (chosen.keep_days or 0.0) * retention.UNITS_S["d"]
-    )
+    past_s = retention.seconds(older_than) if older_than is not None else (chosen.keep_days or 0.0) * UNITS_S["d"]
     for part, size_bytes in retention.sizes().items():
         if size_bytes or part != "removed":
             sys.stderr.write(f"{part:<7}  {amount(size_bytes):>8}\n")
@@ -48,7 +46,6 @@ def clean(
     plan = retention.plan(before)
     _show_plan(plan)
     if plan.empty():
-        sys.stderr.write("nothing to remove\n")
         return 0
     if dry_run:
         return 0
@@ -81,7 +78,8 @@ def _show_plan(plan: retention.Plan) -> None:
     total = amount(sum(old.size_bytes for old in plan.old))
     kept = ", ".join(f"{number} {why}" for why, number in sorted(plan.kept.items())) or "none"
     sys.stdout.flush()
-    sys.stderr.write(f"{_count(len(plan.old), 'task')} to remove ({total}); kept: {kept}\n")
+    what = f"{_count(len(plan.old), 'task')} to remove ({total})" if not plan.empty() else "nothing to remove"
+    sys.stderr.write(f"{what}; kept: {kept}\n")
 
 
 def _count(number: int, word: str) -> str:

@@ -46,6 +46,25 @@ complete -o default -o nosort -F _flowloom_completion flowloom 2>/dev/null ||
     complete -o default -F _flowloom_completion flowloom
 """
 
+# `_describe` takes a description as it is; Typer's own script hands it to `eval`, which loses its quotes.
+ZSH = r"""#compdef flowloom
+_flowloom_completion() {
+    local each tab=$'\t'
+    local -a found
+    while IFS= read -r each; do
+        [[ -n $each ]] || continue
+        if [[ $each == *$tab* ]]; then
+            found+=("${${each%%$tab*}//:/\\:}:${each#*$tab}")
+        else
+            found+=("${each//:/\\:}")
+        fi
+    done < <(_FLOWLOOM_COMPLETE=complete_fish _TYPER_COMPLETE_FISH_ACTION=get-args \
+        _TYPER_COMPLETE_ARGS="${words[1,$CURRENT]}" flowloom 2>/dev/null)
+    if (( $#found )); then _describe -V flowloom found; else _files; fi
+}
+compdef _flowloom_completion flowloom
+"""
+
 
 def agents(incomplete: str) -> Offer:
     """Offer the agents there are: this project's by name, the others as name@project."""

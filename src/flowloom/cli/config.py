@@ -19,9 +19,10 @@ def show_config(
     only_paths: Annotated[bool, typer.Option("--path", help="Print the paths of the configuration files.")] = False,
     as_json: Json = False,
 ) -> int:
-    """Show effective settings and where each comes from (default, user file, project file, variable).
+    """Show the settings in effect, and where each comes from.
 
-    Values of the project's file that have no effect are listed below, with the reason.
+    That is the default, your own file, the project's file or a variable. Values of the project's
+    file that have no effect are listed below, with the reason.
     """
     root = git.project_root(paths.here())
     places = settings.config_paths(root)

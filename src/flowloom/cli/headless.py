@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from flowloom import asking, git, headless, paths, settings
 from flowloom.agents import named
+from flowloom.ages import span
 from flowloom.cli.options import tell_unheeded
 from flowloom.clock import Deadline
 from flowloom.errors import Stopped, TimedOut
@@ -60,7 +61,7 @@ def run(name: str, prompt: str, timeout: float | None, stdin: Callable[[], str],
     if number is not None:
         raise Ended(f"task {task_id} was cancelled by {signal.Signals(number).name}", number)
     if going.timed_out:
-        raise TimedOut(f"task {task_id} has not ended within {limit_s:g} s; its program was stopped", hint="")
+        raise TimedOut(f"task {task_id} has not ended within {span(limit_s or 0)}; its program was stopped", hint="")
     return task_id
 
 

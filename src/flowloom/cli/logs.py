@@ -9,13 +9,12 @@ from typing import Annotated, Any
 
 import typer
 
-from flowloom import files, paths, status
+from flowloom import asking, files, paths, status
 from flowloom.agents import named
 from flowloom.ages import moment
 from flowloom.cli import app, tables
 from flowloom.cli.options import LOOK_AGAIN_S, Name
 from flowloom.cli.tables import Cell
-from flowloom.errors import NoSuchAgent
 
 HEAD = ("TIME", "EVENT", "STATUS", "TASK", "WHY")
 # Known before the first event, since others follow.
@@ -26,13 +25,14 @@ WIDTHS = (8, 7, 19, 4, 0)
 def logs(
     name: Name,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Follow new events; Ctrl-C stops.")] = False,
-    number: Annotated[int, typer.Option("--lines", "-n", metavar="N", help="Show the last N events.", min=0)] = 40,
+    number: Annotated[
+        int, typer.Option("--lines", "-n", metavar="N", help="Show the last N events (default 40).", min=0)
+    ] = 40,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")] = False,
 ) -> int:
     """Show what happened to an agent, and why."""
     agent = named(name, paths.here())
-    if agent.spec() is None:
-        raise NoSuchAgent(f"there is no agent {agent.agent_id}")
+    asking.refuse_unstarted(agent)
     why = agent.refresh()
     if why:
         sys.stderr.write(f"flowloom: {why}\n")

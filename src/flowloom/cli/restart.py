@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flowloom import files, git, launch, line, paths, settings, status, stopping, tasks
-from flowloom.agents import Agent, named
+from flowloom.agents import Agent
 from flowloom.cli import app
 from flowloom.cli.agents import START_TIMEOUT_S, await_ready, tell_kept
-from flowloom.cli.busy import busy_with, working_on
-from flowloom.cli.options import LOOK_AGAIN_S, Name, tell_unheeded
+from flowloom.cli.busy import busy_with, each_of, started, working_on
+from flowloom.cli.options import LOOK_AGAIN_S, Names, limit, tell_unheeded
 from flowloom.clock import Deadline
-from flowloom.errors import FlowLoomError, NoSuchAgent, UsageError
+from flowloom.errors import FlowLoomError, UsageError
 
 if TYPE_CHECKING:
     from flowloom.records import Status
@@ -23,18 +23,19 @@ if TYPE_CHECKING:
 
 @app.command()
 def restart(
-    name: Name,
+    names: Names,
     wait: Annotated[bool, typer.Option("--wait", help="Wait until the tasks in line are done.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Restart even while it works; its task fails.")] = False,
     timeout: Annotated[
         float,
-        typer.Option(metavar="SECONDS", min=0, help="How long to wait: for its tasks, then until it is ready."),
+        limit("How long to wait for its tasks, then until it is ready", "default: 2m"),
     ] = START_TIMEOUT_S,
 ) -> int:
-    """Stop an agent and start it again with its conversation."""
-    agent = named(name, paths.here())
-    if agent.spec() is None:
-        raise NoSuchAgent(f"there is no agent {agent.agent_id}", hint=f"start it: flowloom start {name}")
+    """Stop agents and start them again with their conversations."""
+    return each_of(started(names), lambda agent: _restart(agent, wait=wait, force=force, timeout=timeout))
+
+
+def _restart(agent: Agent, *, wait: bool, force: bool, timeout: float) -> None:
     root = paths.project_root(agent.slug) or git.project_root(paths.here())
     chosen = settings.load(root)
     tell_unheeded(chosen)
@@ -68,8 +69,7 @@ def restart(
     before = "was not running; it" if how == "was not running" else "was restarted; it"
     sys.stderr.write(f"{agent.agent_id} {before} is {now['status']} with {kept} conversation\n")
     if waiting:
-        sys.stderr.write(f"still in line for it: {', '.join(waiting)}\n")
-    return 0
+        sys.stderr.write(f"still in line for {agent.name}: {', '.join(waiting)}\n")
 
 
 def status_why(agent: Agent) -> str:

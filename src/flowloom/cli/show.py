@@ -28,7 +28,7 @@ def show(
     task_id: Annotated[str, typer.Argument(metavar="TASK", help="The task's id.", autocompletion=completion.all_tasks)],
     as_json: Json = False,
 ) -> int:
-    """Show a task: its asker and agent, its journal, and the paths of its prompt and reply."""
+    """Show a task: who asked, its steps, prompt and reply."""
     if not paths.is_task_id(task_id) or tasks.find(task_id) is None:
         _refuse_agent(task_id)
     task = tasks.read(task_id)
@@ -105,7 +105,9 @@ def _show(task: Task, reply: str | None, kind: str) -> None:
     typer.echo("\njournal")
     for entry in task["journal"]:
         after = entry["at"] - task["created"]
-        typer.echo(f"  {moment(entry['at'])}  +{_after(after):<9} {entry['step']:<11} {entry['why']}")
+        # Who asked stands above.
+        why = "" if entry["why"] == f"asked by {task['asker']}" else entry["why"]
+        typer.echo(f"  {moment(entry['at'])}  +{_after(after):<9} {entry['step']:<11} {why}".rstrip())
     typer.echo(f"\nprompt ({task['prompt_bytes']} bytes, {folder}/prompt.md)")
     typer.echo(_indented(_beginning(tasks.prompt_of(task))))
     if reply is not None:

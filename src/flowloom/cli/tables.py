@@ -16,8 +16,8 @@ from flowloom.text import visible
 if TYPE_CHECKING:
     from flowloom.records import Task
 
-# No terminal shows more of a prompt in a line.
-BEGINNING_CHARS = 1000
+# As much of a prompt as a line of a table shows where nothing else cuts it.
+BEGINNING_CHARS = 200
 
 DIM, BOLD, RED, GREEN, YELLOW, BLUE, CYAN = "2", "1", "31", "32", "33", "34", "36"
 STATES = {
@@ -74,7 +74,8 @@ def show(head: Sequence[str], rows: Sequence[Sequence[Cell | str]]) -> None:
 def words(task: Task) -> str:
     """Return a task's prompt for one line of a table."""
     try:
-        return tasks.prompt_of(task)[:BEGINNING_CHARS]
+        said = tasks.prompt_of(task)
+        return said if len(said) <= BEGINNING_CHARS else f"{said[: BEGINNING_CHARS - 1]}…"
     except OSError as error:
         return f"({error.strerror}: {error.filename})"
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flowloom import git, overview, paths, tasks
+from flowloom import asking, git, overview, paths, tasks
 from flowloom.agents import named
 from flowloom.ages import age
 from flowloom.cli import app, completion, say
@@ -31,15 +31,19 @@ def list_tasks(
     unread: Annotated[bool, typer.Option("--unread", help="Only unread replies.")] = False,
     failed: Annotated[bool, typer.Option("--failed", help="Only tasks that ended without a reply.")] = False,
     project: Annotated[bool, typer.Option("--project", help="Only this project's agents.")] = False,
-    limit: Annotated[int, typer.Option("--limit", "-n", metavar="N", help="Show the newest N.", min=1)] = 20,
+    limit: Annotated[
+        int, typer.Option("--limit", "-n", metavar="N", help="Show the newest N (default 20).", min=1)
+    ] = 20,
     as_json: Json = False,
 ) -> int:
     """List tasks, newest last."""
     found = _read_all()
     overview.count_unread(found)
     if agent is not None:
-        agent_id = named(agent, paths.here()).agent_id
-        found = [task for task in found if task["agent_id"] == agent_id]
+        asked = named(agent, paths.here())
+        found = [task for task in found if task["agent_id"] == asked.agent_id]
+        if not found:
+            asking.refuse_unstarted(asked)
     if project:
         slug = paths.project_slug(git.project_root(paths.here()))
         found = [task for task in found if task["agent_id"].endswith(f"@{slug}")]
@@ -53,7 +57,7 @@ def list_tasks(
     elif found:
         _table(found[-limit:])
     elif agent is not None or project or unread or failed:
-        sys.stderr.write("no such tasks\n")
+        sys.stderr.write("no tasks match\n")
     else:
         sys.stderr.write("no tasks yet; ask: flowloom ask planning …\n")
     return 0

@@ -10,9 +10,11 @@ import typer
 
 from flowloom import asking, coordinator, files, git, headless, launch, paths, settings, tasks, waits
 from flowloom.agents import Agent, named
+from flowloom.ages import span
 from flowloom.cli import app, completion, live, output, say
+from flowloom.cli.busy import each_of
 from flowloom.cli.headless import ASKED_HELP, run
-from flowloom.cli.options import Json, tell_unheeded
+from flowloom.cli.options import Json, limit, tell_unheeded
 from flowloom.clock import Deadline
 from flowloom.errors import Blocked, FlowLoomError, Stopped, TimedOut, UsageError
 from flowloom.remarks import remarks
@@ -23,9 +25,7 @@ if TYPE_CHECKING:
     from flowloom.coordinator import Carrier, View
     from flowloom.records import Status, Task
 
-Timeout = Annotated[
-    float | None, typer.Option(metavar="SECONDS", min=0, help="Seconds to wait; the task keeps running.")
-]
+Timeout = Annotated[float | None, limit("How long to wait", "the task keeps running")]
 
 
 class Notices:
@@ -59,7 +59,9 @@ def ask(
     name: Annotated[
         str | None, typer.Argument(metavar="NAME", help=ASKED_HELP, autocompletion=completion.askable)
     ] = None,
-    prompt: Annotated[str, typer.Argument(metavar="PROMPT", help="The prompt; - reads it from stdin.")] = "-",
+    prompt: Annotated[
+        str, typer.Argument(metavar="PROMPT", help="The prompt; without it, or with -, stdin is read.")
+    ] = "-",
     timeout: Timeout = None,
     no_wait: Annotated[bool, typer.Option("--no-wait", help="Print the task's id and return.")] = False,
     without_window: Annotated[
@@ -149,7 +151,9 @@ def _wait_for(carriers: list[Carrier], limit_s: float | None, stop: Noted, *, an
                 hint=f"answer it: flowloom attach {now['name']}; then wait again: {again}",
             )
     names = ", ".join(f"{carrier.agent.agent_id} ({_doing(carrier.agent.status())})" for carrier in carriers)
-    raise TimedOut(f"no reply from {names} within {limit_s:g}s", hint=f"{_keep(carriers)} running; wait again: {again}")
+    raise TimedOut(
+        f"no reply from {names} within {span(limit_s or 0)}", hint=f"{_keep(carriers)} running; wait again: {again}"
+    )
 
 
 def _keep(carriers: list[Carrier]) -> str:
@@ -171,6 +175,11 @@ def _print(task_id: str, *, as_json: bool, now: bool = False) -> int:
         provisional = reply is not None
     if reply is None and now:
         reply = files.read(f"{paths.task_dir(task_id)}/partial.md")
+    if reply is None and now and not tasks.ended(task):
+        raise FlowLoomError(
+            f"{task['agent_id']} has said nothing yet for task {task_id} ({task['status']})",
+            hint=f"wait for its reply: flowloom wait {task_id}",
+        )
     if as_json:
         from flowloom.cli import published  # noqa: PLC0415 - pydantic, 60 ms
 
@@ -272,14 +281,23 @@ def reply(
 
 @app.command()
 def cancel(
-    task_id: Annotated[
-        str, typer.Argument(metavar="TASK", help="The task's id.", autocompletion=completion.unfinished)
+    task_ids: Annotated[
+        list[str], typer.Argument(metavar="TASK", help="The tasks' ids.", autocompletion=completion.unfinished)
     ],
 ) -> int:
-    """Cancel a task: remove it from the line, or interrupt the agent that is working on it."""
+    """Cancel tasks.
+
+    A task in line is removed from it; an agent that works on one is interrupted.
+    """
+    for task_id in task_ids:
+        tasks.read(task_id)
+    return each_of(task_ids, _cancel)
+
+
+def _cancel(task_id: str) -> None:
     task = tasks.read(task_id)
     if tasks.ended(task):
-        raise UsageError(f"task {task_id} has already ended ({task['status']})", hint=f"flowloom reply {task_id}")
+        see = "print its reply: flowloom reply" if task["status"] is Step.DONE else "see what happened: flowloom show"
+        raise UsageError(f"task {task_id} has already ended ({task['status']})", hint=f"{see} {task_id}")
     done = asking.cancel(task_id) if task.get("headless") is None else headless.cancel(task_id)
     sys.stderr.write(f"task {task_id}: {done}\n")
-    return 0

@@ -25,7 +25,9 @@ def trust_project(
     root = git.project_root(paths.here())
     if undo:
         taken = trust.take_back(root)
-        sys.stderr.write(f"{root} is no longer trusted\n" if taken else f"{root} was not trusted by this command\n")
+        sys.stderr.write(
+            f"{root} is no longer trusted\n" if taken else f"{root} is not trusted: there is nothing to undo\n"
+        )
         return 0
     person.refuse_model("trust a project", "flowloom trust")
     found = settings.explain(root)
@@ -36,7 +38,7 @@ def trust_project(
         refused = "" if each in asked else f"  ({each.why})"
         typer.echo(f"{each.key} = {as_value(each.value)}{refused}")
     if not asked:
-        sys.stderr.write(f"there is nothing to agree to in {root}/{settings.FILE}\n")
+        sys.stderr.write(f"nothing to agree to: {_why(found)}\n")
         return 0
     sys.stdout.flush()
     if not yes:
@@ -47,3 +49,10 @@ def trust_project(
     trust.agree(root, found.digest)
     sys.stderr.write(f"{root}/{settings.FILE} is trusted as it is now; to undo: flowloom trust --undo\n")
     return 0
+
+
+def _why(found: settings.Explained) -> str:
+    """Return why nothing of a project's file waits for an agreement."""
+    if found.agreed_by:
+        return f"{settings.FILE} is trusted already (by {found.agreed_by}); see what it sets: flowloom config"
+    return f"{settings.FILE} sets nothing that needs it; see: flowloom config"

@@ -32,7 +32,7 @@ def setup(
         person.refuse_model("change your settings", f"flowloom setup{' --undo' if undo else ''}")
     plan = wiring.plan_undo() if undo else wiring.plan_setup(paths.here(), _completions())
     if plan.changes:
-        show(("CHANGE", "FILE", "WHAT"), [_row(change) for change in plan.changes])
+        show(("CHANGE", "FILE"), [_row(change) for change in plan.changes])
         sys.stdout.flush()
     if plan.changes and (diff or dry_run):
         _show_all(plan.changes)
@@ -65,22 +65,23 @@ def _done(plan: wiring.Plan, *, undo: bool) -> str:
     if undo:
         return "done: Ctrl-G opens your own editor again, once you restart Claude Code"
     return (
-        "done: Ctrl-G now opens FlowLoom, once you restart Claude Code\n"
-        "next: restart Claude Code, type '@planning hello', press Ctrl-G; flowloom doctor checks the whole chain"
+        "done\nnext: restart Claude Code, type '@planning hello', press Ctrl-G; flowloom doctor checks the whole chain"
     )
 
 
-def _row(change: wiring.Change) -> tuple[Cell, str, str]:
+def _row(change: wiring.Change) -> tuple[Cell, str]:
     """Return a change as one row: a new file, a changed one, or one that goes, and what about it."""
     path = change.path
     home = os.path.expanduser("~")
     if path.startswith(f"{home}/"):
         path = f"~{path.removeprefix(home)}"
     if change.after is None:
-        return Cell("remove", RED), path, ""
+        return Cell("remove", RED), f"{path} (setup created it)"
     if change.before is None:
-        return Cell("new", GREEN), path, _settings_said(change) or f"{len(_lines(change.after))} lines"
-    return Cell("change", YELLOW), path, _settings_said(change) or _lines_said(change)
+        count = len(_lines(change.after))
+        said = f"{count} line{'' if count == 1 else 's'}"
+        return Cell("new", GREEN), f"{path} ({_settings_said(change) or said})"
+    return Cell("change", YELLOW), f"{path} ({_settings_said(change) or _lines_said(change)})"
 
 
 def _settings_said(change: wiring.Change) -> str:
@@ -96,7 +97,7 @@ def _settings_said(change: wiring.Change) -> str:
     count -= len((before.get("permissions") or {}).get("allow") or [])
     if count:
         said.append(f"{count:+} permission{'' if abs(count) == 1 else 's'}")
-    return " ".join(said)
+    return ", ".join(said)
 
 
 def _settings(data: bytes | None) -> dict[str, Any]:

@@ -52,7 +52,7 @@ def test_ctrl_c_takes_the_line_away_and_the_task_keeps_running(world: World) -> 
 def test_start_shows_that_it_waits(world: World) -> None:
     seat = seat_for(world, "start planning")
     shown = seat.shows("code 0")
-    assert "is idle in window" in shown
+    assert "planning@site is idle (see it: flowloom attach planning)" in shown
     assert "starting" not in shown
 
 
@@ -138,7 +138,7 @@ def test_a_number_that_is_none_is_named(world: World, words: tuple[str, ...], sa
     [
         ("replies", "use: flowloom tasks --unread"),
         ("ls", "use: flowloom agents"),
-        ("repli", "Did you mean 'reply'?\n  see: flowloom --help"),
+        ("repli", "Did you mean 'reply'?\n  see: "),
     ],
 )
 def test_a_command_that_does_not_exist_leads_to_one_that_does(world: World, word: str, said: str) -> None:

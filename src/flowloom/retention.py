@@ -1,11 +1,11 @@
-"""Which old tasks and events may be removed, and how much disk space they take."""
+"""Which old tasks, events and drafts may be removed, and how much disk space they take."""
 
 from __future__ import annotations
 
 import os
 import shutil
 
-from flowloom import ages, files, line, parking, paths, status, tasks
+from flowloom import ages, files, line, old_files, parking, paths, status, tasks, windows
 from flowloom.clock import wall_s
 from flowloom.errors import DamagedFile, FlowLoomError, NoSuchTask, UsageError
 from flowloom.states import Step
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 # Folders are moved here before they are deleted, so that no reader sees half a task.
 REMOVED = "removed"
+SETTLED_S = 3600.0
+CACHED_S = 30 * 86400.0
 
 
 class Old:
@@ -35,10 +37,12 @@ class Plan:
         self.old: list[Old] = []
         self.kept: dict[str, int] = {}
         self.events: dict[str, int] = {}
+        # Copies of the drafts that the palette passed to another Claude Code.
+        self.drafts: list[str] = []
 
     def empty(self) -> bool:
         """Tell whether there is nothing to remove."""
-        return not self.old and not self.events
+        return not (self.old or self.events or self.drafts)
 
 
 def seconds(text: str) -> float:
@@ -60,6 +64,8 @@ def sizes() -> dict[str, int]:
     agents = size_of(f"{home}/agents")
     parts = {"tasks": size_of(f"{home}/tasks"), "events": events, "agents": agents - events}
     parts["log"] = size_of(f"{home}/log")
+    parts["drafts"] = size_of(_drafts())
+    parts["cache"] = size_of(f"{home}/cache")
     parts["removed"] = size_of(f"{home}/{REMOVED}")
     return parts
 
@@ -90,7 +96,13 @@ def plan(before: float) -> Plan:
         old = sum(1 for event in status.read_events(folder) if event["at"] < before)
         if old:
             found.events[folder] = old
+    # One that was just written is read when its window opens.
+    found.drafts = old_files.older(_drafts(), min(before, wall_s() - SETTLED_S))
     return found
+
+
+def _drafts() -> str:
+    return f"{paths.home()}/parallel"
 
 
 def last_use(task: Task) -> float:
@@ -99,8 +111,15 @@ def last_use(task: Task) -> float:
 
 
 def sweep() -> int:
-    """Remove the temporary files of killed processes from the whole state folder; return how many."""
-    return sum(len(files.sweep(folder)) for folder, _, _ in os.walk(paths.home()))
+    """Remove what nothing uses and nobody can miss from the whole state folder; return how many files.
+
+    Temporary files and scripts of killed processes, and checked settings of projects
+    that were not changed for long, which are made again when they are needed.
+    """
+    removed = [path for folder, _, _ in os.walk(paths.home()) for path in files.sweep(folder)]
+    removed += windows.sweep()
+    removed += old_files.remove(f"{paths.home()}/cache/settings", wall_s() - CACHED_S)
+    return len(removed)
 
 
 def remove(found: Plan, before: float) -> list[str]:
@@ -118,6 +137,13 @@ def remove(found: Plan, before: float) -> list[str]:
                 status.forget_events(folder, before)
         except OSError as error:
             failed.append(f"{folder}: {error}")
+    for path in found.drafts:
+        try:
+            os.unlink(path)
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            failed.append(f"{path}: {error.strerror}")
     # This also removes what a killed run left here.
     shutil.rmtree(trash, ignore_errors=True)
     return failed

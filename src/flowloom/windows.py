@@ -7,7 +7,8 @@ import shlex
 import uuid
 from contextlib import contextmanager, suppress
 
-from flowloom import files, paths, providers
+from flowloom import files, old_files, paths, providers
+from flowloom.clock import wall_s
 from flowloom.tmux import Tmux
 
 TYPE_CHECKING = False
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 # What tmux and the window itself set.
 WINDOW_OWN = {"TERM", "TMUX", "TMUX_PANE", "PWD", "OLDPWD", "SHLVL", "_", "COLUMNS", "LINES"}
 
+# tmux opens a window within 20 s or never.
+NEVER_RAN_S = 3600.0
 # Variables with these prefixes that only the tmux server has belong to the process that started the server.
 MISLEADING = ("ANTHROPIC_", "CLAUDE", "FLOWLOOM_")
 
@@ -70,11 +73,20 @@ def kept_only_if_opened(script: str) -> Iterator[None]:
         raise
 
 
+def sweep() -> list[str]:
+    """Remove scripts of windows that never ran, because the process that opened them was killed; return their paths.
+
+    A script deletes itself when its window opens, and it holds the environment.
+    """
+    return old_files.remove(f"{paths.home()}/windows", wall_s() - NEVER_RAN_S)
+
+
 def open_beside(
     settings: Settings, name: str, directory: str, command: list[str], more: dict[str, str], *, mark: str = ""
 ) -> str:
     """Open a window that belongs to no agent, with our environment and `more`; return its id."""
     tmux = Tmux(settings.tmux_socket)
+    sweep()
     folder = files.ensure_dir(f"{paths.ensure_home()}/windows")
     script = f"{folder}/{uuid.uuid4().hex}"
     wanted = {**inherited(providers.find("claude")), **more}

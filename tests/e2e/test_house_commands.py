@@ -326,6 +326,34 @@ def test_clean_removes_what_is_old_and_keeps_what_is_of_use(world: World) -> Non
     world.until(lambda: all(task["status"] == "done" for task in world.tasks()))
 
 
+def test_clean_removes_old_drafts_old_caches_and_scripts_that_never_ran(world: World) -> None:
+    (world.project / "flowloom.toml").write_text('reply = "plain"\n')
+    assert world.flowloom("config").returncode == 0
+    (cache,) = (world.state / "cache" / "settings").iterdir()
+    stale = cache.with_name("0" * 32 + ".json")
+    made = [world.state / folder / name for folder in ("parallel", "windows") for name in ("old", "new")]
+    for path in (*made, stale):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("secret")
+    outside = world.folder / "outside"
+    outside.write_text("theirs")
+    (made[0].parent / "link").symlink_to(outside)
+    long_ago = time.time() - 40 * 86400
+    for path in (made[0], made[2], stale, outside):
+        os.utime(path, (long_ago, long_ago))
+
+    # Without an age, nothing of a person's is removed.
+    code, _, err = said(world.flowloom("clean"))
+    assert (code, "removed 2 unused files: " in err) == (0, True), err
+    assert [path.exists() for path in (*made, cache, stale)] == [True, True, False, True, True, False]
+    code, out, _ = said(world.flowloom("clean", "--older-than", "30d", "--dry-run"))
+    assert (code, "1 draft passed to another Claude Code" in out) == (0, True), out
+    # However short the age: a draft that was just written is read when its window opens.
+    code, _, err = said(world.flowloom("clean", "--older-than", "0m", "--yes"))
+    assert (code, [path.exists() for path in made]) == (0, [False, True, False, True]), err
+    assert outside.read_text() == "theirs"
+
+
 def test_the_task_of_an_agents_last_turn_stays(world: World) -> None:
     world.ask("planning", "hello")
     age(world, world.task(), 40)

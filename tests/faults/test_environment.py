@@ -354,7 +354,10 @@ def test_half_written_files_of_killed_commands_are_swept_and_those_of_living_one
     assert world.flowloom("clean", "--dry-run", "--older-than", "1d").returncode == 0
     assert swept[1].exists()
     done = world.flowloom("clean")
-    assert (done.returncode, b"removed 2 files left half-written by killed commands" in done.stderr) == (0, True), done
+    assert (done.returncode, b"removed 2 unused files: left by killed commands, or old caches" in done.stderr) == (
+        0,
+        True,
+    ), done
     assert [path.exists() for path in (*swept, *kept)] == [False] * 3 + [True] * 4
 
 

@@ -31,11 +31,11 @@ def clean(
     chosen = settings.load(git.project_root(paths.here()))
     past_s = retention.seconds(older_than) if older_than is not None else (chosen.keep_days or 0.0) * UNITS_S["d"]
     for part, size_bytes in retention.sizes().items():
-        if size_bytes or part != "removed":
+        if size_bytes or part not in ("drafts", "cache", "removed"):
             sys.stderr.write(f"{part:<7}  {amount(size_bytes):>8}\n")
     swept = 0 if dry_run else retention.sweep()
     if swept:
-        sys.stderr.write(f"removed {_count(swept, 'file')} left half-written by killed commands\n")
+        sys.stderr.write(f"removed {_count(swept, 'unused file')}: left by killed commands, or old caches\n")
     if older_than is None and chosen.keep_days is None:
         sys.stderr.write("nothing was removed; to remove old tasks: flowloom clean --older-than 30d\n")
         return 0
@@ -75,6 +75,8 @@ def _show_plan(plan: retention.Plan) -> None:
         )
     for folder, events in plan.events.items():
         typer.echo(f"{_count(events, 'event')} of {Agent(folder).agent_id}")
+    if plan.drafts:
+        typer.echo(f"{_count(len(plan.drafts), 'draft')} passed to another Claude Code")
     total = amount(sum(old.size_bytes for old in plan.old))
     kept = ", ".join(f"{number} {why}" for why, number in sorted(plan.kept.items())) or "none"
     sys.stdout.flush()

@@ -67,10 +67,13 @@ class Terminal:
         self._drawn = []
 
     def close(self) -> None:
-        """Restore the terminal; unread keys are dropped."""
+        """Restore the terminal; unread keys are dropped. One that its lender has taken back is not touched."""
         if not self._open:
             return
         self._open = False
+        if self.gone():
+            # Claude Code has set and drawn it by now: our attributes would keep every key from it.
+            return
         self._write("\x1b[0m\x1b[?25h\x1b[?1049l")
         try:
             termios.tcsetattr(self.fd, termios.TCSADRAIN, self._found)

@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import sys
+import termios
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -81,6 +82,11 @@ ENDS = {
     "SIGTERM": (HOLD, send(signal.SIGTERM), 130),
     "SIGHUP": (HOLD, send(signal.SIGHUP), 130),
     "SIGTERM to the stub": (HOLD, send(signal.SIGTERM, stub=True), 130),
+    "SIGINT and SIGQUIT to the stub": (
+        HOLD,
+        lambda seat: [send(n, stub=True)(seat) for n in (2, 3)] and press("l")(seat),
+        0,
+    ),
     "SIGKILL": (HOLD, send(signal.SIGKILL), 137),
     "SIGINT and SIGTSTP from somebody": (HOLD, lambda seat: [send(n)(seat) for n in (2, 20)] and press("l")(seat), 0),
 }
@@ -439,7 +445,12 @@ def test_a_killed_stub_takes_our_python_along_and_the_task_goes_on(world: World)
     seat.shows("planning is working")
     pid = seat.editor_pid()
     os.kill(psutil.Process(pid).ppid(), signal.SIGKILL)
+    taken_back = seat.ended() and seat.attributes()
     world.until(lambda: not runs(pid), "nobody reads Claude Code's keys any longer")
+    # What Claude Code has set meanwhile stays: with our attributes it would get no key.
+    assert seat.attributes() == taken_back
+    assert not seat.signals_on()
+    assert not seat.attributes()[3] & termios.ICANON
     (world.folder / "go").touch()
     world.until_step("done")
 

@@ -48,15 +48,17 @@ class WholeReply:
         if not ours or (message is None and task["status"] is not Step.FAILED):
             return False
         said = (message or b"").decode("utf-8", "replace")
-        tail = self._tail(now["transcript"] or "", task["task_id"], len(said) * GROWS + NOTES_BYTES)
+        transcript = now["transcript"] or ""
+        tail = self._tail(transcript, task["task_id"], len(said) * GROWS + NOTES_BYTES)
         provider = self._agent.provider()
         cut = any(mark in tail for mark in provider.CUT_MARKS)
         if cut:
-            tail = self._tail(now["transcript"] or "", task["task_id"], TURN_BYTES)
+            tail = self._tail(transcript, task["task_id"], TURN_BYTES)
         # Of a turn that failed, the transcript may have neither the parts nor the error that ended it yet.
         failed = message is None and os.path.exists(_partial(task["task_id"]))
         whole = provider.joined(tail, said) if cut or said or failed else said
-        if whole is None and self._late(LATE_S if cut or failed else ORDINARY_LATE_S):
+        # Where a session keeps none (CLAUDE_CODE_SKIP_PROMPT_HISTORY) there is nothing to come.
+        if whole is None and os.path.exists(transcript) and self._late(LATE_S if cut or failed else ORDINARY_LATE_S):
             self._over = False
             return True
         if cut or whole not in (None, said):
@@ -66,7 +68,7 @@ class WholeReply:
                     # A later Stop of the turn has brought another message since: that one counts.
                     self._over = False
                     return True
-                self._complete(fresh, said, whole, now["transcript"] or "")
+                self._complete(fresh, said, whole, transcript)
         return False
 
     def _late(self, limit_s: float) -> bool:

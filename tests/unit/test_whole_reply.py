@@ -78,6 +78,18 @@ def test_the_parts_of_a_turn_that_failed_are_waited_for(tmp_path: Path, monkeypa
     assert partial.read_text() == "on\n\non"
 
 
+@pytest.mark.parametrize("kept", [True, False])
+def test_only_a_transcript_that_is_written_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept: bool
+) -> None:
+    task, folder = opened(tmp_path, monkeypatch)
+    tasks.complete(task, "all of it", "its turn ended")
+    if kept:
+        (tmp_path / "transcript").write_text("")
+    assert WholeReply(Agent(folder)).again(tasks.read(task["task_id"])) is kept
+    assert (tasks.reply_of(task["task_id"]), tasks.read(task["task_id"])["cut"]) == (b"all of it", "")
+
+
 def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[records.Task, str]:
     """Return a task in its agent's last turn, and the agent's folder."""
     monkeypatch.setenv("FLOWLOOM_HOME", str(tmp_path / "state"))

@@ -255,6 +255,7 @@ FIELD_MEANINGS = {
     "prompt": "the path of the prompt",
     "reply": "the path of the reply, once the status is `done`",
     "read": "when the reply was first read, or the failure looked at",
+    "unattended": "whether it has not ended and no process waits for it; `flowloom wait` then sends it",
     "left": "whether a background process waits for it",
     "shared": "the reply also answers something a person typed",
     "altered": "other text was typed into the prompt during delivery",

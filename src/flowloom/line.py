@@ -142,6 +142,11 @@ def standing(agent_dir: str) -> list[str]:
     return [name.split("-", 1)[1] for name in _names(agent_dir) if _alive(agent_dir, name)]
 
 
+def abandoned(agent_dir: str) -> list[str]:
+    """Return what has a place that no process holds any more: its holder was killed."""
+    return [name.split("-", 1)[1] for name in _names(agent_dir) if not _alive(agent_dir, name)]
+
+
 def _names(agent_dir: str) -> list[str]:
     try:
         # Files that something else put there (an editor, NFS) have no rank.

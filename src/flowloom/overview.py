@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from flowloom import line, news, paths, status, tasks
+from flowloom.clock import elapsed_s
 from flowloom.errors import FlowLoomError
 from flowloom.logs import log
-from flowloom.states import State
+from flowloom.states import State, Step
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,6 +14,24 @@ if TYPE_CHECKING:
 
     from flowloom.agents import Agent
     from flowloom.records import Status, Task
+
+
+# An asker takes its place in line a few milliseconds after it has opened its task.
+TAKES_PLACE_S = 2.0
+
+
+def unattended(task: Task) -> bool:
+    """Tell whether no process waits for an unfinished task: whoever did was killed, and nobody would see its end."""
+    waits = not tasks.ended(task) and task["status"] is not Step.UNKNOWN
+    if not waits or elapsed_s(task["created"]) < TAKES_PLACE_S:
+        return False
+    try:
+        return not line.waited_for(task["agent_dir"], task["task_id"])
+    except OSError as error:
+        log(
+            paths.home(), "error", "overview", f"not known who waits for it: {paths.named(error)}", task=task["task_id"]
+        )
+        return False
 
 
 def questions(surveyed: Iterable[tuple[Agent, Status]]) -> list[Status]:

@@ -76,6 +76,25 @@ def test_the_same_draft_again_takes_the_reply_of_a_task_whose_coordinator_was_ki
     leftovers.check(world)
 
 
+@pytest.mark.parametrize("name", ["opened", "in line"])
+def test_a_task_whose_asker_was_killed_before_it_was_sent_is_seen(world: World, name: str) -> None:
+    world.start()
+    killed(world, PLACES[name][0], "ask", "planning", "heron")
+    task_id = world.task()["task_id"]
+    said = f"no process waits for it: flowloom wait {task_id}"
+    world.until(lambda: said in world.flowloom("tasks").stdout.decode(), "the list says so")
+    assert json.loads(world.flowloom("tasks", "--json").stdout)["tasks"][0]["unattended"] is True
+    assert "no process waits for it" in world.flowloom("show", task_id).stdout.decode()
+    asked = world.flowloom("ask", "planning", "stork")
+    # Who asks next looks at the line only.
+    assert (asked.stdout, said in asked.stderr.decode()) == (b"echo heard: stork", name == "in line")
+    assert world.steps(0) == ["created"]  # perhaps days later: it is not sent by itself
+    assert world.flowloom("wait", task_id).returncode == 0
+    assert sorted(told(world)) == ["heron", "stork"]
+    assert json.loads(world.flowloom("tasks", "--json").stdout)["tasks"][0]["unattended"] is False
+    leftovers.check(world)
+
+
 def test_a_start_that_was_killed_with_its_window_open_is_taken_up(world: World) -> None:
     for place in (
         ("before", "flowloom.tmux:Tmux.open_window"),

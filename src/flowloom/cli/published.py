@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from flowloom import paths
+from flowloom import overview, paths
 from flowloom.cli import output, say
 from flowloom.errors import DamagedFile
 
@@ -74,7 +74,10 @@ class PublishedAgent(Document):
 
 
 class PublishedTask(Document):
-    """One task. Times are seconds since the epoch; `reply` is a path, there once `status` is `done`."""
+    """One task. Times are seconds since the epoch; `reply` is a path, there once `status` is `done`.
+
+    `unattended`: it has not ended, and no process waits for it.
+    """
 
     task_id: str
     agent_id: str
@@ -87,6 +90,7 @@ class PublishedTask(Document):
     reply: str | None
     read: float | None
     left: bool
+    unattended: bool
     shared: bool
     altered: bool
     recovered: bool
@@ -179,8 +183,9 @@ def task(record: Task, folder: str) -> PublishedTask:
         DamagedFile: its record is not as it must be.
     """
     reply = f"{folder}/reply.md" if record["status"] == "done" else None
+    more = {"prompt": f"{folder}/prompt.md", "reply": reply, "unattended": overview.unattended(record)}
     try:
-        return PublishedTask.model_validate({**record, "prompt": f"{folder}/prompt.md", "reply": reply})
+        return PublishedTask.model_validate({**record, **more})
     except ValidationError as error:
         raise _damaged(f"{folder}/task.json", error) from error
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flowloom import asking, files, headless, paths, tasks
+from flowloom import asking, files, headless, overview, paths, tasks
 from flowloom.agents import Agent, named
 from flowloom.ages import age, moment
 from flowloom.cli import app, completion
@@ -100,6 +100,8 @@ def _show(task: Task, reply: str | None, kind: str) -> None:
     if task["error"]:
         typer.echo(f"error: {task['error']}")
     left = ["left running"] if task["left"] else []
+    if overview.unattended(task):
+        left = [f"no process waits for it; send it: flowloom wait {task['task_id']}"]
     for note in [*remarks(task, provisional=kind == "provisional"), *left, *task["notes"]]:
         typer.echo(f"note: {note}")
     typer.echo("\njournal")

@@ -103,4 +103,6 @@ def _news(task: Task) -> tuple[Cell, Cell]:
         return Cell("unread", BOLD), Cell(words(task), BOLD)
     if tasks.unseen_failure(task):
         return Cell("✗", RED), Cell(f"{task['error']} · {words(task)}", RED)
+    if overview.unattended(task):
+        return Cell("!", RED), Cell(f"no process waits for it: flowloom wait {task['task_id']} · {words(task)}", RED)
     return Cell(""), Cell(words(task))

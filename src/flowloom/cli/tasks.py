@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flowloom import asking, coordinator, files, git, headless, launch, paths, settings, tasks, waits
+from flowloom import asking, coordinator, files, git, headless, launch, line, overview, paths, settings, tasks, waits
 from flowloom.agents import Agent, named
 from flowloom.ages import span
 from flowloom.cli import app, completion, live, output, say
@@ -90,6 +90,7 @@ def ask(
     with asking.in_turn(kind):
         task = asking.ask(agent, text, asker=asker, asker_kind=kind)
         carrier = coordinator.Carrier(task["task_id"], chosen)
+    _tell_abandoned(agent)
     try:
         if no_wait:
             coordinator.leave(carrier, left=True)
@@ -100,6 +101,15 @@ def ask(
     finally:
         carrier.close()
         stop.give_back()
+
+
+def _tell_abandoned(agent: Agent) -> None:
+    """Tell of unfinished tasks whose process was killed: they are not sent by themselves, perhaps days later."""
+    for task_id in line.abandoned(agent.directory):
+        task = tasks.find(task_id)
+        if task is not None and overview.unattended(task):
+            again = f"flowloom wait {task_id}, or flowloom cancel {task_id}"
+            sys.stderr.write(f"flowloom: task {task_id} is {task['status']}, and no process waits for it: {again}\n")
 
 
 def _stdin() -> str:

@@ -77,6 +77,7 @@ class Lobby:
         self.screen = screen
         self.terminal = terminal
         self.slug = paths.project_slug(root)
+        self.unseen = replies.Unseen(self.slug)
         self.note = settings.unheeded(chosen.ignored)
         # What follows a first word that names no agent: for the one that is meant, or is created under that name.
         self.unknown, self.meant, self.rest = "", "", ""
@@ -175,7 +176,7 @@ class Lobby:
 
     def _rows(self) -> list[Row]:
         """Return this project's agents and the roles that have none yet."""
-        self.waiting = replies.unseen(self.slug)
+        self.waiting = self.unseen.look(wall_s())
         rows, self.statuses = [], {}
         for agent, now in survey():
             if agent.slug != self.slug:
@@ -294,7 +295,7 @@ class Lobby:
 
     def _take_reply(self) -> int | None:
         """Let the person read what waits and take one into the draft, above what stands there."""
-        waiting = replies.unseen(self.slug)
+        waiting = self.unseen.look(wall_s())
         if not waiting:
             self.note = "No unread replies. Older ones: flowloom tasks"
             return None

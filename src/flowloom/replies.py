@@ -10,25 +10,54 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from flowloom.records import Task
 
-
-def unseen(slug: str) -> list[Task]:
-    """Return a project's tasks that have ended and have not been looked at, newest first.
-
-    The failure of a task that was not left was already shown to its asker, so it
-    counts only while its agent has no newer task.
-    """
-    found = [task for task_id in tasks.all_ids() if (task := tasks.find(task_id))]
-    mine = [task for task in found if task["agent_id"].endswith(f"@{slug}")]
-    mine.sort(key=lambda task: -task["created"])
-    newest: dict[str, str] = {}
-    for task in mine:
-        newest.setdefault(task["agent_id"], task["task_id"])
-    return [task for task in mine if task["read"] is None and _counts(task, newest[task["agent_id"]])]
+# Longer than a tick of any file system's clock.
+SETTLED_S = 2.5
 
 
-def _counts(task: Task, newest_id: str) -> bool:
+class Unseen:
+    """A project's tasks that have ended and have not been looked at; a second look reads only what has changed."""
+
+    def __init__(self, slug: str) -> None:
+        self._project = f"@{slug}"
+        self._known: dict[str, _Known] = {}
+
+    def look(self, now_s: float) -> list[Task]:
+        """Return them, newest first; `now_s` is the time of day.
+
+        The failure of a task that was not left was already shown to its asker, so it
+        counts only while its agent has no newer task.
+        """
+        known = {}
+        for changed_ns, task_id in tasks.changed():
+            former = self._known.get(task_id)
+            # A folder can change twice within one tick of its clock: what has just changed is read again.
+            if former is None or former.changed_ns != changed_ns or now_s - former.changed_ns / 1e9 < SETTLED_S:
+                former = _Known(changed_ns, tasks.find(task_id), self._project)
+            known[task_id] = former
+        self._known = known
+        mine = sorted((each for each in known.values() if each.agent_id), key=lambda each: -each.created)
+        newest: dict[str, _Known] = {}
+        for each in mine:
+            newest.setdefault(each.agent_id, each)
+        return [each.task for each in mine if each.task and _counts(each.task, each is newest[each.agent_id])]
+
+
+class _Known:
+    """What was read of one task: its record only while nobody has looked at it, no agent for another project's."""
+
+    __slots__ = ("agent_id", "changed_ns", "created", "task")
+
+    def __init__(self, changed_ns: int, task: Task | None, project: str) -> None:
+        mine = task is not None and task["agent_id"].endswith(project)
+        self.changed_ns = changed_ns
+        self.agent_id = task["agent_id"] if task is not None and mine else ""
+        self.created = task["created"] if task is not None else 0.0
+        self.task = task if task is not None and mine and task["read"] is None else None
+
+
+def _counts(task: Task, newest: bool) -> bool:
     if task["status"] in tasks.FAILURES:
-        return tasks.unseen_failure(task) or task["task_id"] == newest_id
+        return tasks.unseen_failure(task) or newest
     return tasks.unread(task)
 
 

@@ -264,6 +264,14 @@ def ended(task: Task) -> bool:
 
 def all_ids() -> list[str]:
     """Return the ids of all tasks, the folder that changed longest ago first."""
+    return [task_id for _, task_id in sorted(changed())]
+
+
+def changed() -> list[tuple[int, str]]:
+    """Return when each task's folder last changed, in nanoseconds, and its id, in no order.
+
+    Every file of a task is renamed into place, which changes the folder.
+    """
     top = f"{paths.home()}/tasks"
     found = []
     try:
@@ -276,7 +284,7 @@ def all_ids() -> list[str]:
                     continue  # it was removed just now, or is a link that leads nowhere
     except FileNotFoundError:
         return []
-    return [name for _, name in sorted(found)]
+    return found
 
 
 def of_agent(agent_id: str) -> list[Task]:

@@ -1,0 +1,77 @@
+"""What a project's palette shows as unread, and how little it reads for that."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+
+from flowloom import paths, replies, tasks
+from flowloom.clock import wall_s
+from flowloom.states import Step
+
+if TYPE_CHECKING:
+    from flowloom.records import Task
+
+LATER_S = 60.0
+
+
+@pytest.fixture
+def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return the ids of the tasks whose records are read from now on."""
+    found: list[str] = []
+    plain = tasks.find
+
+    def find(task_id: str | None) -> Task | None:
+        found.append(task_id or "")
+        return plain(task_id)
+
+    monkeypatch.setattr(tasks, "find", find)
+    return found
+
+
+def made(name: str = "planning@site") -> Task:
+    directory = f"{paths.ensure_home()}/agents/{name.partition('@')[2]}/{name.partition('@')[0]}"
+    return tasks.open_task(name, directory, "hello", asker="shell", asker_kind="shell")
+
+
+def ids(unseen: replies.Unseen, now_s: float) -> list[str]:
+    return [task["task_id"] for task in unseen.look(now_s)]
+
+
+def test_a_second_look_reads_only_what_has_changed(read: list[str]) -> None:
+    first, second, other = made(), made(), made("planning@other")
+    for task in (first, other):
+        tasks.note_step(task, Step.TYPED, "")
+        tasks.complete(task, "reply", "")
+    unseen, later_s = replies.Unseen("site"), wall_s() + LATER_S
+    assert ids(unseen, later_s) == [first["task_id"]]
+    assert sorted(read) == sorted(task["task_id"] for task in (first, second, other))
+    read.clear()
+    assert (ids(unseen, later_s), read) == ([first["task_id"]], [])
+
+    tasks.note_step(second, Step.FAILED, "it failed")
+    assert (ids(unseen, later_s), read) == ([second["task_id"], first["task_id"]], [second["task_id"]])
+    read.clear()
+    first["read"] = later_s
+    tasks.write(first)
+    assert (ids(unseen, later_s), read) == ([second["task_id"]], [first["task_id"]])
+    read.clear()
+    # A failure that was not left counts while its agent has no newer task, though its own record stays.
+    third = made()
+    assert (ids(unseen, later_s), read) == ([], [third["task_id"]])
+    shutil.rmtree(paths.task_dir(third["task_id"]))
+    read.clear()
+    assert (ids(unseen, later_s), read) == ([second["task_id"]], [])
+
+
+def test_what_has_just_changed_is_read_again(read: list[str]) -> None:
+    task = made()
+    unseen = replies.Unseen("site")
+    for _ in range(3):
+        assert ids(unseen, wall_s()) == []
+    assert read == [task["task_id"]] * 3
+    # With a clock that was set back, too.
+    assert ids(unseen, wall_s() - LATER_S) == []
+    assert len(read) == 4

@@ -263,7 +263,9 @@ class Agent:
             refused = provider.refusal(look.screen) if look else ""
             step = Step.FAILED if refused else Step.INTERRUPTED
             over = task is not None and task["status"] is Step.DONE
-            why = "its turn ended" if over else refused or "its turn was interrupted in its window (Esc)"
+            cancelled = task is not None and task["status"] is Step.CANCELLED
+            why = f"task {task['task_id']} was cancelled" if task and cancelled else refused
+            why = "its turn ended" if over else why or "interrupted in its window (Esc)"
             in_box = drafts.own(self.read_screen(look)) if look else None
             sights.quiet(self.directory, now, why, step=step, in_box=in_box.task_id if in_box else None)
 

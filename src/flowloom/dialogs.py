@@ -74,12 +74,12 @@ def pick(
         for number in range(first, first + listed):
             entry = shorten(entries[number], columns - 2)
             lines.append(f"{REVERSE}▸{RESET} {entry}" if number == at else f"  {entry}")
-        keys = [("enter", "take"), ("j k", "choose"), ("q", "back")]
+        keys = [("enter", "insert"), ("j k", "select"), ("q", "back")]
         room = 0
         if preview and entries:
             text = [row for line in preview(at).split("\n") for row in fold(line, columns)]
             room = max(1, rows - len(lines) - 3)
-            keys += [("space", "read on")] if len(text) > room else []
+            keys += [("space", "scroll")] if len(text) > room else []
             read_on = read_on if read_on < len(text) else 0
             lines += [f"{DIM}{'─' * columns}{RESET}", *text[read_on : read_on + room]]
         terminal.draw(at_bottom(lines, ["", *choices("", keys, columns)], rows))
@@ -159,7 +159,7 @@ class Field:
 
     def lines(self, columns: int, rows: int) -> list[str]:
         """Return the screen."""
-        foot = choices("", [("enter", "take"), ("^U", "clear"), ("esc", "back")], columns)
+        foot = choices("", [("enter", "ok"), ("^U", "clear"), ("esc", "back")], columns)
         # The end is where the next character goes.
         text, room = self.text, columns - 3
         seen = next((text[at:] for at in range(len(text)) if cut(text[at:], room) == text[at:]), "")

@@ -26,6 +26,7 @@ from flowloom import (
     prompt_file,
     settings,
     tasks,
+    viewer,
     wait_screen,
     waits,
 )
@@ -87,7 +88,7 @@ def main() -> None:
         code = bugs.reported(lambda: edit(sys.argv[1], signals, screen), "editor", screen.tell)
     except FlowLoomError as error:
         code = error.exit_code
-        if screen.tell(f"flowloom: {error}{f'. {error.hint}' if error.hint else ''}\n"):
+        if screen.tell("\n  ".join(filter(None, (f"flowloom: {error}", error.hint))) + "\n"):
             for task_id in screen.failed:
                 asking.mark_read(task_id)
     finally:
@@ -323,6 +324,8 @@ class Errand:
         goes_on = f"It keeps running. Its reply: flowloom wait {ids}"
         if chosen == "leave":
             self._replace(b"", [carrier.task_id for carrier in carriers])
+            names = ", ".join(carrier.agent.name for carrier in carriers)
+            viewer.tell_around(f"{names} will keep working; Ctrl-G, then r collects the reply")
             return
         if chosen == "stop":
             raise Stopped(f"stopped waiting for {ids}", hint=goes_on)

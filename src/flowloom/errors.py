@@ -55,7 +55,7 @@ class UsageError(FlowLoomError):
 class BadName(UsageError):
     """A name that no agent can have."""
 
-    hint = "a name has 1 to 40 characters from a-z 0-9 - _ and begins with a letter"
+    hint = "use 1 to 40 characters: a-z, 0-9, - and _, starting with a letter"
 
 
 class BadConfig(UsageError):

@@ -43,26 +43,26 @@ TABLE = (
         "enter",
         {PALETTE: "send", WAIT: ""},
         {
-            PALETTE: "Send the prompt to the chosen agent, which starts if it does not run. With an empty prompt:"
+            PALETTE: "Send the prompt to the selected agent, which starts if it is not running. With an empty prompt,"
             " open its window.",
-            WAIT: "Open the agent's window, where it asks nothing.",
+            WAIT: "Open the agent's window, unless it asks a question.",
         },
     ),
-    Key("down", ("j", "down", "^N", "^I"), "j ↓ tab", {PALETTE: "", WAIT: ""}, "Choose the next agent."),
-    Key("up", ("k", "up", "^P"), "k ↑", {PALETTE: "", WAIT: ""}, "Choose the agent before."),
+    Key("down", ("j", "down", "^N", "^I"), "j ↓ tab", {PALETTE: "", WAIT: ""}, "Select the next agent."),
+    Key("up", ("k", "up", "^P"), "k ↑", {PALETTE: "", WAIT: ""}, "Select the previous agent."),
     Key(
         "row",
         DIGITS,
         "1-9",
-        {PALETTE: "or j k choose", WAIT: "or j k choose"},
-        "Choose the agent with that number.",
+        {PALETTE: "or j k select", WAIT: "or j k select"},
+        "Select the agent with that number.",
     ),
     Key(
         "attach",
         ("a",),
         "a",
         {PALETTE: "open window", WAIT: "open its window"},
-        "Answer the agent's question in its window; where it asks nothing, open its window.",
+        "Answer the agent's question in its window; if it asks none, open its window.",
     ),
     Key("filter", ("/",), "/", {PALETTE: "filter"}, "Filter the agents by name."),
     Key("replies", ("r",), "r", {PALETTE: "replies"}, "Read the replies and failures you have not looked at."),
@@ -75,7 +75,7 @@ TABLE = (
         "Leave the task running; your prompt box is free. Ctrl-G, then r collects the reply.",
     ),
     Key("message", ("m",), "m", {WAIT: "take the message so far"}, "Take what the agent has said so far as its reply."),
-    Key("log", ("o",), "o", {PALETTE: "log", WAIT: "log"}, "Show the log of the chosen agent."),
+    Key("log", ("o",), "o", {PALETTE: "log", WAIT: "log"}, "Show the log of the selected agent."),
     Key("edit", ("e",), "e", {PALETTE: "edit"}, "Open the prompt in your own editor."),
     Key("terminal", ("t",), "t", {PALETTE: "terminal"}, "Open a terminal in the project, with the prompt in $PROMPT."),
     Key("parallel", ("p",), "p", {PALETTE: "parallel Claude"}, "Start another Claude Code with this prompt."),
@@ -86,8 +86,8 @@ TABLE = (
         "^X",
         {PALETTE: "interrupt", WAIT: "interrupt"},
         {
-            PALETTE: "Interrupt the chosen agent's task, after a yes.",
-            WAIT: "Interrupt the task, or take it out of line, after a yes.",
+            PALETTE: "Interrupt the selected agent's task, after you confirm.",
+            WAIT: "Interrupt the task, or take it out of line, after you confirm.",
         },
     ),
     Key(
@@ -97,7 +97,7 @@ TABLE = (
         {PALETTE: "back", WAIT: "stop"},
         {
             PALETTE: "Go back; the prompt is unchanged. Also Esc and Ctrl-C.",
-            WAIT: "Stop waiting, after a question; the agent keeps working. Also Esc and Ctrl-C.",
+            WAIT: "Stop waiting, after you confirm; the agent keeps working. Also Esc and Ctrl-C.",
         },
     ),
     Key("help", ("?",), "?", {PALETTE: "all keys", WAIT: "all keys"}, "Show these keys."),
@@ -118,19 +118,27 @@ def instead(key: str, screen: str, *, asks: str = "") -> str:
     if found is not None:
         other = next(name for name in SCREENS if name in found.words)
         way = "q, then Ctrl-G on a prompt without @name" if other == PALETTE else "send a prompt first"
-        return f"{found.shown} ({found.words[other] or found.does}) is for {SCREENS[other]}: {way}"
+        said = (found.words[other] or found.does).partition(" (")[0]
+        return f"{found.shown} ({said}) is for {SCREENS[other]}: {way}"
     name = key.replace("^", "Ctrl-") if len(key) == 2 else key
     if screen == WAIT:
-        return f"{name} does nothing here. Press q to stop waiting, l to leave it running, ? for all keys"
-    return f"{name} does nothing here. Press / to find an agent by its name, ? for all keys"
+        return f"{name} does nothing here: q stops, l leaves it running, ? shows all keys"
+    return f"{name} does nothing here: / filters the agents by name, ? shows all keys"
 
 
 def legend(
-    screen: str, columns: int, lines: int, *, words: dict[str, str] | None = None, without: tuple[str, ...] = ()
+    screen: str,
+    columns: int,
+    lines: int,
+    *,
+    words: dict[str, str] | None = None,
+    without: tuple[str, ...] = (),
+    first_to_go: str = "",
 ) -> list[str]:
     """Return the legend in at most so many lines: the most useful keys, and always the way back and the help.
 
-    `words` replace what a command says of itself; `without` names those that would do nothing now.
+    `words` replace what a command says of itself; `without` names those that would do nothing now,
+    `first_to_go` the one that is missed least.
     """
     said = words or {}
     entries = []
@@ -143,7 +151,8 @@ def legend(
         spare = [entry for entry in entries if entry[0] not in ALWAYS]
         if len(shown) <= lines or not spare:
             return shown
-        entries.remove(spare[-1])
+        least = [entry for entry in spare if entry[0] == first_to_go]
+        entries.remove((least or spare)[-1])
 
 
 def explained(screen: str) -> list[tuple[str, str]]:
@@ -161,9 +170,9 @@ def help_lines(screen: str, columns: int) -> list[str]:
 
 
 def overlay(title: str, lines: list[str], columns: int, rows: int, first: int) -> list[str]:
-    """Return a page that stands in place of a screen until a key is pressed, from line `first` on; j reads on."""
+    """Return a page that stands in place of a screen until a key is pressed, from line `first` on; j scrolls."""
     room = max(1, rows - 3)
     more = len(lines) > room
     shown = [title, "", *lines[min(first, max(0, len(lines) - room)) :][:room]][: rows - 1]
-    foot = "j reads on, any other key goes back" if more else "press any key to go back"
+    foot = "j scrolls, any other key goes back" if more else "press any key to go back"
     return [*shown, *[""] * (rows - 1 - len(shown)), shorten(f"  \x1b[2m{foot}\x1b[0m", columns)]

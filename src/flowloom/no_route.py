@@ -22,6 +22,7 @@ from flowloom import (
     settings,
     status,
     tasks,
+    viewer,
     wait_view,
     whereabouts,
 )
@@ -191,7 +192,7 @@ class Lobby:
                     agent.name,
                     "unknown" if unreachable else now["status"],
                     now["since"],
-                    replies.beginning(unread[0]) if unread else now["context_summary"],
+                    self._said(now, unread),
                     unread=len(unread),
                     why=unreachable or now["why"],
                     failed=replies.failure(failed) if failed else "",
@@ -199,7 +200,15 @@ class Lobby:
                 )
             )
         fresh = [name for name in [*roles.ROLES, *self.chosen.agents] if name not in self.statuses]
-        return [*rows, *(Row(name, State.OFFLINE, 0.0, "not started (Enter starts it and sends)") for name in fresh)]
+        start = "not started (Enter starts it and sends)" if self.draft.strip() else "not started"
+        return [*rows, *(Row(name, State.OFFLINE, 0.0, start) for name in fresh)]
+
+    def _said(self, now: Status, unread: list[Task]) -> str:
+        """Return what a row says of an agent: unread reply, task in hand, or last words."""
+        if unread:
+            return replies.beginning(unread[0])
+        task = tasks.find(now["current_task"]) if now["status"] in (State.WORKING, State.PARKED) else None
+        return replies.words(task)[:300] if task else now["context_summary"]
 
     def _live(self, name: str, columns: int, rows: int) -> list[str]:
         now = self.statuses.get(name)
@@ -257,7 +266,7 @@ class Lobby:
             "New agent's name",
             text=given,
             placeholder=free[0] if free else "",
-            below=f"Roles that are free: {', '.join(free)}" if free else "",
+            below=f"Unused roles: {', '.join(free)}" if free else "",
         )
         name = dialogs.ask_line(self.terminal, field, self.screen.hangup_fd, self._refused_name)
         if name is None:
@@ -330,13 +339,16 @@ class Lobby:
             return None
         beside.refuse_parallel(self.draft, self.chosen)
         says = (
-            f"It starts on your prompt at once, in a window named parallel of the tmux session {self.chosen.session}."
+            f"It starts on your prompt at once, in the tmux window {self.chosen.session}:parallel."
             " Your prompt box is emptied; a copy of the prompt is kept on disk."
         )
         title = "Start another Claude Code with this prompt?"
         if not dialogs.confirm(self.terminal, title, says, self.screen.hangup_fd):
             return None
         beside.open_parallel(self.draft, self.root, self.chosen)
+        viewer.tell_around(
+            f"another Claude Code works on your prompt in the tmux window {self.chosen.session}:parallel"
+        )
         prompt_file.write(self.path, b"", self.raw)
         return DONE
 

@@ -190,7 +190,7 @@ class Palette:
         elif not does:
             self.flash = keys.instead(key, keys.PALETTE)
         elif does in ("enter", "attach", "log", "end") and row is None:
-            self.flash = "Choose an agent first: j, k or its number"
+            self.flash = "Select an agent first: j, k or its number"
             self.flash += f"; n creates {self.unknown}" if self.unknown else ""
         elif does == "attach" and row and now_s - self._asked_s.get(row.name, -SEEN_S) < SEEN_S:
             self.flash = f"{row.name} asked this just now. Press a again to answer"
@@ -268,15 +268,16 @@ class Palette:
         row = self.selected()
         if self.filtering:
             name = self.filter.strip()
-            found = [("enter", "send"), ("↑↓", "choose")] if row else [("enter", f"start '{name}'")] if name else []
+            found = [("enter", "send"), ("↑↓", "select")] if row else [("enter", f"start '{name}'")] if name else []
             return choices("", [*found, ("esc", "all agents")], columns)
         words, without = {}, []
+        blocked = row is not None and row.status == "blocked"
         if row is None:
             without += ["enter", "attach", "log"]
-        elif row.status == "blocked":
+        elif blocked:
             words["attach"] = "answer"
         if not self.draft.strip():
-            words["enter"] = "open window"
+            words["enter"] = "answer" if blocked else "open window"
             without += ["parallel", "attach"]
         if row is None or not row.task:
             without.append("end")

@@ -129,7 +129,7 @@ def check_name(name: str) -> str:
     """
     if not re.fullmatch(NAME, name):
         shown = name if len(name) <= 60 else name[:60] + "…"
-        raise BadName(f"{shown!r} cannot be the name of an agent")
+        raise BadName(f"{shown!r} is not a valid agent name")
     return name
 
 

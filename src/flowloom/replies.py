@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from flowloom import asking, parts, prompt_file, tasks
+from flowloom import asking, parts, prompt_file, status, tasks
 from flowloom.errors import DamagedFile
 from flowloom.states import Step
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from flowloom.records import Task
+    from flowloom.records import Status, Task
 
 # Longer than a tick of any file system's clock.
 SETTLED_S = 2.5
@@ -104,3 +104,12 @@ def as_draft(task: Task, *, plain: bool) -> bytes:
     if reply is None:
         raise asking.failure(task)
     return prompt_file.with_reply(name, task, prompt, reply, plain=plain)
+
+
+def asked_agent(task_ids: list[str]) -> Status | None:
+    """Return the last known status of the agent of the one task that these are, None for several."""
+    task = tasks.find(task_ids[0]) if len(task_ids) == 1 else None
+    try:
+        return status.read(task["agent_dir"]) if task else None
+    except DamagedFile:
+        return None

@@ -55,7 +55,7 @@ def _path(value: str) -> str:
 
 
 def _name(value: str) -> str:
-    return "" if re.fullmatch(paths.NAME, value) else f"{value!r} cannot be the name of an agent"
+    return "" if re.fullmatch(paths.NAME, value) else f"{value!r} is not a valid agent name"
 
 
 def _role(value: str) -> str:

@@ -22,7 +22,7 @@ from contextlib import suppress
 
 from flowloom import files, paths, procs, reach, tmux
 from flowloom.errors import TmuxFailed
-from flowloom.looks import literal
+from flowloom.looks import literal, shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ NEWS = "@flowloom_news"
 # A user's own options must not end the session, nor move its client to another one.
 LASTING = (("destroy-unattached", "off"), ("detach-on-destroy", "on"))
 LIMIT_S = 5.0
+TOLD_MS = 4000
 
 
 PREFIX = "#{?#{==:#{prefix},None},#{prefix2},#{prefix}}"
@@ -108,6 +109,14 @@ class Outer:
         prefix = self.run("display-message", "-p", "-t", self.pane_id, "#{prefix}").strip()
         prefix = prefix.replace(",", "#,").replace("}", "#}")
         return f"#{{?#{{==:#{{prefix}},{prefix}}},{prefix} ,}}" if prefix else ""
+
+
+def tell_around(text: str) -> None:
+    """Show a message on the tmux client around us for a moment; without one there is no place for it."""
+    outer = Outer.found()
+    client = outer.client() if outer else ""
+    if outer and client:
+        outer.run("display-message", "-c", client, "-d", str(TOLD_MS), shown(f"FlowLoom: {text}"))
 
 
 class Client:

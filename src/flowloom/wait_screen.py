@@ -10,13 +10,12 @@ import select
 import signal
 import sys
 
-from flowloom import keys, status, tasks, viewer, wait_view, whereabouts
-from flowloom.ages import age
+from flowloom import keys, replies, status, tasks, viewer, wait_view, whereabouts
 from flowloom.clock import steady_s, wall_s
 from flowloom.dialogs import at_bottom
 from flowloom.errors import TmuxFailed
 from flowloom.states import Step
-from flowloom.terminal import ESC_S, Terminal, choices, shorten, wrap
+from flowloom.terminal import ESC_S, Terminal, choices, wrap
 from flowloom.text import visible
 
 TYPE_CHECKING = False
@@ -35,14 +34,6 @@ TICK_S, VISITED_TICK_S = 1.0, 0.1
 SETTLED_S = 1.0
 # What the agent's window shows is worth its rows only where there are this many.
 TAIL_FROM_ROWS = 16
-UNFINISHED = {
-    Step.CREATED: "it is in line for {name}",
-    Step.TYPED: "it is on its way to {name}",
-    Step.PASTED: "it is on its way to {name}",
-    Step.ACCEPTED: "{name} is on it",
-    Step.PARKED: "{name} waits for its background work",
-    Step.UNKNOWN: "it was typed, and {name} never confirmed it",
-}
 # On a wide terminal a line is no longer than an eye can follow.
 WIDEST = 110
 
@@ -115,7 +106,7 @@ class OnTerminal(WaitScreen):
         self.overlay, self.read_on = "", 0
         self.visit: viewer.Visit | None = None
         self.terminal = Terminal()
-        self.part = 0
+        self.part, self.moved = 0, False
         self.prompts: dict[str, str] = {}
 
     def opened(self) -> Terminal:
@@ -137,10 +128,16 @@ class OnTerminal(WaitScreen):
             if self.visit is None and not self._press(key, views):
                 return False
         if self.visit is None:
+            self._select_question(views)
             self.terminal.draw(self._drawn(views))
             for shown in views:
                 shown.again_s = min(shown.again_s, ESC_S if self.terminal.keys.held else TICK_S)
         return True
+
+    def _select_question(self, views: list[View]) -> None:
+        """Select a part that asks, unless the person has selected one."""
+        if not (self.moved or self.asks or self.overlay or wait_view.asks(views[self.part])):
+            self.part = next((at for at, view in enumerate(views) if wait_view.asks(view)), self.part)
 
     def _drawn(self, views: list[View]) -> list[str]:
         view = views[min(self.part, len(views) - 1)]
@@ -210,8 +207,9 @@ class OnTerminal(WaitScreen):
             asks = wait_view.name_of(views[0]) if wait_view.asks(views[0]) else ""
             self.flash = keys.instead(key, keys.WAIT, asks=asks) if asks else "There is only one agent here"
         elif does == "row" and int(key) <= len(views):
-            self.part = int(key) - 1
+            self.part, self.moved = int(key) - 1, True
         elif does != "row":
+            self.moved = True
             self.part = (self.part + (1 if does == "down" else -1)) % len(views)
 
     def _answer(self, key: str) -> bool:
@@ -293,11 +291,11 @@ class OnTerminal(WaitScreen):
 
     def _foot(self, view: View, columns: int, rows: int, *, several: bool = False) -> list[str]:
         """Return the legend, or our own question with its keys, under a line for what a key could not do."""
-        flash = f"  {YELLOW}{shorten(self.flash, columns - 4)}{RESET}" if self.flash else ""
+        flash = [f"  {YELLOW}{line}{RESET}" for line in wrap(self.flash, columns - 4)[:2]]
         asked = wait_view.our_question(self.asks, view, columns, several=several) if self.asks else []
         return [
-            flash,
-            *(asked or wait_view.legend(view, columns, max(1, rows // (10 if several else 5)), several=several)),
+            *flash,
+            *(asked or wait_view.legend(view, columns, max(2, rows // (10 if several else 5)), several=several)),
         ]
 
     def _window(self, view: View, limit: int) -> list[str]:
@@ -317,10 +315,7 @@ class OnTerminal(WaitScreen):
 
     def choose_former(self, task: Task) -> str:
         """Ask what to do with the former task."""
-        ended = task["status"] is Step.DONE
-        said = "its reply is there, unread" if ended else UNFINISHED.get(task["status"], f"it is {task['status']}")
-        said = said.format(name=task["agent_id"].partition("@")[0])
-        text = f"You already sent this {age(int(wall_s() - task['created']))} ago; {said} (task {task['task_id']})."
+        ended, text = task["status"] is Step.DONE, wait_view.former(task, wall_s())
         found = [("r", "take that reply" if ended else "wait for it"), ("n", "send again"), ("esc", "back")]
         meant = {"r": "rejoin", "enter": "rejoin", "n": "new", "esc": "back", "^C": "back", "q": "back"}
         choice = self._choose("", text, found, meant, None) or "back"
@@ -340,10 +335,15 @@ class OnTerminal(WaitScreen):
         """Show a bad end until a key is pressed, at most TELL_S; what the person chose is no news."""
         if self.chosen:
             return True
-        said = text.strip().removeprefix("flowloom: ")
-        said += "" if said.endswith((".", "?", "!")) else "."
-        back = ("press any key", "to go back")
-        return self._choose(YELLOW, f"{said}\nYour draft is unchanged.", [back], {"any": "back"}, TELL_S) is not None
+        found, meant = [("any other key", "goes back")], {"any": "back"}
+        now = replies.asked_agent(self.failed)
+        if now and now["window_id"]:
+            found, meant = [("a", "open its window"), *found], {"a": "attach", **meant}
+        while True:
+            choice = self._choose(YELLOW, wait_view.bad_end(text), found, meant, TELL_S)
+            if choice != "attach" or now is None or not now["window_id"]:
+                return choice is not None
+            self.show_window(whereabouts.socket(now), now["window_id"], now["name"])
 
     def _choose(
         self,
@@ -366,7 +366,8 @@ class OnTerminal(WaitScreen):
         self.terminal.read_keys()
         while not self.terminal.gone():
             columns, rows = self.terminal.size()
-            said = [line for part in text.split("\n") for line in ["", *wrap(part, max(10, min(columns, WIDEST) - 4))]]
+            room = max(10, min(columns, WIDEST) - 4)
+            said = ["", *(line for part in text.split("\n") for line in wrap(part, room))]
             settled = steady_s() >= from_s
             below = choices("", found, columns) if settled else [""]
             lines = [f" {BOLD}FlowLoom{RESET}  {self.agent_id}", *(f"  {colour}{line}{RESET}" for line in said)]

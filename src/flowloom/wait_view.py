@@ -38,6 +38,16 @@ PART_COLUMNS = 44
 TIGHT_ROWS, RULED_ROWS = 6, 10
 # With fewer rows of a window than this its input box is not worth its own.
 BOX_ROWS = 12
+UNFINISHED = {
+    Step.CREATED: "it is in line for {name}",
+    Step.TYPED: "it is on its way to {name}",
+    Step.PASTED: "it is on its way to {name}",
+    Step.ACCEPTED: "{name} is on it",
+    Step.PARKED: "{name} is waiting for its background work",
+    Step.UNKNOWN: "it was typed, and {name} never confirmed it",
+}
+# Narrower than this a log has no room for the former state and the task.
+WIDE_COLUMNS = 70
 # Where an agent's status is known from; what is not named here FlowLoom did itself.
 SOURCES = {"hook": "its hooks", "screen": "its screen", "session": "its session", "transcript": "its transcript"}
 
@@ -56,12 +66,14 @@ def lines(
     across = max(1, min(len(views), columns // PART_COLUMNS))
     bands = -(-len(views) // across)
     across = -(-len(views) // bands)
-    width = (columns - 3 * (across - 1)) // across
     # Where not even a row each is there: those around the chosen one.
     first = max(0, min(chosen // across - rows // 2, bands - rows))
     shown: list[str] = []
     for band in range(first, bands):
         room = (rows - len(shown)) // (bands - band) if rows >= 2 * bands else 1
+        numbers = range(band * across, min(len(views), (band + 1) * across))
+        # The last ones have the room of those that are not there.
+        width = (columns - 3 * (len(numbers) - 1)) // len(numbers)
         ruled = room > RULED_ROWS and band < bands - 1
         blocks = [
             part(
@@ -73,11 +85,11 @@ def lines(
                 waited_s=waited_s,
                 mark=number == chosen,
             )
-            for number in range(band * across, min(len(views), (band + 1) * across))
+            for number in numbers
         ]
         tall = max(len(block) for block in blocks)
         blocks = [block + [""] * (tall - len(block)) for block in blocks]
-        if across == 1:
+        if len(blocks) == 1:
             shown += blocks[0]
         else:
             shown += [f" {DIM}│{RESET} ".join(padded(line, width) for line in row) for row in zip(*blocks, strict=True)]
@@ -184,8 +196,10 @@ def our_question(which: str, view: View, columns: int, *, several: bool) -> list
     """Return our own question with its keys: whether to stop waiting (`back`), or to end the work (`end`)."""
     name = "all of them" if several else name_of(view)
     if which == "back":
-        goes_on = "they keep working" if several else f"{name} keeps working"
-        found = [("s", f"stop waiting ({goes_on})"), ("^X", "interrupt"), ("esc", "keep waiting")]
+        queued = in_line(view) and not several
+        goes_on = "they keep working" if several else "the task stays in line" if queued else f"{name} keeps working"
+        end = "take it out of line" if queued else "interrupt"
+        found = [("s", f"stop waiting ({goes_on})"), ("^X", end), ("esc", "keep waiting")]
         return choices("Stop?", found, columns)
     what = "Take it out of line?" if in_line(view) else f"Interrupt {name}?"
     return choices(what, [("y", "yes"), ("esc", "keep waiting")], columns)
@@ -198,10 +212,27 @@ def legend(view: View, columns: int, lines: int, *, several: bool) -> list[str]:
     if view.task["status"] is not Step.PARKED or view.task["until"]:
         without.append("message")
     if asks(view):
-        words["attach"] = "answer"
+        words["attach"] = f"answer {name_of(view)}" if several else "answer"
     if several:
         words["leave"] = "leave them running (Ctrl-G, r to collect)"
-    return keys.legend(keys.WAIT, columns, lines, words=words, without=tuple(without))
+    if columns < WIDE_COLUMNS:
+        words["leave"] = "leave running"
+    return keys.legend(keys.WAIT, columns, lines, words=words, without=tuple(without), first_to_go="row")
+
+
+def former(task: Task, now_s: float) -> str:
+    """Return in a sentence what became of a task that the same draft was sent as."""
+    ended = task["status"] is Step.DONE
+    said = "its reply is there, unread" if ended else UNFINISHED.get(task["status"], f"it is {task['status']}")
+    said = said.format(name=task["agent_id"].partition("@")[0])
+    return f"You already sent this {age(int(now_s - task['created']))} ago; {said} (task {task['task_id']})."
+
+
+def bad_end(text: str) -> str:
+    """Return an error and its hint with a line for each thing to do, as the wait tells its end."""
+    said, _, hint = text.strip().removeprefix("flowloom: ").partition("\n")
+    todo = [f"{clause[:1].upper()}{clause[1:]}" for clause in hint.strip().split("; ") if clause]
+    return "\n".join([said, "", *todo, "Your draft is unchanged."])
 
 
 def delivered(task: Task) -> str:
@@ -219,7 +250,7 @@ def evidence(view: View) -> list[str]:
     lines = [f"Waiting for {view.waits_for}"] if view.waits_for else []
     if now:
         source = SOURCES.get(now["source"], "FlowLoom")
-        lines.append(f"{now['agent_id']} is {now['status']} (from {source}): {now['why']}")
+        lines.append(f"{now['agent_id']} is {now['status']}: {now['why']} (reported by {source})")
     return lines
 
 
@@ -228,6 +259,9 @@ def log_lines(events: list[dict[str, Any]], columns: int) -> list[str]:
     found = []
     for event in events:
         at = time.strftime("%H:%M:%S", time.localtime(event["at"]))
+        if columns < WIDE_COLUMNS:
+            found.append(shorten(f"  {at}  {event['to']:<8} {event['why']}", columns))
+            continue
         moved = event["to"] if event["from"] == event["to"] else f"{event['from']} → {event['to']}"
         found.append(shorten(f"  {at}  {moved:<20} {event['task'] or '-':<5} {event['why']}", columns))
     return found
@@ -237,7 +271,7 @@ def news(views: list[View]) -> str:
     """Return, for who looks at a window, that their tasks have ended."""
     replied = [name_of(view) for view in views if view.task["status"] is Step.DONE]
     if len(replied) == len(views):
-        return f"Reply from {', '.join(replied)} is there"
+        return f"{', '.join(replied)} {'has' if len(replied) == 1 else 'have'} replied"
     return "It ended without a reply" if len(views) == 1 else "All of them have ended"
 
 
@@ -261,7 +295,7 @@ def ending(view: View) -> str:
     step = view.task["status"]
     if step is Step.DONE:
         return f"{GREEN}replied{RESET}"
-    return f"{RED}{step}{RESET} {view.task['error']}"
+    return f"{RED}{step}{RESET}: {view.task['error']}"
 
 
 def phase(view: View) -> str:
@@ -291,7 +325,7 @@ def doing(view: View) -> str:
         "blocked": f"{name} is waiting for you",
         "parked": f"{name} is waiting for its background work",
         "settling": f"{name} is finishing",
-        "with a person": f"{name} is with a person",
+        "with a person": f"someone is working in {name}'s window",
         "waiting": f"waiting for {name}",
         "out of reach": f"{name} cannot be reached",
     }.get(phase, phase)

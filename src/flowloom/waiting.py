@@ -102,7 +102,7 @@ def reason(view: View) -> str:
     if view.task["status"] is Step.UNKNOWN:
         return f"a person to look: {view.task['error']}"
     return {
-        "in line": f"{view.ahead} before it in line",
+        "in line": f"{view.ahead} ahead of it in line",
         "starting": f"{name} to start",
         "delivering": f"{name} to take it",
         "blocked": f"an answer to {name}",

@@ -101,7 +101,7 @@ def test_a_shell_that_is_ended_while_it_asks_leaves_a_waiter(world: World, numbe
     asked = world.begin("ask", "planning", f"{PROMPT}{hold(world)}")
     if phase == "in line":
         assert asked.stderr
-        assert b"in line, 1 before it" in asked.stderr.readline()
+        assert b"in line, 1 ahead of it" in asked.stderr.readline()
     else:
         world.until_step("accepted")
         world.until(lambda: psutil.Process(asked.pid).status() == psutil.STATUS_SLEEPING)

@@ -136,7 +136,7 @@ def test_two_agents_that_work_for_others_cannot_wait_for_each_other(world: World
     world.until(lambda: [task["status"] for task in world.tasks()] == ["accepted"] * 2)
     first = world.begin("ask", "coding", "a question", env={"FLOWLOOM_AGENT": "planning@site"})
     assert first.stderr
-    assert b"in line, 1 before it" in first.stderr.readline()
+    assert b"in line, 1 ahead of it" in first.stderr.readline()
     done = world.flowloom("ask", "planning", "a question", env={"FLOWLOOM_AGENT": "coding@site"})
     assert (done.returncode, b"wait for itself" in done.stderr) == (2, True), done
     # Whoever asked and does not wait can be asked.

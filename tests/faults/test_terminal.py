@@ -54,8 +54,12 @@ def send(number: int, *, stub: bool = False) -> Act:
 
 
 def read_failure(seat: ChiefSeat) -> None:
-    seat.shows("Your draft is unchanged.")
+    seat.shows("a open its window   any other key goes back")
     assert "rate_limit" in seat.screen()
+    seat.press("a")
+    seat.shows("back to your prompt")
+    seat.press("C-b", "C-b", "d")
+    seat.shows("Your draft is unchanged.")
     seat.press("x")
 
 
@@ -285,7 +289,7 @@ def test_a_reply_that_comes_while_attached_waits_for_the_detach(world: World, ot
     seat.press("a")
     seat.shows("C-b C-b d: back to your prompt")
     (world.folder / "go").touch()
-    seat.shows("Reply from planning is there")
+    seat.shows("planning has replied")
     assert seat.told("ended") is None
     seat.press("C-b")
     seat.press("d")
@@ -338,7 +342,7 @@ def test_prefix_and_d_bring_back_from_a_window_inside_of_tmux(world: World, othe
         # The popup has the keys: what is typed reaches the agent, and the wait takes no `l` for its own.
         person.type("l")
         (world.folder / "go").touch()
-        person.shows("Reply from planning is there")
+        person.shows("planning has replied")
         assert seat.told("ended") is None
         for key in keys:  # one after the other: tmux takes what comes within a millisecond for a paste
             person.press(key)
@@ -564,7 +568,7 @@ def test_a_task_that_waits_for_a_person_holds_nobody_up(world: World) -> None:
     world.keys("Escape")
     seat.shows("keep waiting: its next message")
     seat.press("w")
-    seat.shows("is with a person")
+    seat.shows("is working in planning")
     assert world.ask("planning", "two") == "echo heard: two"
     world.keys("three", "Enter")
     assert seat.ended()["code"] == 0

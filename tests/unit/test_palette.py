@@ -89,8 +89,8 @@ def test_a_key_has_one_meaning() -> None:
 
 
 FLASHES = {
-    "z": "z does nothing here. Press / to find an agent by its name, ? for all keys",
-    "l": "l (leave it running (Ctrl-G, r to collect)) is for the wait screen: send a prompt first",
+    "z": "z does nothing here: / filters the agents by name, ? shows all keys",
+    "l": "l (leave it running) is for the wait screen: send a prompt first",
     "9": "There is no row 9",
     "^X": "review has no task to end",
 }
@@ -255,7 +255,7 @@ def test_the_help_explains_every_command() -> None:
 
 
 LEGENDS = {
-    "a filter with a hit": (["/", "l", "a"], "enter send ↑↓ choose esc all agents"),
+    "a filter with a hit": (["/", "l", "a"], "enter send ↑↓ select esc all agents"),
     "a filter without one": (["/", "q", "x"], "enter start 'qx' esc all agents"),
 }
 
@@ -269,6 +269,18 @@ def test_a_filter_names_the_keys_that_count_then(case: str) -> None:
 def test_a_question_makes_the_key_for_the_window_the_one_that_answers() -> None:
     assert "a answer" in " ".join(text(palette()))
     assert "a open window" in " ".join(text(pressed(["j"])))
+
+
+def test_with_an_empty_prompt_enter_answers_an_agent_that_asks() -> None:
+    assert "enter answer" in " ".join(text(palette("")))
+    assert "enter open window" in " ".join(text(pressed(["j"], draft="")))
+
+
+@pytest.mark.parametrize("screen", keys.SCREENS)
+def test_what_a_key_says_instead_fits_80_columns(screen: str) -> None:
+    others = [each.keys[0] for each in keys.TABLE if screen not in each.words]
+    said = [keys.instead(key, screen) for key in ("z", "^B", *others)]
+    assert [line for line in said if len(line) > 76] == []
 
 
 def test_a_filter_without_a_hit_says_so() -> None:

@@ -111,6 +111,48 @@ def test_the_legend_says_what_is_true_now(case: str) -> None:
     assert ("take the message" in shown) is bool(facts.get("parked"))
 
 
+@pytest.mark.parametrize("columns", [50, 60, 80])
+def test_of_several_parts_the_legend_keeps_the_keys_that_answer_and_leave(columns: int) -> None:
+    shown = screens.plain_text(
+        " ".join(wait_view.legend(view("one", State.BLOCKED, asks="x"), columns, 2, several=True))
+    )
+    assert [word for word in ("a answer one", "l leave", "q stop", "? all keys") if word not in shown] == []
+
+
+def test_the_question_of_a_task_in_line_says_what_becomes_of_it() -> None:
+    made = view("one")
+    made.phase = "in line"
+    shown = screens.plain_text(" ".join(wait_view.our_question("back", made, 100, several=False)))
+    assert "stop waiting (the task stays in line)" in shown
+    assert "take it out of line" in shown
+    assert "keeps working" not in shown
+
+
+def test_the_last_parts_have_the_room_of_those_that_are_not_there() -> None:
+    shown = text([view(name) for name in SIX[:3]], 120, 40)
+    last = [line for line in shown if line.startswith("three row")]
+    assert last
+    assert [line for line in shown if line.startswith("one row") and " │ two row" in line]
+    assert not [line for line in last if "│" in line]
+
+
+def test_a_log_on_a_narrow_terminal_keeps_its_reasons() -> None:
+    event = {"at": 100.0, "from": "idle", "to": "working", "task": "abcd", "why": "works on task abcd"}
+    assert wait_view.log_lines([event], 50)[0].endswith("  working  works on task abcd")
+    assert "idle → working" in wait_view.log_lines([event], 80)[0]
+
+
+def test_a_bad_end_has_a_line_for_each_thing_to_do() -> None:
+    said = wait_view.bad_end("flowloom: task x: 400 nope\n  look at its window: flowloom attach a; it is saved: b\n")
+    assert said.splitlines() == [
+        "task x: 400 nope",
+        "",
+        "Look at its window: flowloom attach a",
+        "It is saved: b",
+        "Your draft is unchanged.",
+    ]
+
+
 @pytest.mark.parametrize(
     ("columns", "line"),
     [

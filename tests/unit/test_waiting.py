@@ -46,7 +46,7 @@ ASKED: records.Question = {"kind": "permission", "text": "Bash: touch x", "how":
 @pytest.mark.parametrize(
     ("phase", "facts", "waits_for"),
     [
-        ("in line", {"ahead": 2}, "2 before it in line"),
+        ("in line", {"ahead": 2}, "2 ahead of it in line"),
         ("starting", {}, "planning to start"),
         ("delivering", {}, "planning to take it"),
         ("delivering", {"waits_for": "a person types in its window"}, "a person types in its window"),

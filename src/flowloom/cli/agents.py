@@ -244,14 +244,13 @@ def _table(found: list[tuple[Agent, Status]]) -> None:
     failed = {task["agent_id"]: task for task in overview.failures()}
     unread = Counter(task["agent_id"] for task in overview.replies())
     show(
-        ("AGENT", "STATUS", "SINCE", "TASK", "WINDOW", "WHY"),
+        ("AGENT", "STATUS", "SINCE", "TASK", "WHY"),
         [
             (
                 row["agent_id"],
                 state("unknown" if "unreachable" in row else row["status"]),
                 Cell(age(now_s - row["since"]) if row["since"] else "-", right=True),
                 row["current_task"] or "-",
-                "-" if row["status"] is State.OFFLINE else row["window_id"] or "-",
                 _why(agent, row, failed.get(row["agent_id"]), unread[row["agent_id"]]),
             )
             for agent, row in found

@@ -73,7 +73,7 @@ def _what(view: View) -> str:
     if view.question and view.phase != "in line":
         return f"blocked on {view.question['kind']}"
     if view.phase == "in line":
-        return f"in line behind {view.ahead}"
+        return f"in line, {view.ahead} ahead "
     return view.says or WORDS.get(view.phase) or view.waits_for or view.phase
 
 

@@ -30,6 +30,7 @@ class Output(io.TextIOWrapper):
             encoding=stream.encoding,
             errors="backslashreplace",
             line_buffering=stream.line_buffering,
+            write_through=stream.write_through,
         )
         self._called = name
         self._behind = stream  # which would close the descriptor when it goes

@@ -47,7 +47,7 @@ class Notices:
             what = f"{view.question['kind']}: {view.question['text']}"
             said = f"{agent['agent_id']} is blocked on {what}; answer with: flowloom attach {agent['name']}"
         elif view.phase == "in line":
-            said = f"in line, {view.ahead} before it"
+            said = f"in line, {view.ahead} ahead of it"
         if said and said != self.told:
             self.shown.say(f"flowloom: {said}\n")
         self.told = said or self.told

@@ -88,7 +88,7 @@ def main() -> None:
         code = bugs.reported(lambda: edit(sys.argv[1], signals, screen), "editor", screen.tell)
     except FlowLoomError as error:
         code = error.exit_code
-        if screen.tell("\n  ".join(filter(None, (f"flowloom: {error}", error.hint))) + "\n"):
+        if screen.tell(f"flowloom: {error}", error.hint):
             for task_id in screen.failed:
                 asking.mark_read(task_id)
     finally:

@@ -40,10 +40,15 @@ class FlowLoomError(Exception):
 
     def sentences(self) -> str:
         """Return the message and what to do next as sentences: on a screen, where they share a line."""
-        if not self.hint:
-            return str(self)
-        begins = "Run: " if self.hint.startswith("flowloom ") else ""
-        return f"{self}. {begins}{self.hint if begins else self.hint[:1].upper() + self.hint[1:]}"
+        return sentences(str(self), self.hint)
+
+
+def sentences(message: str, hint: str) -> str:
+    """Return a message and what to do next in one line."""
+    if not hint:
+        return message
+    todo = f"Run: {hint}" if hint.startswith("flowloom ") else f"{hint[:1].upper()}{hint[1:]}"
+    return f"{message}. {todo}"
 
 
 class UsageError(FlowLoomError):

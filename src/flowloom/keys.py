@@ -117,7 +117,7 @@ def instead(key: str, screen: str, *, asks: str = "") -> str:
     found = next((each for each in TABLE if key in each.keys), None)
     if found is not None:
         other = next(name for name in SCREENS if name in found.words)
-        way = "q, then Ctrl-G on a prompt without @name" if other == PALETTE else "send a prompt first"
+        way = "q, then Ctrl-G without @name" if other == PALETTE else "send a prompt first"
         said = (found.words[other] or found.does).partition(" (")[0]
         return f"{found.shown} ({said}) is for {SCREENS[other]}: {way}"
     name = key.replace("^", "Ctrl-") if len(key) == 2 else key

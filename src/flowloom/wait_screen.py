@@ -13,7 +13,7 @@ import sys
 from flowloom import keys, replies, status, tasks, viewer, wait_view, whereabouts
 from flowloom.clock import steady_s, wall_s
 from flowloom.dialogs import at_bottom
-from flowloom.errors import TmuxFailed
+from flowloom.errors import TmuxFailed, sentences
 from flowloom.states import Step
 from flowloom.terminal import ESC_S, Terminal, choices, wrap
 from flowloom.text import visible
@@ -84,9 +84,10 @@ class WaitScreen:
         """Show a window until the person comes back; return what went wrong."""
         return ""
 
-    def tell(self, text: str) -> bool:
+    def tell(self, text: str, hint: str = "") -> bool:
         """Say a bad end; block until it was read, and tell whether it was."""
-        sys.stderr.write(visible(text) if sys.stderr.isatty() else text)
+        said = f"{sentences(text.rstrip(), hint)}\n"
+        sys.stderr.write(visible(said) if sys.stderr.isatty() else said)
         return True
 
     def close(self) -> None:
@@ -331,7 +332,7 @@ class OnTerminal(WaitScreen):
         self.chosen = choice if choice == "give up" else ""
         return choice
 
-    def tell(self, text: str) -> bool:
+    def tell(self, text: str, hint: str = "") -> bool:
         """Show a bad end until a key is pressed, at most TELL_S; what the person chose is no news."""
         if self.chosen:
             return True
@@ -340,7 +341,7 @@ class OnTerminal(WaitScreen):
         if now and now["window_id"]:
             found, meant = [("a", "open its window"), *found], {"a": "attach", **meant}
         while True:
-            choice = self._choose(YELLOW, wait_view.bad_end(text), found, meant, TELL_S)
+            choice = self._choose(YELLOW, wait_view.bad_end(text, hint), found, meant, TELL_S)
             if choice != "attach" or now is None or not now["window_id"]:
                 return choice is not None
             self.show_window(whereabouts.socket(now), now["window_id"], now["name"])

@@ -228,11 +228,10 @@ def former(task: Task, now_s: float) -> str:
     return f"You already sent this {age(int(now_s - task['created']))} ago; {said} (task {task['task_id']})."
 
 
-def bad_end(text: str) -> str:
+def bad_end(text: str, hint: str) -> str:
     """Return an error and its hint with a line for each thing to do, as the wait tells its end."""
-    said, _, hint = text.strip().removeprefix("flowloom: ").partition("\n")
-    todo = [f"{clause[:1].upper()}{clause[1:]}" for clause in hint.strip().split("; ") if clause]
-    return "\n".join([said, "", *todo, "Your draft is unchanged."])
+    todo = [f"{clause[:1].upper()}{clause[1:]}" for clause in hint.split("; ") if clause]
+    return "\n".join([text.strip().removeprefix("flowloom: "), "", *todo, "Your draft is unchanged."])
 
 
 def delivered(task: Task) -> str:

@@ -269,7 +269,7 @@ def test_a_field_keeps_what_was_typed_and_says_what_is_wrong_with_it(world: Worl
     seat.shows("▏planning")
     seat.type("Docs Writer!")
     seat.press("Enter")
-    seat.shows("use 1 to 40 characters")
+    seat.shows("Use 1 to 40 characters")
     assert "Docs Writer!▏" in seat.screen()
     seat.press("C-u")
     seat.press(*"documents", "Enter")

@@ -58,7 +58,8 @@ def read_failure(seat: ChiefSeat) -> None:
     assert "rate_limit" in seat.screen()
     seat.press("a")
     seat.shows("back to your prompt")
-    seat.press("C-b", "C-b", "d")
+    seat.press("C-b")
+    seat.press("d")
     seat.shows("Your draft is unchanged.")
     seat.press("x")
 

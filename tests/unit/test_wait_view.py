@@ -143,7 +143,7 @@ def test_a_log_on_a_narrow_terminal_keeps_its_reasons() -> None:
 
 
 def test_a_bad_end_has_a_line_for_each_thing_to_do() -> None:
-    said = wait_view.bad_end("flowloom: task x: 400 nope\n  look at its window: flowloom attach a; it is saved: b\n")
+    said = wait_view.bad_end("flowloom: task x: 400 nope", "look at its window: flowloom attach a; it is saved: b")
     assert said.splitlines() == [
         "task x: 400 nope",
         "",

@@ -162,9 +162,7 @@ class Carrier:
             # Somebody else carries it: watch, and take over when they are gone.
             self.place = line.enter(task["agent_dir"], self.task_id)
         if self.place is None:
-            view = View(task, self.agent.status())
-            view.says = "" if task["left"] or task["until"] else "another process already waits for it; waiting with it"
-            return view
+            return self._wait_with(task)
         if task.get("headless") is not None:
             return self._watch_headless(task)
         passed = ""
@@ -180,6 +178,15 @@ class Carrier:
                 return view
         view = self._carry(task)
         view.says = view.says or passed
+        return view
+
+    def _wait_with(self, task: Task) -> View:
+        view = View(task, self.agent.status())
+        stopped = line.stopped(task["agent_dir"], self.task_id)
+        if stopped:
+            view.says = f"its own process {stopped} is stopped; continue it with fg, or: kill -CONT {stopped}"
+        elif not task["left"] and not task["until"]:
+            view.says = "another process already waits for it; waiting with it"
         return view
 
     def _hands_over(self, task: Task) -> bool:

@@ -127,9 +127,10 @@ def waited_for(agent_dir: str, task_id: str) -> bool:
     return any(name.endswith(f"-{task_id}") and _alive(agent_dir, name) for name in _names(agent_dir))
 
 
-def stopped(agent_dir: str, task_id: str) -> bool:
-    """Tell whether the process that waits for this task is stopped: it does nothing until it is continued."""
-    return any(Before(agent_dir, name).stopped for name in _names(agent_dir) if name.endswith(f"-{task_id}"))
+def stopped(agent_dir: str, task_id: str) -> int:
+    """Return the process that waits for this task if it is stopped, and does nothing until it is continued; else 0."""
+    holders = [Before(agent_dir, name) for name in _names(agent_dir) if name.endswith(f"-{task_id}")]
+    return next((holder.pid for holder in holders if holder.stopped), 0)
 
 
 def typed(task_id: str) -> str:

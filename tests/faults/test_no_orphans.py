@@ -118,6 +118,19 @@ def test_who_comes_behind_an_asker_that_is_stopped_while_it_types_goes_first(wor
     leftovers.check(world)
 
 
+def test_who_waits_for_the_task_of_a_stopped_asker_is_told_to_continue_it(world: World) -> None:
+    world.start()
+    first = stopped_asker(world, ("after", "flowloom.line:enter"), "heron")
+    try:
+        waited = world.flowloom("wait", world.task()["task_id"], "--timeout", "2")
+        said = f"its own process {first.pid} is stopped; continue it with fg, or: kill -CONT {first.pid}"
+        assert (waited.returncode, said in waited.stderr.decode()) == (124, True), waited
+    finally:
+        os.kill(first.pid, signal.SIGCONT)
+    assert first.communicate(timeout=30)[0] == b"echo heard: heron"
+    leftovers.check(world)
+
+
 def test_a_task_that_was_cancelled_while_its_asker_was_stopped_is_not_pasted(world: World) -> None:
     world.start()
     first = stopped_asker(world, STOPPED["about to paste"][0], "heron")

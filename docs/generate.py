@@ -10,6 +10,7 @@ meaning is an error, so nothing gets into the reference undocumented.
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import sys
@@ -20,12 +21,13 @@ from typing import Any
 import typer.main
 from pydantic import BaseModel
 
-from flowloom import bugs, config, errors, keys, settings, states, trust
+from flowloom import bugs, config, errors, keys, providers, settings, states, trust
 from flowloom.cli import app, load, published
 from flowloom.doctor import claude_code
 
 DOCS = Path(__file__).resolve().parent
 PART = re.compile(r"(<!-- generated: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+PROTOCOL = Path(providers.__file__).read_text("utf-8")
 load("")  # each module adds its commands to `app`
 
 
@@ -230,7 +232,9 @@ FIELD_MEANINGS = {
     "role": "its role",
     "project": "the short name of its project",
     "provider": "its program",
-    "status": "its state (`unknown` while its tmux server cannot be reached), or the task's last step",
+    "PublishedAgent.status": "its state; `unknown` while that cannot be told, see `unreachable`",
+    "PublishedTask.status": "its last step; `unknown`: it was typed, and its agent never confirmed it",
+    "Answer.status": "the task's last step",
     "unreachable": "why its state cannot be told; empty otherwise",
     "last_known": "its last known state; empty if there is none",
     "current_task": "the task it works on or is being sent",
@@ -281,7 +285,7 @@ def fields(model: type[BaseModel]) -> str:
     for name, field in model.model_fields.items():
         kind = re.sub(r"<class '([\w.]+)'>", r"\1", str(field.annotation)).replace("flowloom.cli.published.", "")
         kind = kind.replace("Published", "").replace("None", "null")
-        rows.append([f"`{name}`", f"`{kind}`", FIELD_MEANINGS[name]])
+        rows.append([f"`{name}`", f"`{kind}`", FIELD_MEANINGS.get(f"{model.__name__}.{name}") or FIELD_MEANINGS[name]])
     return table(["field", "type", "description"], rows)
 
 
@@ -300,6 +304,43 @@ def key_table(screen: str) -> str:
     return table(["key", "what it does"], rows)
 
 
+def launch_keys() -> str:
+    """Return what a provider is told to start its program."""
+    return table(["key", "type", "meaning"], attributes("Launch"))
+
+
+def provider_values() -> str:
+    """Return the values that a provider must have."""
+    return table(["name", "type", "meaning"], attributes("Provider"))
+
+
+def provider_functions() -> str:
+    """Return the functions that a provider must have."""
+    rows = []
+    for node in body("Provider"):
+        if isinstance(node, ast.FunctionDef):
+            given = ", ".join(argument.arg for argument in node.args.args[1:])
+            rows.append([f"`{node.name}({given})`", " ".join((ast.get_docstring(node) or "").split())])
+    return table(["function", "what it does"], rows)
+
+
+def attributes(name: str) -> list[list[str]]:
+    """Return the attributes of a class of the protocol; each has its meaning in a comment behind it."""
+    rows = []
+    lines = PROTOCOL.splitlines()
+    for node in body(name):
+        if isinstance(node, ast.AnnAssign):
+            _, _, meaning = lines[node.lineno - 1].partition("  # ")
+            assert meaning, f"{ast.unparse(node)} has no meaning in {providers.__file__}"
+            rows.append([f"`{ast.unparse(node.target)}`", f"`{ast.unparse(node.annotation)}`", meaning])
+    return rows
+
+
+def body(name: str) -> list[ast.stmt]:
+    """Return what stands in a class of the protocol."""
+    return next(node.body for node in ast.walk(ast.parse(PROTOCOL)) if getattr(node, "name", "") == name)  # type: ignore[attr-defined,no-any-return]
+
+
 PARTS: dict[str, Callable[[], str]] = {
     "palette-keys": lambda: key_table(keys.PALETTE),
     "wait-keys": lambda: key_table(keys.WAIT),
@@ -315,6 +356,9 @@ PARTS: dict[str, Callable[[], str]] = {
     "agent-tables": agent_tables,
     "environment": environment,
     "exit-codes": exit_codes,
+    "launch-keys": launch_keys,
+    "provider-values": provider_values,
+    "provider-functions": provider_functions,
     "json-agent": lambda: fields(published.PublishedAgent),
     "json-task": lambda: fields(published.PublishedTask),
     "json-answer": lambda: fields(published.Answer),

@@ -24,18 +24,19 @@ if TYPE_CHECKING:
     class Launch(TypedDict):
         """What a provider needs to know to start its program."""
 
-        binary: str
-        agent_id: str
-        agent_dir: str
-        session_id: str
-        resume: bool
-        transcript: str  # where the conversation lies that is resumed; empty where that is not known
-        dir: str  # the folder that the program starts in, without links
-        settings_path: str
-        system_prompt: str
-        args: list[str]
-        user_mode: str
-        release: str
+        # What stands behind each is in docs/how-to/write-a-provider.md, word for word.
+        binary: str  # the path of the program
+        agent_id: str  # the agent, such as `planning@site`
+        agent_dir: str  # the folder of the agent's state
+        session_id: str  # the conversation to begin, or to resume
+        resume: bool  # whether it is resumed
+        transcript: str  # the transcript of the conversation to resume; empty where that is not known
+        dir: str  # the folder that the program starts in, with every link resolved
+        settings_path: str  # the document that `settings` returned, as a file; empty for a run without a window
+        system_prompt: str  # what to add to the program's own system prompt
+        args: list[str]  # the user's own arguments; they come last
+        user_mode: str  # the permission mode that the user's settings choose; empty where they choose none
+        release: str  # the release of the program; empty where it is not known
 
     class Printed(TypedDict):
         """What a run without a terminal came to.
@@ -51,17 +52,14 @@ if TYPE_CHECKING:
     class Provider(Protocol):
         """What an agent program must answer."""
 
-        NAME: str
-        LEAVE: str  # typed to end it
+        NAME: str  # its name, which is also that of its file
+        LEAVE: str  # what is typed to end the program
         STASH: list[str]  # keys that put a person's draft aside until the next submission
         CLEAR: list[str]  # keys that empty the box of our own text
         EDIT: list[str]  # keys that hand the draft to $VISUAL; none where the program has no such key
-        # Variables that take the colours from its screen, by which it is read; it starts without them,
-        # and its tools get them back by the `env` of its settings.
-        COLOURLESS: tuple[str, ...]
-
-        # What stands in a transcript where the output limit cut a reply; none where that never happens.
-        CUT_MARKS: tuple[bytes, ...]
+        # Its screen is read by its colours; its tools get these variables back by the `env` of its settings.
+        COLOURLESS: tuple[str, ...]  # variables that take the colours from the screen; it starts without them
+        CUT_MARKS: tuple[bytes, ...]  # what a transcript holds where the output limit cut a reply; none if never
 
         def binary(self, claude: str) -> str:
             """Return the program to run; `claude` is the user's choice of Claude Code."""
@@ -84,11 +82,11 @@ if TYPE_CHECKING:
             ...
 
         def headless(self, launch: Launch) -> list[str]:
-            """Return the command line that carries out the prompt on stdin, once, and ends; empty if it cannot."""
+            """Return the command line that carries out the prompt on stdin and exits; empty if there is none."""
             ...
 
         def read_headless(self, stdout: str, stderr: str, exit_code: int | None) -> Printed:
-            """Return what such a run came to; the exit code is None where nobody saw it end."""
+            """Return the result of such a run; the exit code is None if no process saw it end."""
             ...
 
         def settings(self, hook: str, extra: list[dict[str, Any]]) -> dict[str, Any]:
@@ -96,7 +94,7 @@ if TYPE_CHECKING:
             ...
 
         def report(self, payload: dict[str, Any]) -> Report | None:
-            """Return what a hook's payload says in our words, None where it says nothing to us."""
+            """Return what a hook's payload says, in FlowLoom's terms; None if nothing follows from it."""
             ...
 
         def read_screen(self, screen: str) -> Screen:
@@ -120,19 +118,19 @@ if TYPE_CHECKING:
             ...
 
         def moved_to(self, text: str) -> str:
-            """Return, out of a session file, how the id of the session begins that this one was moved to."""
+            """Return the beginning of the id of the session that this one was moved to, from its session file."""
             ...
 
         def shown(self, text: str) -> str:
-            """Return, out of a session file, how the id of the session begins that its window shows."""
+            """Return the beginning of the id of the session that its window shows, from its session file."""
             ...
 
         def sessions_command(self, binary: str) -> list[str]:
-            """Return the documented command that says the same, slowly; empty for none."""
+            """Return the documented command that tells the status of sessions too, but slowly; empty for none."""
             ...
 
         def read_sessions(self, text: str, pid: int, since_s: float = 0.0) -> str:
-            """Return `busy`, `waiting` or `idle` out of either; empty where it is not said.
+            """Return `busy`, `waiting` or `idle`, from a session file or that command's output; empty for none.
 
             An `idle` that was said before `since_s`, a time of day, is of an earlier turn.
             """
@@ -147,7 +145,7 @@ if TYPE_CHECKING:
             ...
 
         def resumable(self, transcript: bytes) -> bool:
-            """Tell whether a conversation that left this transcript can be gone on with."""
+            """Tell whether a conversation that left this transcript can be resumed."""
             ...
 
         def joined(self, transcript: bytes, message: str) -> str | None:
@@ -158,7 +156,7 @@ if TYPE_CHECKING:
             ...
 
         def reply_in_transcript(self, transcript: bytes, task_id: str) -> str | None:
-            """Return the last message of the turn that a task began, for when a hook was lost."""
+            """Return the last message of the turn that a task began; asked when a hook was lost."""
             ...
 
 

@@ -9,6 +9,7 @@ import select
 from flowloom import (
     drafts,
     files,
+    foreign,
     git,
     paths,
     procs,
@@ -21,7 +22,7 @@ from flowloom import (
     whereabouts,
 )
 from flowloom.clock import Deadline, elapsed_s
-from flowloom.errors import NoSuchAgent, TmuxUnreachable
+from flowloom.errors import BadFile, NoSuchAgent, TmuxUnreachable
 from flowloom.states import Event, State, Step
 
 TYPE_CHECKING = False
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
     from flowloom.looks import Look, Window
     from flowloom.providers import Provider
-    from flowloom.records import Question, Screen, Status
+    from flowloom.records import Keys, Question, Screen, Status
     from flowloom.tmux import Tmux
 
 SAYS_LATE_S = 0.7
@@ -316,6 +317,20 @@ class Agent:
         """Return the variables that say where the agent's program keeps its sessions, as they were at its start."""
         known = files.read_json(f"{self.directory}/environment.json") or {}
         return {**os.environ, **{str(key): str(value) for key, value in known.items()}}
+
+    def key_bindings(self) -> Keys:
+        """Return the keys that the user's bindings leave for what we do in the box, as they are now."""
+        path = self.key_bindings_file()
+        try:
+            text = (foreign.read(path, foreign.CONFIG_BYTES) or b"") if path else b""
+        except BadFile:
+            text = b""  # its program cannot read it either, and uses its own keys
+        return self.provider().keys(text.decode(errors="replace"))
+
+    def key_bindings_file(self) -> str:
+        """Return the file in which the user binds the keys of its program; empty where there is none."""
+        path = self.provider().key_bindings(self.environment())
+        return path if os.path.isfile(path) else ""
 
     def read_screen(self, look: Look) -> Screen:
         """Return what the window shows, in the provider's reading."""

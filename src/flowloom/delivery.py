@@ -8,7 +8,20 @@ from __future__ import annotations
 
 from flowloom import drafts, files, frame, line, paths, procs, receipts, sights, status, tasks, turns
 from flowloom.clock import steady_s
-from flowloom.held_up import ANOTHER, HANGS, KEEPS, MIXED, MODES, MOVED, RECEIPT, SETTLES, UNREAD, input_off
+from flowloom.hand import CLEAR_AGAIN_S, TRIES, UNCHANGED_AGAIN_S, Draft, Hand, key_name, look_at
+from flowloom.held_up import (
+    ANOTHER,
+    HANGS,
+    KEEPS,
+    MIXED,
+    MODES,
+    MOVED,
+    PASSING,
+    RECEIPT,
+    SETTLES,
+    UNREAD,
+    input_off,
+)
 from flowloom.logs import log
 from flowloom.screens import plain_lines
 from flowloom.states import State, Step
@@ -28,10 +41,6 @@ RECEIPT_S = 45.0
 # How often the window is looked at while Enter waits for the text to be there; and for the receipt.
 LOOK_FOR_TEXT_S = 0.01
 RECEIPT_AGAIN_S = 0.25
-# Claude Code takes a second Ctrl-C within 2.5 s for the wish to leave.
-CLEAR_AGAIN_S = 3.0
-# A long conversation can take seconds to be drawn anew: an unchanged window has not shown yet what a key did.
-UNCHANGED_AGAIN_S = 10.0
 # A program that draws reads no keys for a moment.
 SLOW_S = 1.0
 # An idle box that shows nothing of ours, and no receipt: this long until we say that we do not know.
@@ -39,6 +48,9 @@ LOST_S = 5.0
 
 # A window that takes no input, or whose program never reads what was pasted: the next attempt.
 REFUSED_AGAIN_S = 2.0
+
+# A text that is never submitted is taken out of the box, and pasted again after this time: the user may bind the key.
+ROUND_AGAIN_S = 30.0
 
 # What a session file says of a dialog that a person opened: /model, /btw, /config.
 OPENED = "dialog open"
@@ -53,17 +65,15 @@ class Delivery:
         self.settings = settings
         self.provider = agent.provider()
         self.waits_for = ""
-        self._draft = ""
-        self._draft_since_s = 0.0
-        self._asked_for, self._asked_at_s, self._handed = "", 0.0, ""
+        self._hand = Hand(settings.typing_pause_s)
+        self._draft = Draft(agent, task_id, self._hand)
         self._lent_at_s = -SLOW_S
-        self._stashed = False
         self._pressed = 0
         self._pressed_at_s = 0.0
         self._pasted_at_s = 0.0
         self._refused_at_s = -REFUSED_AGAIN_S
         self._before = ""
-        self._key_at_s, self._key_on = -UNCHANGED_AGAIN_S, ""
+        self._rounds, self._round_at_s = 0, 0.0
         self._unread_since_s = 0.0
         self._instead: Delivery | None = None
 
@@ -82,7 +92,7 @@ class Delivery:
         task = tasks.read(self.task_id)
         screen = self.agent.read_screen(look)
         if task["status"] is Step.CREATED:
-            self.waits_for = self._not_yet(now, look) or self._in_the_way(now, look, screen)
+            self.waits_for = self._not_yet(now, look) or self._in_the_way(now, look, screen) or self._not_again()
             if not self.waits_for:
                 self._before = look.screen
                 self.waits_for = self._paste(task, now, look)
@@ -90,6 +100,8 @@ class Delivery:
             self.waits_for = self._await_receipt(task, now, look, screen)
         else:
             self.waits_for = f"it is {task['status']}"
+        if self._rounds >= TRIES and self.waits_for in PASSING:
+            self.waits_for = self._not_submitted()
 
     def _not_yet(self, now: Status, look: Look) -> str:
         """Return why nothing may be typed whatever the window shows; empty where it may."""
@@ -100,6 +112,15 @@ class Delivery:
         if steady_s() - self._refused_at_s < REFUSED_AGAIN_S:
             return "its window takes no input"
         return ""
+
+    def _not_again(self) -> str:
+        """Return why its text is not pasted once more by now; empty where it may be."""
+        late = self._rounds < TRIES or steady_s() - self._round_at_s >= ROUND_AGAIN_S
+        return "" if late else self._not_submitted()
+
+    def _not_submitted(self) -> str:
+        key = key_name(self.agent.key_bindings()["submit"])
+        return f"its text stood in the input box, and {key} did not submit it; look at its window{look_at(self.agent)}"
 
     def _another_is_handed_over(self, now: Status, look: Look) -> bool:
         """Tell whether somebody living is at another task's text; do it in place of a process that is stopped.
@@ -132,14 +153,14 @@ class Delivery:
         self._unread_since_s = 0.0
         if look.input_off:
             return input_off(now)
-        if self.provider.EDIT and procs.is_lent(look.tty):
+        if self.provider.EDITS and procs.is_lent(look.tty):
             self._lent_at_s = steady_s()
         if steady_s() - self._lent_at_s < SLOW_S:
             # Once it is closed, the box is empty for a moment before the draft stands there again.
-            return KEEPS if self._asked_for else "an editor is open in its window"
+            return KEEPS if self._draft.asked else "an editor is open in its window"
         if look.in_mode:
             # Pasting would work, Enter would not. A clock never looks the same for long.
-            if self._undisturbed(f"mode {look.mode if look.mode == 'clock-mode' else look.screen}"):
+            if self._hand.undisturbed(f"mode {look.mode if look.mode == 'clock-mode' else look.screen}"):
                 tmux.leave_mode(pane)
             return MODES.get(look.mode, f"tmux's {look.mode} is open in its window")
         if screen["kind"] != "box":
@@ -154,10 +175,10 @@ class Delivery:
             question, keys = None, ["Escape"]
         if question is None and (screen["kind"] == "view" or keys):
             # The key that leaves the transcript opens it too.
-            if self._undisturbed(f"view {look.screen}") and keys and self._may_press(look, 0.0):
+            if self._hand.undisturbed(f"view {look.screen}") and keys and self._hand.may_press(look, 0.0):
                 tmux.press(pane, *keys, stamp=look.stamp)
             return f"a person looks at something else in its window{_named(screen['title'])}"
-        if question is None and not self._undisturbed(f"none {look.screen}"):
+        if question is None and not self._hand.undisturbed(f"none {look.screen}"):
             return "its window shows no input box"
         if question is None:
             lines = [line.strip(" ─╌│❯") for line in plain_lines(look.screen)]
@@ -180,68 +201,25 @@ class Delivery:
             if asked not in (OPENED, ""):
                 return f"its session waits for an answer ({asked}); look at its window"
             # It stands above the box, which takes keys only once it is closed.
-            if self._undisturbed(f"open {look.screen}") and self._may_press(look, 0.0):
+            if self._hand.undisturbed(f"open {look.screen}") and self._hand.may_press(look, 0.0):
                 tmux.press(pane, "Escape", stamp=look.stamp)
             return f"a person has left something open in its window{_named(screen['title'])}"
         # A running turn redraws its window: one that looks the same for a while only looks like one.
-        if screen["busy"] and (said == "" or not self._undisturbed(f"busy {look.screen}")):
+        if screen["busy"] and (said == "" or not self._hand.undisturbed(f"busy {look.screen}")):
             return "its window looks as if a turn runs"
         return ""
 
     def _occupied(self, now: Status, tmux: Tmux, pane: str, look: Look, screen: Screen) -> str:
         """Empty a box that is not empty: of our own text at once, of a person's draft after a pause, and it is kept."""
         if not screen["draft"]:
-            waits = self._asked_for and steady_s() - self._asked_at_s < drafts.HANDED_WITHIN_S
-            return KEEPS if waits else ""
+            return self._draft.empty()
         own = drafts.own(screen)
         if own is not None:
-            if own.task_id == now["adopt"] and not self._undisturbed(f"adopted {screen['draft']}"):
+            if own.task_id == now["adopt"] and not self._hand.undisturbed(f"adopted {screen['draft']}"):
                 return "a person is continuing an interrupted task in its window"
             self._clear(tmux, pane, look, own.task_id)
             return SETTLES
-        if screen["stashed"]:
-            return "its input box has a draft, and another one is already stashed: send or clear one"
-        if not self._asked_for and not self._undisturbed(f"draft {screen['draft']}"):
-            return "a person types in its window"
-        if self._asked_for and self._asked_for != screen["draft"]:
-            # Somebody went on typing: the pause begins anew.
-            self._asked_for = self._handed = ""
-            return "a person types in its window"
-        if not drafts.is_whole(screen) and self.provider.EDIT and drafts.hands_over(self.agent.directory):
-            if not self._asked_for:
-                self._asked_for, self._asked_at_s = screen["draft"], steady_s()
-                drafts.ask(self.agent.directory)
-                tmux.press(pane, *self.provider.EDIT, stamp=look.stamp)
-                return KEEPS
-            self._handed = drafts.handed(self.agent.directory) or self._handed
-            if not self._handed and steady_s() - self._asked_at_s < drafts.HANDED_WITHIN_S:
-                return KEEPS
-        if self._may_press(look, CLEAR_AGAIN_S):
-            self._put_aside(tmux, pane, look, screen)
-        return SETTLES
-
-    def _put_aside(self, tmux: Tmux, pane: str, look: Look, screen: Screen) -> None:
-        """Keep a person's draft, and empty the box."""
-        draft = self._handed or screen["draft"]
-        kept = drafts.keep(self.agent.directory, draft)
-        mixed = drafts.holds(draft, self.task_id) and (self._handed or drafts.is_whole(screen))
-        self._asked_for = self._handed = ""
-        if mixed:
-            # Stashed, it would come back behind this delivery, and one Enter would submit the task again.
-            with status.lock(self.agent.directory):
-                tasks.note_fact(tasks.read(self.task_id), f"a person typed into its text in the box: {kept}")
-        # What its editor did not hand over is whole in Claude Code's own stash.
-        self._stashed = not mixed
-        tmux.press(pane, *(self.provider.CLEAR if mixed else self.provider.STASH), stamp=look.stamp)
-
-    def _undisturbed(self, what: str) -> bool:
-        """Tell whether the window has looked the same for the time that a person's pause may take."""
-        if what != self._draft:
-            self._draft, self._draft_since_s = what, steady_s()
-        if steady_s() - self._draft_since_s >= self.settings.typing_pause_s:
-            self._draft = ""
-            return True
-        return False
+        return self._draft.put_aside(tmux, pane, look, screen)
 
     def _clear(self, tmux: Tmux, pane: str, look: Look, task_id: str) -> None:
         """Empty the box of our own text that was never submitted, and give its task back.
@@ -255,19 +233,8 @@ class Delivery:
                     tasks.note_step(left, Step.CREATED, "found unsent in the box, and taken out of it")
                 elif left["status"] is Step.UNKNOWN:
                     tasks.note_step(left, Step.INTERRUPTED, "found unsent in the box, and taken out of it; ask again")
-        if self._may_press(look, CLEAR_AGAIN_S):
+        if self._hand.may_press(look, CLEAR_AGAIN_S):
             tmux.press(pane, *self.provider.CLEAR, stamp=look.stamp)
-
-    def _may_press(self, look: Look, again_s: float) -> bool:
-        """Tell whether a key may be pressed that must not be pressed twice; it is pressed next.
-
-        A second one on the box that is empty by now, and is not drawn yet, would
-        bring the draft back, or begin to end the program.
-        """
-        if steady_s() - self._key_at_s < (UNCHANGED_AGAIN_S if look.screen == self._key_on else again_s):
-            return False
-        self._key_at_s, self._key_on = steady_s(), look.screen
-        return True
 
     def _paste(self, task: Task, now: Status, look: Look) -> str:
         """Type the task's text; return what is waited for next.
@@ -281,6 +248,9 @@ class Delivery:
                 why = f"{folder}/prompt.md is gone or was changed; nothing was sent"
                 tasks.note_step(tasks.read(self.task_id), Step.FAILED, why)
             return why
+        submit = self.agent.key_bindings()["submit"]
+        if not submit:
+            return f"no key submits a prompt in its window{look_at(self.agent)}"
         first = frame.first_line(self.task_id, task["asker"], prompt_path=receipts.prompt_path(task))
         body = frame.body(self.task_id, tasks.prompt_of(task))
         files.write(f"{folder}/first", first.encode(), durable=False)
@@ -294,7 +264,8 @@ class Delivery:
         tmux = agent.tmux(now)
         buffers = {f"flowloom-{self.task_id}-1": f"{folder}/first", f"flowloom-{self.task_id}-2": f"{folder}/body"}
         at_once = self.provider.enter_at_once(now["release"])
-        how = tmux.paste(pane, buffers, enter=at_once, stamp=look.stamp, typed=line.typed(self.task_id))
+        then = submit if at_once else []
+        how = tmux.paste(pane, buffers, *then, stamp=look.stamp, typed=line.typed(self.task_id))
         with status.lock(agent.directory):
             mine = tasks.read(self.task_id)
             if how == "stale":
@@ -340,7 +311,7 @@ class Delivery:
         if mine and not (screen["busy"] and self.agent.session_says(now) != "idle"):
             # With the first Enter a stashed draft stands in the box again: a second one, pressed because the window was
             # drawn late, would submit it.
-            late = self._stashed or screen["stashed"]
+            late = self._draft.stashed or screen["stashed"]
             if not (self._pressed and late and at_s - self._pressed_at_s < UNCHANGED_AGAIN_S):
                 self._ours_in_the_box(task, tmux, pane, look)
             return RECEIPT
@@ -348,7 +319,7 @@ class Delivery:
         said = self.agent.session_says(now)
         if screen["kind"] == "box" and said != "busy" and drafts.holds(screen["draft"], self.task_id):
             # The Enter was lost: a person's came at the same moment.
-            if self._undisturbed(f"mixed {screen['draft']}"):
+            if self._hand.undisturbed(f"mixed {screen['draft']}"):
                 with status.lock(self.agent.directory):
                     tasks.note_step(tasks.read(self.task_id), Step.CREATED, f"{MIXED}, which are kept")
             return MIXED
@@ -363,10 +334,11 @@ class Delivery:
         whole = task["status"] is Step.PASTED
         if whole and self._pressed < ENTER_LIMIT:
             self._pressed, self._pressed_at_s = self._pressed + 1, steady_s()
-            tmux.press(pane, "Enter", stamp=look.stamp)
+            tmux.press(pane, *self.agent.key_bindings()["submit"], stamp=look.stamp)
             return
-        # Half of it, or an Enter that is never taken: out of the box, and anew.
+        # Half of it, or an Enter that is never taken: out of the box, and pasted again.
         self._pressed = 0
+        self._rounds, self._round_at_s = self._rounds + 1, steady_s()
         self._clear(tmux, pane, look, self.task_id)
 
     def _judge(self, now: Status, look: Look) -> None:

@@ -84,9 +84,14 @@ def _bare(text: str) -> str:
 
 
 def keep(agent_dir: str, text: str) -> str:
-    """Write a person's draft down, whole, before anything is done to the box; return where."""
+    """Write a person's draft down, whole, before anything is done to the box; return where.
+
+    One that stands at the end of the file already is not written again.
+    """
     path = paths.drafts(agent_dir)
-    files.append(path, text)
+    entry = f"{text}\n".encode("utf-8", "surrogatepass")
+    if not (b"\n" + files.tail(path, len(entry) + 1)).endswith(b"\n" + entry):
+        files.append(path, text)
     return path
 
 

@@ -285,7 +285,7 @@ def _launch(
     given_back = {name: os.environ[name] for name in provider.COLOURLESS if name in os.environ}
     if given_back:
         extra = [{"env": given_back}, *extra]
-    editor = claude_settings.window_editor(str(spec["dir"]), extra) if provider.EDIT else None
+    editor = claude_settings.window_editor(str(spec["dir"]), extra) if provider.EDITS else None
     if editor is not None and shlex.quote(paths.home()) == paths.home():  # Claude Code runs it through a shell
         extra = [*extra, {"env": {"VISUAL": stubs.agent_editor(), "FLOWLOOM_VISUAL": editor}}]
     files.write_json(path, provider.settings(stubs.hook_command(provider), extra))

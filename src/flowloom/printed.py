@@ -142,6 +142,18 @@ def read_sessions(text: str, pid: int, since_s: float = 0.0) -> str:
     return ""
 
 
+def said_of_session(text: str, key: str) -> str:
+    """Return what a session file says under a key; empty where it says nothing.
+
+    What one with a `parkedJobId` says of its own status is of the time before (2.1.330).
+    """
+    try:
+        document = json.loads(text)
+    except ValueError:
+        return ""
+    return str(document.get(key) or "") if isinstance(document, dict) else ""
+
+
 def read_waiting(text: str, pid: int) -> str:
     """Return what the session with this pid says that it waits for; empty where it says nothing."""
     try:

@@ -48,6 +48,13 @@ if TYPE_CHECKING:
         how: str
         call: str
 
+    class Keys(TypedDict):
+        """The tmux keys for what we do in a program's input box; none where the user left it no key."""
+
+        submit: list[str]
+        stash: list[str]  # put a draft aside until the next submission
+        edit: list[str]  # hand the draft to $VISUAL
+
     class HeldUp(TypedDict):
         """What holds an agent's next task up, and since when: the time of day in seconds."""
 

@@ -118,7 +118,7 @@ def _ours(words: list[str]) -> bool:
 
 
 def _keep_draft(agent: Agent, look: Look, tmux: Tmux, pane: str, *, force: bool) -> None:
-    screen, keys = agent.read_screen(look), agent.provider().EDIT
+    screen, keys = agent.read_screen(look), agent.key_bindings()["edit"]
     if look.dead or screen["kind"] != "box" or not screen["draft"] or drafts.own(screen) is not None:
         return
     text = None
@@ -154,9 +154,12 @@ def _ask_to_leave(agent: Agent, tmux: Tmux, pane: str) -> None:
         # Behind its editor 2.1.330 loses a Ctrl-C and shows an empty box for a moment: what is pasted then is
         # submitted with the draft.
         return
+    submit = agent.key_bindings()["submit"]
+    if not submit:
+        return  # the user's bindings leave no key for it
     path = f"{agent.directory}/leave"
     files.write(path, agent.provider().LEAVE.encode(), durable=False)
     buffer = f"flowloom-{agent.agent_id}"
-    tmux.paste(pane, {buffer: path}, enter=False)
-    tmux.press(pane, "Enter")
+    tmux.paste(pane, {buffer: path})
+    tmux.press(pane, *submit)
     procs.await_end(now["pid"], timeout_s=LEAVE_S)

@@ -72,8 +72,8 @@ class Tmux(Reached):
                 return ""
             raise
 
-    def paste(self, pane_id: str, buffers: dict[str, str], *, enter: bool, stamp: str = "", typed: str = "") -> Pasted:
-        """Paste files one after the other, each bracketed, then press Enter; tell whether it was done.
+    def paste(self, pane_id: str, buffers: dict[str, str], *keys: str, stamp: str = "", typed: str = "") -> Pasted:
+        """Paste files one after the other, each bracketed, then press `keys`; tell whether it was done.
 
         `buffers` are the names of paste buffers and the paths that fill them: the
         only way that has no limit of size. To load and to paste is one process (4 ms).
@@ -90,7 +90,7 @@ class Tmux(Reached):
         load = [word for name, path in buffers.items() for word in ("load-buffer", "-b", name, argument(path), ";")]
         pasted = [f"paste-buffer -p -d -b {quoted(buffer)} -t {pane_id}" for buffer in buffers]
         noted = [f"set-option -p -t {pane_id} {TYPED} {quoted(typed)}"] if typed else []
-        sequence = " ; ".join([*noted, *pasted, *([_keys(pane_id, "Enter")] if enter else [])])
+        sequence = " ; ".join([*noted, *pasted, *([_keys(pane_id, *keys)] if keys else [])])
         says = f"display-message -p -t {pane_id} 'REFUSED {STAMP}'"
         refused = " ; ".join([says, *(f"delete-buffer -b {quoted(name)}" for name in buffers)])
         choice = ("if-shell", "-F", "-t", pane_id, refuses(stamp), refused, sequence)

@@ -53,7 +53,7 @@ class Wait:
         self.agent = agent
         self.task_id = task_id
         self._for = ""
-        self._since = wall_s()
+        self._for_since = self._since = wall_s()
         self._kept = ""
 
     def tell(self, view: View) -> None:
@@ -63,10 +63,13 @@ class Wait:
         held_up = view.waits_for
         view.waits_for = held_up or view.says or reason(view)
         if view.waits_for != self._for:
-            self._for, self._since = view.waits_for, wall_s()
+            # Between two looks at one obstacle something passes by: its age is that of the whole wait.
+            passes = held_up in PASSING or self._for in PASSING
+            self._since = self._since if held_up and self._for and passes else wall_s()
+            self._for, self._for_since = view.waits_for, wall_s()
         view.since = self._since if held_up else began(view, self._since)
         lasts = wall_s() - self._since >= SAY_AFTER_S
-        if held_up and (held_up not in PASSING or wall_s() - self._since >= PASSES_S):
+        if held_up and (held_up not in PASSING or wall_s() - self._for_since >= PASSES_S):
             view.says = held_up
         self._keep(held_up if held_up and lasts else "")
 

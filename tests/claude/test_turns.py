@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from tests.conftest import claude_binaries
 from tests.support.desk import Desk, half
 from tests.support.messages_api import Call, MessagesApi, Say, user_texts
 from tests.support.world import World
+
+from flowloom import hand
 
 pytestmark = [pytest.mark.claude, pytest.mark.timeout(120)]
 
@@ -568,6 +571,38 @@ def test_vim_mode_takes_tasks_in_insert_and_in_normal(claude: World, api: Messag
     claude.keys("Escape")
     assert desk.reply("beside a draft") == "answer 3: beside a draft"
     desk.until_box("a draft")
+
+
+KEYS = {
+    "other keys": {"enter": "chat:newline", "ctrl+j": "chat:submit", "ctrl+s": None, "alt+s": "chat:stash"},
+    "keys of an extended terminal": {"enter": None, "ctrl+enter": "chat:submit", "ctrl+g": "chat:undo"},
+    "no key to stash": {"enter": None, "ctrl+k ctrl+s": "chat:submit", "ctrl+s": None, "ctrl+g": None},
+}
+
+
+@pytest.mark.parametrize("way", KEYS)
+def test_keys_that_the_user_has_bound_elsewhere_are_found_and_nothing_is_lost(
+    claude: World, api: MessagesApi, way: str
+) -> None:
+    desk = Desk(claude, api)
+    (claude.project / "flowloom.toml").write_text("typing_pause_s = 0.5\n")
+    (claude.home / ".claude").mkdir(exist_ok=True)
+    blocks = [{"context": "Chat", "bindings": KEYS[way]}]
+    (claude.home / ".claude/keybindings.json").write_text(json.dumps({"bindings": blocks}))
+    claude.start()
+    assert desk.reply("an empty box\nof two lines") == "answer 1: an empty box of two lines"
+    desk.type("a draft")
+    began = time.monotonic()
+    assert desk.reply("beside a draft") == "answer 2: beside a draft"
+    assert time.monotonic() - began < hand.UNCHANGED_AGAIN_S  # none of its keys was tried in vain
+    assert desk.drafts() == "a draft\n"
+    if way == "no key to stash":
+        assert claude.task()["notes"] == [f"a draft was taken out of the box: {claude.agent_dir()}/drafts.txt"]
+    else:
+        desk.until_box("a draft")
+    assert not any("a draft" in text.replace("beside a draft", "") for text in desk.texts())
+    assert claude.flowloom("stop", "planning").returncode == 0
+    assert desk.drafts() == "a draft\n"
 
 
 # Replies, and several askers.

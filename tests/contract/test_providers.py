@@ -63,7 +63,8 @@ def test_a_member_answers_the_whole_protocol(member: Any) -> None:
     wanted = protocol()
     assert len(wanted) > 10
     assert {name: list(inspect.signature(getattr(member, name)).parameters) for name in wanted} == wanted
-    assert (type(member.NAME), type(member.LEAVE), type(member.STASH), type(member.CLEAR)) == (str, str, list, list)
+    assert (type(member.NAME), type(member.LEAVE), type(member.CLEAR), type(member.EDITS)) == (str, str, list, bool)
+    assert {**member.keys(""), "edit": []} == {"submit": ["Enter"], "stash": ["C-s"], "edit": []}
     assert member.CLEAR
     assert member.NAME in MEMBERS
 

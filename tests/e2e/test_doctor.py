@@ -330,6 +330,27 @@ def test_a_settings_file_that_claude_code_skips(house: World) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "levels", "saw"),
+    [
+        ("", ["ok"], "Claude Code's own"),
+        ("{ // no", ["warn"], "is not JSON"),
+        ('{"bindings": [{"context": "Chat", "bindings": {"ctrl+g": "chat:undo"}}]}', ["warn"], "Ctrl-X Ctrl-E opens"),
+        (
+            '{"bindings": [{"context": "Chat", "bindings": {"enter": null, "ctrl+s": null}}]}',
+            ["fail", "warn"],
+            "submit",
+        ),
+    ],
+)
+def test_key_bindings_that_are_in_the_way_are_named(house: World, text: str, levels: list[str], saw: str) -> None:
+    if text:
+        (house.home / ".claude" / "keybindings.json").write_text(text)
+    found = claude_code.key_bindings(Case(os.getcwd(), settings.load(os.getcwd())))
+    assert [finding.level for finding in found] == levels
+    assert saw in found[0].saw
+
+
+@pytest.mark.parametrize(
     ("where", "env", "level", "saw"),
     [
         ("site/.claude/settings.json", {"VISUAL": "vim"}, "fail", "Ctrl-G opens vim"),

@@ -17,7 +17,7 @@ from tests.support.world import World
 
 from flowloom import asking, line, procs, reach, waiter
 from flowloom.agents import named
-from flowloom.delivery import CLEAR_AGAIN_S
+from flowloom.hand import CLEAR_AGAIN_S
 from flowloom.limit_wait import UNPARK_S
 from flowloom.startup import KEY_S
 

@@ -56,7 +56,7 @@ def shows(port: Tmux, pane: str, words: str) -> None:
 def paste(port: Tmux, pane: str, folder: Path, text: str, *, enter: bool = True) -> bool:
     path = folder / "body"
     path.write_text(text)
-    return port.paste(pane, {"flowloom-7k2m-1": str(path)}, enter=enter) == "pasted"
+    return port.paste(pane, {"flowloom-7k2m-1": str(path)}, *(["Enter"] if enter else [])) == "pasted"
 
 
 def test_a_window_is_ours_by_its_mark_and_looked_at_by_its_pane(port: Tmux, world: World) -> None:
@@ -119,7 +119,7 @@ def test_several_texts_are_pasted_in_their_order(port: Tmux, world: World) -> No
     for name in ("first", "second"):
         (world.folder / name).write_text(f"{name} ")
     files = {"b": str(world.folder / "first"), "a": str(world.folder / "second")}
-    assert port.paste(pane, files, enter=True) == "pasted"
+    assert port.paste(pane, files, "Enter") == "pasted"
     shows(port, pane, "first second")
 
 
@@ -151,7 +151,7 @@ def test_keys_that_an_earlier_look_decided_on_reach_nobody(port: Tmux, world: Wo
     def put(text: str, look: Look | None, typed: str) -> str:
         path.write_text(text)
         assert look is not None
-        return port.paste(pane, {"flowloom-7k2m-1": str(path)}, enter=False, stamp=look.stamp, typed=typed)
+        return port.paste(pane, {"flowloom-7k2m-1": str(path)}, stamp=look.stamp, typed=typed)
 
     assert put("first", looks[0], "aaaa.1.0") == "pasted"
     looks.append(port.look(pane))
@@ -197,7 +197,7 @@ def test_a_paste_of_a_file_that_is_not_there_is_an_error_and_leaves_no_buffer(po
     _, pane = opened(port)
     (world.folder / "first").write_text("first")
     with pytest.raises(TmuxFailed):
-        port.paste(pane, {"a": str(world.folder / "first"), "b": str(world.folder / "second")}, enter=True)
+        port.paste(pane, {"a": str(world.folder / "first"), "b": str(world.folder / "second")}, "Enter")
     assert world.tmux("list-buffers") == ""
 
 
@@ -526,7 +526,7 @@ def test_what_others_name_reaches_tmux_as_it_stands(port: Tmux, world: World, tm
         fmt = "#{window_name}\n#{pane_start_path}\n#{@flowloom_agent}"
         answer = world.tmux("display-message", "-p", "-t", opened_pane, fmt).rstrip("\n").split("\n")
         (folder / "body").write_text(text)
-        port.paste(opened_pane, {f"flowloom-{number}": str(folder / "body")}, enter=True)
+        port.paste(opened_pane, {f"flowloom-{number}": str(folder / "body")}, "Enter")
         shows(port, opened_pane, text)
         world.tmux("send-keys", "-t", opened_pane, "C-d")
         until(lambda pane=opened_pane: dead(port, pane), "it has ended")  # type: ignore[misc]

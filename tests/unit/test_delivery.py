@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from flowloom import delivery, drafts, files, frame, held_up, line, paths, procs, records, sights, status, tasks
+from flowloom import delivery, drafts, files, frame, hand, held_up, line, paths, procs, records, sights, status, tasks
 from flowloom.delivery import Delivery
 from flowloom.held_up import HANGS
 from flowloom.looks import Look
@@ -50,6 +51,8 @@ class Desk:
     stamp: str = "7/"
     keys: list[str] = field(default_factory=list)
     pasted: list[str] = field(default_factory=list)
+    submitted_by: list[list[str]] = field(default_factory=list)
+    bindings: str = ""
     agent_id = "planning@site"
     name = "planning"
 
@@ -75,6 +78,12 @@ class Desk:
     def session_waits_for(self, now: records.Status) -> str:
         return self.waits
 
+    def key_bindings(self) -> records.Keys:
+        return claude.keys(self.bindings)
+
+    def key_bindings_file(self) -> str:
+        return "keybindings.json" if self.bindings else ""
+
     # The window.
 
     def press(self, pane: str, *keys: str, stamp: str) -> None:
@@ -84,11 +93,12 @@ class Desk:
     def leave_mode(self, pane: str) -> None:
         self.keys.append("leave mode")
 
-    def paste(self, pane: str, buffers: dict[str, str], *, enter: bool, stamp: str, typed: str) -> str:
+    def paste(self, pane: str, buffers: dict[str, str], *keys: str, stamp: str, typed: str) -> str:
         if stamp != self.stamp:
             return "stale"
         if self.takes:
             self.stamp = f"7/{typed}"
+            self.submitted_by.append(list(keys))
             self.pasted.append("".join(Path(path).read_text() for path in buffers.values()))
         return "pasted" if self.takes else "refused"
 
@@ -135,7 +145,8 @@ def case(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Case:
     first.update({"status": State.IDLE, "up": True, "pane_id": "%1", "pid": 7, "release": "2.1.330"})
     status.write(folder, first)
     clock = [100.0]
-    monkeypatch.setattr(delivery, "steady_s", lambda: clock[0])
+    for module in (delivery, hand):
+        monkeypatch.setattr(module, "steady_s", lambda: clock[0])
     monkeypatch.setattr(procs, "unread_bytes", lambda tty: 0)
     monkeypatch.setattr(procs, "is_lent", lambda tty: False)
     task = tasks.open_task("planning@site", folder, PROMPT, asker="shell", asker_kind="shell")
@@ -524,7 +535,7 @@ def test_enter_is_pressed_again_only_while_exactly_our_text_stands_in_the_box(ca
     assert "and mine" in kept.read_text()
     assert case.task()["notes"] == [f"a person typed into its text in the box: {kept}"]
     case.desk.screen = boxed("")
-    case.clock[0] += delivery.CLEAR_AGAIN_S
+    case.clock[0] += hand.CLEAR_AGAIN_S
     case.look()
     assert len(case.desk.pasted) == 2
 
@@ -549,6 +560,78 @@ def test_enter_is_not_pressed_again_soon_where_a_stashed_draft_would_be_submitte
         case.clock[0] += delivery.ENTER_AGAIN_S + 0.1
         assert case.look() == held_up.RECEIPT
     assert case.desk.keys == ["C-s"]
-    case.clock[0] += delivery.UNCHANGED_AGAIN_S
+    case.clock[0] += hand.UNCHANGED_AGAIN_S
     case.look()
     assert case.desk.keys == ["C-s", "Enter"]
+
+
+# Keys that the user has bound to something else.
+
+
+def reacting(case: Case, does: dict[str, str], seconds: float) -> list[str]:
+    """Let time pass with a window that reacts to keys: each shows a screen, others change nothing; return the words."""
+    said = []
+    for _ in range(int(seconds / 0.5)):
+        pressed = len(case.desk.keys)
+        said.append(case.look())
+        for key in case.desk.keys[pressed:]:
+            case.desk.screen = does.get(key, case.desk.screen)
+        if case.task()["status"] is Step.PASTED and case.desk.screen == BOX:
+            case.desk.screen = boxed(case.desk.pasted[-1])
+        case.clock[0] += 0.5
+    return said
+
+
+def test_a_draft_that_its_key_does_not_put_aside_is_kept_once_and_taken_out(case: Case) -> None:
+    case.desk.screen = boxed("my own words")
+    reacting(case, {"C-c": BOX}, 24.0)
+    assert case.desk.keys[:3] == ["C-s", "C-s", "C-c"]
+    assert len(case.desk.pasted) == 1
+    kept = Path(paths.drafts(case.desk.directory))
+    assert kept.read_text() == "my own words\n"
+    assert case.task()["notes"] == [f"a draft was taken out of the box: {kept}"]
+
+
+@pytest.mark.parametrize("bindings", ["", '{"bindings": [{"context": "Chat", "bindings": {"ctrl+s": null}}]}'])
+def test_a_draft_that_could_be_lost_stays_and_one_reason_is_said(case: Case, bindings: str) -> None:
+    case.desk.bindings = bindings
+    case.desk.screen = boxed("[Pasted text #2 +29 lines] and words")
+    said = reacting(case, {}, 60.0)
+    assert case.desk.keys == ([] if bindings else ["C-s", "C-s"])
+    how = "no key puts it aside" if bindings else "Ctrl-S does not put it aside"
+    where = " (see keybindings.json)" if bindings else ""
+    assert set(said[60:]) == {f"its input box has a draft, and {how}: send or clear it{where}"}
+    assert Path(paths.drafts(case.desk.directory)).read_text() == "[Pasted text #2 +29 lines] and words\n"
+
+
+def test_a_text_that_no_enter_submits_is_pasted_a_few_times_and_one_reason_is_said(case: Case) -> None:
+    said = reacting(case, {"C-c": BOX}, 30.0)
+    assert len(case.desk.pasted) == 2
+    assert case.desk.keys.count("C-c") == 2
+    assert case.desk.screen == BOX  # nothing of ours is left there meanwhile
+    why = "its text stood in the input box, and Enter did not submit it; look at its window"
+    assert set(said[40:]) == {why}
+    # The user may have bound the key by now.
+    assert set(reacting(case, {"C-c": BOX}, 30.0)) == {why}
+    assert len(case.desk.pasted) == 3
+
+
+def test_the_keys_that_the_user_has_bound_are_pressed(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(drafts, "hands_over", lambda folder: True)
+    bound = {"enter": "chat:newline", "f3": "chat:submit", "ctrl+g": None, "ctrl+s": None, "f2": "chat:stash"}
+    case.desk.bindings = json.dumps({"bindings": [{"context": "Chat", "bindings": bound}]})
+    case.desk.screen = boxed("[Pasted text #2 +29 lines]")
+    reacting(case, {"F2": BOX}, 7.0)
+    assert case.desk.keys == ["C-x", "C-e", "F2"]
+    assert case.desk.submitted_by == [["F3"]]
+    case.clock[0] += hand.UNCHANGED_AGAIN_S
+    case.look()
+    assert case.desk.keys[3:] == ["F3"]
+
+
+def test_no_text_is_pasted_that_no_key_would_submit(case: Case) -> None:
+    case.desk.bindings = '{"bindings": [{"context": "Chat", "bindings": {"enter": null}}]}'
+    assert case.look() == "no key submits a prompt in its window (see keybindings.json)"
+    assert (case.desk.pasted, case.task()["status"]) == ([], Step.CREATED)
+    case.desk.bindings = ""
+    assert case.look() == held_up.RECEIPT

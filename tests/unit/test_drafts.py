@@ -86,3 +86,9 @@ def test_only_an_agent_that_was_started_with_our_editor_is_asked(agent_dir: str)
     assert not drafts.hands_over(agent_dir)
     files.write_json(f"{agent_dir}/settings.json", {"env": {"VISUAL": stubs.agent_editor()}})
     assert drafts.hands_over(agent_dir)
+
+
+def test_the_same_draft_is_not_kept_twice_in_a_row(tmp_path: Path) -> None:
+    for text in ("one\ntwo", "one\ntwo", "two", "o", "two", "half of two", "two", "two"):
+        drafts.keep(str(tmp_path), text)
+    assert (tmp_path / "drafts.txt").read_text() == "one\ntwo\no\ntwo\nhalf of two\ntwo\n"

@@ -139,3 +139,24 @@ def test_an_attempt_that_came_to_the_same_is_journaled_once(task: records.Task) 
     tasks.note_step(task, Step.CREATED, "another reason")
     assert [entry["why"] for entry in task["journal"]][-1] == "another reason"
     assert tasks.read(task["task_id"])["journal"] == task["journal"]
+
+
+def test_the_age_of_an_obstacle_is_not_begun_again_by_what_passes_between_two_looks_at_it(
+    task: records.Task, clock: list[float]
+) -> None:
+    wait = Wait(Agent(task["agent_dir"]), task["task_id"])
+    said = []
+    for words in ("a person types in its window", held_up.SETTLES, "no key puts it aside", held_up.RECEIPT, "y", "z"):
+        seen = view(task, "delivering", waits_for=words)
+        wait.tell(seen)
+        said.append((seen.says, seen.since))
+        clock[0] += 4
+    # What passes is said only once it has lasted by itself; another obstacle right behind one has its own age.
+    assert said == [
+        ("a person types in its window", 1000.0),
+        ("", 1000.0),
+        ("no key puts it aside", 1000.0),
+        ("", 1000.0),
+        ("y", 1000.0),
+        ("z", 1020.0),
+    ]

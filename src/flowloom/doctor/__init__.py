@@ -33,6 +33,7 @@ CHECKS: dict[str, Check] = {
     "login": claude_code.login,
     "settings": claude_code.settings_files,
     "Ctrl-G": claude_code.editor,
+    "key bindings": claude_code.key_bindings,
     "real editor": claude_code.real_editor,
     "hooks allowed": claude_code.hooks_allowed,
     "state": state.folder,

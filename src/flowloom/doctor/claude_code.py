@@ -6,8 +6,9 @@ import os
 import re
 import shutil
 
-from flowloom import claude_settings, launch, providers, wiring
+from flowloom import claude_keys, claude_settings, foreign, launch, providers, wiring
 from flowloom.doctor.finding import Case, Finding, fail, ok, warn
+from flowloom.hand import key_name
 
 # The releases that the tests run with: the oldest supported and the newest tested. This is the only place that
 # pins them: bin/lib/claude.sh reads this line, docs/generate.py prints it, `make trial` moves it.
@@ -80,6 +81,26 @@ def editor(case: Case) -> list[Finding]:
         saw = f"VISUAL is FlowLoom's, but EDITOR is {other or 'not set'}; some releases of Claude Code read that"
         return [warn("Ctrl-G", saw, "flowloom setup")]
     return [ok("Ctrl-G", f"{value} (set by {by})")]
+
+
+def key_bindings(case: Case) -> list[Finding]:
+    """Check what the user's key bindings leave of the keys that FlowLoom needs in agents' windows, and of Ctrl-G."""
+    path = f"{claude_settings.config_dir()}/keybindings.json"
+    text = (foreign.read(path, foreign.CONFIG_BYTES) or b"").decode(errors="replace")
+    if why := text and claude_keys.fault(text):
+        return [warn("key bindings", f"{path}: {why}; Claude Code uses its own keys", f"fix {path}")]
+    keys, found = claude_keys.read(text), []
+    if not keys["submit"]:
+        saw = f"{path} leaves no key for chat:submit that a terminal can send: no task can be submitted"
+        found.append(fail("key bindings", saw, "bind one there, such as ctrl+j"))
+    if not keys["stash"]:
+        saw = f"{path} leaves no key for chat:stash: a draft in an agent's box goes to drafts.txt only"
+        found.append(warn("key bindings", saw, "bind one there, such as ctrl+s"))
+    if keys["edit"] != ["C-g"]:
+        opens = f"{key_name(keys['edit'])} opens FlowLoom" if keys["edit"] else "no key opens FlowLoom"
+        saw = f"{path} takes Ctrl-G from chat:externalEditor: {opens}"
+        found.append(warn("key bindings", saw, "remove ctrl+g there"))
+    return found or [ok("key bindings", path if text else "Claude Code's own")]
 
 
 def real_editor(case: Case) -> list[Finding]:

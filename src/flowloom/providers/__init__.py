@@ -19,7 +19,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Protocol, TypedDict
 
-    from flowloom.records import Report, Screen
+    from flowloom.records import Keys, Report, Screen
 
     class Launch(TypedDict):
         """What a provider needs to know to start its program."""
@@ -54,9 +54,8 @@ if TYPE_CHECKING:
 
         NAME: str  # its name, which is also that of its file
         LEAVE: str  # what is typed to end the program
-        STASH: list[str]  # keys that put a person's draft aside until the next submission
-        CLEAR: list[str]  # keys that empty the box of our own text
-        EDIT: list[str]  # keys that hand the draft to $VISUAL; none where the program has no such key
+        CLEAR: list[str]  # keys that empty the box, which no user can bind
+        EDITS: bool  # whether the program can hand a draft to $VISUAL
         # Its screen is read by its colours; its tools get these variables back by the `env` of its settings.
         COLOURLESS: tuple[str, ...]  # variables that take the colours from the screen; it starts without them
         CUT_MARKS: tuple[bytes, ...]  # what a transcript holds where the output limit cut a reply; none if never
@@ -111,6 +110,14 @@ if TYPE_CHECKING:
 
         def enter_at_once(self, release: str) -> bool:
             """Tell whether Enter may be sent together with the paste."""
+            ...
+
+        def key_bindings(self, environment: dict[str, str]) -> str:
+            """Return the file in which the user binds the program's keys; empty for none."""
+            ...
+
+        def keys(self, text: str) -> Keys:
+            """Return the keys that the file with this text leaves for what we do in the box."""
             ...
 
         def session_file(self, environment: dict[str, str], pid: int) -> str:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from flowloom.providers import Launch, Printed
-    from flowloom.records import Question, Report, Screen
+    from flowloom.records import Keys, Question, Report, Screen
 
 NAME = "claude"
 
@@ -31,11 +31,10 @@ _ENVIRONMENT = {
     "CLAUDE_CODE_RESUME_INTERRUPTED_TURN": "0",
 }
 LEAVE = "/exit"
-STASH = ["C-s"]
 # Ctrl-C empties the box whatever is in it, in vim mode too; a second one within
 # 2.5 s, or one on an empty box, begins to leave the program.
 CLEAR = ["C-c"]
-EDIT = ["C-g"]
+EDITS = True
 # Without colours a hint in the box looks like a draft. Claude Code reads these when it starts, before its settings.
 COLOURLESS = ("NO_COLOR", "FORCE_COLOR", "CI")
 CUT_MARKS = (b'"stop_reason":"max_tokens"', b'"stop_reason":"model_context_window_exceeded"')
@@ -219,7 +218,9 @@ def report(payload: dict[str, Any]) -> Report | None:
     elif event == "fail":
         said["message"] = payload.get("last_assistant_message") or ""
         said["error"] = _error(str(payload.get("error") or "unknown"), said["message"])
-        said.update({"limited": True} if _limited(payload) else {})
+        # A usage limit, which resets: the rate limit of an API says no time.
+        limited = payload.get("error") == "rate_limit" and " resets " in said["message"]
+        said.update({"limited": True} if limited else {})
     elif event == "notice":
         said["source"], said["message"] = _notice(payload, kind)
     elif event == "end":
@@ -252,11 +253,6 @@ def _error(kind: str, message: str) -> str:
         return f"{what}it is not logged in ({kind}); run /login in its window"
     todo = "" if " resets " in words else _WHAT_NOW.get(kind)
     return (words or kind) + (f"; {todo}" if todo else "")
-
-
-def _limited(payload: dict[str, Any]) -> bool:
-    """Tell whether a turn failed at a usage limit that resets; the rate limit of an API says no time."""
-    return payload.get("error") == "rate_limit" and " resets " in str(payload.get("last_assistant_message"))
 
 
 def _awaited(task: object) -> bool:
@@ -309,6 +305,18 @@ def limit(screen: str) -> str:
     return claude_screen.limit(screen)
 
 
+def key_bindings(environment: dict[str, str]) -> str:
+    """Return the file in which the user binds keys; Claude Code follows its changes while it runs."""
+    return f"{_home(environment)}/keybindings.json"
+
+
+def keys(text: str) -> Keys:
+    """Return the keys that the file with this text leaves for what we do in the box."""
+    from flowloom import claude_keys  # noqa: PLC0415 - as above
+
+    return claude_keys.read(text)
+
+
 def enter_at_once(release: str) -> bool:
     """Tell whether Enter may be sent together with the paste."""
     numbers = _numbers(release)
@@ -335,24 +343,17 @@ def conversation_files(environment: dict[str, str], session_id: str) -> str:
 
 
 def moved_to(text: str) -> str:
-    """Return, out of a session file, how the id of the session begins that this one was moved to; empty for none.
+    """Return, out of a session file, how the id of the session begins that this one was moved to; empty for none."""
+    from flowloom import printed  # noqa: PLC0415 - no hook call of a living agent's own session asks
 
-    What the file says of its own status is of the time before (`parkedJobId`, 2.1.330).
-    """
-    return _said(text, "parkedJobId")
+    return printed.said_of_session(text, "parkedJobId")
 
 
 def shown(text: str) -> str:
     """Return, out of a session file, how the id of the session begins that its window shows."""
-    return moved_to(text) or _said(text, "sessionId")
+    from flowloom import printed  # noqa: PLC0415 - as above
 
-
-def _said(text: str, key: str) -> str:
-    try:
-        document = json.loads(text)
-    except ValueError:
-        return ""
-    return str(document.get(key) or "") if isinstance(document, dict) else ""
+    return moved_to(text) or printed.said_of_session(text, "sessionId")
 
 
 def sessions_command(binary: str) -> list[str]:

@@ -11,13 +11,12 @@ from flowloom.providers import claude
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from flowloom.providers import Launch
-    from flowloom.records import Screen
+    from flowloom.records import Keys, Screen
 
 NAME = "echo"
 LEAVE = "/exit"
-STASH = ["C-s"]
 CLEAR = ["C-c"]
-EDIT: list[str] = []
+EDITS = False
 COLOURLESS: tuple[str, ...] = ()
 CUT_MARKS: tuple[bytes, ...] = ()
 
@@ -80,6 +79,16 @@ def read_screen(screen: str) -> Screen:
 def limit(screen: str) -> str:
     """Return nothing: it has no limits."""
     return ""
+
+
+def key_bindings(environment: dict[str, str]) -> str:
+    """Return nothing: its keys cannot be bound."""
+    return ""
+
+
+def keys(text: str) -> Keys:
+    """Return its keys; it has none that opens an editor."""
+    return {"submit": ["Enter"], "stash": ["C-s"], "edit": []}
 
 
 def enter_at_once(release: str) -> bool:

@@ -134,3 +134,17 @@ def test_an_agent_whose_project_was_renamed_resumes_in_the_new_folder(claude: Wo
     assert "after it" in desk.reply("after it")
     assert any("before it" in text for text in desk.texts())
     assert claude.task()["agent_id"] == "planning@site"
+
+
+def test_a_branched_session_is_the_agents_own(claude: World, api: MessagesApi) -> None:
+    desk = Desk(claude, api)
+    assert desk.reply("before it") == "answer 1: before it"
+    session = claude.status()["session_id"]
+    desk.type("/branch", enter=True)
+    desk.until_seen("Branched")
+    assert "behind the branch" in desk.reply("behind the branch")
+    assert claude.status()["session_id"] != session
+    done = claude.flowloom("restart", "planning")
+    assert (done.returncode, b"empty conversation" in done.stderr) == (0, False), done.stderr
+    assert "after the restart" in desk.reply("after the restart")
+    assert [any(word in text for text in desk.texts()) for word in ("before it", "behind the branch")] == [True, True]

@@ -19,6 +19,15 @@ def is_claude_code(pid: str) -> bool:
     return any(os.path.basename(word) == "claude" or "/claude-code/" in word for word in procs.command(int(pid))[:2])
 
 
+def has_open(pid: str, session_id: str | None) -> bool:
+    """Tell whether the Chief with this pid runs a session: `claude --continue` can open an agent's."""
+    if not pid.isdigit() or not session_id:
+        return False
+    text = (files.read(claude.session_file(dict(os.environ), int(pid))) or b"").decode(errors="replace")
+    shown = claude.shown(text) if session_id in text else ""
+    return bool(shown) and session_id.startswith(shown)
+
+
 def touched_files(pid: str) -> list[str]:
     """Return the files that the Chief with this pid read or changed, newest first; empty if unknown.
 

@@ -26,7 +26,7 @@ from flowloom import (
 from flowloom.agents import Agent
 from flowloom.clock import steady_s
 from flowloom.delivery import Delivery
-from flowloom.errors import DamagedFile, FlowLoomError, StateFailed, TmuxFailed, TmuxUnreachable
+from flowloom.errors import ConversationOpen, DamagedFile, FlowLoomError, StateFailed, TmuxFailed, TmuxUnreachable
 from flowloom.startup import Startup
 from flowloom.states import ENDED, NO_PROGRAM, State, Step
 from flowloom.waiting import LOOK_AGAIN_S, View, Wait
@@ -276,6 +276,9 @@ class Carrier:
             self._began_anew = launch.spawn(self.agent, self.settings)
         except (TmuxFailed, StateFailed, DamagedFile):
             raise  # what can pass by itself is tried again
+        except ConversationOpen as error:
+            view.phase, view.waits_for, view.again_s = "starting", f"{error}; {error.hint}", REACH_AGAIN_S
+            return
         except FlowLoomError as error:
             self._fail(paths.named(error), view)
             return

@@ -14,6 +14,7 @@
     │  └─ TmuxUnreachable    1   this process cannot reach a tmux server; its agents may run
     │     └─ TmuxSilent      1   it has not answered yet: it hangs, or is stopped
     ├─ AgentFailed           1   the agent died, was interrupted or reported an error
+    ├─ ConversationOpen      1   another program has the agent's conversation open
     ├─ DamagedFile           1   one of our state files is invalid
     ├─ StateFailed           1   the state folder cannot be used: full, read-only, another user's
     ├─ OutputFailed          1   a command's output cannot be written
@@ -120,6 +121,10 @@ class TmuxSilent(TmuxUnreachable):
 
 class AgentFailed(FlowLoomError):
     """The agent cannot finish the task."""
+
+
+class ConversationOpen(FlowLoomError):
+    """Another program has the agent's conversation open, and two must not write into it."""
 
 
 class DamagedFile(FlowLoomError):

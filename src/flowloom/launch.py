@@ -9,6 +9,7 @@ import shlex
 from flowloom import (
     births,
     claude_settings,
+    conversations,
     files,
     folders,
     foreign,
@@ -22,10 +23,8 @@ from flowloom import (
     stubs,
     windows,
 )
-from flowloom.agents import TRANSCRIPT_TAIL_BYTES
 from flowloom.clock import steady_s
 from flowloom.errors import AgentFailed, BadFile, DamagedFile, FlowLoomError, FolderGone, UsageError
-from flowloom.logs import log
 from flowloom.records import empty_status
 from flowloom.states import NO_PROGRAM, Event, State
 from flowloom.tmux import Tmux
@@ -41,8 +40,6 @@ if TYPE_CHECKING:
 
 # After this many recent deaths, tasks no longer start the agent.
 DEATHS_LIMIT = 3
-# The transcript's format may change, so we give a conversation up only after this many failed starts.
-DEATHS_TO_DOUBT = 2
 SCRIPT = "launch"
 ENVIRONMENT = "environment.json"
 # Variables that are kept with the agent: they say where its program stores its session files.
@@ -152,6 +149,7 @@ def spawn(agent: Agent, settings: Settings) -> str:
 
     Raises:
         FlowLoomError: its program is not installed; FolderGone: its folder no longer exists.
+        ConversationOpen: another program has its conversation open.
         TmuxFailed: the window could not be opened.
     """
     with status.lock(agent.directory):
@@ -164,12 +162,16 @@ def spawn(agent: Agent, settings: Settings) -> str:
         if not os.path.isdir(spec["dir"]):
             raise folders.missing(agent, spec["dir"])
         had = bool(now["session_id"] and now["conversation"] and now["provider"] == provider.NAME)
-        lost = _lost(agent, provider, now) if had else ""
-        kept = _kept_elsewhere(provider, now) if lost else ""
+        lost = conversations.lost(agent, provider, now) if had else ""
+        kept = conversations.kept_elsewhere(provider, now) if lost else ""
         lost = "" if kept else lost
         resume = had and not lost
         session_id = (kept or now["session_id"]) if resume else None
-        launch = _launch(agent, settings, provider, spec, session_id, _transcript(provider, now, session_id))
+        if session_id:
+            conversations.refuse_open(agent, provider, session_id)
+        launch = _launch(
+            agent, settings, provider, spec, session_id, conversations.transcript(provider, now, session_id)
+        )
         tmux = Tmux(settings.tmux_socket)
         panes.refuse_second_server(tmux)
         opening = f"{agent.directory}/opening"
@@ -210,62 +212,6 @@ def spawn(agent: Agent, settings: Settings) -> str:
         status.apply(agent.directory, now, Event.SPAWN, why=why, source="spawn", **facts)
         os.unlink(opening)
     return f"{agent.agent_id} begins with an empty conversation: {lost}" if lost else ""
-
-
-def _lost(agent: Agent, provider: Provider, now: Status) -> str:
-    """Return what happened to an agent's conversation; empty if it can be resumed.
-
-    In doubt it is resumed: that costs a start or two, and the other way would cost all it knows.
-    """
-    transcript = now["transcript"]
-    if not transcript:
-        return ""
-    doubted = len(sights.recent_deaths(now)) >= DEATHS_TO_DOUBT
-    found = transcript if os.path.exists(transcript) else _elsewhere(provider, now["session_id"] or "")
-    if found:
-        if not doubted or provider.resumable(files.tail(found, TRANSCRIPT_TAIL_BYTES)):
-            return ""
-        what = "Claude Code's file of the former one holds no message"
-    elif found is None and not doubted:
-        return ""
-    else:
-        what = "Claude Code's file of the former one is gone"
-    log(paths.home(), "warning", "launch", f"{agent.agent_id} is not resumed: {what}", session=now["session_id"])
-    return f"{what}: {found or transcript}"
-
-
-def _kept_elsewhere(provider: Provider, now: Status) -> str:
-    """Return the session whose transcript holds the conversation too, empty for none.
-
-    A session that was moved to the background is a fork of it. Earlier releases of FlowLoom took the empty
-    session that Claude Code starts beside it for the agent's own.
-    """
-    for session_id in reversed(now["foreign"]):
-        found = _elsewhere(provider, session_id)
-        if found and provider.resumable(files.tail(found, TRANSCRIPT_TAIL_BYTES)):
-            return session_id
-    return ""
-
-
-def _transcript(provider: Provider, now: Status, session_id: str | None) -> str:
-    """Return where the conversation lies that is resumed, empty where there is none or it is not known."""
-    noted = now["transcript"] if session_id == now["session_id"] else ""
-    if not session_id or (noted and os.path.exists(noted)):
-        return noted or ""
-    return _elsewhere(provider, session_id) or ""
-
-
-def _elsewhere(provider: Provider, session_id: str) -> str | None:
-    """Return the new place of a transcript that has moved: empty if there is none, None if that is unknown."""
-    pattern = provider.conversation_files(windows.inherited(provider), session_id)
-    if not pattern:
-        return None
-    import glob  # noqa: PLC0415 - only for a transcript that has moved
-
-    found = glob.glob(pattern)
-    if found:
-        return found[0]
-    return "" if glob.glob(os.path.dirname(os.path.dirname(pattern))) else None
 
 
 def _launch(

@@ -8,7 +8,7 @@ import os
 import shlex
 from typing import TYPE_CHECKING, Any
 
-from flowloom import files, folders, line, paths, spool, tasks
+from flowloom import conversations, files, folders, line, paths, spool, tasks
 from flowloom.agents import known
 from flowloom.clock import wall_s
 from flowloom.doctor.finding import Case, Finding, fail, ok, warn
@@ -99,6 +99,10 @@ def agents(case: Case) -> list[Finding]:
         elif now["status"] is State.BLOCKED:
             what = now["question"]["text"] if now["question"] else now["why"]
             found.append(warn("agents", f"{name} is blocked: {what}", f"flowloom attach {name}"))
+        other = conversations.open_beside(agent, now)
+        if other:
+            saw = f"{name}'s conversation is open in another Claude Code, too (process {other})"
+            found.append(warn("agents", saw, "close that one; your own conversations are listed by: claude --resume"))
         hook = _hook_of(agent.directory)
         if now["status"] is not State.OFFLINE and hook and not os.path.exists(hook):
             saw = f"{name} calls {hook}, which is gone: nothing it does is heard"

@@ -88,6 +88,8 @@ FUZZED = runs(
 )
 
 
+# A file that is too large makes an example that is large, too, when it is shown.
+@pytest.mark.filterwarnings("ignore::hypothesis.errors.HypothesisWarning")
 @FUZZED
 @given(table=TABLES)
 def test_nothing_of_an_untrusted_project_takes_effect(project: Path, table: dict[str, Any]) -> None:
@@ -103,6 +105,8 @@ def test_nothing_of_an_untrusted_project_takes_effect(project: Path, table: dict
     assert {each.key for each in found.ignored} == asked
 
 
+# A file that is too large makes an example that is large, too, when it is shown.
+@pytest.mark.filterwarnings("ignore::hypothesis.errors.HypothesisWarning")
 @FUZZED
 @given(table=TABLES)
 def test_nothing_of_a_trusted_project_reaches_a_format_a_program_or_a_folder_outside(

@@ -264,7 +264,7 @@ FIELD_MEANINGS = {
     "shared": "the reply also answers something a person typed",
     "altered": "other text was typed into the prompt during delivery",
     "recovered": "the reply was taken from the transcript",
-    "replaced": "the reply contained half characters, which became U+FFFD",
+    "replaced": "the reply contained incomplete characters (lone surrogates), which became U+FFFD",
     "until": "when the usage limit resets that the task waits for; 0 for none",
     "cut": "`joined`: the output limit cut the reply and its parts were joined; other text: where missing parts are",
     "error": "why there is no reply",

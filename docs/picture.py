@@ -96,7 +96,7 @@ def record(binary: str, folder: Path) -> list[tuple[str, str]]:
             go_on.set()
             stage.until("Reply from planning")
             frames.append(
-                ("Its reply is in your prompt: press Enter, or go on writing", stage.until("share an address"))
+                ("Its reply is in your prompt: press Enter, or keep writing", stage.until("share an address"))
             )
             return frames
         finally:

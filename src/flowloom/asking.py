@@ -35,7 +35,7 @@ def ask(agent: Agent, prompt: str, *, asker: str, asker_kind: str) -> Task:
         UsageError: there is nothing to ask, or the agent would wait for itself.
     """
     if not prompt.strip():
-        raise UsageError("the prompt is empty", hint=f"tell {agent.name} what to do")
+        raise UsageError("the prompt is empty", hint=f"add one: flowloom ask {agent.name} 'your prompt'")
     if asker_kind == "agent":
         _refuse_circle(agent, asker)
     return tasks.open_task(
@@ -185,7 +185,7 @@ def failure(task: Task) -> AgentFailed:
     why = task["error"] or f"it is {task['status']}"
     if task["status"] is Step.DONE:
         why = f"its marker {paths.task_dir(task_id)}/.done is gone; its reply is in reply.md in the same folder"
-    look = f"look at its window: flowloom attach {name}" if _has_window(task) else "ask again: that starts it again"
+    look = f"look at its window: flowloom attach {name}" if _has_window(task) else "ask again to start it again"
     hint = {
         Step.UNKNOWN: f"look at its window: flowloom attach {name}; then flowloom wait {task_id}, or ask again",
         Step.INTERRUPTED: f"ask again, or continue in its window: flowloom attach {name}",

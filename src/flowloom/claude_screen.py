@@ -192,7 +192,9 @@ def _dialog(lines: list[str], option: int, begins: int) -> Question | None:
             len(rules) > 1 and re.search(words, "\n".join(lines[rules[-2] : option]))
         ):
             line = next((line for line in said if re.search(words, line)), said[-1] if said else kind)
-            return {"kind": kind, "text": line[:200], "how": how, "call": ""}
+            # What follows the question is an explanation, and ends where the line does.
+            asked, mark, _ = line[:200].partition("? ")
+            return {"kind": kind, "text": f"{asked}{mark.strip()}", "how": how, "call": ""}
     if not re.search(r"❯\s*\d+\.\s", lines[option]):
         return None
     text = said[-1][:200] if said else "a question"

@@ -135,5 +135,9 @@ def answers(said: list[tuple[str, str]], task_id: str) -> list[str]:
 def heading(name: str, task_id: str, prompt: str) -> str:
     """Return the line above a reply in the prompt file."""
     words = " ".join(normalise(prompt).split())
-    first = words if len(words) <= 60 else words[:59].rstrip() + "…"
+    first = words
+    if len(words) > 60:
+        # At a space, where there is one near the end.
+        whole = words[:60].rpartition(" ")[0]
+        first = (whole if len(whole) > 40 else words[:59]).rstrip(" -,;:") + "…"
     return f"Reply from {name} (task {task_id}): {first}"

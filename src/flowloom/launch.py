@@ -77,7 +77,7 @@ def prepare(
         if spec["given"] == was.get("given", {}):
             return  # only the configuration has changed
         raise UsageError(
-            f"{agent.agent_id} runs already, with another provider, directory or arguments",
+            f"{agent.agent_id} is already running with a different provider, directory or arguments",
             hint=f"stop it first: flowloom stop {agent.agent_id}",
         )
     paths.ensure_home()

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from flowloom.providers import Provider
 
 HOOK_STUB = """#!/bin/sh
-# Leads an agent's hook events to where FlowLoom is installed now. Written by FlowLoom.
+# Hands an agent's hook events to FlowLoom, wherever it is installed now. Written by FlowLoom.
 hook={hook}
 [ -x "$hook" ] && exec "$hook" "$@"
 [ -d "$FLOWLOOM_AGENT_DIR" ] || exit 0
@@ -83,8 +83,8 @@ refuse_circle() {
 
 # The name of its folder is how `hooks/editor` tells it from a real editor.
 EDITOR_STUB = """#!/bin/sh
-# Leads Ctrl-G to where FlowLoom is installed now; while that is nowhere, to the
-# real editor. Written by `flowloom setup`, which can take it back: --undo.
+# Runs FlowLoom's editor, or your real editor if FlowLoom is not installed.
+# Written by `flowloom setup`; undo it with `flowloom setup --undo`.
 # shellcheck disable=SC3013  # -ef: dash, bash, busybox and macOS have it
 set -f
 {real_editor}

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 # One argument of a program may have 131,071 bytes on Linux, and FlowLoom adds its own text.
 PROMPT_BYTES = 100_000
 
-NOT_A_PROJECTS = "a project never chooses this; put it into your own config.toml"
-OUTSIDE = "it leads out of the project"
+NOT_A_PROJECTS = "a project cannot set this; set it in your own config.toml"
+OUTSIDE = "it is outside the project"
 NOT_AGREED = "you have not agreed to it: flowloom trust"
 
 

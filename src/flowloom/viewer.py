@@ -214,7 +214,8 @@ class Visit:
     def _words(self, again: str, *, inside: bool) -> list[str]:
         """Return the tmux command of the visit's client."""
         title = f"#[bold]{literal(self._name)}#[nobold]  " if self._name else ""
-        back = f"{again}{PREFIX} {bound(self._port, 'detach-client', 'd')}: back to your prompt"
+        place = "prompt" if self._terminal else "shell"
+        back = f"{again}{PREFIX} {bound(self._port, 'detach-client', 'd')}: back to your {place}"
         target = f"={self._session}:"
         # Inside of tmux the client cannot ask its terminal for its colours; it has them.
         features = ["-T", "256,RGB"] if inside else []

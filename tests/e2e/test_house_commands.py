@@ -530,7 +530,7 @@ def test_attach_shows_a_window_and_prefix_d_brings_back(staff: World) -> None:
         socket=f"{staff.socket}-seat",
     )
     try:
-        seat.shows("C-b d: back to your prompt")
+        seat.shows("C-b d: back to your shell")
         seat.press("C-b", "d")
         staff.until(lambda: not seat.alive(), "it has ended")
         # tmux closes the terminal first and collects the exit code next.

@@ -44,7 +44,7 @@ def test_a_person_sees_the_values_and_agrees(world: World, asks: Path) -> None:
         try:
             shown = seat.shows("[y/N]")
             assert "agents.docs.prompt" in shown
-            assert "a project never chooses this" in shown
+            assert "a project cannot set this" in shown
             seat.type(answer)
             seat.press("Enter")
             seat.shows(f"code={code}")

@@ -124,7 +124,9 @@ def test_attach_without_a_name_offers_the_agents_that_run(world: World) -> None:
     ("words", "said"),
     [
         (("tasks", "--limit", "x"), "--limit: 'x' is not a number"),
-        (("tasks", "-n", "x"), "not a number"),
+        (("tasks", "-n", "x"), "-n: 'x' is not a number"),
+        (("tasks", "--limit", "0"), "--limit: '0' is less than 1"),
+        (("logs", "planning", "--lines=-2"), "--lines: '-2' is less than 0"),
         (("wait", "--timeout=y", "abcd"), "--timeout: 'y' is not a duration"),
     ],
 )

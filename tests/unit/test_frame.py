@@ -175,6 +175,10 @@ def test_the_ids_of_all_first_lines_are_found_in_their_order(prompt: str, ids: l
         ("what is\nthe port?\n", "Reply from planning (task 7k2m): what is the port?"),
         ("x" * 60, "Reply from planning (task 7k2m): " + "x" * 60),
         ("x" * 61, "Reply from planning (task 7k2m): " + "x" * 59 + "…"),
+        (
+            "fix the parser of the configuration so that a wrong key is named",
+            "Reply from planning (task 7k2m): fix the parser of the configuration so that a wrong key is…",
+        ),
         ("a\x1b[31mb", "Reply from planning (task 7k2m): a[31mb"),
     ],
 )

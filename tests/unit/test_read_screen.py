@@ -44,8 +44,7 @@ def dialog(
 
 def trust(key: str) -> dict[str, Any]:
     asks = "Quick safety check: Is this a project you created or one you trust?"
-    more = " (Like your own code, a well-known open source"
-    return dialog("trust", asks + more, how="start it with --trust, or answer it in its window", keys=[key])
+    return dialog("trust", asks, how="start it with --trust, or answer it in its window", keys=[key])
 
 
 def lines_of_a_draft(first: int) -> str:

@@ -214,15 +214,16 @@ def _plain(words: list[str]) -> list[str]:
 def _said(error: TyperException) -> str:
     """Return what is wrong with the words that were typed; a number that is none is named."""
     said = error.format_message()
-    found = re.match(r"Invalid value for '([^']+)'.*valid (integer|number)", said)
+    found = re.match(r"Invalid value for '(.+?)': Input should be (?:a valid|(greater) than or equal to (\d+))", said)
     if found is None:
         return said
-    names = [name.strip() for name in found[1].split("/")]
+    wrong = f"is less than {found[3]}" if found[2] else "is not a number"
+    names = [name.strip(" '") for name in found[1].split("/")]
     for word, after in zip(sys.argv, [*sys.argv[1:], ""], strict=True):
         name, equals, value = word.partition("=")
         if name in names:
-            return f"{word if not equals else name}: {(value if equals else after)!r} is not a number"
-    return f"{found[1]}: not a number"
+            return f"{word if not equals else name}: {value if equals else after!r} {wrong}"
+    return f"{names[0]}: the value {wrong}"
 
 
 def _run() -> int:

@@ -56,7 +56,9 @@ def show_config(
     missing = Cell("(does not exist)", DIM)
     show(("FILE", "PATH", ""), [(name, path, "" if os.path.exists(path) else missing) for name, path in where])
     if found.digest:
-        typer.echo(f"\nThis project's file is {f'trusted: {found.agreed_by}' if found.agreed_by else 'not trusted'}.")
+        typer.echo(
+            f"\nThis project's file is {f'trusted (by {found.agreed_by})' if found.agreed_by else 'not trusted'}."
+        )
     if found.ignored:
         typer.echo()
         show(

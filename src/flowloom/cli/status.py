@@ -76,4 +76,4 @@ def _tmux() -> None:
     typer.echo(f'set -ag status-right " #(cat {path})"')
     typer.echo("set -g status-interval 5\n")
     typer.echo("? questions of agents   ✉ unread replies   ✗ failed tasks")
-    typer.echo("Reading a reply, or flowloom show for a failed task, takes it off the line.")
+    typer.echo("Reading a reply, or flowloom show for a failed task, removes it from the list.")

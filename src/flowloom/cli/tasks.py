@@ -152,7 +152,7 @@ def _wait_for(carriers: list[Carrier], limit_s: float | None, stop: Noted, *, an
         return ended
     again = f"flowloom wait {ids}"
     if stop.came():
-        raise Stopped(f"stopped waiting for {ids}", hint=f"{_keep(carriers)} running; wait again: {again}")
+        raise Stopped(f"stopped waiting for {ids}", hint=f"{_keep(carriers)}; wait again: {again}")
     blocked = [now for carrier in carriers if (now := carrier.agent.status())["status"] is State.BLOCKED]
     for now in blocked:
         if now["question"]:
@@ -161,13 +161,14 @@ def _wait_for(carriers: list[Carrier], limit_s: float | None, stop: Noted, *, an
                 hint=f"answer it: flowloom attach {now['name']}; then wait again: {again}",
             )
     names = ", ".join(f"{carrier.agent.agent_id} ({_doing(carrier.agent.status())})" for carrier in carriers)
-    raise TimedOut(
-        f"no reply from {names} within {span(limit_s or 0)}", hint=f"{_keep(carriers)} running; wait again: {again}"
-    )
+    raise TimedOut(f"no reply from {names} within {span(limit_s or 0)}", hint=f"{_keep(carriers)}; wait again: {again}")
 
 
 def _keep(carriers: list[Carrier]) -> str:
-    return "it keeps" if len(carriers) == 1 else "they keep"
+    """Return what becomes of tasks that nobody waits for any more here."""
+    if len(carriers) > 1:
+        return "they keep running"
+    return "it stays in line" if tasks.read(carriers[0].task_id)["status"] is Step.CREATED else "it keeps running"
 
 
 def _doing(now: Status) -> str:

@@ -47,7 +47,7 @@ def login(case: Case) -> list[Finding]:
     named = [name for name in LOGINS if claude_settings.variable(name, case.directory)[0]]
     helper = any(document.get("apiKeyHelper") for _, _, document in claude_settings.documents(case.directory))
     if named or helper:
-        return [ok("login", f"by {', '.join(named) or 'apiKeyHelper'}")]
+        return [ok("login", f"uses {', '.join(named) or 'apiKeyHelper'}")]
     if os.path.exists(f"{claude_settings.config_dir()}/.credentials.json"):
         return [ok("login", "credentials exist")]
     # macOS stores it in the keychain, which we do not read.

@@ -38,7 +38,7 @@ def command(case: Case) -> list[Finding]:
 def open_files(case: Case) -> list[Finding]:
     """Check that a command may open as many files as it needs."""
     procs.ensure_files()
-    return [ok("open files", f"{os.sysconf('SC_OPEN_MAX')} at once")]
+    return [ok("open files", f"{os.sysconf('SC_OPEN_MAX')} allowed")]
 
 
 def hooks(case: Case) -> list[Finding]:

@@ -107,7 +107,7 @@ def agents(case: Case) -> list[Finding]:
         if now["status"] is not State.OFFLINE and hook and not os.path.exists(hook):
             saw = f"{name} calls {hook}, which is gone: nothing it does is heard"
             found.append(fail("agents", saw, f"flowloom stop {name}; flowloom start {name}"))
-    return found or [ok("agents", f"{alive} run" if alive else "none run")]
+    return found or [ok("agents", f"{alive} running" if alive else "none running")]
 
 
 def _hook_of(directory: str) -> str:

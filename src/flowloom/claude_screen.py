@@ -64,9 +64,11 @@ def read(screen: str) -> Screen:
         "keys": [],
         "stashed": False,
         "title": "",
+        "field": "",
     }
     box = _box(lines)
     if box is None:
+        seen["field"] = _field(screen, rows)
         return _without_box(lines, seen)
     top, bottom = box
     above = [rule for rule in _rules(lines) if rule < top]
@@ -75,6 +77,7 @@ def read(screen: str) -> Screen:
     if lines[top + 1].startswith("!"):
         draft = f"!{draft}"
     seen.update({"kind": "box", "draft": draft, "cut": cut})
+    seen["field"] = _field(screen, rows[:top]) if top > 0 else ""
     # From 2.1.330 on, what a person opens while a turn runs stands there, with the box below it.
     seen["title"] = _title(lines[:top], above[-1]) if above else ""
     footer = lines[bottom + 1 : bottom + 2]
@@ -94,6 +97,30 @@ def read(screen: str) -> Screen:
         (footer and re.search(_STASHED, footer[0])) or (top > 0 and re.search(r"· draft stashed$", lines[top - 1]))
     )
     return seen
+
+
+def _field(screen: str, rows: list[list[tuple[str, bool, bool]]]) -> str:
+    """Return what is typed into the field that the cursor stands in: all its rows, without its frame; no hint of it.
+
+    Titles and options that are marked have several inverse cells, the cursor has one.
+    """
+    cursors = [sum(inverse for _, _, inverse in row) == 1 for row in rows]
+    at = max((number for number, alone in enumerate(cursors) if alone), default=-1)
+    if at < 0:
+        return ""
+    # A hint has another colour, which begins behind the cursor on its first character.
+    behind = re.split(r"\x1b\[(?:[0-9;]*;)?7m.", screen.split("\n")[at], maxsplit=1)[-1]
+    cursor = [inverse for _, _, inverse in rows[at]].index(True)
+    following = [dim for character, dim, _ in rows[at][cursor + 1 :] if character.strip(" │")]
+    if following and (following[0] or screens.begins_coloured(behind)):
+        return ""
+    said = [screens.plain(row).strip() for row in rows]
+    framed, first, last = said[at].startswith("│"), at, at
+    while first > 0 and said[first - 1] and said[first - 1].startswith("│") == framed:
+        first -= 1
+    while last + 1 < len(said) and said[last + 1] and said[last + 1].startswith("│") == framed:
+        last += 1
+    return "\n".join(line.strip("│⌕ \xa0") for line in said[first : last + 1]).strip()
 
 
 def _rules(lines: list[str]) -> list[int]:

@@ -176,6 +176,7 @@ class Delivery:
         if question is None and (screen["kind"] == "view" or keys):
             # The key that leaves the transcript opens it too.
             if self._hand.undisturbed(f"view {look.screen}") and keys and self._hand.may_press(look, 0.0):
+                self._draft.keep_field(screen["field"])
                 tmux.press(pane, *keys, stamp=look.stamp)
             return f"a person looks at something else in its window{_named(screen['title'])}"
         if question is None and not self._hand.undisturbed(f"none {look.screen}"):
@@ -202,6 +203,7 @@ class Delivery:
                 return f"its session waits for an answer ({asked}); look at its window"
             # It stands above the box, which takes keys only once it is closed.
             if self._hand.undisturbed(f"open {look.screen}") and self._hand.may_press(look, 0.0):
+                self._draft.keep_field(screen["field"])
                 tmux.press(pane, "Escape", stamp=look.stamp)
             return f"a person has left something open in its window{_named(screen['title'])}"
         # A running turn redraws its window: one that looks the same for a while only looks like one.

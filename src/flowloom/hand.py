@@ -63,7 +63,7 @@ class Draft:
         self.hand = hand
         self.stashed = False
         self._asked_for, self._asked_at_s, self._handed = "", 0.0, ""
-        self._kept, self._kept_at = "", ""
+        self._kept, self._kept_at, self._field = "", "", ""
         self._is_all = self._mixed = self._noted = False
         self._tries = 0
 
@@ -101,6 +101,15 @@ class Draft:
         if self.hand.may_press(look, CLEAR_AGAIN_S):
             self._take_out(tmux, pane, look, pressed)
         return SETTLES
+
+    def keep_field(self, text: str) -> None:
+        """Write down what a person has typed into a view, which is about to be closed; nothing for an empty field."""
+        if text and text != self._field:
+            self._field = text
+            path = drafts.keep(self.agent.directory, text)
+            with status.lock(self.agent.directory):
+                said = f"what was typed into a view in its window is kept, at the end of {path}"
+                tasks.note_fact(tasks.read(self.task_id), said)
 
     def _is_fetched(self, tmux: Tmux, pane: str, look: Look, screen: Screen, edit: list[str]) -> bool:
         """Ask the agent's editor for a draft that is not whole on the screen; tell whether it is still waited for."""

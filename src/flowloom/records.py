@@ -161,6 +161,7 @@ if TYPE_CHECKING:
         the box) or `none`. `draft` is the text in the box, `cut` says that not all
         of it is on the screen. `keys` lead back to the box from a `view`, and
         towards yes in the dialog about trust; `title` is how a view is headed.
+        `field` is what is typed into a view or above the box, where the cursor stands.
         `stashed` says that a draft is put aside already, and there is room for one.
         """
 
@@ -171,6 +172,7 @@ if TYPE_CHECKING:
         question: Question | None
         keys: list[str]
         stashed: bool
+        field: str
         title: str
 
     class Report(TypedDict, total=False):

@@ -441,6 +441,16 @@ def test_what_a_person_left_open_is_left_and_the_task_arrives_whole(desk: Desk, 
     (desk.world.agent_dir() / "drafts.txt").unlink(missing_ok=True)
 
 
+def test_what_a_person_types_into_a_view_is_kept_before_it_is_closed(desk: Desk) -> None:
+    desk.type("/add-dir", enter=True)
+    desk.until_seen("Directory path")
+    desk.world.tmux("send-keys", "-t", desk.world.pane(), "-l", "some/folder")
+    desk.until_seen("some/folder")
+    assert "past a field" in desk.reply("past a field")
+    assert desk.drafts() == "some/folder\n"
+    (desk.world.agent_dir() / "drafts.txt").unlink()
+
+
 def test_a_draft_in_shell_mode_is_neither_run_nor_in_the_way(desk: Desk) -> None:
     desk.world.keys("!")
     desk.until_seen("! for shell mode")

@@ -565,6 +565,24 @@ def test_enter_is_not_pressed_again_soon_where_a_stashed_draft_would_be_submitte
     assert case.desk.keys == ["C-s", "Enter"]
 
 
+@pytest.mark.parametrize("name", ["2.1.330/add-dir-typed", "2.1.197/add-dir-typed"])
+def test_what_a_person_typed_into_a_view_is_kept_before_it_is_closed(case: Case, name: str) -> None:
+    kept = Path(paths.drafts(case.desk.directory))
+    case.desk.screen = golden(name)
+    case.look()
+    assert not kept.exists()
+    case.clock[0] += PAUSE_S
+    case.look()
+    assert (case.desk.keys, kept.read_text()) == (["Escape"], "/tmp/some/dir\n")
+    # It is not closed by the first one.
+    case.clock[0] += hand.UNCHANGED_AGAIN_S
+    case.look()
+    case.clock[0] += PAUSE_S
+    case.look()
+    assert (case.desk.keys, kept.read_text()) == (["Escape", "Escape"], "/tmp/some/dir\n")
+    assert case.task()["notes"] == [f"what was typed into a view in its window is kept, at the end of {kept}"]
+
+
 # Keys that the user has bound to something else.
 
 

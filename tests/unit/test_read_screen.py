@@ -20,7 +20,7 @@ BOTH = OLD + NEW
 
 
 def seen(kind: str, **more: Any) -> dict[str, Any]:
-    empty = {"busy": False, "draft": "", "cut": False, "question": None, "keys": [], "stashed": False}
+    empty = {"busy": False, "draft": "", "cut": False, "question": None, "keys": [], "stashed": False, "field": ""}
     return {"kind": kind, **empty, **more}
 
 
@@ -32,8 +32,8 @@ def box(draft: str = "", **more: Any) -> dict[str, Any]:
     return seen("box", draft=draft, **more)
 
 
-def view(keys: list[str], draft: str = "") -> dict[str, Any]:
-    return seen("view", keys=keys, draft=draft)
+def view(keys: list[str], draft: str = "", field: str = "") -> dict[str, Any]:
+    return seen("view", keys=keys, draft=draft, field=field)
 
 
 def dialog(
@@ -52,6 +52,8 @@ def lines_of_a_draft(first: int) -> str:
 
 
 TABLE = [
+    ("add-dir-empty", LATER, view(["Escape"])),
+    ("add-dir-typed", OLD + LATER, view(["Escape"], field="/tmp/some/dir")),
     ("after-compact", BOTH, box()),
     ("agents-left", ["2.1.197"], view([])),
     ("agents-left", ["2.1.329"], view(["Escape"])),
@@ -97,6 +99,8 @@ TABLE = [
     ("box-vim-normal-draft", BOTH, box("abc def")),
     ("ctrl-c-once", BOTH, box()),
     ("dialog-bypass", BOTH, dialog("bypass warning", "WARNING: Claude Code running in Bypass Permissions mode")),
+    ("config-empty", OLD, view(["Escape"])),
+    ("config-searched", LATER, view(["Escape"], field="verb")),
     ("dialog-config", BOTH, view(["Escape"])),
     ("dialog-external-imports", BOTH, dialog("external imports", "Allow external CLAUDE.md file imports?")),
     ("dialog-help", BOTH, view(["Escape"])),
@@ -109,6 +113,7 @@ TABLE = [
     ("dialog-permission-bash", BOTH, dialog("permission", "Do you want to proceed?")),
     ("dialog-permission-draft", BOTH, dialog("permission", "Do you want to proceed?")),
     ("dialog-permission-write", BOTH, dialog("permission", "Do you want to create new2.txt?")),
+    ("permissions-searched", LATER, view(["Escape"], field="Bash(x")),
     ("dialog-permissions", BOTH, view(["Escape"])),
     (
         "dialog-plan",
@@ -299,6 +304,26 @@ def test_the_echo_agent_is_busy_by_its_own_footer() -> None:
     idle = f"{rule}\n❯\xa0\n{rule}\n  echo · ? for shortcuts"
     working = f"{rule}\n❯\xa0\n{rule}\n  echo · esc to interrupt"
     assert [echo.read_screen(idle)["busy"], echo.read_screen(working)["busy"]] == [False, True]
+
+
+FRAME = "─" * 30
+FIELDS = [
+    ("│ one two\x1b[7m \x1b[0m   │", "one two"),
+    ("│ one \x1b[7mt\x1b[0mwo      │", "one two"),
+    ("│ \x1b[7mo\x1b[0mne two     │", "one two"),  # with Home pressed
+    ("│ \x1b[7mo\x1b[0;2mne two\x1b[0m   │", ""),
+    ("│ \x1b[7mo\x1b[0m\x1b[38;5;246mne two\x1b[39m   │", ""),
+    ("│ \x1b[7m \x1b[0m          │", ""),
+    ("│ first line     │\n  │ second\x1b[7m \x1b[0m      │\n  │ third │", "first line\nsecond\nthird"),
+    ("first line\n  second\x1b[7m \x1b[0m", "first line\nsecond"),
+    ("\x1b[7m one tab \x1b[0m another", ""),
+]
+
+
+@pytest.mark.parametrize(("row", "text"), FIELDS)
+def test_what_is_typed_into_a_view_is_read_without_frame_and_hint(row: str, text: str) -> None:
+    found = claude.read_screen(f"{FRAME}\n  A view\n\n  {row}\n\n  Esc to cancel")
+    assert (found["kind"], found["field"]) == ("view", text)
 
 
 @pytest.mark.parametrize(

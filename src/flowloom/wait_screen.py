@@ -283,8 +283,8 @@ class OnTerminal(WaitScreen):
 
     def _lines(self, view: View) -> list[str]:
         columns, rows = self.terminal.size()
-        state = wait_view.state(view, self._prompt(view.task), min(columns, WIDEST), wall_s(), note=self.note)
-        head = [wait_view.title(self.agent_id, view.task, columns, int(steady_s() - self.started_s)), "", *state]
+        state = wait_view.state(view, self._prompt(view.task), min(columns, WIDEST), rows, wall_s(), note=self.note)
+        head = [wait_view.title(self.agent_id, view.task, columns, int(steady_s() - self.started_s)), *state]
         foot = self._foot(view, columns, rows)
         room = rows - len(foot)
         tail = self._window(view, room - len(head) - 1) if rows >= TAIL_FROM_ROWS else []

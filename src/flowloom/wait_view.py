@@ -36,6 +36,8 @@ COLOURS = {State.IDLE: GREEN, State.WORKING: CYAN, State.BLOCKED: YELLOW, State.
 PART_COLUMNS = 44
 # With fewer rows a question stands behind the status; from so many on there is room for a rule below a part.
 TIGHT_ROWS, RULED_ROWS = 6, 10
+# With fewer rows a question stands without empty lines, and without what the legend says.
+QUESTION_ROWS = 32
 # With fewer rows of a window than this its input box is not worth its own.
 BOX_ROWS = 12
 UNFINISHED = {
@@ -177,15 +179,17 @@ def title(agent_id: str, task: Task, columns: int, waited_s: int) -> str:
     return f" {BOLD}FlowLoom{RESET}  {left}{' ' * gap}{waited}"
 
 
-def state(view: View, prompt: str, columns: int, now_s: float, *, note: str = "") -> list[str]:
+def state(view: View, prompt: str, columns: int, rows: int, now_s: float, *, note: str = "") -> list[str]:
     """Return what is going on and since when, the question that a person must answer, and what else there is."""
     room = max(10, columns - 4)
-    lines = [f"  {DIM}{shorten(prompt, room)}{RESET}", ""]
-    lines += [f"  {line}" for line in standing(view, room, now_s)]
     asked = question(view)
+    # Few rows are for the window: its dialog, with all options, says more than a line of ours.
+    gap = [] if asked and rows < QUESTION_ROWS else [""]
+    lines = [*gap, f"  {DIM}{shorten(prompt, room)}{RESET}", *gap]
+    lines += [f"  {line}" for line in standing(view, room, now_s)[: None if gap else 1]]
     if asked:
-        lines += ["", *(f"  {YELLOW}{line}{RESET}" for line in wrap(asked[0], room)[:6])]
-        lines += [f"  {line}" for line in wrap(asked[1], room)]
+        lines += [*gap, *(f"  {YELLOW}{line}{RESET}" for line in wrap(asked[0], room)[: 6 if gap else 2])]
+        lines += [f"  {line}" for line in wrap(asked[1], room) if gap or (view.question and view.question["how"])]
     for text in (*told(view), note):
         if text:
             lines += ["", *(f"  {YELLOW}{line}{RESET}" for line in wrap(text, room))]

@@ -92,6 +92,20 @@ def test_the_wait_says_what_is_waited_for_and_since_when() -> None:
     assert shown == ["one is working  4s", f"delivered in {age(90)}"]
 
 
+def test_on_few_rows_a_question_leaves_them_to_its_window() -> None:
+    made = view("one", State.BLOCKED, asks="Bash: make")
+    made.phase = "blocked"
+    low, high = (wait_view.state(made, "the prompt", 80, rows, 104.0) for rows in (24, 40))
+    assert [screens.plain_text(line).strip() for line in low] == [
+        "the prompt",
+        "one is waiting for you  4s",
+        "permission: Bash: make",
+    ]
+    assert "Press a to answer in its window." in " ".join(high)
+    made.question = {"kind": "login", "text": "Log in", "how": "log in once in its window", "call": ""}
+    assert "log in once in its window" in " ".join(wait_view.state(made, "the prompt", 80, 24, 104.0))
+
+
 LEGENDS: dict[str, tuple[dict[str, Any], list[str]]] = {
     "working": ({}, ["a open its window", "l leave it running", "^X interrupt", "q stop", "? all keys"]),
     "in line": ({"phase": "in line"}, ["^X take it out of line"]),

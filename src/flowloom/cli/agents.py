@@ -19,6 +19,7 @@ from flowloom import (
     line,
     overview,
     paths,
+    roles,
     settings,
     stopping,
     tasks,
@@ -234,9 +235,19 @@ def list_agents(
     elif rows:
         overview.questions(found)
         _table(found)
+        _tell_unstarted(found)
     else:
         sys.stderr.write("no agents yet; start one: flowloom start planning\n")
     return 0
+
+
+def _tell_unstarted(found: list[tuple[Agent, Status]]) -> None:
+    """Name on a terminal the roles of this project that have no agent yet: a task starts each."""
+    slug = paths.project_slug(git.project_root(paths.here()))
+    names = {agent.name for agent, _ in found if agent.slug == slug}
+    left = [name for name in roles.ROLES if name not in names]
+    if left and sys.stderr.isatty():
+        sys.stderr.write(f"not started yet: {', '.join(left)}\n")
 
 
 def _table(found: list[tuple[Agent, Status]]) -> None:

@@ -12,6 +12,8 @@ from flowloom.reach import absent, gone
 from flowloom.tmux import Tmux
 
 OLDEST = (3, 2)
+# From here on an Esc is felt to be late.
+SLOW_ESCAPE_MS = 100
 SHOW = ["show-options", "-s", ";", "show-options", "-g", ";", "show-options", "-gw"]
 
 
@@ -66,6 +68,9 @@ def options(case: Case) -> list[Finding]:
         if chosen.get(name, "off") not in ("off", "''", '""', "")
     ]
     remarks = [f"set aside for agents' windows: {', '.join(handled)}"] if handled else []
+    waits_ms = chosen.get("escape-time", "")
+    if waits_ms.isdigit() and int(waits_ms) > SLOW_ESCAPE_MS:
+        remarks.append(f"escape-time is {waits_ms} ms, for which Esc waits; to change that: set -s escape-time 10")
     if chosen.get("focus-events") == "off":
         remarks.append(
             "focus-events is off, which Claude Code mentions below its box; to change that: set -g focus-events on"

@@ -179,6 +179,14 @@ def test_a_prompt_file_that_cannot_be_written_says_where_the_reply_is(
     assert path.read_text() == "draft"
 
 
+def seen(path: Path) -> tuple[int, ...] | None:
+    """Return what changes when a file is written or replaced; reading it changes its access time only."""
+    if not path.exists():
+        return None
+    now = path.lstat()
+    return (now.st_ino, now.st_mode, now.st_size, now.st_mtime_ns, now.st_ctime_ns)
+
+
 @pytest.mark.parametrize("now", ["theirs", "", None, "folder", "pipe"])
 def test_what_another_program_did_to_the_prompt_file_is_not_undone(tmp_path: Path, now: str | None) -> None:
     path = tmp_path / "claude-prompt-1.md"
@@ -188,8 +196,8 @@ def test_what_another_program_did_to_the_prompt_file_is_not_undone(tmp_path: Pat
         os.mkfifo(path)
     elif now is not None:
         path.write_text(now)
-    before = path.lstat() if path.exists() else None
+    before = seen(path)
     with pytest.raises(prompt_file.FileChanged) as caught:
         prompt_file.write(str(path), b"reply", b"draft")
     assert caught.value.now == (now.encode() if now in ("theirs", "") else None)
-    assert (path.lstat() if path.exists() else None) == before
+    assert seen(path) == before

@@ -84,7 +84,10 @@ def test_every_key_of_a_file_has_a_rule() -> None:
 
 
 FUZZED = runs(
-    max_examples=300, deadline=None, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=300,
+    deadline=None,
+    database=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 
 

@@ -96,8 +96,10 @@ set -f
 refuse_circle "$@"
 case ${{1##*/}} in
     claude-prompt-*.md)
-        echo "flowloom: FlowLoom was moved or removed; opening your real editor instead" >&2
-        echo "  repair it: flowloom setup" >&2
+        said="FlowLoom was moved or removed; opening your real editor instead. To repair: flowloom setup"
+        echo "flowloom: $said" >&2
+        # The editor covers that line at once.
+        [ -n "$TMUX" ] && tmux display-message -d 8000 "$said" 2>/dev/null
         ;;
 esac
 real_editor "$@"

@@ -95,6 +95,19 @@ def test_one_real_editor_runs_or_a_sentence_ends_it(tmp_path: Path, case: str, s
     assert said.count(b"your real editor") <= 3
 
 
+def test_a_prompt_says_in_tmux_too_that_flowloom_is_gone(tmp_path: Path) -> None:
+    editor, draft, log = tmp_path / "stub", tmp_path / PROMPT, tmp_path / "log"
+    editor.write_text(stubs.editor_script("/gone/hooks/editor", "/gone"))
+    for name, text in (("tmux", '#!/bin/sh\necho "$@" >>"$LOG"\nexit 1\n'), ("mine", REAL)):
+        (tmp_path / name).write_text(text)
+        (tmp_path / name).chmod(0o755)
+    env = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "LOG": str(log), "FLOWLOOM_EDITOR": "mine", "TMUX": "a server"}
+    done = subprocess.run(["sh", str(editor), str(draft)], env=env, capture_output=True, check=False)
+    assert (done.returncode, draft.read_text()) == (0, "real")
+    assert "To repair: flowloom setup" in log.read_text()
+    assert done.stderr.startswith(b"flowloom: FlowLoom was moved or removed")
+
+
 def test_a_file_that_is_edited_again_later_is_no_circle(tmp_path: Path) -> None:
     """An editor that stays hands our variable on to what is edited in it later."""
     editor = tmp_path / "stub"

@@ -31,7 +31,7 @@ from flowloom import (
 from flowloom.agents import Agent, known, named
 from flowloom.ages import age
 from flowloom.cli import app, completion, say
-from flowloom.cli.busy import agreed, busy_with, each_of, started, working_on
+from flowloom.cli.busy import agreed, busy_with, each_of, in_line, started, working_on
 from flowloom.cli.live import Live
 from flowloom.cli.options import Json, Name, OptionalName, OptionalNames, limit, tell_unheeded
 from flowloom.cli.tables import RED, Cell, show, state
@@ -187,8 +187,7 @@ def _stop(agent: Agent, *, named: bool, force: bool) -> None:
             place.say("it stops the agent")
         hit = [task_id for task_id in working_on(agent.status()) if not tasks.ended(tasks.read(task_id))]
         how = stopping.stop(agent, force=force)
-        waiting = [task_id for task_id in line.standing(agent.directory) if paths.is_task_id(task_id)]
-        waiting = [task_id for task_id in waiting if (task := tasks.find(task_id)) and not tasks.ended(task)]
+        waiting = in_line(agent)
     finally:
         if place is not None:
             place.leave()

@@ -5,13 +5,13 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, TypeVar
 
-from flowloom import asking, parking, paths
+from flowloom import asking, line, parking, paths, tasks
 from flowloom.agents import Agent, named
 from flowloom.ages import age
 from flowloom.cli import say
 from flowloom.clock import wall_s
 from flowloom.errors import FlowLoomError
-from flowloom.states import NO_PROGRAM
+from flowloom.states import NO_PROGRAM, Step
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -27,6 +27,15 @@ def working_on(now: Status) -> list[str]:
     turn, waiting = now["turn"], [entry["task"] for entry in parking.entries(now)]
     found = [turn["task"] if turn else None, *waiting, now["delivering"], *now["queued"]]
     return list(dict.fromkeys(task_id for task_id in found if task_id))
+
+
+def in_line(agent: Agent) -> list[str]:
+    """Return the tasks that a process waits for and that are still to be given to an agent, first in line first.
+
+    A task that its agent has keeps its place until it has ended, parked or not.
+    """
+    found = [tasks.find(task_id) for task_id in line.standing(agent.directory) if paths.is_task_id(task_id)]
+    return [task["task_id"] for task in found if task and task["status"] in (Step.CREATED, Step.TYPED, Step.PASTED)]
 
 
 def busy_with(now: Status) -> str:

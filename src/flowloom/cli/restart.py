@@ -12,7 +12,7 @@ from flowloom import files, git, launch, line, paths, settings, status, stopping
 from flowloom.agents import Agent
 from flowloom.cli import app
 from flowloom.cli.agents import START_TIMEOUT_S, await_ready, tell_kept
-from flowloom.cli.busy import busy_with, each_of, started, working_on
+from flowloom.cli.busy import busy_with, each_of, in_line, started, working_on
 from flowloom.cli.options import LOOK_AGAIN_S, Names, limit, tell_unheeded
 from flowloom.clock import Deadline
 from flowloom.errors import FlowLoomError, UsageError
@@ -51,7 +51,7 @@ def _restart(agent: Agent, *, wait: bool, force: bool, timeout: float) -> None:
         place.say("it restarts the agent")
         now, _ = agent.reconcile()
         hit = [task_id for task_id in working_on(now) if not tasks.ended(tasks.read(task_id))]
-        waiting = [task_id for task_id in line.standing(agent.directory) if task_id not in (*hit, "restart")]
+        waiting = [task_id for task_id in in_line(agent) if task_id not in hit]
         how = stopping.stop(agent, force=force)
         tell_kept(agent)
         for task_id in hit:
@@ -88,7 +88,7 @@ def _await_free(agent: Agent, place: line.Place, deadline: Deadline) -> None:
     try:
         while True:
             now, _ = agent.reconcile()
-            busy = _busy(now, place)
+            busy = _busy(agent, now, place)
             if not busy:
                 return
             if deadline.over():
@@ -102,7 +102,8 @@ def _await_free(agent: Agent, place: line.Place, deadline: Deadline) -> None:
         files.close_wake(wake_fd, wake_path)
 
 
-def _busy(now: Status, place: line.Place) -> str:
+def _busy(agent: Agent, now: Status, place: line.Place) -> str:
     """Say what an agent has to do first; nothing where it is free."""
-    ahead = place.ahead()
+    to_come = in_line(agent)
+    ahead = [each for each in place.ahead() if each in to_come or not paths.is_task_id(each)]
     return busy_with(now) or (f"in line for it: {', '.join(ahead)}" if ahead else "")

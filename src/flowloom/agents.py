@@ -126,6 +126,10 @@ class Agent:
         spec = self.spec() or {}
         return providers.find(str(spec.get("provider", "claude")))
 
+    def load(self) -> None:
+        """Load what a wait for the agent needs: it outlives an upgrade, which takes FlowLoom's files away."""
+        providers.load(self.provider().NAME)
+
     def tmux(self, now: Status) -> Tmux:
         """Return the tmux server that the agent's window is on."""
         return whereabouts.port(now)

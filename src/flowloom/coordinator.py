@@ -62,6 +62,7 @@ class Carrier:
         self._is_waiter = inherited is not None
         task = tasks.read(task_id)
         self.agent = Agent(task["agent_dir"])
+        self.agent.load()
         self.wake_fd, self._wake_path = files.open_wake(task["agent_dir"])
         if inherited is None:
             self.place = line.enter(task["agent_dir"], task_id)

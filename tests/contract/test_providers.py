@@ -7,6 +7,7 @@ import glob
 import importlib
 import inspect
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,10 @@ def test_a_member_answers_the_whole_protocol(member: Any) -> None:
     assert (type(member.NAME), type(member.LEAVE), type(member.CLEAR), type(member.EDITS)) == (str, str, list, bool)
     assert {**member.keys(""), "edit": []} == {"submit": ["Enter"], "stash": ["C-s"], "edit": []}
     assert member.CLEAR
+    # Nothing of ours is left to be loaded in the middle of a wait.
+    source = Path(str(member.__file__)).read_text()
+    imported = {f"flowloom.{name}" for name in re.findall(r"^    +from flowloom import (\w+)", source, re.M)}
+    assert imported <= set(member.LATER)
     assert member.NAME in MEMBERS
 
 

@@ -428,7 +428,7 @@ def test_config_says_who_chose_each_setting(world: World) -> None:
     assert chosen["session"] == ("Claude", "default", "")
     assert (document["trusted_by"], [each["key"] for each in document["ignored"]]) == ("flowloom trust", ["session"])
     text = world.flowloom("config").stdout.decode()
-    assert "This project's file is trusted: flowloom trust." in text
+    assert "This project's file is trusted (by flowloom trust)." in text
     assert '"x#(id)"' in text.partition("IGNORED")[2]
     assert f"project  {project}" in text
     assert "does not exist" not in text.partition(str(world.state))[0]

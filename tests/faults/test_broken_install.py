@@ -120,3 +120,20 @@ def test_an_agent_started_by_a_broken_flowloom_answers_once_it_is_repaired(world
     assert done.returncode == 0, (done, world.describe())
     assert "echo heard: hello" in path.read_text()
     leftovers.check(world)
+
+
+@pytest.mark.parametrize("waiter", ["the one that asked", "one that only watches"])
+def test_a_wait_outlives_an_upgrade_that_takes_the_package_away(world: World, install: Install, waiter: str) -> None:
+    world.flowloom("start", "planning", env=install.environment)
+    go = world.folder / "go"
+    asks = world.begin("ask", "planning", f"heron\necho:hold {go}", env=install.environment)
+    world.until(lambda: world.steps()[-1:] == ["accepted"], "the agent works on it")
+    watches = world.begin("wait", world.task()["task_id"], env=install.environment)
+    world.until(lambda: b"another process" in (watches.stderr.readline() if watches.stderr else b""), "it watches")
+    gone = (install.folder / "src").rename(install.folder / "old")
+    go.touch()
+    # The agent's hook fails meanwhile, and its call is kept.
+    world.until(lambda: list((world.agent_dir() / "spool").glob("*.json")), "the Stop is kept")
+    out, err = (asks if waiter == "the one that asked" else watches).communicate(timeout=60)
+    assert b"echo heard: heron" in out, (out, err)
+    gone.rename(install.folder / "src")

@@ -56,6 +56,7 @@ if TYPE_CHECKING:
         LEAVE: str  # what is typed to end the program
         CLEAR: list[str]  # keys that empty the box, which no user can bind
         EDITS: bool  # whether the program can hand a draft to $VISUAL
+        LATER: tuple[str, ...]  # modules that it imports in its functions; a wait loads them before it waits
         # Its screen is read by its colours; its tools get these variables back by the `env` of its settings.
         COLOURLESS: tuple[str, ...]  # variables that take the colours from the screen; it starts without them
         CUT_MARKS: tuple[bytes, ...]  # what a transcript holds where the output limit cut a reply; none if never
@@ -196,6 +197,12 @@ def find(name: str) -> Provider:
         raise UsageError(
             f"the provider {name!r} cannot be loaded: {error}", hint=f"install its package again: {found.value}"
         ) from error
+
+
+def load(name: str) -> None:
+    """Load a provider with all that it imports later: a wait outlives an upgrade, which takes its files away."""
+    for module in find(name).LATER:
+        __import__(module)
 
 
 def _entry_points() -> dict[str, Any]:

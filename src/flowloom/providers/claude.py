@@ -35,6 +35,7 @@ LEAVE = "/exit"
 # 2.5 s, or one on an empty box, begins to leave the program.
 CLEAR = ["C-c"]
 EDITS = True
+LATER = ("flowloom.claude_keys", "flowloom.claude_screen", "flowloom.printed")
 # Without colours a hint in the box looks like a draft. Claude Code reads these when it starts, before its settings.
 COLOURLESS = ("NO_COLOR", "FORCE_COLOR", "CI")
 CUT_MARKS = (b'"stop_reason":"max_tokens"', b'"stop_reason":"model_context_window_exceeded"')
@@ -321,9 +322,6 @@ def enter_at_once(release: str) -> bool:
     """Tell whether Enter may be sent together with the paste."""
     numbers = _numbers(release)
     return not numbers or numbers >= _ENTER_AT_ONCE
-
-
-# What Claude Code says about its sessions.
 
 
 def _home(environment: dict[str, str]) -> str:

@@ -17,6 +17,7 @@ NAME = "echo"
 LEAVE = "/exit"
 CLEAR = ["C-c"]
 EDITS = False
+LATER = claude.LATER
 COLOURLESS: tuple[str, ...] = ()
 CUT_MARKS: tuple[bytes, ...] = ()
 

@@ -21,15 +21,16 @@ from flowloom import (
     tasks,
     whereabouts,
 )
-from flowloom.clock import Deadline, elapsed_s
+from flowloom.clock import Deadline, elapsed_s, wall_s
 from flowloom.errors import BadFile, NoSuchAgent, TmuxUnreachable
+from flowloom.looks import Look
 from flowloom.states import Event, State, Step
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from flowloom.looks import Look, Window
+    from flowloom.looks import Window
     from flowloom.providers import Provider
     from flowloom.records import Keys, Question, Screen, Status
     from flowloom.tmux import Tmux
@@ -167,6 +168,8 @@ class Agent:
             self._gone(now, seen)
             return self.status()
         said = self.session_says(now, thorough=thorough, binary=binary)
+        if said in ("", "idle") and self._stands_still(now, seen, said):
+            return self.status()
         # Its file follows its hooks, or they it, by up to 0.2 s.
         settled = elapsed_s(max(now["since"], now["last_active"])) > SAYS_LATE_S
         if not settled or not now["up"]:
@@ -185,6 +188,24 @@ class Agent:
         else:
             return now
         return self.status()
+
+    def _stands_still(self, seen: Status, look: Look | Window, said: str) -> bool:
+        """Tell whether a turn cannot begin because its program has lent its terminal to an editor.
+
+        Its session file is then of the time before. The turn is taken for as young as this look, so that an `idle`
+        counts only when its program has had its terminal back for BELIEVED_S.
+        """
+        if seen["turn"] is None or seen["status"] is not State.WORKING or not self.provider().EDITS:
+            return False
+        here = look if isinstance(look, Look) else whereabouts.look(seen) if said == "idle" else None
+        if here is None or not procs.is_lent(here.tty):
+            return False
+        with status.lock(self.directory):
+            now = self.status()
+            turn = now["turn"]
+            if now["seq"] == seen["seq"] and turn and elapsed_s(turn["at"]) > SAYS_LATE_S:
+                status.note(self.directory, now, turn={**turn, "at": wall_s()})
+        return True
 
     def come_up(self, seen: Status) -> Status:
         """Return the status of an agent that starts and that nobody waits for, after a look at its window."""

@@ -22,6 +22,7 @@ from flowloom.held_up import (
     UNREAD,
     input_off,
 )
+from flowloom.lending import Lending
 from flowloom.logs import log
 from flowloom.screens import plain_lines
 from flowloom.states import State, Step
@@ -67,7 +68,7 @@ class Delivery:
         self.waits_for = ""
         self._hand = Hand(settings.typing_pause_s)
         self._draft = Draft(agent, task_id, self._hand)
-        self._lent_at_s = -SLOW_S
+        self._lending = Lending() if self.provider.EDITS else None
         self._pressed = 0
         self._pressed_at_s = 0.0
         self._pasted_at_s = 0.0
@@ -80,7 +81,8 @@ class Delivery:
     @property
     def again_s(self) -> float:
         """Return how soon to look again: at once while the first Enter waits for the text to be seen in the box."""
-        return LOOK_FOR_TEXT_S if self._pasted_at_s and self._pressed == 0 else RECEIPT_AGAIN_S
+        at_once = self._pasted_at_s and self._pressed == 0 and self.waits_for == RECEIPT
+        return LOOK_FOR_TEXT_S if at_once else RECEIPT_AGAIN_S
 
     @property
     def only_waits(self) -> bool:
@@ -146,6 +148,9 @@ class Delivery:
     def _in_the_way(self, now: Status, look: Look, screen: Screen) -> str:
         """Clear the way to an empty box, a step a call; return what is in the way, nothing once the box is free."""
         tmux, pane = self.agent.tmux(now), now["pane_id"] or ""
+        lent = self._lending.reason(look) if self._lending else ""
+        if lent:
+            return KEEPS if self._draft.asked else lent
         if procs.unread_bytes(look.tty):
             # It hangs, or somebody types. A second key would be taken at once with the first: two Ctrl-C end it.
             self._unread_since_s = self._unread_since_s or steady_s()
@@ -153,11 +158,6 @@ class Delivery:
         self._unread_since_s = 0.0
         if look.input_off:
             return input_off(now)
-        if self.provider.EDITS and procs.is_lent(look.tty):
-            self._lent_at_s = steady_s()
-        if steady_s() - self._lent_at_s < SLOW_S:
-            # Once it is closed, the box is empty for a moment before the draft stands there again.
-            return KEEPS if self._draft.asked else "an editor is open in its window"
         if look.in_mode:
             # Pasting would work, Enter would not. A clock never looks the same for long.
             if self._hand.undisturbed(f"mode {look.mode if look.mode == 'clock-mode' else look.screen}"):
@@ -290,6 +290,12 @@ class Delivery:
         if not self._pasted_at_s:
             # Somebody before us was killed over it: what does the window show?
             self._pasted_at_s = self._pressed_at_s = at_s
+        lent = self._lending.reason(look) if self._lending else ""
+        if lent:
+            # Its program stands still. It may have read our text, which it takes once it has its terminal back; or the
+            # editor has the text, and leaves it in the box.
+            self._pasted_at_s = self._pressed_at_s = at_s
+            return lent
         own = drafts.own(screen) if screen["kind"] == "box" and screen["draft"] else None
         mine = own is not None and own.task_id == self.task_id
         whole = own is not None and mine and own.whole
@@ -301,15 +307,9 @@ class Delivery:
             # It hangs. It will take our text once it goes on: pasted again, it would have it twice, and keys pile up.
             self._pasted_at_s = self._pressed_at_s = at_s
             return HANGS
-        if look.input_off:
-            return input_off(now)
-        if look.in_mode:
-            tmux.leave_mode(pane)
-            return MODES.get(look.mode, f"tmux's {look.mode} is open in its window")
-        if screen["kind"] == "dialog" and screen["question"]:
-            with status.lock(self.agent.directory):
-                sights.dialog(self.agent.directory, self.agent.status(), screen["question"])
-            return f"{screen['question']['kind']}: {screen['question']['text']}"
+        taken = self._taken_elsewhere(now, look, screen)
+        if taken:
+            return taken
         if mine and not (screen["busy"] and self.agent.session_says(now) != "idle"):
             # With the first Enter a stashed draft stands in the box again: a second one, pressed because the window was
             # drawn late, would submit it.
@@ -329,8 +329,21 @@ class Delivery:
         at_it = screen["busy"] or said == "busy" or look.screen == self._before
         if waited_s < LOST_S or (waited_s < RECEIPT_S and at_it):
             return RECEIPT
-        self._judge(now, look)
-        return RECEIPT
+        return self._judge(now, look, screen) or self._covered(now, tmux, pane, look, screen)
+
+    def _taken_elsewhere(self, now: Status, look: Look, screen: Screen) -> str:
+        """Return why an Enter would reach nobody, or something other than the box; leave a mode of tmux."""
+        if look.input_off:
+            return input_off(now)
+        if look.in_mode:
+            self.agent.tmux(now).leave_mode(now["pane_id"] or "")
+            return MODES.get(look.mode, f"tmux's {look.mode} is open in its window")
+        question = screen["question"] if screen["kind"] == "dialog" else None
+        if question is None:
+            return ""
+        with status.lock(self.agent.directory):
+            sights.dialog(self.agent.directory, self.agent.status(), question)
+        return f"{question['kind']}: {question['text']}"
 
     def _ours_in_the_box(self, task: Task, tmux: Tmux, pane: str, look: Look) -> None:
         whole = task["status"] is Step.PASTED
@@ -343,14 +356,19 @@ class Delivery:
         self._rounds, self._round_at_s = self._rounds + 1, steady_s()
         self._clear(tmux, pane, look, self.task_id)
 
-    def _judge(self, now: Status, look: Look) -> None:
-        """Decide about a delivery that nobody confirmed, by what the transcript and the window still show."""
+    def _judge(self, now: Status, look: Look, screen: Screen) -> str:
+        """Decide about a delivery that nobody confirmed, by what the transcript and the window still show.
+
+        Empty where that cannot be decided before the box is there again: what hides it also hides our text.
+        """
         with status.lock(self.agent.directory):
             task, fresh = tasks.read(self.task_id), self.agent.status()
             if task["status"] not in (Step.TYPED, Step.PASTED):
-                return
+                return RECEIPT
             if turns.in_transcript(fresh["transcript"], self.task_id):
                 sights.found_accepted(self.agent.directory, fresh, task)
+            elif screen["kind"] != "box":
+                return ""
             elif f"task {self.task_id} " not in self.agent.tmux(now).history(now["pane_id"] or ""):
                 tasks.note_step(task, Step.CREATED, "neither the window nor the transcript shows it: nothing was sent")
             else:
@@ -358,6 +376,7 @@ class Delivery:
                 tasks.note_step(task, Step.UNKNOWN, why)
                 status.note(self.agent.directory, fresh, delivering=None)
                 log(paths.home(), "warning", "delivery", why, task=self.task_id, screen=look.screen[-2000:])
+        return RECEIPT
 
 
 def _named(title: str) -> str:

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from flowloom.records import Status
 
 ANOTHER = "another task is being handed over"
+EDITOR = "an editor is open in its window"
 HANGS = "its program does not read what is typed; look at its window"
 # What passes by itself within a moment, and is worth a word only once it has not.
 UNREAD = "its program has not read the last key yet"

@@ -10,7 +10,22 @@ from typing import Any
 
 import pytest
 
-from flowloom import delivery, drafts, files, frame, hand, held_up, line, paths, procs, records, sights, status, tasks
+from flowloom import (
+    delivery,
+    drafts,
+    files,
+    frame,
+    hand,
+    held_up,
+    lending,
+    line,
+    paths,
+    procs,
+    records,
+    sights,
+    status,
+    tasks,
+)
 from flowloom.delivery import Delivery
 from flowloom.held_up import HANGS
 from flowloom.looks import Look
@@ -145,7 +160,7 @@ def case(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Case:
     first.update({"status": State.IDLE, "up": True, "pane_id": "%1", "pid": 7, "release": "2.1.330"})
     status.write(folder, first)
     clock = [100.0]
-    for module in (delivery, hand):
+    for module in (delivery, hand, lending):
         monkeypatch.setattr(module, "steady_s", lambda: clock[0])
     monkeypatch.setattr(procs, "unread_bytes", lambda tty: 0)
     monkeypatch.setattr(procs, "is_lent", lambda tty: False)
@@ -425,7 +440,7 @@ def test_a_draft_that_is_not_whole_on_the_screen_is_handed_over_by_the_agents_ed
     case.clock[0] += 0.1
     filled, case.desk.screen = case.desk.screen, BOX
     assert case.look() == held_up.KEEPS  # not drawn yet: a paste would be glued to the draft
-    case.clock[0] += delivery.SLOW_S
+    case.clock[0] += lending.BACK_S
     assert case.look() == held_up.KEEPS
     assert case.desk.pasted == []
     case.desk.screen = filled
@@ -502,6 +517,63 @@ def test_a_text_that_is_out_waits_for_its_receipt_or_says_what_is_before_it(
     assert case.look() == held_up.RECEIPT
     case.clock[0] += delivery.ENTER_AGAIN_S + 0.1
     assert case.look() == waits_for
+
+
+EDITED = "~\n~\n~\n"
+
+# A person's Ctrl-G at the moment of the paste: what the editor shows, what stands there when it is closed, and whether
+# the program then submits what it had read before it lent its terminal; what becomes of the task, and how often it
+# was pasted.
+LENT: dict[str, tuple[str, str, bool, Step, int]] = {
+    "read before, and submitted when it is closed": (EDITED, "", True, Step.ACCEPTED, 1),
+    "lost": (EDITED, "", False, Step.PASTED, 2),
+    "pasted into the editor, which saves it": ("ours", "ours", False, Step.ACCEPTED, 1),
+    "behind an editor with a window of its own": ("", "", True, Step.ACCEPTED, 1),
+}
+
+
+@pytest.mark.parametrize("way", LENT)
+def test_while_an_editor_has_the_terminal_nothing_is_decided_about_a_text_that_is_out(
+    case: Case, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    shows, left, submits, becomes, times = LENT[way]
+    case.look()
+    monkeypatch.setattr(procs, "is_lent", lambda tty: True)
+    case.desk.screen = case.desk.pasted[0] if shows == "ours" else shows or BOX
+    for _ in range(300):
+        case.clock[0] += 0.25
+        assert case.look() == "an editor is open in its window"
+    assert (case.task()["status"], case.desk.keys, len(case.desk.pasted)) == (Step.PASTED, [], 1)
+    monkeypatch.setattr(procs, "is_lent", lambda tty: False)
+    # Its program draws its box, and reads what it had not read, a moment later.
+    case.desk.screen = boxed("")
+    assert case.look() == "an editor is open in its window"
+    case.clock[0] += lending.BACK_S
+    assert case.look() == held_up.RECEIPT
+    if submits:
+        tasks.note_step(case.task(), Step.ACCEPTED, "the agent confirmed it")
+    case.desk.screen = boxed(case.desk.pasted[0] if left else "")
+    case.clock[0] += delivery.ENTER_AGAIN_S
+    for _ in range(4):
+        case.look()
+        if case.desk.keys == ["Enter"]:
+            tasks.note_step(case.task(), Step.ACCEPTED, "the agent confirmed it")
+        case.clock[0] += delivery.LOST_S / 2
+    assert (case.task()["status"], len(case.desk.pasted)) == (becomes, times)
+    assert case.desk.keys[:1] == (["Enter"] if left else [])
+
+
+def test_nothing_was_sent_is_said_only_with_the_box_on_the_screen(case: Case) -> None:
+    case.look()
+    case.desk.screen = golden("2.1.329/transcript")
+    for _ in range(4):
+        case.clock[0] += delivery.RECEIPT_S
+        assert case.look().startswith("a person looks at something else in its window")
+    assert case.task()["status"] is Step.PASTED
+    assert case.desk.keys[:1] == ["C-o"]
+    case.desk.screen = BOX + "\n"
+    case.look()
+    assert case.task()["status"] is Step.CREATED
 
 
 def test_a_program_that_hangs_with_our_text_is_named(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -60,6 +60,7 @@ def desk(staff: Desk, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
         staff.world.start("planning", "--", "--permission-mode", "default")
     for name in ("gate", "runs"):
         (staff.world.project / name).unlink(missing_ok=True)
+    (staff.world.agent_dir() / "drafts.txt").unlink(missing_ok=True)
     yield staff
     staff.tidy()
 

@@ -195,6 +195,12 @@ def _without_box(lines: list[str], seen: Screen) -> Screen:
             if question["kind"] == "trust":
                 seen["keys"] = _towards_yes(lines, option)
             return seen
+    if "Esc to cancel" in text and (found := re.search(r"(?i)paste code here[^>\n]*", text)):
+        # Its person is in a browser: closed, the login would begin again.
+        how = "finish it, or press Escape, in its window"
+        asked = {"kind": "login", "text": found.group().strip(), "how": how, "call": ""}
+        seen.update({"kind": "dialog", "question": asked})
+        return seen
     for words, keys in _VIEWS:
         if re.search(words, text):
             seen.update({"kind": "view", "keys": keys})

@@ -55,6 +55,7 @@ ROUND_AGAIN_S = 30.0
 
 # What a session file says of a dialog that a person opened: /model, /btw, /config.
 OPENED = "dialog open"
+LOGINS = "Select login method:"
 
 
 class Delivery:
@@ -170,8 +171,9 @@ class Delivery:
     def _covered(self, now: Status, tmux: Tmux, pane: str, look: Look, screen: Screen) -> str:
         """Leave a view that stands over the box; take the agent for blocked on a dialog, or on what nobody knows."""
         question, keys = screen["question"], screen["keys"]
-        if question and question["kind"] == "question" and self.agent.session_waits_for(now) == OPENED:
-            # No hook told of a question: a list with numbers, which a person has opened.
+        listed = question and (question["kind"] == "question" or question["text"] == LOGINS)
+        if listed and self.agent.session_waits_for(now) == OPENED:
+            # No hook told of a question: a list with numbers, which a person has opened, as /login does.
             question, keys = None, ["Escape"]
         if question is None and (screen["kind"] == "view" or keys):
             # The key that leaves the transcript opens it too.

@@ -215,6 +215,16 @@ IN_THE_WAY: dict[str, tuple[dict[str, Any], str, list[str]]] = {
         "a person looks at something else in its window (Pick a colour)",
         ["Escape"],
     ),
+    "/login": (
+        {"screen": golden("2.1.330/login-left-open"), "says": "waiting", "waits": "dialog open"},
+        "a person looks at something else in its window (Login)",
+        ["Escape"],
+    ),
+    "a login that its person is at": (
+        {"screen": golden("2.1.197/login-in-a-browser"), "says": "waiting", "waits": "dialog open"},
+        "login: Paste code here if prompted",
+        [],
+    ),
     "a view without a way back": ({"screen": golden("2.1.197/agents-left")}, "a person looks at something else", []),
     "the transcript": ({"screen": golden("2.1.329/transcript")}, "a person looks at something else", ["C-o"]),
     "a session that asks": (

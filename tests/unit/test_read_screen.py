@@ -60,6 +60,12 @@ TABLE = [
     ("box-after-ctrl-c", BOTH, box()),
     ("box-background-task", BOTH, box()),
     ("btw-left-open", OLD, view(["Escape"])),
+    ("login-left-open", OLD + LATER, dialog("login", "Select login method:", how="log in once in its window")),
+    (
+        "login-in-a-browser",
+        OLD + LATER,
+        dialog("login", "Paste code here if prompted", how="finish it, or press Escape, in its window"),
+    ),
     ("model-left-open", OLD, view(["Escape"])),
     # They stand above the box: only the session says that the box does not take an Enter.
     ("btw-left-open", LATER, box()),

@@ -37,6 +37,8 @@ _VIEWS = [
 ]
 # Opened by a person, and numbered on one release or the other: they ask nothing of anybody.
 _LISTS = r"(?m)^\s*(Select model|Theme)$"
+# Views in which a person can type nothing.
+_SAFE = r"Showing detailed transcript|(?m:^\s*(Rewind|Select model|Theme)$)"
 # Rules that begin in the first column are Claude Code's own: a reply, what a tool prints, a draft and the user's status
 # line are all indented. `─── ↑ 7 more ───`: a draft longer than the box, which then begins in its middle;
 # `─── History 1/9 ───`: a former prompt, fetched with Up (2.1.330).
@@ -65,6 +67,7 @@ def read(screen: str) -> Screen:
         "stashed": False,
         "title": "",
         "field": "",
+        "safe": False,
     }
     box = _box(lines)
     if box is None:
@@ -84,10 +87,12 @@ def read(screen: str) -> Screen:
     # The cursor is there, and no longer in the box.
     searches = footer and not any(inverse for row in rows[top + 1 : bottom] for _, _, inverse in row)
     if searches and re.match(r"\s*(search prompts:|no matching prompt)", footer[0]):
-        seen.update({"kind": "view", "keys": ["Escape"]})
+        # Escape takes the prompt that was found in place of the draft; Ctrl-C brings the draft back.
+        searched = re.match(r"\s*(search prompts: \S|no matching prompt)", footer[0])
+        seen.update({"kind": "view", "keys": ["C-c"] if searched else ["Escape"], "safe": True})
     elif draft == "!" and lines[top + 1].startswith("!"):
         # Shell mode with nothing typed. Stashing does not end it: 2.1.197 stays in it with a stashed draft.
-        seen.update({"kind": "view", "draft": "", "keys": ["BSpace"]})
+        seen.update({"kind": "view", "draft": "", "keys": ["BSpace"], "safe": True})
     # The box's sign has a colour while a turn runs, in every theme, and the terminal's own while none does.
     dimmed = any(dim for _, dim, _ in rows[top + 1][:1])
     marked = dimmed or screens.begins_coloured(screens.coloured_lines(screen)[top + 1])
@@ -203,7 +208,7 @@ def _without_box(lines: list[str], seen: Screen) -> Screen:
         return seen
     for words, keys in _VIEWS:
         if re.search(words, text):
-            seen.update({"kind": "view", "keys": keys})
+            seen.update({"kind": "view", "keys": keys, "safe": re.search(_SAFE, text) is not None})
             return seen
     if re.search(r"(?i)paste code here|press enter to continue", text):
         how = "do it once in its window"

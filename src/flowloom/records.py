@@ -161,7 +161,8 @@ if TYPE_CHECKING:
         the box) or `none`. `draft` is the text in the box, `cut` says that not all
         of it is on the screen. `keys` lead back to the box from a `view`, and
         towards yes in the dialog about trust; `title` is how a view is headed.
-        `field` is what is typed into a view or above the box, where the cursor stands.
+        `field` is what is typed into a view or above the box, where the cursor stands; `safe`
+        says that the `keys` of a view lose nothing that a person typed.
         `stashed` says that a draft is put aside already, and there is room for one.
         """
 
@@ -174,6 +175,7 @@ if TYPE_CHECKING:
         stashed: bool
         field: str
         title: str
+        safe: bool
 
     class Report(TypedDict, total=False):
         """What one hook call says, in our words. Made by a provider from the payload."""

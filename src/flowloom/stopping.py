@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from flowloom import births, drafts, files, procs, sights, status, whereabouts
+from flowloom import births, files, procs, sights, status, unsent, whereabouts
 from flowloom.agents import HOOK
 from flowloom.clock import Deadline
 from flowloom.errors import AgentFailed, TmuxUnreachable
@@ -13,12 +13,13 @@ from flowloom.states import Event, State
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from flowloom.agents import Agent
-    from flowloom.looks import Look
     from flowloom.records import Status
     from flowloom.tmux import Tmux
 
 # Claude Code is gone 0.3 s after /exit; a SessionEnd hook of the user's has 1.5 s.
 LEAVE_S = 5.0
+# What is pasted stands in the box within 0.1 s.
+SHOWN_S = 2.0
 # Whoever hears of its end has this long to end too.
 LINGER_S = 1.0
 # In the environment of all that the agent's program starts.
@@ -28,11 +29,11 @@ MARK = "FLOWLOOM_AGENT_DIR"
 def stop(agent: Agent, *, force: bool = False) -> str:
     """Ask the agent to leave, wait LEAVE_S, then end it, and close its window; return how it went.
 
-    A person's draft in its box is kept first, and `Agent.kept` says where. What its program
+    What a person has not sent is kept first, and `Agent.kept` says where. What its program
     started and detached keeps running: `left_running` names it.
 
     Raises:
-        AgentFailed: not all of that draft could be read, and `force` is not given; nothing was done.
+        AgentFailed: not all of that can be kept, and `force` is not given; it was not stopped.
         TmuxUnreachable: its window cannot be reached, and `force` is not given or nothing proves that its program runs.
     """
     how = "was not running"
@@ -43,8 +44,8 @@ def stop(agent: Agent, *, force: bool = False) -> str:
             return _stop_unseen(agent, error, force=force)
         tmux, pane = agent.tmux(now), now["pane_id"]
         if look is not None and pane:
-            _keep_draft(agent, look, tmux, pane, force=force)
-            how = _end_program(agent, now, look, tmux, pane)
+            unsent.keep(agent, now, pane, force=force)
+            how = _end_program(agent, now, tmux, pane)
         _end_other_sessions(agent, now)
         with status.lock(agent.directory):
             fresh = agent.status()
@@ -117,27 +118,9 @@ def _ours(words: list[str]) -> bool:
     )
 
 
-def _keep_draft(agent: Agent, look: Look, tmux: Tmux, pane: str, *, force: bool) -> None:
-    screen, keys = agent.read_screen(look), agent.key_bindings()["edit"]
-    if look.dead or screen["kind"] != "box" or not screen["draft"] or drafts.own(screen) is not None:
-        return
-    text = None
-    if keys and drafts.hands_over(agent.directory) and not procs.unread_bytes(look.tty):
-        if look.in_mode:
-            tmux.leave_mode(pane)
-        text = drafts.fetch(agent.directory, lambda: tmux.press(pane, *keys))
-        procs.await_true(lambda: not procs.is_lent(look.tty), timeout_s=LEAVE_S)
-    if text is None and not drafts.is_whole(screen) and not force:
-        raise AgentFailed(
-            f"{agent.agent_id} has a draft in its box that cannot be read whole; it was not stopped",
-            hint=f"send or clear it: flowloom attach {agent.name}; --force keeps only what its window shows",
-        )
-    agent.kept = drafts.keep(agent.directory, screen["draft"] if text is None else text)
-
-
-def _end_program(agent: Agent, now: Status, look: Look, tmux: Tmux, pane: str) -> str:
+def _end_program(agent: Agent, now: Status, tmux: Tmux, pane: str) -> str:
     """Ask the agent's program to leave where it can be asked, and end it where it stays; return how it went."""
-    if agent.read_screen(look)["kind"] == "box" and now["status"] in (State.IDLE, State.PARKED):
+    if now["status"] in (State.IDLE, State.PARKED):
         _ask_to_leave(agent, tmux, pane)
     if now["pid"] and whereabouts.life(now) in ("runs", "stopped"):
         procs.end(now["pid"], grace_s=procs.GRACE_S)
@@ -150,16 +133,27 @@ def _ask_to_leave(agent: Agent, tmux: Tmux, pane: str) -> None:
     now = agent.status()
     if look is None or look.dead:
         return
-    if agent.kept or agent.read_screen(look)["draft"]:
+    screen = agent.read_screen(look)
+    if screen["kind"] != "box" or screen["draft"] or agent.kept:
         # Behind its editor 2.1.330 loses a Ctrl-C and shows an empty box for a moment: what is pasted then is
         # submitted with the draft.
         return
     submit = agent.key_bindings()["submit"]
     if not submit:
         return  # the user's bindings leave no key for it
+    leave = agent.provider().LEAVE
     path = f"{agent.directory}/leave"
-    files.write(path, agent.provider().LEAVE.encode(), durable=False)
+    files.write(path, leave.encode(), durable=False)
     buffer = f"flowloom-{agent.agent_id}"
     tmux.paste(pane, {buffer: path})
+    # With what came into the box at the last moment it would be submitted, as a prompt.
+    if not procs.await_true(lambda: _box_holds(agent, tmux, pane, leave), timeout_s=SHOWN_S):
+        unsent.keep_glued(agent, tmux.look(pane), leave)
+        return
     tmux.press(pane, *submit)
     procs.await_end(now["pid"], timeout_s=LEAVE_S)
+
+
+def _box_holds(agent: Agent, tmux: Tmux, pane: str, text: str) -> bool:
+    look = tmux.look(pane)
+    return look is None or look.dead or agent.read_screen(look)["draft"] == text

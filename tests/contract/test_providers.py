@@ -391,7 +391,8 @@ def test_only_events_that_we_know_are_reported(member: Any) -> None:
 def test_a_screen_that_shows_nothing_known_is_never_free(member: Any, screen: str) -> None:
     seen = member.read_screen(screen)
     assert (seen["kind"], seen["keys"]) == ("none", [])
-    assert set(seen) == {"kind", "busy", "draft", "cut", "question", "keys", "stashed", "title", "field"}
+    known = {"kind", "busy", "draft", "cut", "question", "keys", "stashed", "title", "field", "safe"}
+    assert set(seen) == known
     assert member.refusal(screen) == ""
 
 

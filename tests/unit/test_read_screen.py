@@ -6,6 +6,7 @@ free only where `box` has neither draft nor turn.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -213,8 +214,8 @@ FREE = {
 
 
 def reading(screen: str) -> dict[str, Any]:
-    """Return what is read from a screen, but for the name of what stands open."""
-    return {key: value for key, value in claude.read_screen(screen).items() if key != "title"}
+    """Return what is read from a screen, but for the name of what stands open and what closing it loses."""
+    return {key: value for key, value in claude.read_screen(screen).items() if key not in ("title", "safe")}
 
 
 def golden(name: str) -> str:
@@ -287,6 +288,28 @@ def test_a_reply_that_quotes_the_list_of_sessions_hides_no_box() -> None:
 )
 def test_what_stands_open_is_known_by_its_name(name: str, title: str) -> None:
     assert claude.read_screen(golden(name))["title"] == title
+
+
+SAFE = {
+    *("transcript", "fullscreen-transcript", "rewind", "fullscreen-rewind", "dialog-model", "theme-left-open"),
+    *("model-left-open", "history-search", "box-bash-mode", "fullscreen-box-bash-mode"),
+}
+
+
+def test_a_view_is_safe_to_close_only_where_a_person_can_type_nothing_into_it() -> None:
+    read = [(path.stem, claude.read_screen(path.read_text(encoding="utf-8"))) for path in GOLDEN.glob("*/*.txt")]
+    assert {name for name, seen in read if seen["safe"]} == SAFE
+
+
+@pytest.mark.parametrize("version", BOTH)
+@pytest.mark.parametrize("found", ["search prompts: wo", "no matching prompt: wo"])
+def test_a_search_that_shows_another_prompt_is_left_by_the_key_that_brings_the_draft_back(
+    version: str, found: str
+) -> None:
+    screen = golden(f"{version}/history-search")
+    assert "search prompts:" in screen
+    searched = re.sub("search prompts:", found, screen)
+    assert (reading(screen)["keys"], reading(searched)["keys"]) == (["Escape"], ["C-c"])
 
 
 @pytest.mark.parametrize("version", BOTH)

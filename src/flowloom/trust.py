@@ -92,12 +92,13 @@ POLICY: dict[str, tuple[When, Check]] = {
     "default_agent": ("agreed", _name),
     # How long the user's own draft is left alone.
     "typing_pause_s": ("agreed", _any),
+    # How long the user's own commands wait, and whether Ctrl-G opens the palette.
+    "timeout_s": ("agreed", _any),
+    "park_s": ("agreed", _any),
+    "no_route": ("agreed", _any),
     # Whether a task that was left is announced.
     "announce": ("agreed", _any),
     "reply": ("always", _any),
-    "no_route": ("always", _any),
-    "timeout_s": ("always", _any),
-    "park_s": ("always", _any),
     "agents.*": ("agreed", _any),
     "agents.*.role": ("agreed", _role),
     "agents.*.provider": ("agreed", _provider),

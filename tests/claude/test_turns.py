@@ -243,7 +243,7 @@ def test_two_tasks_with_background_work_each_get_the_reply_to_its_end(desk: Desk
 def test_a_server_that_never_ends_holds_nobody_up(claude: World, api: MessagesApi) -> None:
     desk = Desk(claude, api)
     claude.user_settings(permissions=ASKS)
-    (claude.project / "flowloom.toml").write_text("park_s = 1\n")
+    claude.user_config("park_s = 1\n")
     claude.start("planning", "--", "--permission-mode", "default")
     api.on("run the server", background("while true; do sleep 1; done"), Say("the server runs"))
     first = desk.ask("run the server")

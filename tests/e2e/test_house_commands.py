@@ -411,13 +411,14 @@ def test_config_says_who_chose_each_setting(world: World) -> None:
     document = json.loads(world.flowloom("config", "--json").stdout)
     chosen = {each["key"]: (each["value"], each["source"], each["place"]) for each in document["settings"]}
     assert chosen["reply"] == ("plain", "user", str(user))
-    assert chosen["timeout_s"] == (9.0, "project", str(project))
+    assert chosen["timeout_s"] == (5.0, "user", str(user))
     assert chosen["provider"] == ("echo", "environment", "FLOWLOOM_PROVIDER")
     assert chosen["park_s"] == (120.0, "default", "")
     assert chosen["agents.planning.role"] == ("review", "user", str(user))
     assert chosen["agents.planning.prompt"] == ("a", "user", str(user))
     assert [(each["key"], each["value"]) for each in document["ignored"]] == [
         ("session", "x#(id)"),
+        ("timeout_s", 9.0),
         ("agents.planning.prompt", "b"),
     ]
     assert document["trusted_by"] is None

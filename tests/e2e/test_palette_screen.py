@@ -213,7 +213,7 @@ def test_f_names_a_file_that_the_chief_touched(world: World, seat: ChiefSeat) ->
 
 
 def test_without_the_palette_the_real_editor_comes_at_once(world: World) -> None:
-    (world.project / "flowloom.toml").write_text('no_route = "editor"\n')
+    world.user_config('no_route = "editor"\n')
     seat = ChiefSeat(world, FLOWLOOM_NO_ROUTE="", FLOWLOOM_EDITOR="true")
     seat.ctrl_g(world.prompt_file("x"))
     assert seat.ended()["code"] == 0

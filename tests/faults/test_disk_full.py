@@ -80,7 +80,7 @@ def test_wherever_the_disk_gets_full_it_is_said_and_nothing_is_sent_twice(
     draft = "@planning remember the word heron\n"
     path = world.prompt_file(draft)
     disk.fill(but_pages=pages)
-    (world.project / "flowloom.toml").write_text("timeout_s = 8\n")
+    world.user_config("timeout_s = 8\n")
     done = world.ctrl_g(path)
     said = done.stderr.decode()
     # Law 8: replied, or untouched and not 0.

@@ -182,12 +182,12 @@ def test_at_the_timeout_of_one_that_is_blocked_the_exit_is_3_and_the_task_goes_o
     assert b"Bash: rm -r build" in done.stderr
     assert b"flowloom attach planning" in done.stderr
     path = world.prompt_file("@planning echo:ask Bash rm -r build\necho:say did it\n")
-    (world.project / "flowloom.toml").write_text("timeout_s = 0.5\n")
+    world.user_config("timeout_s = 0.5\n")
     done = world.ctrl_g(path)
     assert (done.returncode, path.read_text().startswith("@planning")) == (3, True), done
     world.keys("1")
     world.until_step("done")
-    (world.project / "flowloom.toml").unlink()
+    world.user_config("")
     assert world.ctrl_g(path).returncode == 0
     assert path.read_text().endswith("\n\ndid it")
     assert len(world.tasks()) == 1

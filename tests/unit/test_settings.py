@@ -134,33 +134,33 @@ def cache() -> Path:
 
 
 def test_an_unchanged_file_is_read_from_the_cache(project: Path) -> None:
-    (project / "flowloom.toml").write_text("timeout_s = 1\n")
-    assert load(project).timeout_s == 1
+    (project / "flowloom.toml").write_text('reply = "plain"\n')
+    assert load(project).reply == "plain"
     known = json.loads(cache().read_text())
-    known["tables"]["project"]["timeout_s"] = 77.0
+    known["tables"]["project"]["reply"] = "headed"
     cache().write_text(json.dumps(known))
-    assert load(project).timeout_s == 77
+    assert load(project).reply == "headed"
 
 
 def test_a_changed_file_is_read_anew_even_with_the_same_size_and_time(project: Path) -> None:
     path = project / "flowloom.toml"
-    path.write_text("timeout_s = 1\n")
+    path.write_text('reply = "plain" \n')
     before = path.stat()
-    assert load(project).timeout_s == 1
+    assert load(project).reply == "plain"
     with path.open("r+") as stream:  # the same inode
-        stream.write("timeout_s = 2\n")
+        stream.write('reply = "headed"\n')
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
-    assert load(project).timeout_s == 2
+    assert load(project).reply == "headed"
 
 
 def test_a_file_that_was_taken_away_holds_no_more(project: Path, user: Path) -> None:
-    user.write_text("timeout_s = 1\n")
-    (project / "flowloom.toml").write_text("timeout_s = 2\n")
-    assert load(project).timeout_s == 2
+    user.write_text('reply = "plain"\n')
+    (project / "flowloom.toml").write_text('reply = "headed"\n')
+    assert load(project).reply == "headed"
     (project / "flowloom.toml").unlink()
-    assert load(project).timeout_s == 1
+    assert load(project).reply == "plain"
     user.unlink()
-    assert load(project).timeout_s is None
+    assert load(project).reply == "headed"
 
 
 def test_two_projects_in_turn_share_no_settings_and_are_parsed_once_each(
@@ -168,8 +168,8 @@ def test_two_projects_in_turn_share_no_settings_and_are_parsed_once_each(
 ) -> None:
     other = tmp_path / "other"
     other.mkdir()
-    (project / "flowloom.toml").write_text("timeout_s = 1\n")
-    (other / "flowloom.toml").write_text("timeout_s = 2\n")
+    (project / "flowloom.toml").write_text('reply = "plain"\n')
+    (other / "flowloom.toml").write_text('reply = "headed"\n')
     parsed, parse = [], config.parse
 
     def counted(path: str, raw: bytes, *, of_project: bool) -> dict[str, object]:
@@ -177,13 +177,13 @@ def test_two_projects_in_turn_share_no_settings_and_are_parsed_once_each(
         return parse(path, raw, of_project=of_project)
 
     monkeypatch.setattr(config, "parse", counted)
-    assert [load(folder).timeout_s for folder in (project, other) * 3] == [1, 2] * 3
+    assert [load(folder).reply for folder in (project, other) * 3] == ["plain", "headed"] * 3
     assert parsed == [f"{project}/flowloom.toml", f"{other}/flowloom.toml"]
 
 
 @pytest.mark.parametrize("raw", ["", "{", "[]", '{"stamps": 1}'])
 def test_a_broken_cache_is_no_obstacle(project: Path, raw: str) -> None:
-    (project / "flowloom.toml").write_text("timeout_s = 1\n")
-    assert load(project).timeout_s == 1
+    (project / "flowloom.toml").write_text('reply = "plain"\n')
+    assert load(project).reply == "plain"
     cache().write_text(raw)
-    assert load(project).timeout_s == 1
+    assert load(project).reply == "plain"

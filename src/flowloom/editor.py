@@ -189,13 +189,14 @@ class Errand:
             if not prompt.strip():
                 raise UsageError(f"Add a prompt after @{agent.name}")
             asking.refuse_unknown(agent, self.chosen)
+            theirs = paths.project_root(agent.slug) or root
+            launch.prepare(agent, self.chosen if theirs == root else settings.load(theirs), root=theirs)
+            # Only from here on has one that is new a status.
             if chief.has_open(os.environ.get("FLOWLOOM_CHIEF", ""), agent.status()["session_id"]):
                 raise UsageError(
                     f"This Claude Code has the conversation of {agent.agent_id} open",
                     hint="Close it, and resume your own: claude --resume",
                 )
-            theirs = paths.project_root(agent.slug) or root
-            launch.prepare(agent, self.chosen if theirs == root else settings.load(theirs), root=theirs)
         first = self._former() if len(self.parts) == 1 else None
         self.signals.refuse()
         sent: list[Task] = [first] if first else []

@@ -324,3 +324,10 @@ def test_sigint_while_waiting_any_is_130_and_the_tasks_go_on(world: World) -> No
     go.touch()
     world.until_step("done")
     leftovers.check(world)
+
+
+def test_the_first_prompt_to_an_agent_starts_it(world: World) -> None:
+    path = world.prompt_file("@review hello\n")
+    done = world.ctrl_g(path)
+    assert done.returncode == 0, done.stderr
+    assert "echo heard: hello" in path.read_text()

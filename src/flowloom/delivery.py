@@ -69,7 +69,7 @@ class Delivery:
         self.waits_for = ""
         self._hand = Hand(settings.typing_pause_s)
         self._draft = Draft(agent, task_id, self._hand)
-        self._lending = Lending() if self.provider.EDITS else None
+        self._lending = Lending(agent.name) if self.provider.EDITS else None
         self._pressed = 0
         self._pressed_at_s = 0.0
         self._pasted_at_s = 0.0

@@ -10,15 +10,17 @@ if TYPE_CHECKING:
 
 ANOTHER = "another task is being handed over"
 EDITOR = "an editor is open in its window"
+SUSPENDED = "its program is suspended (Ctrl-Z in its window)"
 HANGS = "its program does not read what is typed; look at its window"
 # What passes by itself within a moment, and is worth a word only once it has not.
 UNREAD = "its program has not read the last key yet"
 SETTLES = "its box is being cleared"
 KEEPS = "the draft in its box is being kept"
+HANDED_OVER = "its program has just let go of its terminal"
 MOVED = "its status has just changed"
 RECEIPT = "the agent has not confirmed the text yet"
 MIXED = "its text stands in the input box among words of a person"
-PASSING = frozenset({UNREAD, SETTLES, KEEPS, MOVED, RECEIPT})
+PASSING = frozenset({UNREAD, SETTLES, KEEPS, HANDED_OVER, MOVED, RECEIPT})
 
 # What a person has open in the window where its keys are tmux's own.
 MODES = {

@@ -195,6 +195,42 @@ def is_lent(tty: str) -> bool:
         os.close(descriptor)
 
 
+def has_other_reader(tty: str, pid: int) -> bool:
+    """Tell whether a process other than this one reads from a terminal; one that may not be looked at counts too.
+
+    An editor shares the process group of the program that started it, and so may that program's own servers,
+    which read from a pipe.
+    """
+    if not _has_proc():
+        import psutil  # noqa: PLC0415 - 20 ms
+
+        known = [process.info for process in psutil.process_iter(["pid", "terminal"])]
+        return any(each["pid"] != pid and each["terminal"] == tty for each in known)
+    try:
+        device = os.stat(tty).st_rdev
+    except OSError:
+        return False
+    return any(int(name) != pid and _reads(name, tty, device) for name in os.listdir("/proc") if name.isdigit())
+
+
+def _reads(pid: str, tty: str, device: int) -> bool:
+    try:
+        return os.readlink(f"/proc/{pid}/fd/0") == tty
+    except PermissionError:
+        fields = _text(f"/proc/{pid}/stat").rpartition(")")[2].split()
+        return len(fields) > 4 and int(fields[4]) == device
+    except OSError:
+        return False  # it has ended, or has closed it
+
+
+def resume(pid: int) -> None:
+    """Let a process run that is stopped; one that runs may take it for the end of a suspension."""
+    try:
+        os.kill(pid, signal.SIGCONT)
+    except (ProcessLookupError, PermissionError):
+        pass  # its end is seen at the next look; another user's stays as it is
+
+
 def unread_bytes(tty: str) -> int:
     """Return how much of what was typed into a terminal its program has not read yet; 0 where that is not known."""
     count = array.array("i", [0])

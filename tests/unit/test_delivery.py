@@ -164,6 +164,7 @@ def case(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Case:
         monkeypatch.setattr(module, "steady_s", lambda: clock[0])
     monkeypatch.setattr(procs, "unread_bytes", lambda tty: 0)
     monkeypatch.setattr(procs, "is_lent", lambda tty: False)
+    monkeypatch.setattr(procs, "has_other_reader", lambda tty, pid: True)
     task = tasks.open_task("planning@site", folder, PROMPT, asker="shell", asker_kind="shell")
     desk = Desk(folder)
     chosen = Settings(typing_pause_s=PAUSE_S)
@@ -584,6 +585,51 @@ def test_nothing_was_sent_is_said_only_with_the_box_on_the_screen(case: Case) ->
     case.desk.screen = BOX + "\n"
     case.look()
     assert case.task()["status"] is Step.CREATED
+
+
+@pytest.mark.parametrize("out", [False, True])
+def test_a_suspended_program_is_continued_and_then_the_task_goes_its_way(
+    case: Case, monkeypatch: pytest.MonkeyPatch, out: bool
+) -> None:
+    if out:
+        case.look()
+    lent, continued = [True], list[int]()
+    monkeypatch.setattr(procs, "is_lent", lambda tty: lent[0])
+    monkeypatch.setattr(procs, "has_other_reader", lambda tty, pid: False)
+    monkeypatch.setattr(procs, "resume", continued.append)
+    monkeypatch.setattr(procs, "unread_bytes", lambda tty: 7 if lent[0] else 0)  # what was typed there since
+    assert case.look() == held_up.HANDED_OVER
+    assert continued == []  # an editor is about to start
+    case.clock[0] += lending.READERS_AGAIN_S
+    assert case.look() == "its program is suspended (Ctrl-Z in its window)"
+    case.look()
+    assert continued == [7]
+    lent[0] = False
+    case.clock[0] += lending.BACK_S
+    assert case.look() == held_up.RECEIPT
+    assert len(case.desk.pasted) == 1
+
+
+def test_a_program_that_stays_suspended_is_to_be_restarted(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(procs, "is_lent", lambda tty: True)
+    monkeypatch.setattr(procs, "has_other_reader", lambda tty, pid: False)
+    continued: list[int] = []
+    monkeypatch.setattr(procs, "resume", continued.append)
+    said = []
+    for _ in range(40):
+        said.append(case.look())
+        case.clock[0] += 0.25
+    suspended = "its program is suspended (Ctrl-Z in its window)"
+    assert list(dict.fromkeys(said)) == [
+        held_up.HANDED_OVER,
+        suspended,
+        f"{suspended}; restart it: flowloom restart planning",
+    ]
+    assert len(continued) == 9
+    # A person brings it back, and opens an editor.
+    monkeypatch.setattr(procs, "has_other_reader", lambda tty, pid: True)
+    case.clock[0] += lending.READERS_AGAIN_S
+    assert case.look() == "an editor is open in its window"
 
 
 def test_a_program_that_hangs_with_our_text_is_named(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import pty
 import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -67,3 +70,35 @@ def test_a_process_that_is_not_ours_to_signal_is_no_bug(
             patched.setattr(psutil.Process, verb, refusing(verb))
         assert procs.end(stubborn.pid, grace_s=0.2) is (verbs == ["terminate"])
     assert procs.alive(theirs) is (verbs != ["terminate"])
+
+
+def test_only_a_process_that_reads_a_terminal_is_its_reader() -> None:
+    master, slave = pty.openpty()
+    tty = os.ttyname(slave)
+    # It has the terminal, but reads from a pipe, as a server of the program that was suspended does.
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=slave, stderr=slave) as server:
+        assert not procs.has_other_reader(tty, os.getpid())
+        with subprocess.Popen(["tail", "-f", "/dev/null"], stdin=slave, stdout=slave) as editor:
+            assert procs.has_other_reader(tty, os.getpid())
+            assert not procs.has_other_reader(tty, editor.pid)
+            editor.kill()
+        assert not procs.has_other_reader(tty, os.getpid())
+        server.kill()
+    os.close(master)
+    os.close(slave)
+
+
+def test_a_process_that_may_not_be_looked_at_is_a_reader_of_its_own_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuses(path: str) -> str:
+        raise PermissionError(path)
+
+    master, slave = pty.openpty()
+    tty = os.ttyname(slave)
+    monkeypatch.setattr(os, "readlink", refuses)
+    assert not procs.has_other_reader(tty, os.getpid())
+    own = "import fcntl, os, signal, termios; os.setsid(); fcntl.ioctl(0, termios.TIOCSCTTY, 0); signal.pause()"
+    with subprocess.Popen([sys.executable, "-c", own], stdin=slave) as editor:
+        assert procs.await_true(lambda: procs.has_other_reader(tty, os.getpid()), timeout_s=20.0)
+        editor.kill()
+    os.close(master)
+    os.close(slave)

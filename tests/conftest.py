@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -78,6 +79,14 @@ def api() -> Iterator[MessagesApi]:
     """The model that a real Claude Code talks to; `api.on("words", Say("…"))` scripts it."""
     with MessagesApi() as served:
         yield served
+
+
+@pytest.fixture
+def other_server(world: World) -> Iterator[str]:
+    """The socket of another tmux server, which ends with the test."""
+    socket = f"fl-other-{uuid.uuid4().hex[:8]}"
+    yield socket
+    world.run("tmux", "-L", socket, "kill-server")
 
 
 @pytest.fixture

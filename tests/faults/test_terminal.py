@@ -8,8 +8,7 @@ import signal
 import sys
 import termios
 import time
-import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -21,13 +20,6 @@ pytestmark = [pytest.mark.tmux, pytest.mark.faults]
 
 AS_FOUND = (True, True, "")
 Act = Callable[[ChiefSeat], None]
-
-
-@pytest.fixture
-def other_server(world: World) -> Iterator[str]:
-    socket = f"fl-other-{uuid.uuid4().hex[:8]}"
-    yield socket
-    world.run("tmux", "-L", socket, "kill-server")
 
 
 ASKS = {"q": "Stop?", "C-x": "Interrupt planning?"}

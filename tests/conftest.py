@@ -8,10 +8,15 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import psutil
 import pytest
 from tests.support.messages_api import MessagesApi
 from tests.support.world import World
+
+# The same examples each time, however slow the machine is.
+hypothesis.settings.register_profile("suite", derandomize=True, deadline=None, database=None)
+hypothesis.settings.load_profile("suite")
 
 
 def claude_binaries() -> dict[str, str]:

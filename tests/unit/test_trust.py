@@ -9,16 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given
+from hypothesis import HealthCheck, Phase, given
 from hypothesis import settings as runs
 from hypothesis import strategies as st
 
 from flowloom import config, settings, trust
-from flowloom.errors import BadConfig
+from flowloom.errors import BadConfig, BadFile
 
 HOSTILE = [
     *("x#(touch pwned)", "#{pid}", "#[fg=red]", "%H", "a.b", "a:b", "=a", "$(id)", "`id`", "a;b", "\x1b]0;x\x07", "\0"),
-    *("../../../tmp/s", "/bin/sh", "..", ".", "", " ", "-s", "a\nb", "a" * 200_000, "\u202e", "é", "planning@other"),
+    *("../../../tmp/s", "/bin/sh", "..", ".", "", " ", "-s", "a\nb", "a" * 20_000, "\u202e", "é", "planning@other"),
 ]
 SHAPES = st.one_of(
     st.sampled_from(HOSTILE),
@@ -85,8 +85,8 @@ def test_every_key_of_a_file_has_a_rule() -> None:
 
 FUZZED = runs(
     max_examples=300,
-    deadline=None,
-    database=None,
+    # Shrinking one that fails would take five minutes.
+    phases=[Phase.explicit, Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 
@@ -101,7 +101,7 @@ def test_nothing_of_an_untrusted_project_takes_effect(project: Path, table: dict
     write(project, table)
     try:
         found = settings.load(str(project))
-    except BadConfig:
+    except (BadConfig, BadFile):
         return  # nothing is done at all
     assert in_force(found) == without
     asked = {key for key, _ in trust.entries(table) if trust.rule(key)[0] != "always"}
@@ -119,7 +119,7 @@ def test_nothing_of_a_trusted_project_reaches_a_format_a_program_or_a_folder_out
     try:
         trust.agree(str(project), settings.explain(str(project)).digest)
         found = settings.load(str(project))
-    except BadConfig:
+    except (BadConfig, BadFile):
         return
     plain = settings.Settings()
     for key in ("claude", "args", "session", "tmux_socket", "keep_days"):

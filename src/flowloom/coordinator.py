@@ -345,7 +345,7 @@ class Carrier:
         """Wait for the end of the turn; hand a parked task's message over after a time."""
         view.phase = "blocked" if now["status"] is State.BLOCKED else "working"
         if task["status"] is Step.PARKED and task["until"]:
-            view.phase, view.waits_for = "parked", self._limit.step(now, self._seen)
+            view.phase, view.waits_for = "parked", self._limit.carry(task, now, self._seen)
             return
         if task["status"] is Step.PARKED:
             view.phase, view.provisional = "parked", True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flowloom import limits, status
+from flowloom import limits, parking, status, tasks
 from flowloom.clock import elapsed_s, steady_s, wall_s
 from flowloom.states import State, Step
 
@@ -29,6 +29,16 @@ class LimitWait:
         self._asks, self._asks_since_s = "", 0.0
         self._unseen_since_s = 0.0
         self._waited = False
+
+    def carry(self, task: Task, now: Status, look: Look | None) -> str:
+        """Do a step for the task that waits; one that its agent does not wait for any more is over."""
+        if parking.of(now, task["task_id"]):
+            return self.step(now, look)
+        with status.lock(self.agent.directory):
+            fresh = tasks.read(task["task_id"])
+            if fresh["status"] is Step.PARKED and not parking.of(self.agent.status(), task["task_id"]):
+                tasks.note_step(fresh, Step.INTERRUPTED, "its agent no longer waits for its usage limit; ask again")
+        return ""
 
     def step(self, now: Status, look: Look | None) -> str:
         """Return what is waited for; end the task where the window shows that it will not be continued."""

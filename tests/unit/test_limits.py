@@ -125,6 +125,17 @@ def window(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Window:
     return found
 
 
+def test_a_task_that_its_agent_does_not_wait_for_any_more_is_over(window: Window) -> None:
+    task, look = tasks.read(window.task_id), Look(f"0||0|7|,||@1|8|7/|planning@site|/tmp/s\n{WAITS}")
+    assert window.wait.carry(task, window.status(), look).startswith("the usage limit, which resets at ")
+    assert tasks.read(window.task_id)["status"] is Step.PARKED
+    now = window.status()
+    now["parked"] = None
+    status.write(window.directory, now)
+    assert window.wait.carry(task, now, look) == ""
+    assert tasks.read(window.task_id)["status"] is Step.INTERRUPTED
+
+
 @pytest.mark.parametrize("hides", [TRANSCRIPT, MENU, ""])
 def test_what_a_person_has_open_over_the_box_ends_no_wait(window: Window, hides: str) -> None:
     assert window.shows(WAITS, 1.0) is Step.PARKED

@@ -47,6 +47,8 @@ _RULE = r"─{8}|─── \S.{0,60} ─|▔{8}"
 _SPINNER = r"[·✢✳✶✻✽*] \S.*…"
 # At the right end of the first line below the box. The fullscreen renderer has it above the box.
 _STASHED = r"(?:^|\s{2}|· )(?:\u203a|draft) stashed$"
+# vim's VISUAL mode eats every Enter. A status line stands above its name, and what has no room beside it, below.
+_VISUAL = r"  -- VISUAL\b[A-Z ]* --"
 
 
 def read(screen: str) -> Screen:
@@ -93,6 +95,8 @@ def read(screen: str) -> Screen:
     elif draft == "!" and lines[top + 1].startswith("!"):
         # Shell mode with nothing typed. Stashing does not end it: 2.1.197 stays in it with a stashed draft.
         seen.update({"kind": "view", "draft": "", "keys": ["BSpace"], "safe": True})
+    elif any(re.match(_VISUAL, line) for line in lines[bottom + 1 :]):
+        seen["keys"] = ["Escape"]
     # The box's sign has a colour while a turn runs, in every theme, and the terminal's own while none does.
     dimmed = any(dim for _, dim, _ in rows[top + 1][:1])
     marked = dimmed or screens.begins_coloured(screens.coloured_lines(screen)[top + 1])

@@ -166,7 +166,11 @@ class Delivery:
             return MODES.get(look.mode, f"tmux's {look.mode} is open in its window")
         if screen["kind"] != "box":
             return self._covered(now, tmux, pane, look, screen)
-        return self._at_work(now, tmux, pane, look, screen) or self._occupied(now, tmux, pane, look, screen)
+        return (
+            self._at_work(now, tmux, pane, look, screen)
+            or self._hand.lead_back(tmux, pane, look, screen)
+            or self._occupied(now, tmux, pane, look, screen)
+        )
 
     def _covered(self, now: Status, tmux: Tmux, pane: str, look: Look, screen: Screen) -> str:
         """Leave a view that stands over the box; take the agent for blocked on a dialog, or on what nobody knows."""
@@ -301,7 +305,8 @@ class Delivery:
         own = drafts.own(screen) if screen["kind"] == "box" and screen["draft"] else None
         mine = own is not None and own.task_id == self.task_id
         whole = own is not None and mine and own.whole
-        first = self._pressed == 0 and task["status"] is Step.PASTED and whole
+        first = self._pressed == 0 and self._pressed_at_s == self._pasted_at_s
+        first = first and task["status"] is Step.PASTED and whole
         if at_s - self._pressed_at_s < ENTER_AGAIN_S and not first:
             return RECEIPT
         tmux, pane = self.agent.tmux(now), now["pane_id"] or ""
@@ -317,7 +322,7 @@ class Delivery:
             # drawn late, would submit it.
             late = self._draft.stashed or screen["stashed"]
             if not (self._pressed and late and at_s - self._pressed_at_s < UNCHANGED_AGAIN_S):
-                self._ours_in_the_box(task, tmux, pane, look)
+                return self._ours_in_the_box(task, tmux, pane, look, screen)
             return RECEIPT
         waited_s = at_s - self._pasted_at_s
         said = self.agent.session_says(now)
@@ -347,16 +352,21 @@ class Delivery:
             sights.dialog(self.agent.directory, self.agent.status(), question)
         return f"{question['kind']}: {question['text']}"
 
-    def _ours_in_the_box(self, task: Task, tmux: Tmux, pane: str, look: Look) -> None:
+    def _ours_in_the_box(self, task: Task, tmux: Tmux, pane: str, look: Look, screen: Screen) -> str:
+        eaten = self._hand.lead_back(tmux, pane, look, screen, ours=True)
+        if eaten:
+            self._pressed_at_s = steady_s()  # an Enter right behind an Escape is another key
+            return eaten
         whole = task["status"] is Step.PASTED
         if whole and self._pressed < ENTER_LIMIT:
             self._pressed, self._pressed_at_s = self._pressed + 1, steady_s()
             tmux.press(pane, *self.agent.key_bindings()["submit"], stamp=look.stamp)
-            return
+            return RECEIPT
         # Half of it, or an Enter that is never taken: out of the box, and pasted again.
         self._pressed = 0
         self._rounds, self._round_at_s = self._rounds + 1, steady_s()
         self._clear(tmux, pane, look, self.task_id)
+        return RECEIPT
 
     def _judge(self, now: Status, look: Look, screen: Screen) -> str:
         """Decide about a delivery that nobody confirmed, by what the transcript and the window still show.

@@ -20,6 +20,7 @@ UNCHANGED_AGAIN_S = 10.0
 # A key that has not done so often what it is for does something else: users can bind keys.
 TRIES = 2
 
+VISUAL = "vim's VISUAL mode is on in its window"
 TYPES = "a person types in its window"
 STASHED = "its input box has a draft, and another one is already stashed: send or clear one"
 
@@ -32,6 +33,7 @@ class Hand:
         self._seen = ""
         self._seen_since_s = 0.0
         self._key_at_s, self._key_on = -UNCHANGED_AGAIN_S, ""
+        self._led_back = 0
 
     def undisturbed(self, what: str) -> bool:
         """Tell whether the window has looked the same for the time that a person's pause may take."""
@@ -52,6 +54,19 @@ class Hand:
             return False
         self._key_at_s, self._key_on = steady_s(), look.screen
         return True
+
+    def lead_back(self, tmux: Tmux, pane: str, look: Look, screen: Screen, *, ours: bool = False) -> str:
+        """Leave a mode of the box that eats Enter; return what is waited for, nothing where it is in none.
+
+        At once where only our own text stands there. Not for ever: a user's status line can say the same.
+        """
+        if not screen["keys"] or self._led_back >= TRIES:
+            self._led_back = self._led_back if screen["keys"] else 0
+            return ""
+        if (ours or self.undisturbed(f"visual {look.screen}")) and self.may_press(look, 0.0):
+            self._led_back += 1
+            tmux.press(pane, *screen["keys"], stamp=look.stamp)
+        return VISUAL
 
 
 class Draft:

@@ -159,8 +159,8 @@ if TYPE_CHECKING:
         `kind` is `box` (the empty or filled input box takes text), `dialog` (a
         question stands there), `view` (a list, a menu or the transcript hides
         the box) or `none`. `draft` is the text in the box, `cut` says that not all
-        of it is on the screen. `keys` lead back to the box from a `view`, and
-        towards yes in the dialog about trust; `title` is how a view is headed.
+        of it is on the screen. `keys` lead back to the box from a `view`, out of
+        a mode of the `box` that eats Enter, and towards yes in the dialog about trust; `title` is how a view is headed.
         `field` is what is typed into a view or above the box, where the cursor stands; `safe`
         says that the `keys` of a view lose nothing that a person typed.
         `stashed` says that a draft is put aside already, and there is room for one.

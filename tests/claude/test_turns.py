@@ -565,7 +565,7 @@ def test_a_draft_is_kept_whole_wherever_its_window_is_left(claude: World, api: M
     assert not any("/exit" in text for request in api.requests for text in user_texts(request["messages"]))
 
 
-def test_vim_mode_takes_tasks_in_insert_and_in_normal(claude: World, api: MessagesApi) -> None:
+def test_vim_mode_takes_tasks_in_insert_in_normal_and_in_visual(claude: World, api: MessagesApi) -> None:
     desk = Desk(claude, api)
     trusted = {str(claude.project): {"hasTrustDialogAccepted": True}}
     claude.seed(hasCompletedOnboarding=True, theme="dark", projects=trusted, editorMode="vim")
@@ -581,6 +581,12 @@ def test_vim_mode_takes_tasks_in_insert_and_in_normal(claude: World, api: Messag
     desk.type("a draft")
     claude.keys("Escape")
     assert desk.reply("beside a draft") == "answer 3: beside a draft"
+    desk.until_box("a draft")
+    claude.keys("v")
+    desk.until_seen("-- VISUAL --")
+    began = time.monotonic()
+    assert desk.reply("in visual") == "answer 4: in visual"
+    assert time.monotonic() - began < hand.UNCHANGED_AGAIN_S  # no Enter was eaten
     desk.until_box("a draft")
 
 

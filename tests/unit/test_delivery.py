@@ -52,6 +52,9 @@ def boxed(draft: str) -> str:
     return f"\x1b[38;5;244m{RULE}\n\x1b[39m{inside}\n\x1b[38;5;244m{RULE}\n\x1b[39m  ? for shortcuts"
 
 
+VISUAL = boxed("my own words").replace("  ? for shortcuts", "  main\n  -- VISUAL LINE -- ? for shortcuts")
+
+
 @dataclass
 class Desk:
     """A window that shows what a test puts there and remembers its keys, and the agent in it."""
@@ -237,6 +240,7 @@ IN_THE_WAY: dict[str, tuple[dict[str, Any], str, list[str]]] = {
     "choose-tree": ({"mode": "tree-mode"}, "tmux's list of windows is open in its window", ["leave mode"]),
     "a mode of a later tmux": ({"mode": "new-mode"}, "tmux's new-mode is open in its window", ["leave mode"]),
     "input off": ({"input_off": True}, "its pane has input disabled; enable it: tmux -L default select-pane -e", []),
+    "vim's VISUAL mode": ({"screen": VISUAL}, "vim's VISUAL mode is on in its window", ["Escape"]),
     "a draft": ({"screen": boxed("my own words")}, "a person types in its window", ["C-s"]),
     "a draft and a stash": (
         {"screen": boxed("my own words").replace("? for shortcuts", "draft stashed")},
@@ -709,6 +713,36 @@ def test_what_a_person_typed_into_a_view_is_kept_before_it_is_closed(case: Case,
     case.look()
     assert (case.desk.keys, kept.read_text()) == (["Escape", "Escape"], "/tmp/some/dir\n")
     assert case.task()["notes"] == [f"what was typed into a view in its window is kept, at the end of {kept}"]
+
+
+@pytest.mark.parametrize("number", ["2.1.330", "2.1.197"])
+def test_visual_mode_that_a_person_enters_as_we_paste_is_left_before_enter_is_pressed(case: Case, number: str) -> None:
+    case.move(release=number)
+    case.look()
+    free = boxed(case.desk.pasted[0])
+    case.desk.screen = free.replace("? for", "-- VISUAL -- ? for")
+    case.clock[0] += delivery.ENTER_AGAIN_S + 0.1
+    assert case.look() == "vim's VISUAL mode is on in its window"
+    assert case.desk.keys == ["Escape"]
+    case.desk.screen = free
+    case.clock[0] += 0.25
+    assert case.look() == held_up.RECEIPT
+    assert case.desk.keys == ["Escape"]  # Claude Code takes an Enter right behind it for a new line
+    case.clock[0] += delivery.ENTER_AGAIN_S
+    case.look()
+    assert case.desk.keys == ["Escape", "Enter"]
+
+
+def test_a_status_line_that_says_visual_holds_a_task_up_for_a_moment_only(case: Case) -> None:
+    case.desk.screen = boxed("").replace("? for", "-- VISUAL -- ? for")
+    case.look()
+    for _ in range(2):
+        case.clock[0] += hand.UNCHANGED_AGAIN_S
+        case.look()
+        case.clock[0] += PAUSE_S
+        case.look()
+    assert case.desk.keys == ["Escape", "Escape"]
+    assert len(case.desk.pasted) == 1
 
 
 # Keys that the user has bound to something else.

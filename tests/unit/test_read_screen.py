@@ -104,6 +104,10 @@ TABLE = [
     ("box-vim-insert", BOTH, box()),
     ("box-vim-normal", BOTH, box()),
     ("box-vim-normal-draft", BOTH, box("abc def")),
+    *(
+        (f"box-vim-visual{which}", OLD + LATER, box("my own words", keys=["Escape"]))
+        for which in ("", "-20x8", "-line-status")
+    ),
     ("ctrl-c-once", BOTH, box()),
     ("dialog-bypass", BOTH, dialog("bypass warning", "WARNING: Claude Code running in Bypass Permissions mode")),
     ("config-empty", OLD, view(["Escape"])),

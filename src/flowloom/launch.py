@@ -208,7 +208,13 @@ def spawn(agent: Agent, settings: Settings) -> str:
             "conversation": resume,
             "release": launch["release"],
         }
-        why = f"started anew: {lost}" if lost else "started again, with its conversation" if resume else "started"
+        why = (
+            f"started with an empty conversation: {lost}"
+            if lost
+            else "started again, with its conversation"
+            if resume
+            else "started"
+        )
         status.apply(agent.directory, now, Event.SPAWN, why=why, source="spawn", **facts)
         os.unlink(opening)
     return f"{agent.agent_id} begins with an empty conversation: {lost}" if lost else ""

@@ -63,7 +63,7 @@ def quiet(agent_dir: str, now: Status, why: str, *, step: Step = Step.INTERRUPTE
 
 def box(agent_dir: str, now: Status) -> None:
     """Mark an agent as idle that is up and shows its input box."""
-    status.apply(agent_dir, now, Event.BOX, why="its input box is there", source="screen")
+    status.apply(agent_dir, now, Event.BOX, why="ready for input", source="screen")
 
 
 def dialog(agent_dir: str, now: Status, question: Question) -> None:
@@ -92,7 +92,7 @@ def found_accepted(agent_dir: str, now: Status, task: Task) -> None:
         "at": task["journal"][-2]["at"],
         "before": now["background"],
     }
-    why = f"works on task {task['task_id']}"
+    why = f"working on task {task['task_id']}"
     status.apply(
         agent_dir, now, Event.ACCEPT, why=why, source="transcript", turn=turn, delivering=None, conversation=True
     )

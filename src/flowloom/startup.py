@@ -84,7 +84,7 @@ class Startup:
         if steady_s() - self._box_since_s < SILENT_S:
             return ""
         if not self._silence:
-            self._silence = f"its input box is there, but its hooks are silent{self._because()}; see: flowloom doctor"
+            self._silence = f"ready for input, but its hooks are silent{self._because()}; see: flowloom doctor"
         return self._silence
 
     def _because(self) -> str:

@@ -123,7 +123,7 @@ def _up(agent_dir: str, now: Status, report: Report) -> None:
         if source == "resume":
             # Also where a person went back to a former one, behind a `/clear`.
             seen["conversation"] = True
-        status.apply(agent_dir, now, Event.UP, why=f"its session is up ({source})", source="hook", up=True, **seen)
+        status.apply(agent_dir, now, Event.UP, why=f"its session started ({source})", source="hook", up=True, **seen)
 
 
 def _accept(agent_dir: str, now: Status, report: Report) -> None:
@@ -155,7 +155,7 @@ def _accept(agent_dir: str, now: Status, report: Report) -> None:
     why = "a person gave it something to do"
     if task is not None and receipts.receive(task, prompt, prompt_id, "the agent confirmed it"):
         turn.update({"whose": "task", "task": task["task_id"]})
-        why = f"works on task {task['task_id']}"
+        why = f"working on task {task['task_id']}"
         if merged:
             _share(task)
     elif report.get("source") == "own":
@@ -234,7 +234,7 @@ def _stop(agent_dir: str, now: Status, report: Report) -> None:
     parked = parking.without(now, *parking.told(now, message)) if turn["whose"] == "own" else parking.without(now)
     now.update(parked)  # type: ignore[typeddict-item]
     if task is not None and turn["whose"] != "person":
-        why = "its turn ended" if turn["whose"] == "task" else "it went on by itself and ended"
+        why = "its turn ended" if turn["whose"] == "task" else "it continued by itself and ended"
         if begun:
             tasks.park(task, message, f"waits for its background work: {', '.join(begun)}")
             parked = parking.put(now, {"task": task["task_id"], "before": turn["before"], "ids": begun})
@@ -244,7 +244,7 @@ def _stop(agent_dir: str, now: Status, report: Report) -> None:
     adopt = now["adopt"]
     adopted = tasks.find(adopt) if turn["whose"] == "person" else None
     if adopted is not None and adopted["status"] is not Step.DONE:
-        tasks.complete(adopted, message, "a person went on with it in the agent's window")
+        tasks.complete(adopted, message, "a person continued it in the agent's window")
         adopt = None
     facts: dict[str, Any] = {
         "adopt": adopt,
@@ -262,8 +262,7 @@ def _stop(agent_dir: str, now: Status, report: Report) -> None:
 def _next_turn(agent_dir: str, now: Status, message: str, event: Event, facts: dict[str, Any], why: str = "") -> None:
     """End the running turn by `event`, or begin that of a text which was queued behind it."""
     if not now["queued"]:
-        said = {Event.PARK: "waits for its background work", Event.FAIL: "its turn failed"}
-        why = why or said.get(event, "its turn ended")
+        why = why or ("waits for its background work" if event is Event.PARK else "its turn ended")
         status.apply(agent_dir, now, event, why=why, source="hook", turn=None, **facts)
         return
     waiting, rest = now["queued"][0], now["queued"][1:]
@@ -271,7 +270,7 @@ def _next_turn(agent_dir: str, now: Status, message: str, event: Event, facts: d
     # release took the text into the turn that ended), this message is its reply.
     files.write(f"{paths.task_dir(waiting)}/provisional.md", frame.valid(message).encode())
     turn: Turn = {"prompt_id": None, "whose": "task", "task": waiting, "at": wall_s(), "before": now["background"]}
-    why = f"works on task {waiting}, which was queued"
+    why = f"working on task {waiting}, which was queued"
     status.apply(agent_dir, now, Event.ACCEPT, why=why, source="hook", turn=turn, **{**facts, "queued": rest})
 
 
@@ -324,7 +323,7 @@ def _fail(agent_dir: str, now: Status, report: Report) -> None:
     task = tasks.find(turn["task"])
     error = report.get("error") or "the model could not be reached"
     until = limits.reset_at(report.get("message", ""), wall_s()) if report.get("limited") else 0.0
-    parked, event, why = parking.without(now), Event.FAIL, ""
+    parked, event, why = parking.without(now), Event.FAIL, f"its turn failed: {error}"
     if task is not None and turn["whose"] != "person" and until:
         parked = parking.put(now, limits.park(task, turn, until, error, wall_s()))
     elif task is not None and turn["whose"] != "person":

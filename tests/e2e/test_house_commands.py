@@ -207,7 +207,7 @@ def test_logs_tell_event_states_task_and_why(world: World) -> None:
     code, out, err = said(world.flowloom("logs", "planning"))
     lines = [" ".join(line.split()[1:]) for line in out.splitlines()]
     assert (code, err) == (0, "")
-    assert f"accept idle → working {task_id} works on task {task_id}" in lines
+    assert f"accept idle → working {task_id} working on task {task_id}" in lines
     assert lines[:2] == ["EVENT STATUS TASK WHY", "spawn offline → starting - started"]
     assert said(world.flowloom("logs", "planning", "-n", "1"))[1].splitlines()[1:] == out.splitlines()[-1:]
     as_json = world.flowloom("logs", "planning", "--json", "-n", "1000").stdout.decode()

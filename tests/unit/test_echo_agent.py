@@ -514,7 +514,7 @@ def test_a_stop_hook_sends_the_turn_on_once(start: Start, hook: str) -> None:
     first, second = terminal.names("Stop")
     assert first["prompt_id"] == second["prompt_id"]
     assert (first["stop_hook_active"], second["stop_hook_active"]) == (False, True)
-    assert second["last_assistant_message"] == "echo went on: go on"
+    assert second["last_assistant_message"] == "echo continued: go on"
 
 
 def test_text_submitted_while_busy_is_a_turn_of_its_own(start: Start, tmp_path: Path) -> None:

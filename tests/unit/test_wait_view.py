@@ -151,8 +151,8 @@ def test_the_last_parts_have_the_room_of_those_that_are_not_there() -> None:
 
 
 def test_a_log_on_a_narrow_terminal_keeps_its_reasons() -> None:
-    event = {"at": 100.0, "from": "idle", "to": "working", "task": "abcd", "why": "works on task abcd"}
-    assert wait_view.log_lines([event], 50)[0].endswith("  working  works on task abcd")
+    event = {"at": 100.0, "from": "idle", "to": "working", "task": "abcd", "why": "working on task abcd"}
+    assert wait_view.log_lines([event], 50)[0].endswith("  working  working on task abcd")
     assert "idle → working" in wait_view.log_lines([event], 80)[0]
 
 

@@ -70,7 +70,7 @@ def stop(session: Session, turn: Turn) -> Flow:
         hooks += start_stop(session, turn)
     veto = yield from settle(hooks)
     if veto is not None:
-        say(session, turn, f"echo went on: {veto}")
+        say(session, turn, f"echo continued: {veto}")
         yield from settle(start_stop(session, turn, again=True))
 
 

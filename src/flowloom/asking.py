@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from contextlib import nullcontext
 
-from flowloom import drafts, files, limits, line, parking, paths, roles, status, tasks
+from flowloom import drafts, files, limits, line, parking, paths, procs, roles, status, tasks
 from flowloom.agents import Agent, known
 from flowloom.clock import wall_s
 from flowloom.errors import AgentFailed, DamagedFile, NoSuchAgent, TmuxUnreachable, UsageError
+from flowloom.held_up import EDITOR
 from flowloom.logs import log
 from flowloom.states import ENDED, State, Step
 
@@ -257,11 +258,18 @@ def _no_continue(agent: Agent, now: Status, look: Look | None) -> str:
 def _escaped(agent: Agent, now: Status, look: Look, done: str) -> str:
     """Press Esc in an agent's window; return `done`, or that the window took no key."""
     tmux, pane = agent.tmux(now), now["pane_id"] or ""
+    if _is_lent(agent, look):
+        return f"{EDITOR}, so the agent continues; close it, and interrupt the agent: flowloom attach {agent.name}"
     if look.in_mode:
         tmux.leave_mode(pane)
     if tmux.press(pane, "Escape"):
         return done
     return f"its window takes no keys, so the agent continues; look at it: flowloom attach {agent.name}"
+
+
+def _is_lent(agent: Agent, look: Look) -> bool:
+    """Tell whether a key would reach a person's editor; the one that clears the box would end the agent's program."""
+    return agent.provider().EDITS and procs.is_lent(look.tty)
 
 
 def _take_back(agent: Agent, now: Status, task_id: str) -> str:
@@ -275,6 +283,8 @@ def _take_back(agent: Agent, now: Status, task_id: str) -> str:
     on_its_way = f"its text was on its way; check that the agent ignores it: flowloom attach {agent.name}"
     if now["turn"] is not None:
         return on_its_way  # a key would reach the turn that runs, which is not its own
+    if _is_lent(agent, look):
+        return on_its_way
     screen = agent.read_screen(look)
     if screen["busy"] or agent.session_says(now) == "busy":
         return _escaped(agent, now, look, "the agent was interrupted")

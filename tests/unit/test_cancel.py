@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from flowloom import asking, files, paths, records, status, tasks
+from flowloom import asking, files, frame, paths, procs, records, status, tasks
 from flowloom.agents import Agent
 from flowloom.looks import Look
 from flowloom.states import State, Step
@@ -18,15 +18,18 @@ class Window:
 
     def __init__(self, *, takes: bool = True, stamp: str = "7/") -> None:
         self.takes, self.stamp = takes, stamp
+        self.pressed: list[str] = []
+        self.screen = ""
 
     def press(self, pane: str, *keys: str, stamp: str = "") -> bool:
+        self.pressed += keys
         return self.takes
 
     def claim(self, pane: str, typed: str) -> str:
         return self.stamp
 
     def look(self, pane: str) -> Any:
-        return Look(f"0||1|7|,||@1|8|{self.stamp}|planning@site|/tmp/s\n")
+        return Look(f"0||1|7|,||@1|8|{self.stamp}|planning@site|/tmp/s\n{self.screen}")
 
 
 @pytest.mark.parametrize(
@@ -70,6 +73,29 @@ def test_what_is_said_of_a_task_that_came_into_another_turn_is_true(
     status.write(agent.directory, now)
     assert asking.cancel(task_id) == says
     assert tasks.read(task_id)["status"] is Step.CANCELLED
+
+
+@pytest.mark.parametrize("step", [Step.PASTED, Step.ACCEPTED])
+def test_no_key_reaches_a_persons_editor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: Step) -> None:
+    window = Window()
+    task_id = sent(tmp_path, monkeypatch, step, window)
+    agent = Agent(tasks.read(task_id)["agent_dir"])
+    if step is Step.PASTED:
+        # An editor with a window of its own leaves the box on the screen.
+        status.write(agent.directory, {**agent.status(), "turn": None, "status": State.IDLE})
+        window.stamp = f"7/{task_id}.1.0"
+        first = frame.first_line(task_id, "shell")
+        text = (first + frame.body(task_id, "what?")).replace("\n", "\n  ")
+        window.screen = f"{'─' * 40}\n❯\xa0{text}\n{'─' * 40}\n  ? for shortcuts"
+        files.write(f"{paths.task_dir(task_id)}/first", first.encode())
+        files.write(f"{paths.task_dir(task_id)}/body", frame.body(task_id, "what?").encode())
+    monkeypatch.setattr(procs, "is_lent", lambda tty: True)
+    said = {
+        Step.PASTED: "its text was on its way; check that the agent ignores it: flowloom attach planning",
+        Step.ACCEPTED: "an editor is open in its window, so the agent continues; "
+        "close it, and interrupt the agent: flowloom attach planning",
+    }
+    assert (asking.cancel(task_id), window.pressed) == (said[step], [])
 
 
 def sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, last: Step, window: Window) -> str:

@@ -21,6 +21,8 @@ OPENS_S = 5.0
 COMES_BACK_S = 0.3
 # Behind its editor Claude Code loses keys and shows an empty box for a moment.
 SETTLED_S = 1.0
+# No window is narrower that a person writes in; and how often a key is pressed at once.
+COLUMNS, ROWS = 40, 400
 
 
 def keep(agent: Agent, now: Status, pane: str, *, force: bool = False) -> None:
@@ -72,7 +74,10 @@ class _Window:
         if screen is None or (not _is_persons(screen) and screen["draft"] and not screen["stashed"]):
             return
         if _is_persons(screen):
-            self._keep_draft(screen)
+            shown = screen["draft"]
+            screen = self._leave_history(self._keep_draft(screen)) or screen
+            if _is_persons(screen) and screen["draft"] != shown:
+                self._keep_draft(screen)
         # A menu below the box hides that a draft is stashed.
         if screen["draft"] and not self._empty():
             if screen["stashed"]:
@@ -128,7 +133,8 @@ class _Window:
         waits = self.agent.session_says(self.now) == "waiting"
         return (f"has something open in its window{title}" if waits else ""), True
 
-    def _keep_draft(self, screen: Screen) -> None:
+    def _keep_draft(self, screen: Screen) -> str:
+        """Keep the draft in the box; return its text."""
         fetched = self._fetch()
         text = self.unkept = fetched or screen["draft"]
         mark = prompt_file.placeholder(text)
@@ -137,6 +143,28 @@ class _Window:
         if mark is not None or (not fetched and not drafts.is_whole(screen)):
             raise self._refusal("has a draft in its box that cannot be read whole")
         self.agent.kept, self.unkept = drafts.keep(self.agent.directory, text), ""
+        return text
+
+    def _leave_history(self, text: str) -> Screen | None:
+        """Go forward to the newest draft: Up shows a former prompt in place of it. Return what the window shows then.
+
+        Raises:
+            AgentFailed: the box shows one prompt after the other.
+        """
+        screen = self._settle() if self._edited else self.screen
+        deadline = Deadline(2 * OPENS_S)
+        # In a text of several rows the key moves the cursor first.
+        rows = min(text.count("\n") + len(text) // COLUMNS + 3, ROWS)
+        while screen is not None and screen["draft"] and self._takes_keys():
+            before = screen["draft"]
+            if not self._press(["Down"] * rows):
+                break
+            if not procs.await_true(lambda: self._draft() != before, timeout_s=COMES_BACK_S):  # noqa: B023 - called here
+                break
+            screen = self.screen
+            if deadline.over():
+                raise self._refusal("shows a former prompt in place of a draft in its box")
+        return self.screen
 
     def _fetch(self) -> str | None:
         """Return the draft as the agent's editor gets it, None where that does not answer."""

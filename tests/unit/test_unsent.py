@@ -32,6 +32,7 @@ class Window:
     stash: str = ""
     view: str = ""
     closes: str = ""
+    behind: list[str] = field(default_factory=list)
     lent: bool = False
     up: bool = True
     cut: bool = False
@@ -72,6 +73,8 @@ class Window:
             self.view = "" if key == self.closes else self.view
         elif key == "C-s" and (self.draft or self.stash):
             self.draft, self.stash = ("", self.draft) if self.draft else (self.stash, "")
+        elif key == "Down" and self.behind:
+            self.draft = self.behind.pop(0)
         elif key == "C-c":
             self.draft = ""
         elif key == "C-g" and self.hands_over:
@@ -115,6 +118,9 @@ KEPT: dict[str, tuple[dict[str, Any], str]] = {
         {"draft": "mine", "view": golden("2.1.197/model-left-open"), "closes": "Escape"},
         "mine\n",
     ),
+    "a former prompt, and no draft": ({"draft": "former", "behind": [""]}, "former\n"),
+    "a former prompt in place of a draft": ({"draft": "former", "behind": ["later", "mine"]}, "former\nmine\n"),
+    "all at once": ({"draft": "former", "behind": ["mine"], "stash": "two", **TRANSCRIPT}, "former\nmine\ntwo\n"),
     "a stashed draft": ({"stash": "mine"}, "mine\n"),
     "both": ({"draft": "one", "stash": "two"}, "one\ntwo\n"),
     "a stashed draft that a menu hides": ({"draft": "/comp", "stash": "mine"}, "/comp\nmine\n"),

@@ -8,6 +8,8 @@ from flowloom import drafts, procs, prompt_file
 from flowloom.clock import Deadline, steady_s
 from flowloom.errors import AgentFailed
 from flowloom.hand import CLEAR_AGAIN_S, TRIES
+from flowloom.held_up import SUSPENDED
+from flowloom.lending import Lending
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -68,6 +70,7 @@ class _Window:
         self.screen: Screen | None = None
         self.unkept = ""  # a draft, as much of it as could be read
         self._edited = False
+        self._lending = Lending(agent.name)
 
     def keep(self) -> None:
         screen = self._uncover()
@@ -119,8 +122,9 @@ class _Window:
     def _covers(self, look: Look, screen: Screen) -> tuple[str, bool]:
         """Say what a person has open, nothing where the box is free; and whether it may close."""
         title = f" ({screen['title']})" if screen["title"] else ""
-        if self.agent.provider().EDITS and procs.is_lent(look.tty):
-            return "has an editor open in its window", True
+        lent = self._lending.reason(look) if self.agent.provider().EDITS else ""
+        if lent:
+            return "is suspended (Ctrl-Z)" if lent.startswith(SUSPENDED) else "has an editor open in its window", True
         if screen["field"]:
             return f"has words typed into what is open in its window{title}", False
         if screen["kind"] == "view":
@@ -156,10 +160,7 @@ class _Window:
         # In a text of several rows the key moves the cursor first.
         rows = min(text.count("\n") + len(text) // COLUMNS + 3, ROWS)
         while screen is not None and screen["draft"] and self._takes_keys():
-            before = screen["draft"]
-            if not self._press(["Down"] * rows):
-                break
-            if not procs.await_true(lambda: self._draft() != before, timeout_s=COMES_BACK_S):  # noqa: B023 - called here
+            if not self._press(["Down"] * rows) or not self._changes(screen["draft"]):
                 break
             screen = self.screen
             if deadline.over():
@@ -210,6 +211,9 @@ class _Window:
         """Return what stands in the box now; empty where there is none."""
         screen = self._see()
         return screen["draft"] if screen is not None and screen["kind"] == "box" else ""
+
+    def _changes(self, draft: str) -> bool:
+        return procs.await_true(lambda: self._draft() != draft, timeout_s=COMES_BACK_S)
 
     def _settle(self) -> Screen | None:
         """Wait until the same draft has stood in the box for SETTLED_S; return what the window shows."""

@@ -22,6 +22,7 @@ KEPT: dict[str, tuple[list[tuple[str, str]], str]] = {
     "model list": ([("my draft", "❯ my draft"), ("M-p", "Select model")], "my draft\n"),
     "a search": ([("my draft", "❯ my draft"), ("C-r", "search prompts:"), ("first", "❯ [flowloom task")], "my draft\n"),
     "a former prompt": ([("my draft", "❯ my draft"), ("Up", "❯ [flowloom task")], r"\[flowloom task .*\nmy draft\n"),
+    "a suspended program": ([("my draft", "❯ my draft"), ("C-z", "suspended. Run")], "my draft\n"),
     "a stash": ([("my draft", "❯ my draft"), ("C-s", "stashed")], "my draft\n"),
     "a stash behind a menu": (
         [("my draft", "❯ my draft"), ("C-s", "stashed"), ("/comp", "Free up context")],

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from flowloom import drafts, errors, files, paths, procs, records, unsent
+from flowloom import drafts, errors, files, lending, paths, procs, records, unsent
 from flowloom.agents import Agent
 from flowloom.looks import Look
 from flowloom.providers import claude
@@ -34,6 +34,8 @@ class Window:
     closes: str = ""
     behind: list[str] = field(default_factory=list)
     lent: bool = False
+    suspended: bool = False
+    resumes: bool = True
     up: bool = True
     cut: bool = False
     takes: bool = True
@@ -88,7 +90,11 @@ def window(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Window:
     paths.ensure_home()
     made = Window(paths.agent_dir("site", "planning"))
     files.ensure_dir(made.directory)
-    monkeypatch.setattr(procs, "is_lent", lambda tty: made.lent)
+    monkeypatch.setattr(procs, "is_lent", lambda tty: made.lent or made.suspended)
+    monkeypatch.setattr(procs, "has_other_reader", lambda tty, pid: made.lent)
+    monkeypatch.setattr(procs, "resume", lambda pid: setattr(made, "suspended", not made.resumes))
+    monkeypatch.setattr(lending, "READERS_AGAIN_S", 0.0)
+    monkeypatch.setattr(lending, "BACK_S", 0.01)
     monkeypatch.setattr(procs, "unread_bytes", lambda tty: 0)
     monkeypatch.setattr(drafts, "hands_over", lambda agent_dir: True)
     monkeypatch.setattr(drafts, "HANDED_WITHIN_S", 0.05)
@@ -118,6 +124,7 @@ KEPT: dict[str, tuple[dict[str, Any], str]] = {
         {"draft": "mine", "view": golden("2.1.197/model-left-open"), "closes": "Escape"},
         "mine\n",
     ),
+    "a draft in a suspended program": ({"draft": "mine", "suspended": True}, "mine\n"),
     "a former prompt, and no draft": ({"draft": "former", "behind": [""]}, "former\n"),
     "a former prompt in place of a draft": ({"draft": "former", "behind": ["later", "mine"]}, "former\nmine\n"),
     "all at once": ({"draft": "former", "behind": ["mine"], "stash": "two", **TRANSCRIPT}, "former\nmine\ntwo\n"),
@@ -143,6 +150,10 @@ def test_what_a_person_has_not_sent_is_kept_whole(window: Window, name: str) -> 
 ANOTHER = "; another draft is kept, at the end of "
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "an editor": ({"draft": "mine", "lent": True}, "has an editor open in its window"),
+    "a program that stays suspended": (
+        {"draft": "mine", "suspended": True, "resumes": False},
+        "is suspended (Ctrl-Z)",
+    ),
     "a field with words": (
         {"view": golden("2.1.330/add-dir-typed"), "closes": "Escape"},
         "has words typed into what is open in its window (Add directory to workspace)",

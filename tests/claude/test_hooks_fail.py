@@ -55,6 +55,7 @@ def test_an_error_of_the_api_that_is_heard_late_is_neither_a_reply_nor_an_interr
     task_id = (
         claude.flowloom("ask", "planning", "fail me", "--no-wait", env=install.environment).stdout.decode().strip()
     )
+    claude.until_step("accepted")
     waited = claude.flowloom("wait", task_id, "--timeout", "5")
     assert (waited.returncode, claude.status()["status"]) == (124, "working"), (waited, claude.describe())
     go.touch()

@@ -258,7 +258,7 @@ def test_flowloom_says_what_it_needs_where_there_is_no_python(place: Path) -> No
         (["nosuch"], "flowloom: No such command 'nosuch'."),
         (["start"], "flowloom: Missing argument 'NAME'."),
         (["agents", "--nosuch"], "flowloom: No such option: --nosuch"),
-        (["tasks", "-n", "0"], "flowloom: Invalid value for '--limit' / '-n'"),
+        (["tasks", "-n", "0"], "flowloom: -n: '0' is less than 1"),
     ],
 )
 def test_a_mistyped_command_is_told_in_one_line(place: Path, words: list[str], says: str) -> None:

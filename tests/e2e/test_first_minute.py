@@ -255,8 +255,8 @@ def test_flowloom_says_what_it_needs_where_there_is_no_python(place: Path) -> No
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["nosuch"], "flowloom: No such command 'nosuch'."),
-        (["start"], "flowloom: Missing argument 'NAME'."),
+        (["nosuch"], "flowloom: No such command 'nosuch'"),
+        (["start"], "flowloom: Missing argument 'NAME'"),
         (["agents", "--nosuch"], "flowloom: No such option: --nosuch"),
         (["tasks", "-n", "0"], "flowloom: -n: '0' is less than 1"),
     ],

@@ -199,7 +199,7 @@ def test_a_long_paste_is_delegated_whole_and_a_long_reply_survives_a_second_ctrl
     chief.shows("[...Truncated text #")
     chief.press("C-g")
     claude.until(seen.exists, "a second Ctrl-G, without a route: the real editor")
-    heading = f"Reply from planning (task {task['task_id']}): {' '.join(LONG.split())[:59].rstrip()}…"
+    heading = f"Reply from planning (task {task['task_id']}): {' '.join(LONG.split())[:60].rpartition(' ')[0]}…"
     reply = (folder / "reply.md").read_text()
     assert len(reply) == 20000
     assert seen.read_text() == f"{heading}\n\n{reply}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import select
+from functools import partial
 
 from flowloom import births, procs, status, whereabouts
 from flowloom.agents import known
@@ -15,12 +16,14 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from flowloom.agents import Agent
     from flowloom.looks import Look, Window
-    from flowloom.records import Status
+    from flowloom.records import Process, Status
     from flowloom.settings import Settings
     from flowloom.tmux import Tmux
 
 # Claude Code is gone 0.3 s after its last word; a SessionEnd hook of the user's has 1.5 s.
 LEAVING_S, LEAVING_AGAIN_S = 3.0, 0.02
+# How long a tmux server may take to end once nothing listens at its socket.
+ENDS_S = 1.0
 
 
 def adopted(agent: Agent, now: Status) -> bool:
@@ -115,8 +118,15 @@ def refuse_second_server(tmux: Tmux) -> None:
         except TmuxUnreachable as error:
             if not error.absent:
                 raise
+            # One whose last window has closed is gone from its socket a moment before it ends.
+            if procs.await_true(partial(_has_ended, server), timeout_s=ENDS_S):
+                continue
             raise whereabouts.unreachable(now, error) from error
         return
+
+
+def _has_ended(process: Process) -> bool:
+    return births.life(process) == "ended"
 
 
 def _look(tmux: Tmux, pane_id: str) -> Look | None:

@@ -33,12 +33,9 @@ VIEW = "flowloom-view-"
 # The option, set on a window that is no agent's, by which we find it again.
 BESIDE = "@flowloom_beside"
 # tmux before 3.5 crashes, with all that runs in it, when a client leaves or enters a dead pane whose program had asked
-# for focus reports and was killed (https://github.com/tmux/tmux/issues/3776). Its modes are reset, which clears it, and
-# its last words are shown instead.
-DIED = (
-    "if-shell -F '#{m/r:^(2|3\\.[0-4]),#{version}}' \"capture-pane -S -200 -b flowloom-died ; send-keys -R ; "
-    "run-shell 'tmux show-buffer -b flowloom-died ; tmux delete-buffer -b flowloom-died'\""
-)
+# for focus reports and was killed (https://github.com/tmux/tmux/issues/3776). Its modes are reset, which clears it;
+# what it showed last stays in copy mode.
+DIED = "if-shell -F '#{m/r:^(2|3\\.[0-4]),#{version}}' 'copy-mode ; send-keys -R'"
 SIZE = ("200", "50")
 HOLD_AGAIN_S = 0.25
 # A window is tried ten times to open: nothing is lost the second time, 0.9 s in all.

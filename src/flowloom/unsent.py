@@ -78,9 +78,10 @@ class _Window:
             return
         if _is_persons(screen):
             shown = screen["draft"]
-            screen = self._leave_history(self._keep_draft(screen)) or screen
+            kept = self._keep_draft(screen)
+            screen = self._leave_history(kept) or screen
             if _is_persons(screen) and screen["draft"] != shown:
-                self._keep_draft(screen)
+                self._keep_draft(screen, kept)
         # A menu below the box hides that a draft is stashed.
         if screen["draft"] and not self._empty():
             if screen["stashed"]:
@@ -137,8 +138,8 @@ class _Window:
         waits = self.agent.session_says(self.now) == "waiting"
         return (f"has something open in its window{title}" if waits else ""), True
 
-    def _keep_draft(self, screen: Screen) -> str:
-        """Keep the draft in the box; return its text."""
+    def _keep_draft(self, screen: Screen, kept: str = "") -> str:
+        """Keep the draft in the box, once: one that does not fit into it shows other rows later. Return its text."""
         fetched = self._fetch()
         text = self.unkept = fetched or screen["draft"]
         mark = prompt_file.placeholder(text)
@@ -146,7 +147,9 @@ class _Window:
             raise self._refusal("has an image in its box, which cannot be kept")
         if mark is not None or (not fetched and not drafts.is_whole(screen)):
             raise self._refusal("has a draft in its box that cannot be read whole")
-        self.agent.kept, self.unkept = drafts.keep(self.agent.directory, text), ""
+        if text.strip() != kept.strip():
+            self.agent.kept = drafts.keep(self.agent.directory, text)
+        self.unkept = ""
         return text
 
     def _leave_history(self, text: str) -> Screen | None:

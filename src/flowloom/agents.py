@@ -254,6 +254,8 @@ class Agent:
         # tmux closes the terminal first and collects the exit code next.
         while look is not None and look.dead and not look.end and not deadline.over():
             collected = procs.collected(look.pid)
+            if not collected:
+                self.tmux(seen).collect()
             look = whereabouts.look(seen)
             if collected:
                 break

@@ -156,7 +156,9 @@ def test_a_client_may_leave_a_program_that_was_killed(
     world.tmux("select-window", "-t", "Claude:coding")
     person.shows("its last words")
     os.kill(pid_of(port, pane), signal.SIGKILL)
+    until(lambda: dead(port, pane), "the program has ended")
     # tmux closes the terminal first; once it has collected the exit code, it runs the hook.
+    port.collect()
     until(lambda: world.tmux("display-message", "-p", "-t", pane, "#{pane_mode}").strip(), "the hook has run")
     # What it has written last can still be read.
     person.shows("its last words")

@@ -208,7 +208,7 @@ class Agent:
         return True
 
     def come_up(self, seen: Status) -> Status:
-        """Return the status of an agent that starts and that nobody waits for, after a look at its window."""
+        """Return the status of an agent that starts and that no process waits for, after a look at its window."""
         look = whereabouts.look(seen)
         if look is None or look.dead:
             return seen

@@ -92,7 +92,7 @@ def _refuse_circle(agent: Agent, asker: str) -> None:
             at = _current_task(folder)
             standing = line.standing(folder)
         except OSError:
-            continue  # damage to one agent keeps nobody from asking another one; its own commands tell
+            continue  # damage to one agent must not keep a caller from another one; its own commands tell
         for task_id in {at, *standing}:
             task = tasks.find(task_id)
             # Who left its task waits no longer. What an agent is at counts all the same: it may be waited for again.
@@ -142,7 +142,7 @@ def before(place: line.Place) -> tuple[int, str]:
     for before in place.before():
         task = tasks.find(before.task_id)
         step = task["status"] if task else None
-        # Its agent is free, and what it waits for may never come: background work, a person, whoever asked.
+        # Its agent is free, and what it waits for may never come: background work, a person, the caller.
         waits_on = step is Step.PARKED and task is not None and not task["until"]
         if waits_on or step in ENDED or step is Step.UNKNOWN:
             continue

@@ -60,7 +60,7 @@ def life(process: Process | None, *, noted_s: float = 0.0) -> Life:
         pass
     state, began_now = procs.seen(pid)
     if not state:
-        return "unknown"  # it ends just now, or belongs to somebody whose processes are hidden
+        return "unknown"  # it ends just now, or belongs to a user whose processes are hidden
     later = bool(not birth and noted_s) and procs.started(pid) > noted_s + LATER_S
     if state == "Z" or (began and began != began_now) or later:
         return "ended"

@@ -54,7 +54,7 @@ _VISUAL = r"  -- VISUAL\b[A-Z ]* --"
 def read(screen: str) -> Screen:
     """Return what the screen shows: the input box with its draft, a dialog, or something over it.
 
-    Only what stands where nobody but Claude Code writes counts: never the words
+    Only what stands where Claude Code alone writes counts: never the words
     of a reply, or of the user's status line.
     """
     rows = screens.cells(screen)

@@ -98,7 +98,7 @@ class Carrier:
         files.close_wake(self.wake_fd, self._wake_path)
 
     def _adopt_no_more(self) -> None:
-        """Stop taking what somebody says in the window for the reply: nobody waits on for it."""
+        """Stop taking what is said in the window for the reply: no caller waits for it any more."""
         with status.lock(self.agent.directory):
             now = self.agent.status()
             if now["adopt"] == self.task_id:
@@ -160,7 +160,7 @@ class Carrier:
         if (task["status"] in ENDED - {Step.DONE} or task["status"] is Step.UNKNOWN) and not self.waits_on:
             return self._end_whole(task)
         if self.place is None:
-            # Somebody else carries it: watch, and take over when they are gone.
+            # Another process carries it: watch, and take over when that one is gone.
             self.place = line.enter(task["agent_dir"], self.task_id)
         if self.place is None:
             return self._wait_with(task)
@@ -171,7 +171,7 @@ class Carrier:
             ahead, passed = asking.before(self.place)
             if ahead:
                 if not self._looked_in_line:
-                    # Once, so that whoever will not reach its window is told now and not when it is its turn.
+                    # Once, so that a caller that cannot reach its window is told now and not when it is its turn.
                     self._looked_in_line = True
                     whereabouts.look(self.agent.status())
                 view = View(task, self.agent.status())
@@ -191,11 +191,11 @@ class Carrier:
         return view
 
     def _hands_over(self, task: Task) -> bool:
-        """Tell whether its text is out already, so that it goes on although somebody came to stand before it."""
+        """Tell whether its text is out already, so that it continues although another task came to stand before it."""
         return task["status"] is not Step.CREATED and self.agent.status()["delivering"] == self.task_id
 
     def _watch_headless(self, task: Task) -> View:
-        """Watch a program without a window, in place of whoever started it."""
+        """Watch a program without a window, in place of the process that started it."""
         view = View(task, self.agent.status())
         view.phase = "working"
         view.again_s = HEADLESS_AGAIN_S if headless.settle(self.task_id, waits=True) else 0.0
@@ -210,7 +210,7 @@ class Carrier:
         return self._end(tasks.read(self.task_id) if task["status"] is Step.DONE else task)
 
     def _end(self, task: Task) -> View:
-        # Whoever waits for several tasks may wait on: those behind this one must not.
+        # A caller of several tasks may still wait for the others: those behind this one must not.
         self._give_up_place()
         view = View(task, self.agent.status())
         view.phase, view.ended = "ended", True
@@ -375,7 +375,7 @@ class Carrier:
         if turn is not None and turn["task"] != self.task_id:
             return True  # busy with something else already
         if now["seq"] != self._settle_seq:
-            self._settle_seq, self._settle_since_s = now["seq"], steady_s()  # each Stop begins anew
+            self._settle_seq, self._settle_since_s = now["seq"], steady_s()  # each Stop starts the time again
         elif now["status"] is State.IDLE and steady_s() - self._settle_since_s > SETTLE_S:
             with status.lock(self.agent.directory):
                 fresh = self.agent.status()

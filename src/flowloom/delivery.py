@@ -1,7 +1,7 @@
 """From the agent's empty box to its receipt: look, paste, press Enter, look again.
 
 Nothing is pasted twice on a guess. Who delivers holds the first place in line
-(`line.py`), so nobody else does; the agent's lock is taken only to write.
+(`line.py`), so no other process does; the agent's lock is taken only to write.
 """
 
 from __future__ import annotations
@@ -126,9 +126,9 @@ class Delivery:
         return f"its text stood in the input box, and {key} did not submit it; look at its window{look_at(self.agent)}"
 
     def _another_is_handed_over(self, now: Status, look: Look) -> bool:
-        """Tell whether somebody living is at another task's text; do it in place of a process that is stopped.
+        """Tell whether a living process is at another task's text; act in place of one that is stopped.
 
-        Whoever takes up a task whose waiter died gets its former place, which can
+        A process that takes up a task whose waiter died gets its former place, which can
         be before one that is being delivered.
         """
         other = tasks.find(now["delivering"])
@@ -153,7 +153,7 @@ class Delivery:
         if lent:
             return KEEPS if self._draft.asked else lent
         if procs.unread_bytes(look.tty):
-            # It hangs, or somebody types. A second key would be taken at once with the first: two Ctrl-C end it.
+            # It hangs, or a person types. A second key would be taken at once with the first: two Ctrl-C end it.
             self._unread_since_s = self._unread_since_s or steady_s()
             return HANGS if steady_s() - self._unread_since_s >= SLOW_S else UNREAD
         self._unread_since_s = 0.0
@@ -173,7 +173,7 @@ class Delivery:
         )
 
     def _covered(self, now: Status, tmux: Tmux, pane: str, look: Look, screen: Screen) -> str:
-        """Leave a view that stands over the box; take the agent for blocked on a dialog, or on what nobody knows."""
+        """Leave a view that stands over the box; take the agent for blocked on a dialog, or on something unknown."""
         question, keys = screen["question"], screen["keys"]
         listed = question and (question["kind"] == "question" or question["text"] == LOGINS)
         if listed and self.agent.session_waits_for(now) == OPENED:
@@ -232,7 +232,7 @@ class Delivery:
     def _clear(self, tmux: Tmux, pane: str, look: Look, task_id: str) -> None:
         """Empty the box of our own text that was never submitted, and give its task back.
 
-        One that counts as unknown has nobody any more who would deliver it.
+        One that counts as unknown has no process any more that would deliver it.
         """
         with status.lock(self.agent.directory):
             left = tasks.find(task_id)
@@ -267,7 +267,7 @@ class Delivery:
             fresh, mine = agent.status(), tasks.read(self.task_id)
             if fresh["seq"] != now["seq"] or mine["status"] is not Step.CREATED:
                 return MOVED  # look again
-            tasks.note_step(mine, Step.TYPED, "its keys go out")
+            tasks.note_step(mine, Step.TYPED, "its text is being sent")
             status.note(agent.directory, fresh, delivering=self.task_id)
         tmux = agent.tmux(now)
         buffers = {f"flowloom-{self.task_id}-1": f"{folder}/first", f"flowloom-{self.task_id}-2": f"{folder}/body"}
@@ -283,7 +283,7 @@ class Delivery:
                 tasks.note_step(mine, Step.CREATED, "the window takes no input")
                 self._refused_at_s = steady_s()
                 return "its window takes no input"
-            tasks.note_step(mine, Step.PASTED, "its text is in the box")
+            tasks.note_step(mine, Step.PASTED, "its text is in the input box")
             if mine["status"] is Step.CREATED:
                 return MOVED  # we were stopped meanwhile, and another process took it out of the box
         self._pasted_at_s = steady_s()
@@ -294,7 +294,7 @@ class Delivery:
         """Look why no receipt has come; press Enter again only where our text stands in the box."""
         at_s = steady_s()
         if not self._pasted_at_s:
-            # Somebody before us was killed over it: what does the window show?
+            # The process before us was killed over it: what does the window show?
             self._pasted_at_s = self._pressed_at_s = at_s
         lent = self._lending.reason(look) if self._lending else ""
         if lent:
@@ -311,7 +311,7 @@ class Delivery:
             return RECEIPT
         tmux, pane = self.agent.tmux(now), now["pane_id"] or ""
         if not first and procs.unread_bytes(look.tty):
-            # It hangs. It will take our text once it goes on: pasted again, it would have it twice, and keys pile up.
+            # It hangs. It will take our text once it continues: pasted again, it would have it twice, and keys pile up.
             self._pasted_at_s = self._pressed_at_s = at_s
             return HANGS
         taken = self._taken_elsewhere(now, look, screen)
@@ -339,7 +339,7 @@ class Delivery:
         return self._judge(now, look, screen) or self._covered(now, tmux, pane, look, screen)
 
     def _taken_elsewhere(self, now: Status, look: Look, screen: Screen) -> str:
-        """Return why an Enter would reach nobody, or something other than the box; leave a mode of tmux."""
+        """Return why an Enter would not be taken, or by something other than the box; leave a mode of tmux."""
         if look.input_off:
             return input_off(now)
         if look.in_mode:
@@ -369,7 +369,7 @@ class Delivery:
         return RECEIPT
 
     def _judge(self, now: Status, look: Look, screen: Screen) -> str:
-        """Decide about a delivery that nobody confirmed, by what the transcript and the window still show.
+        """Decide about a delivery that was not confirmed, by what the transcript and the window still show.
 
         Empty where that cannot be decided before the box is there again: what hides it also hides our text.
         """

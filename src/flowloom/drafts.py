@@ -23,7 +23,7 @@ WANTED, HANDED = "draft-wanted", "draft"
 HANDED_WITHIN_S = 3.0
 HANDED_AGAIN_S = 0.02
 # On a loaded machine it comes later. The request outlives our wait for it, or a real editor would open in a window
-# that nobody looks at, and hold the agent up until somebody closes it.
+# that is not being watched, and hold the agent up until it is closed.
 OPENED_WITHIN_S = 60.0
 # A task that its agent has confirmed is not in the box any more: its text there was fetched back by a person.
 _CONFIRMED = (Step.ACCEPTED, Step.PARKED, Step.DONE)

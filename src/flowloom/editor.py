@@ -64,7 +64,7 @@ class Signals(Noted):
             signal.signal(number, signal.SIG_IGN)
 
     def came(self) -> bool:
-        """Tell whether one came, or whoever called us was killed and could not send any: nobody reads the file then."""
+        """Tell whether one came, or our caller was killed and could not send any: the file is not read then."""
         if not self.number and (os.getppid() != self._caller or (self._chief and procs.ended(self._chief))):
             self.number = signal.SIGHUP
         return self.number != 0

@@ -107,7 +107,7 @@ class TmuxFailed(FlowLoomError):
 class TmuxUnreachable(TmuxFailed):
     """A tmux server cannot be reached from here, which says nothing about what runs in it.
 
-    `absent` says that nobody listens at its socket: there may be no server (yet).
+    `absent` says that nothing listens at its socket: there may be no server (yet).
     `reason` is the message without the agent that it is about.
     """
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 # Claude Code takes a second Ctrl-C within 2.5 s for the wish to leave.
 CLEAR_AGAIN_S = 3.0
-# A long conversation can take seconds to be drawn anew: an unchanged window has not shown yet what a key did.
+# A long conversation can take seconds to be redrawn: an unchanged window has not shown yet what a key did.
 UNCHANGED_AGAIN_S = 10.0
 # A key that has not done so often what it is for does something else: users can bind keys.
 TRIES = 2
@@ -102,7 +102,7 @@ class Draft:
         if not self._asked_for and draft != self._kept and not self.hand.undisturbed(f"draft {draft}"):
             return TYPES
         if self._asked_for and self._asked_for != draft:
-            # Somebody went on typing: the pause begins anew.
+            # The person is still typing: the pause begins again.
             self._asked_for = self._handed = ""
             return TYPES
         keys = self.agent.key_bindings()

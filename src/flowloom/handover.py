@@ -1,4 +1,4 @@
-"""A task handed over to a waiter: a process of its own that outlives whoever asked."""
+"""A task handed over to a waiter: a process of its own that outlives the one that asked."""
 
 from __future__ import annotations
 

@@ -82,5 +82,5 @@ def give_up(agent_dir: str, now: Status, step: Step, why: str) -> None:
 
 
 def ask_again(at_s: float, now_s: float) -> str:
-    """Return what to do about a task that nobody continues."""
+    """Return what to do about a task that is not continued."""
     return f"ask again after {clock(at_s, now_s)}"

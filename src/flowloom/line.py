@@ -1,7 +1,7 @@
 """The line of tasks that wait for an agent, served in the order in which they were asked.
 
 A place is a lock file whose name holds its rank. The kernel frees the lock when
-its holder dies, so a place never outlives whoever waits in it; a child that
+its holder dies, so a place never outlives the process that waits in it; a child that
 inherits the descriptor keeps it.
 """
 

@@ -7,12 +7,12 @@ import signal
 # The option, set on the pane, that makes a pane ours.
 MARK = "@flowloom_agent"
 # The option, set on the pane, that names the last text of ours that was put there. With the pane's process it tells
-# whether what somebody is about to type was decided on what stands there now. An agent could set it to anything.
+# whether what a process is about to type was decided on what stands there now. An agent could set it to anything.
 TYPED = "@flowloom_typed"
 STAMP = "#{pane_pid}/#{s/[^a-z0-9.]//:" + TYPED + "}"
 # Before 3.3 tmux does not know pane_dead_signal, and expands it to nothing.
 END = "#{pane_dead_status},#{pane_dead_signal}"
-# Where keys reach nobody, or something other than the pane's program.
+# Where keys are not taken, or by something other than the pane's program.
 DEAF = "#{||:#{pane_dead},#{||:#{pane_input_off},#{pane_in_mode}}}"
 # What a user can name stands last: it may hold the separator.
 LOOK = (

@@ -21,7 +21,7 @@ TAKES_PLACE_S = 2.0
 
 
 def unattended(task: Task) -> bool:
-    """Tell whether no process waits for an unfinished task: whoever did was killed, and nobody would see its end."""
+    """Tell whether no process waits for an unfinished task: its own was killed, and its end would not be seen."""
     waits = not tasks.ended(task) and task["status"] is not Step.UNKNOWN
     if not waits or elapsed_s(task["created"]) < TAKES_PLACE_S:
         return False

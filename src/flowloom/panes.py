@@ -150,7 +150,7 @@ def _windows(tmux: Tmux) -> list[Window]:
 
 
 def close_lost(tmux: Tmux, now: Status, script: str) -> None:
-    """Close the pane of a start that was killed before it could note it; nobody has worked in it yet."""
+    """Close the pane of a start that was killed before it could note it; it has not been used yet."""
     for _, pane_id, pid in tmux.running(script):
         if pane_id != now["pane_id"]:
             tmux.close_pane(pane_id, pid)

@@ -49,7 +49,7 @@ def ensure_files() -> None:
 
 
 def alive(pid: int | None) -> bool:
-    """Tell whether a process runs; one that has ended and that nobody has collected does not."""
+    """Tell whether a process runs; one that has ended and was not collected yet does not."""
     import psutil  # noqa: PLC0415 - 20 ms, and only needed to stop
 
     if not pid:
@@ -96,7 +96,7 @@ def _text(path: str) -> str:
 
 
 def ended(pid: int) -> bool:
-    """Tell in no time whether a process has ended; where there is no /proc, one that nobody has collected lives."""
+    """Tell in no time whether a process has ended; where there is no /proc, one that was not collected yet lives."""
     try:
         os.kill(pid, 0)
         with open(f"/proc/{pid}/stat", "rb") as stream:
@@ -152,7 +152,7 @@ def directory(pid: int) -> str:
 
 
 def collected(pid: int) -> bool:
-    """Tell whether a process has ended and whoever started it knows how."""
+    """Tell whether a process has ended and its parent knows how."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -186,7 +186,7 @@ def is_lent(tty: str) -> bool:
     try:
         descriptor = os.open(tty, os.O_RDONLY | os.O_NOCTTY | os.O_NONBLOCK)
     except OSError:
-        return False  # it is gone, and with it whoever reads it
+        return False  # it is gone, and with it the program that reads it
     try:
         return bool(termios.tcgetattr(descriptor)[3] & (termios.ICANON | termios.ISIG))
     except termios.error:
@@ -261,7 +261,7 @@ def await_end(pid: int | None, *, timeout_s: float) -> bool:
     """Block until a process has ended, at most `timeout_s`; tell whether it has.
 
     tmux leaves the program of a pane that remains as a zombie, on which
-    psutil's own wait would wait for ever.
+    psutil's own wait would never return.
     """
     import psutil  # noqa: PLC0415 - as above
 
@@ -292,7 +292,7 @@ def end(pid: int, *, grace_s: float) -> bool:
             try:
                 getattr(process, verb)()
             except (psutil.NoSuchProcess, psutil.AccessDenied):
-                continue  # it has ended, or became somebody else's (sudo): whether it is gone is seen next
+                continue  # it has ended, or became another user's (sudo): whether it is gone is seen next
         deadline = Deadline(grace_s)
         family = [process for process in family if not _gone(process, deadline)]
     return not family

@@ -79,7 +79,7 @@ class Reached:
         return done.stdout.decode(errors="replace")
 
     def _try(self, *command: str) -> None:
-        """Run a command whose object may be gone since somebody looked at it."""
+        """Run a command whose object may be gone since the last look."""
         try:
             self.run(*command)
         except TmuxFailed as error:
@@ -120,5 +120,5 @@ def gone(error: TmuxFailed) -> bool:
 
 
 def absent(error: TmuxFailed) -> bool:
-    """Tell whether nobody listens at the socket: where a server is only to be opened, there is none yet."""
+    """Tell whether nothing listens at the socket: where a server is only to be opened, there is none yet."""
     return isinstance(error, TmuxUnreachable) and error.absent

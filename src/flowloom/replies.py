@@ -43,7 +43,7 @@ class Unseen:
 
 
 class _Known:
-    """What was read of one task: its record only while nobody has looked at it, no agent for another project's."""
+    """What was read of one task: its record only while it has not been looked at, no agent for another project's."""
 
     __slots__ = ("agent_id", "changed_ns", "created", "task")
 

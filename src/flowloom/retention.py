@@ -111,7 +111,7 @@ def last_use(task: Task) -> float:
 
 
 def sweep() -> int:
-    """Remove what nothing uses and nobody can miss from the whole state folder; return how many files.
+    """Remove what nothing uses any more from the whole state folder; return how many files.
 
     Temporary files and scripts of killed processes, and checked settings of projects
     that were not changed for long, which are made again when they are needed.

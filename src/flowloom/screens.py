@@ -51,7 +51,7 @@ def plain_lines(screen: str) -> list[str]:
 
 
 def undimmed(row: list[tuple[str, bool, bool]]) -> str:
-    """Return a line's text without its dim part, which is a program's hint and not what somebody typed.
+    """Return a line's text without its dim part, which is a program's hint and not what a person typed.
 
     The cursor stands on a hint's first character and hides that it is dim.
     """

@@ -21,8 +21,8 @@ DEATHS_WITHIN_S = 120.0
 def leave(agent_dir: str, now: Status, event: Event, why: str) -> None:
     """Take an agent for gone: what it worked on has failed, what only stood in its box is given back.
 
-    It died where nobody asked it to leave, and also where it left before it was
-    ready: started again and again, it would do so for ever.
+    It died although it was not asked to leave, and also where it left before it was
+    ready: started again and again, it would never stop doing so.
     """
     waited = parking.limited(now) is not None
     let_go(
@@ -41,7 +41,7 @@ def recent_deaths(now: Status) -> list[float]:
 
 
 def quiet(agent_dir: str, now: Status, why: str, *, step: Step = Step.INTERRUPTED, in_box: str | None = None) -> None:
-    """Take an agent whose session is idle, although no hook said so, for idle: somebody pressed Esc.
+    """Take an agent whose session is idle, although no hook said so, for idle: a person pressed Esc.
 
     `in_box` is the task whose text stands in the box again; `step` is what becomes of that of the running turn.
     """

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 LEAVE_S = 5.0
 # What is pasted stands in the box within 0.1 s.
 SHOWN_S = 2.0
-# Whoever hears of its end has this long to end too.
+# Its children have this long to end after it.
 LINGER_S = 1.0
 # In the environment of all that the agent's program starts.
 MARK = "FLOWLOOM_AGENT_DIR"
@@ -98,7 +98,7 @@ def _end_other_sessions(agent: Agent, now: Status) -> None:
 def left_running(agent: Agent) -> list[tuple[int, str]]:
     """Return the processes, with their commands, that a stopped agent started and detached, as by `nohup` or `setsid`.
 
-    Whoever started them so wanted them to outlive it: a development server, a long build.
+    Started in this way, they are meant to outlive it: a development server, a long build.
     """
     deadline = Deadline(LINGER_S)
     found = []

@@ -1,6 +1,6 @@
 """A task's folder: open it, keep its journal, complete it, collect the reply.
 
-Whoever changes a task holds the lock of its agent (`status.lock`). `prompt.md`
+A process that changes a task holds the lock of its agent (`status.lock`). `prompt.md`
 is on disk before the task exists; `.done` is written after `reply.md` and holds
 its sha256, so its existence means that the reply is complete.
 """
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 # A new reply is on disk before its marker, so a reader can find the two out of step. How often it tries again.
 RENEWALS = 10
-# Ends without a reply that a person must be told about; whoever cancels a task knows.
+# Ends without a reply that a person must be told about; one who cancels a task knows.
 FAILURES = frozenset({Step.FAILED, Step.INTERRUPTED, Step.UNKNOWN})
 
 

@@ -159,7 +159,7 @@ def await_keeper(socket: str, view: str) -> None:
 
 
 def main() -> None:
-    """Hold a client beside a view, and end its sessions once nobody is at it.
+    """Hold a client beside a view, and end its sessions once it has no client.
 
     Its arguments: the server's socket, the name of the view, the process that
     opens it (which is the viewer's client then, or has ended), and the pipe that

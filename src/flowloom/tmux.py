@@ -1,8 +1,8 @@
 """The port to tmux: the session, our windows in it, and the keys that go into them.
 
 Windows and panes are found by id and by an option that we set on them, never by
-index or name: a user may rename and move them, and ids begin anew when a server
-does. What somebody waits for is run directly; what is not awaited goes through
+index or name: a user may rename and move them, and ids start again when a server
+does. What a person waits for is run directly; what is not awaited goes through
 libtmux, whose import takes longer than ten commands (docs/decisions/0002).
 """
 
@@ -90,7 +90,7 @@ class Tmux(Reached):
         only way that has no limit of size. To load and to paste is one process (4 ms).
 
         It is one sequence, and tmux runs a sequence without taking a viewer's
-        keys in between, so nobody's typing can come into the middle of it. Whether
+        keys in between, so no typing can come into the middle of it. Whether
         the pane can take it is asked in the same sequence: tmux 3.3a crashes, and all
         agents with it, when it is to paste into a dead one. The buffers are always
         gone afterwards.
@@ -184,7 +184,7 @@ class Tmux(Reached):
         """Open a window that runs `command`, making the session if need be; return window and pane id.
 
         The window keeps its name, stays when the command fails (so that its
-        last words can be read), and the session stays when nobody is attached.
+        last words can be read), and the session stays when no client is attached.
         """
         fmt = ["-P", "-F", "#{window_id}|#{pane_id}"]
         # Several words: tmux runs them itself, without the user's default-shell or default-command.
@@ -220,7 +220,7 @@ class Tmux(Reached):
             try:
                 return self.run(*(with_session if attempt % 2 else in_session)).strip()
             except TmuxFailed as error:
-                # There is no server or session, or somebody has made it since we tried: the other way then.
+                # There is no server or session, or one was made since we tried: the other way then.
                 if not gone(error) and not absent(error) and "duplicate session" not in str(error):
                     raise
                 last = error

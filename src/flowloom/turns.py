@@ -97,7 +97,7 @@ def _follow_transcript(now: Status, report: Report) -> None:
 
 def _late(now: Status, report: Report) -> bool:
     """Tell whether a report is older than what has been seen, or of the program before the one that runs now."""
-    # While none runs, whoever tells its process id is of one that has ended.
+    # While none runs, a report with a process id is of one that has ended.
     former = report.get("pid", now["pid"]) != now["pid"] and (now["pid"] is not None or now["status"] is State.OFFLINE)
     return former or report.get("at_ns", 0) < now["seen_ns"]
 
@@ -106,10 +106,10 @@ def _up(agent_dir: str, now: Status, report: Report) -> None:
     source = report.get("source", "startup")
     facts = {"session_id": report.get("session_id"), "transcript": report.get("transcript")}
     if source == "fork" or _late(now, report):
-        return  # a fork that is this agent's goes on with what it was at
+        return  # a fork that is this agent's continues what it was at
     seen = {**facts, "seen_ns": report["at_ns"]}
     if source == "compact":
-        # A compaction happens in the middle of a turn and frees nobody.
+        # A compaction happens in the middle of a turn and does not end it.
         status.note(agent_dir, now, **seen)
     elif source == "clear":
         sights.let_go(now, Step.INTERRUPTED, "the conversation was cleared in its window")
@@ -149,7 +149,7 @@ def _accept(agent_dir: str, now: Status, report: Report) -> None:
         status.note(agent_dir, now, turn={**running, "prompt_id": prompt_id}, seen_ns=report["at_ns"])
         return
     if running and running["task"] and running["whose"] != "person":
-        # The turn before ended without a word: its own hook was lost, or somebody pressed Esc.
+        # The turn before ended without a word: its own hook was lost, or a person pressed Esc.
         sights.end_task(running["task"], Step.INTERRUPTED, "its turn ended without a reply, and another one began")
     turn: Turn = {"prompt_id": prompt_id, "whose": "person", "task": None, "at": wall_s(), "before": now["background"]}
     why = "a person gave it something to do"
@@ -219,7 +219,7 @@ def _stop(agent_dir: str, now: Status, report: Report) -> None:
     turn, last = now["turn"], now["last_turn"]
     if prompt_id and last and prompt_id == last["prompt_id"] and not (turn and turn["prompt_id"] == prompt_id):
         _renew(now, last, message)
-        # Whoever waits for the session to be idle begins to wait anew.
+        # The wait for the session to be idle starts again.
         status.note(agent_dir, now, seen_ns=max(now["seen_ns"], report.get("at_ns", 0)))
         return
     if turn is None or (prompt_id and turn["prompt_id"] not in (None, prompt_id)):

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from flowloom.records import Task
 
 BOLD, DIM, YELLOW, RESET = "\x1b[1m", "\x1b[2m", "\x1b[33m", "\x1b[0m"
-# How long a bad end stays on the screen when nobody presses a key.
+# How long a failure stays on the screen when no key is pressed.
 TELL_S = 20.0
 # A second Ctrl-C counts as an answer only when the question can have been seen.
 SEEN_S = 0.3
@@ -121,7 +121,7 @@ class OnTerminal(WaitScreen):
         if self.visit is not None and not self._came_back(views):
             return True
         if self.terminal.gone():
-            # Nobody would ever press a key here: the same end as that of the terminal itself.
+            # No key can come from here any more: the same end as that of the terminal itself.
             os.kill(os.getpid(), signal.SIGHUP)
             return False
         self.terminal.open()
@@ -362,7 +362,7 @@ class OnTerminal(WaitScreen):
         """
         end_s = None if limit_s is None else steady_s() + limit_s
         from_s = steady_s() + (SETTLED_S if unforeseen else 0.0)
-        # A key that was meant for the wait must not answer a question that nobody has seen.
+        # A key that was meant for the wait must not answer a question that the person has not seen.
         self.terminal.open()
         self.terminal.read_keys()
         while not self.terminal.gone():
@@ -390,7 +390,7 @@ class OnTerminal(WaitScreen):
     def close(self) -> None:
         """Give the terminal back as it was found."""
         if self.visit is not None:
-            # Whoever looks at the agent is taken back: this terminal is not ours to hold any longer.
+            # A person who visits the agent is taken back: this terminal is not ours to hold any longer.
             self.visit.end()
             self.visit = None
         self.terminal.close()

@@ -164,7 +164,7 @@ class Announcer:
             what + more, how, servers=servers, tty=task["left_tty"], in_tmux=bool(task["left_tmux"])
         )
         if not told:
-            os.unlink(path)  # it has kept nobody from hearing of the next one
+            os.unlink(path)  # it has not kept the next one from being announced
         return True
 
     def _waiting(self) -> list[str]:

@@ -32,7 +32,7 @@ def look(now: Status) -> Look | None:
     """Return what stands in an agent's own pane, None where the agent is provably gone.
 
     Raises:
-        TmuxUnreachable: nobody can tell from here.
+        TmuxUnreachable: it cannot be told from here.
     """
     pane = now["pane_id"]
     if not pane:

@@ -42,7 +42,7 @@ class WholeReply:
         now = self._agent.status()
         turns = [turn["task"] for turn in (now["turn"], now["last_turn"]) if turn]
         message = tasks.reply_of(task["task_id"]) if task["status"] is Step.DONE else None
-        # Of a task whose agent has long gone on, nothing is looked for: whoever carried it has.
+        # Of a task whose agent works on others by now, nothing is looked for: its own process did.
         ours = task["task_id"] in turns and not task["cut"]
         self._over = True
         if not ours or (message is None and task["status"] is not Step.FAILED):

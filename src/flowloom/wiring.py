@@ -2,9 +2,9 @@
 
 A plan is made first and changes nothing; it is shown, then applied. What was
 changed is written down in `setup.json` before it is changed: for the settings
-file the edits themselves, which lead back to the very same bytes while nobody
-else has touched it, and each value with what was there before, for when
-somebody has.
+file the edits themselves, which lead back to the very same bytes as long as
+nothing else changes the file, and each value that was there before, for when
+something does.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ def _completion_path(shell: str) -> str | None:
 
 
 def _plan_file(plan: Plan, path: str, data: bytes, *, mode: int = 0o644) -> None:
-    """Plan a whole file of ours; one that somebody else has written is left alone."""
+    """Plan a whole file of ours; one that another program wrote is left alone."""
     now = files.read(path)
     known = plan.record["files"].get(path)
     inside = path.startswith(f"{paths.home()}/")
@@ -171,7 +171,7 @@ def _plan_settings(plan: Plan, stub: str) -> None:
     elif known["edits"] is not None and raw is not None and files.sha256(raw) == known["sha256"]:
         entry["edits"] = [*known["edits"], *edits]
     else:
-        entry["edits"] = None  # somebody else's changes lie between ours: only value by value from here on
+        entry["edits"] = None  # other changes lie between ours: only value by value from here on
     entry["sha256"] = files.sha256(text.encode())
     plan.record["settings"][path] = entry
     plan.changes.append(Change(path, raw, text.encode(), mode))
@@ -275,7 +275,7 @@ def _overridden(directory: str, stub: str) -> list[str]:
 
 
 def plan_undo() -> Plan:
-    """Return what takes every change back; a value that somebody has changed since is left, and told."""
+    """Return what takes every change back; a value that was changed since is left, and named."""
     record = read_record()
     plan = Plan({})
     for path, entry in record["settings"].items():

@@ -2,7 +2,7 @@
 
 Each history is data. Its steps, in the order in which they reach us:
 
-    pasted A            task A was asked, its text is in the box and Enter was pressed
+    pasted A            task A was asked, its text is in the input box and Enter was pressed
     accept WHAT ID      UserPromptSubmit; WHAT is a task (`a`), `a+` with a draft before it, `a-` cut, `own`, or words
     stop ID WORDS [BG]  Stop, with the names of what runs in the background
     fail ID WORDS       StopFailure
@@ -59,9 +59,9 @@ class History:
     def pasted(self, name: str) -> None:
         task = tasks.open_task("planning@site", self.dir, f"do {name}", asker="chief", asker_kind="chief")
         self.ids[name] = task["task_id"]
-        tasks.note_step(task, Step.TYPED, "its keys go out")
+        tasks.note_step(task, Step.TYPED, "its text is being sent")
         status.note(self.dir, self.now(), delivering=task["task_id"])
-        tasks.note_step(task, Step.PASTED, "its text is in the box")
+        tasks.note_step(task, Step.PASTED, "its text is in the input box")
 
     def text(self, what: str) -> str:
         name = what.rstrip("+-")

@@ -99,7 +99,7 @@ def test_a_task_for_which_no_waiter_can_be_started_has_an_end(monkeypatch: pytes
 
     task_id, place = opened()
     if step is Step.TYPED:
-        tasks.note_step(tasks.read(task_id), step, "its keys go out")
+        tasks.note_step(tasks.read(task_id), step, "its text is being sent")
     monkeypatch.setattr(procs, "detach", no_process)
     handover.to_waiter(place.agent_dir, task_id, place, left=True)
     task = tasks.read(task_id)

@@ -132,10 +132,10 @@ def test_who_gives_up_a_wait_takes_down_only_its_own_word(task: records.Task, cl
 
 def test_an_attempt_that_came_to_the_same_is_journaled_once(task: records.Task) -> None:
     for _ in range(3):
-        tasks.note_step(task, Step.TYPED, "its keys go out")
+        tasks.note_step(task, Step.TYPED, "its text is being sent")
         tasks.note_step(task, Step.CREATED, "the window takes no input")
     assert [entry["step"] for entry in task["journal"]] == ["created", "typed", "created"]
-    tasks.note_step(task, Step.TYPED, "its keys go out")
+    tasks.note_step(task, Step.TYPED, "its text is being sent")
     tasks.note_step(task, Step.CREATED, "another reason")
     assert [entry["why"] for entry in task["journal"]][-1] == "another reason"
     assert tasks.read(task["task_id"])["journal"] == task["journal"]

@@ -159,7 +159,7 @@ def main() -> NoReturn:
     load(sys.argv[1] if sys.argv[1:] else "")
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     for number in (signal.SIGTERM, signal.SIGHUP):
-        # As Ctrl-C: whoever waits leaves its task to a waiter. Under nohup a hang-up stays ignored.
+        # As Ctrl-C: a command that waits leaves its task to a waiter. Under nohup a hang-up stays ignored.
         if signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, signal.default_int_handler)
     try:

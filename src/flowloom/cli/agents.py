@@ -285,7 +285,7 @@ def _held_up(row: Status) -> str:
     """Return what holds an agent's next task up; empty where nothing does."""
     held = row["held_up"]
     task = tasks.find(held["task"]) if held else None
-    # Its waiter may have been killed, and whoever took it up has no need to say so.
+    # Its waiter may have been killed, and the one that took it up need not say so.
     if held is None or task is None or task["status"] not in (Step.CREATED, Step.TYPED, Step.PASTED):
         return ""
     return f"task {held['task']} waits for {age(int(wall_s() - held['since']))}: {held['why']}"

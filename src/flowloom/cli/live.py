@@ -78,7 +78,7 @@ def _what(view: View) -> str:
 
 
 def write(text: str) -> None:
-    """Write to standard error; where nobody reads it any more, the wait continues, and so does the task."""
+    """Write to standard error; if it is closed, the wait continues, and so does the task."""
     former = signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     try:
         os.write(STDERR, text.encode(errors="backslashreplace"))

@@ -41,7 +41,7 @@ def _restart(agent: Agent, *, wait: bool, force: bool, timeout: float) -> None:
     tell_unheeded(chosen)
     # Refused before it is stopped: what cannot be started again keeps running.
     launch.specify(agent, chosen, root=root)
-    # A place in line: nobody delivers to the agent, or starts it, while it is away.
+    # A place in line: no task is delivered to the agent, or starts it, while it is away.
     place = line.enter(agent.directory, "restart", first=force)
     if place is None:
         raise UsageError(f"{agent.agent_id} is already being restarted", hint="see: flowloom agents")
@@ -79,7 +79,7 @@ def status_why(agent: Agent) -> str:
 
 
 def _await_free(agent: Agent, place: line.Place, deadline: Deadline) -> None:
-    """Wait until an agent has nothing to do and nobody is before us in its line.
+    """Wait until an agent has nothing to do and no task is before us in its line.
 
     Raises:
         FlowLoomError: it has when the deadline is over; says what.

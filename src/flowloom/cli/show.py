@@ -123,6 +123,6 @@ def _after(seconds: float) -> str:
 
 
 def _indented(text: str) -> str:
-    # A text from outside must not move the cursor of whoever looks at it.
+    # A text from outside must not move the reader's cursor.
     clean = visible(text.replace("\t", "    "))
     return "\n".join(f"  {each}" for each in clean.rstrip("\n").split("\n"))

@@ -102,7 +102,7 @@ def line(row: Sequence[Cell | str], widths: Sequence[int]) -> str:
 
 
 def _one_line(text: str) -> str:
-    # A text from outside must not move the cursor of whoever looks at it.
+    # A text from outside must not move the reader's cursor.
     return visible(" ".join(text.split()))
 
 

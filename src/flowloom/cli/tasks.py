@@ -165,7 +165,7 @@ def _wait_for(carriers: list[Carrier], limit_s: float | None, stop: Noted, *, an
 
 
 def _keep(carriers: list[Carrier]) -> str:
-    """Return what becomes of tasks that nobody waits for any more here."""
+    """Return what becomes of tasks that this command no longer waits for."""
     if len(carriers) > 1:
         return "they keep running"
     return "it stays in line" if tasks.read(carriers[0].task_id)["status"] is Step.CREATED else "it keeps running"

@@ -27,7 +27,7 @@ SHOWN = 10
 
 
 def payloads(case: Case) -> list[Finding]:
-    """Look for hook calls that could not be applied, and for pipes that nobody reads any more."""
+    """Look for hook calls that could not be applied, and for pipes that no process reads any more."""
     found, waiting, pipes = [], 0, 0
     for directory in paths.agent_dirs():
         names = _names(f"{directory}/{spool.SPOOL}")
@@ -65,7 +65,7 @@ def _dead_pipe(path: str) -> bool:
 
 
 def places(case: Case) -> list[Finding]:
-    """Look for places in line that nobody holds and whose task has ended or is gone."""
+    """Look for places in line that no process holds and whose task has ended or is gone."""
     left = []
     for directory in paths.agent_dirs():
         for name in _names(f"{directory}/{line.LINE}"):
@@ -157,7 +157,7 @@ def windows(case: Case) -> list[Finding]:
 
 
 def tasks_unattended(case: Case) -> list[Finding]:
-    """Look for unfinished tasks that no process waits for: nobody would see their end."""
+    """Look for unfinished tasks that no process waits for: their end would not be seen."""
     found = []
     for task_id in tasks.all_ids():
         task = tasks.find(task_id)

@@ -53,7 +53,7 @@ def options(case: Case) -> list[Finding]:
     chosen = dict(line.partition(" ")[::2] for line in shown.splitlines())
     found = []
     session = case.settings.session
-    # FlowLoom turns both off when it opens a window; somebody may have turned them on since.
+    # FlowLoom turns both off when it opens a window; the user may have turned them on since.
     windows = tmux.windows() if where.startswith("the running") else []
     if windows and chosen.get("exit-unattached") == "on":
         saw = f"exit-unattached is on in {where}: tmux ends with every agent as soon as you detach"

@@ -11,7 +11,7 @@ A line of a prompt that begins with `echo:` is a directive; they run in order:
     say TEXT            answer exactly this (`\n` is a newline)
     big N | silent      answer with N bytes | with an empty message
     work S | hold PATH  stay busy for S seconds | until PATH exists
-    ask TOOL DETAIL     ask for a permission: 1 or Enter goes on, 2 or Esc interrupts
+    ask TOOL DETAIL     ask for a permission: 1 or Enter continues, 2 or Esc interrupts
     fail KIND | die     end by StopFailure | exit 1 without a word
     twice               Stop again 50 ms later, with a longer message
     background S        Stop with a task that runs on and ends S seconds later

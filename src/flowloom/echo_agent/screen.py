@@ -10,7 +10,7 @@ TRANSCRIPT_ENTRIES = 500
 
 
 class Screen:
-    """A transcript that scrolls, and below it the live rows, drawn anew each time."""
+    """A transcript that scrolls, and below it the live rows, redrawn each time."""
 
     def __init__(self, fd: int) -> None:
         self.fd = fd
@@ -35,7 +35,7 @@ class Screen:
         """Draw the rows below the transcript, the cursor at (row, column) of them.
 
         `repaint` begins with an empty screen and history: after a change of
-        size nobody knows how the terminal has wrapped what was there.
+        size, how the terminal has wrapped what was there is unknown.
         """
         out = "\x1b[H\x1b[2J\x1b[3J" if repaint else (f"\x1b[{self.up}A" if self.up else "") + "\r\x1b[J"
         out += "".join(self.transcript[0 if repaint else self.printed :])

@@ -23,7 +23,7 @@ _ENTER_AT_ONCE = (2, 1, 260)
 _ENVIRONMENT = {
     # The classic renderer: the fullscreen one asks a question at the first start.
     "CLAUDE_CODE_DISABLE_ALTERNATE_SCREEN": "1",
-    # A suggestion in the box would look like somebody's draft.
+    # A suggestion in the box would look like a person's draft.
     "CLAUDE_CODE_ENABLE_PROMPT_SUGGESTION": "false",
     # A survey takes the next digit that is typed.
     "CLAUDE_CODE_DISABLE_FEEDBACK_SURVEY": "1",

@@ -113,7 +113,7 @@ def test_a_permission_question_blocks_and_its_answer_brings_the_reply(desk: Desk
     asked = desk.ask("allow me")
     desk.until_seen("Do you want to proceed?")
     # The window may be seen first; its hook tells which call it is.
-    desk.world.until(lambda: desk.world.status()["question"]["call"], "its hook has told of the question")
+    desk.world.until(lambda: (desk.world.status()["question"] or {}).get("call"), "its hook has told of the question")
     waited = desk.world.flowloom("wait", asked.task_id, "--timeout", "0.5")
     assert (waited.returncode, waited.stdout) == (3, b"")
     assert b"blocked on permission: Bash: touch allowed" in waited.stderr

@@ -535,8 +535,8 @@ def test_attach_shows_a_window_and_prefix_d_brings_back(staff: World) -> None:
         seat.shows("C-b d: back to your shell")
         seat.press("C-b", "d")
         staff.until(lambda: not seat.alive(), "it has ended")
-        # tmux closes the terminal first and collects the exit code next.
-        ended = ("display-message", "-p", "-t", seat.session, "#{pane_dead_status}")
+        # tmux closes the terminal first and collects the exit code next; now and then only when another child ends.
+        ended = ("run-shell", "-b", "true", ";", "display-message", "-p", "-t", seat.session, "#{pane_dead_status}")
         staff.until(lambda: seat.tmux(*ended) == "0\n", "it has ended with 0")
         assert agent_windows(staff) == before
         assert sessions(staff) == ["Claude"]

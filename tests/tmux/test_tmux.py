@@ -44,6 +44,12 @@ def dead(port: Tmux, pane: str) -> bool:
     return look is not None and look.dead
 
 
+def end_of(port: Tmux, pane: str) -> str:
+    port.collect()
+    look = port.look(pane)
+    return look.end if look else ""
+
+
 def pid_of(port: Tmux, pane: str) -> int:
     look = port.look(pane)
     return look.pid if look else 0
@@ -77,12 +83,12 @@ def test_the_window_of_a_program_that_ends_at_once_stays_to_be_read(port: Tmux, 
     until(lambda: dead(port, pane), "the program has ended")
     if command[0] == "sh":
         shows(port, pane, "last words")
-        until(lambda: (look := port.look(pane)) and look.end == "exit 3", "its exit is known")
+        until(lambda: end_of(port, pane) == "exit 3", "its exit is known")
 
 
 def test_a_program_that_was_killed_says_by_what(port: Tmux) -> None:
     _, pane = opened(port, "sh", "-c", "kill -9 $$")
-    until(lambda: (look := port.look(pane)) and look.end == "SIGKILL", "its signal is known")
+    until(lambda: end_of(port, pane) == "SIGKILL", "its signal is known")
 
 
 def test_what_is_pasted_arrives_whole_and_enter_after_it(port: Tmux, world: World) -> None:

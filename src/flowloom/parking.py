@@ -62,6 +62,8 @@ def heard(now: Status, ended: list[str]) -> Parked | None:
     Without a name in `ended` it continues after a usage limit, or an older release has written the entry. A turn that
     tells of several tasks' work belongs to one of them; the others are marked, for `told`.
     """
+    for entry in entries(now):
+        entry.pop("told", None)  # of a turn that did not come to its end
     found = [entry for entry in entries(now) if set(entry["ids"]) & set(ended)]
     for other in found[1:]:
         other["told"] = is_over(other, [name for name in now["background"] if name not in ended])

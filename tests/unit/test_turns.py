@@ -427,6 +427,21 @@ HISTORIES: list[tuple[str, list[str | tuple[Any, ...]], str, dict[str, str]]] = 
         {"a": "accepted parked done “both” shared", "b": "accepted parked done “both”"},
     ),
     (
+        "the turn that tells of two tasks' work is interrupted, and a later one tells of a third's",
+        [
+            *("pasted a", "accept a 1", ("stop", "1", "A so far", ["b1"])),
+            *("pasted b", "accept b 2", ("stop", "2", "B so far", ["b1", "b2"])),
+            *("pasted c", "accept c 3", ("stop", "3", "C so far", ["b1", "b2", "b3"])),
+            *("accept own b2 b1 4", "quiet", "accept own b3 5", "stop 5 C", "unpark a", "unpark b"),
+        ],
+        "idle",
+        {
+            "a": "accepted parked done “A so far”",
+            "b": "accepted parked interrupted",
+            "c": "accepted parked done “C”",
+        },
+    ),
+    (
         "two tasks with background work, and a turn in between begins more of it",
         [
             *("pasted a", "accept a 1", ("stop", "1", "A so far", ["b1"])),

@@ -330,7 +330,11 @@ class Delivery:
             # The Enter was lost: a person's came at the same moment.
             if self._hand.undisturbed(f"mixed {screen['draft']}"):
                 with status.lock(self.agent.directory):
-                    tasks.note_step(tasks.read(self.task_id), Step.CREATED, f"{MIXED}, which are kept")
+                    fresh, unsent = self.agent.status(), tasks.read(self.task_id)
+                    if turns.in_transcript(fresh["transcript"], self.task_id):
+                        sights.found_accepted(self.agent.directory, fresh, unsent)
+                    else:
+                        tasks.note_step(unsent, Step.CREATED, f"{MIXED}, which are kept")
             return MIXED
         # A window that has not changed at all is that of a program that hangs with our text read.
         at_it = screen["busy"] or said == "busy" or look.screen == self._before

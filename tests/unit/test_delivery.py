@@ -672,6 +672,19 @@ def test_enter_is_pressed_again_only_while_exactly_our_text_stands_in_the_box(ca
     assert len(case.desk.pasted) == 2
 
 
+def test_a_text_among_a_persons_words_that_the_transcript_has_is_not_sent_again(case: Case, tmp_path: Path) -> None:
+    case.look()
+    transcript = tmp_path / "transcript"
+    transcript.write_text(f"[flowloom task {case.task_id} from shell] so it began")
+    case.move(transcript=str(transcript))
+    case.desk.screen = boxed(f"so {case.desk.pasted[0]} and mine")
+    case.clock[0] += delivery.LOST_S
+    assert case.look() == held_up.MIXED
+    case.clock[0] += case.delivery.settings.typing_pause_s
+    case.look()
+    assert case.task()["status"] is Step.ACCEPTED
+
+
 def test_a_blocked_agent_is_not_freed_by_an_idle_session_while_something_hides_the_box(case: Case) -> None:
     asked: records.Question = {"kind": "something unknown", "text": "x", "how": "", "call": ""}
     sights.dialog(case.desk.directory, case.desk.status(), asked)

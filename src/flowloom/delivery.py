@@ -334,7 +334,7 @@ class Delivery:
                     if turns.in_transcript(fresh["transcript"], self.task_id):
                         sights.found_accepted(self.agent.directory, fresh, unsent)
                     else:
-                        tasks.note_step(unsent, Step.CREATED, f"{MIXED}, which are kept")
+                        tasks.note_step(unsent, Step.CREATED, f"{MIXED}; both are kept")
             return MIXED
         # A window that has not changed at all is that of a program that hangs with our text read.
         at_it = screen["busy"] or said == "busy" or look.screen == self._before

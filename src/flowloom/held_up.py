@@ -19,7 +19,7 @@ KEEPS = "the draft in its box is being kept"
 HANDED_OVER = "its program has just let go of its terminal"
 MOVED = "its status has just changed"
 RECEIPT = "the agent has not confirmed the text yet"
-MIXED = "its text stands in the input box among words of a person"
+MIXED = "its text is in the input box together with words that a person typed"
 PASSING = frozenset({UNREAD, SETTLES, KEEPS, HANDED_OVER, MOVED, RECEIPT})
 
 # What a person has open in the window where its keys are tmux's own.

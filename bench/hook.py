@@ -16,9 +16,12 @@ from tests.support.world import AGENT_EVENT, World
 
 from bench.ground import Ground, echo_world
 from bench.measure import Row, alternate, compare, timed_ms
-from flowloom import asking, frame, status, tasks
-from flowloom.agents import Agent
-from flowloom.states import Step
+from flowloom.agents.agent import Agent
+from flowloom.delegation import ask
+from flowloom.tasks import frame
+from flowloom.tasks import store as tasks
+from flowloom.tasks.steps import Step
+from flowloom.turns import status
 
 BARE = "bare python3 -I -S"
 NAMES = ["UserPromptSubmit", "PostToolUse", "Stop", "Stop, as the agent's settings call it"]
@@ -52,7 +55,7 @@ def run(ground: Ground) -> list[Row]:
         def accept() -> float:
             # The task is opened and pasted as a coordinator does it, outside of the measured time.
             state["number"] += 1
-            task = asking.ask(agent, f"what is the port? {state['number']}", asker="chief", asker_kind="chief")
+            task = ask.ask(agent, f"what is the port? {state['number']}", asker="chief", asker_kind="chief")
             with status.lock(agent.directory):
                 tasks.note_step(task, Step.TYPED, "bench")
                 tasks.note_step(task, Step.PASTED, "bench")

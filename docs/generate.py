@@ -21,13 +21,18 @@ from typing import Any
 import typer.main
 from pydantic import BaseModel
 
-from flowloom import bugs, config, errors, keys, providers, settings, states, trust
+from flowloom import crash, errors
 from flowloom.cli import app, load, published
+from flowloom.config import schema, settings, trust
 from flowloom.doctor import claude_code
+from flowloom.editor import keys
+from flowloom.tasks import steps as task_steps
+from flowloom.turns import states
 
 DOCS = Path(__file__).resolve().parent
 PART = re.compile(r"(<!-- generated: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
-PROTOCOL = Path(providers.__file__).read_text("utf-8")
+PROTOCOL_FILE = DOCS.parent / "src/flowloom/providers/protocol.py"
+PROTOCOL = PROTOCOL_FILE.read_text("utf-8")
 load("")  # each module adds its commands to `app`
 
 
@@ -143,8 +148,8 @@ def move_table() -> str:
 def steps() -> str:
     """Return the steps of a task."""
     rows = []
-    for step in states.Step:
-        after = ", ".join(each for each in states.Step if each in states.FOLLOWS[step]) or "none"
+    for step in task_steps.Step:
+        after = ", ".join(each for each in task_steps.Step if each in task_steps.FOLLOWS[step]) or "none"
         rows.append([f"`{step}`", STEP_MEANINGS[step], after])
     return table(["step", "meaning", "next steps"], rows)
 
@@ -173,7 +178,7 @@ KEY_MEANINGS = {
 def configuration() -> str:
     """Return the keys of a configuration file."""
     rows = []
-    for key in config.ConfigFile.model_fields:
+    for key in schema.ConfigFile.model_fields:
         value = getattr(settings.Settings, key, None)
         shown = "" if value is None else f"`{json.dumps(value) if not isinstance(value, str) else value}`"
         variable = settings.ENVIRONMENT.get(key)
@@ -196,7 +201,7 @@ def policy() -> str:
 
 def agent_tables() -> str:
     """Return the keys of `[agents.NAME]`."""
-    return table(["key", "description"], [[f"`{key}`", KEY_MEANINGS[key]] for key in config.AgentTable.model_fields])
+    return table(["key", "description"], [[f"`{key}`", KEY_MEANINGS[key]] for key in schema.AgentTable.model_fields])
 
 
 def environment() -> str:
@@ -218,7 +223,7 @@ CODE_MEANINGS = {
 
 def exit_codes() -> str:
     """Return the exit codes, with the errors that have them."""
-    names: dict[int, list[str]] = {0: [], bugs.EXIT_CODE: []}
+    names: dict[int, list[str]] = {0: [], crash.EXIT_CODE: []}
     for each in vars(errors).values():
         if isinstance(each, type) and issubclass(each, errors.FlowLoomError):
             names.setdefault(each.exit_code, []).append(each.__name__)
@@ -331,7 +336,7 @@ def attributes(name: str) -> list[list[str]]:
     for node in body(name):
         if isinstance(node, ast.AnnAssign):
             _, _, meaning = lines[node.lineno - 1].partition("  # ")
-            assert meaning, f"{ast.unparse(node)} has no meaning in {providers.__file__}"
+            assert meaning, f"{ast.unparse(node)} has no meaning in {PROTOCOL_FILE}"
             rows.append([f"`{ast.unparse(node.target)}`", f"`{ast.unparse(node.annotation)}`", meaning])
     return rows
 

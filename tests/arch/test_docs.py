@@ -12,7 +12,10 @@ from types import ModuleType
 
 import pytest
 
-from flowloom import bugs, errors, settings, states
+from flowloom import crash, errors
+from flowloom.config import settings
+from flowloom.tasks import steps
+from flowloom.turns import states
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -134,7 +137,7 @@ def test_every_exit_code_is_in_the_reference() -> None:
     kinds = [
         each for each in vars(errors).values() if isinstance(each, type) and issubclass(each, errors.FlowLoomError)
     ]
-    codes = {0, bugs.EXIT_CODE, *(kind.exit_code for kind in kinds)}
+    codes = {0, crash.EXIT_CODE, *(kind.exit_code for kind in kinds)}
     listed = re.findall(r"^\| `(\d+)` \|", (REFERENCE / "exit-codes.md").read_text("utf-8"), re.MULTILINE)
     assert sorted(map(int, listed)) == sorted(codes)
 
@@ -158,7 +161,7 @@ def test_every_word_of_the_glossary_is_used() -> None:
 
 def test_the_glossary_has_every_state_and_step() -> None:
     text = (REFERENCE / "glossary.md").read_text("utf-8")
-    assert [each for each in [*states.State, *states.Step] if each not in text] == []
+    assert [each for each in [*states.State, *steps.Step] if each not in text] == []
 
 
 def test_every_page_is_in_the_list_of_pages() -> None:

@@ -22,9 +22,9 @@ PACKAGE = ROOT / "src" / "flowloom"
 
 MAX_LINES = 400
 # The library, and the one module (or package) of ours that imports it.
-PORTS = {"libtmux": "tmux", "psutil": "procs", "typer": "cli"}
+PORTS = {"libtmux": "ports.tmux", "psutil": "ports.procs", "typer": "cli"}
 # The faces, which turn whatever happened into one sentence for a person.
-FACES = {"__main__", "cli", "editor", "agent_event", "bugs"}
+FACES = {"__main__", "cli", "editor.main", "hook", "crash"}
 VAGUE = {"manager", "service", "handler", "helper", "util", "common", "misc", "data", "info"}
 SHELLS = {"#!/bin/sh": "sh", "#!/usr/bin/env bash": "bash"}
 
@@ -150,7 +150,7 @@ CHECKS = [oversized, undocumented, sleepers, strays, swallowers, vague]
 
 
 def test_there_is_a_package_to_look_at() -> None:
-    assert {"cli", "agent_event", "errors"} <= {name.partition(".")[0] for name, _ in modules(PACKAGE)}
+    assert {"cli", "hook", "errors"} <= {name.partition(".")[0] for name, _ in modules(PACKAGE)}
 
 
 @pytest.mark.parametrize("check", CHECKS)
@@ -180,7 +180,7 @@ WRONG = [
     (sleepers, "clock", "import time\ntime.monotonic()\nself.sleep()\n", []),
     (strays, "agents", "import libtmux\n", ["agents: libtmux"]),
     (strays, "agents", "def f():\n    from psutil import Process\n", ["agents: psutil"]),
-    (strays, "procs", "import psutil\n", []),
+    (strays, "ports/procs", "import psutil\n", []),
     (strays, "cli/start", "import typer\nimport psutil.tests\n", ["cli.start: psutil"]),
     (strays, "client", "import typer\n", ["client: typer"]),
     (swallowers, "tasks", "try: f()\nexcept: pass\n", ["tasks:2: catches everything"]),
@@ -248,13 +248,31 @@ SLOW = {"typing", "glob", "fnmatch", "dataclasses", "inspect", "tempfile", "shut
 SLOW |= {"asyncio", "socket", "datetime", "pathlib", "urllib.parse", "argparse", "tomllib", "unicodedata"}
 
 
-@pytest.mark.parametrize("module", ["editor", "agent_event"])
+@pytest.mark.parametrize("module", ["editor.main", "hook.main"])
 def test_what_somebody_waits_for_loads_nothing_slow(module: str) -> None:
     # As `hooks/` run it; without `site`, which loads what the machine's own .pth files ask for.
     code = f"import sys; sys.path.insert(0, {str(PACKAGE.parent)!r}); import flowloom.{module}; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-I", "-S", "-c", code], capture_output=True, check=True).stdout
     assert SLOW & set(loaded.decode().split()) == set()
     assert f"flowloom.{module}" in loaded.decode()
+
+
+def filled(files: list[Path]) -> list[str]:
+    """Find those of the package markers that hold anything: a hook call loads each of them."""
+    return [path.parent.name for path in files if path.read_text("utf-8").strip()]
+
+
+def test_a_hook_call_loads_empty_packages(tmp_path: Path) -> None:
+    code = f"import sys; sys.path.insert(0, {str(PACKAGE.parent)!r})\n"
+    code += "import flowloom.hook.main, flowloom.providers.claude.program\n"
+    code += "packages = [m for n, m in sys.modules.items() if n.startswith('flowloom.') and hasattr(m, '__path__')]\n"
+    code += "print(*(m.__file__ for m in packages))"
+    loaded = subprocess.run([sys.executable, "-I", "-S", "-c", code], capture_output=True, check=True).stdout
+    markers = [Path(name) for name in loaded.decode().split()]
+    assert {"hook", "store", "turns", "tasks", "providers"} <= {path.parent.name for path in markers}
+    assert filled(markers) == []
+    (tmp_path / "__init__.py").write_text('"""What is here."""\n')
+    assert filled([tmp_path / "__init__.py"]) == [tmp_path.name]
 
 
 def unused(dependencies: list[str], sources: list[str]) -> list[str]:

@@ -9,8 +9,8 @@ from tests.support.desk import Desk, half
 from tests.support.messages_api import MessagesApi
 from tests.support.world import LIMIT_S, World
 
-from flowloom.agents import BELIEVED_S
-from flowloom.delivery import LOST_S
+from flowloom.agents.agent import BELIEVED_S
+from flowloom.delegation.delivery import LOST_S
 
 pytestmark = [pytest.mark.claude, pytest.mark.timeout(120)]
 

@@ -9,7 +9,7 @@ from tests.support.desk import Asked, Desk
 from tests.support.messages_api import MessagesApi, Say, limited, limits
 from tests.support.world import World
 
-from flowloom.limits import clock
+from flowloom.turns.limits import clock
 
 pytestmark = [pytest.mark.claude, pytest.mark.timeout(180)]
 

@@ -11,7 +11,7 @@ from tests.support.desk import Desk, half
 from tests.support.messages_api import MessagesApi
 from tests.support.world import World
 
-from flowloom import procs
+from flowloom.ports import procs
 
 pytestmark = [pytest.mark.claude, pytest.mark.timeout(180)]
 

@@ -10,7 +10,8 @@ import pytest
 from tests.support.messages_api import MessagesApi
 from tests.support.world import World
 
-from flowloom import claude_settings, settings, trust
+from flowloom.chief import settings_files
+from flowloom.config import settings, trust
 
 pytestmark = [pytest.mark.claude, pytest.mark.timeout(120)]
 
@@ -59,7 +60,7 @@ def test_the_mode_that_we_read_is_the_one_that_it_starts_in(
         )
         says = [json.loads(line) for line in done.stdout.decode().splitlines()]
         began.append(next(each["permissionMode"] for each in says if each.get("subtype") == "init"))
-        read.append(claude_settings.default_mode(str(folder / where), release) or "default")
+        read.append(settings_files.default_mode(str(folder / where), release) or "default")
     assert read == began
 
 

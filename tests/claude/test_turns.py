@@ -17,7 +17,7 @@ from tests.support.desk import Desk, half
 from tests.support.messages_api import Call, MessagesApi, Say, user_texts
 from tests.support.world import World
 
-from flowloom import hand
+from flowloom.transports.paste import hand
 
 pytestmark = [pytest.mark.claude, pytest.mark.timeout(120)]
 

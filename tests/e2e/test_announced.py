@@ -10,7 +10,7 @@ from tests.support import leftovers
 from tests.support.seat import Seat
 from tests.support.world import World
 
-from flowloom import files
+from flowloom.store import files
 
 pytestmark = [pytest.mark.tmux, pytest.mark.echo]
 
@@ -38,7 +38,7 @@ def messages(world: World) -> list[str]:
 
 def until_waiter_ended(world: World) -> None:
     """Wait until a waiter has said all that it had to say."""
-    running = "flowloom.waiter"
+    running = "flowloom.delegation.waiter"
     world.until(lambda: not any(running in each for each in leftovers.processes(world)), "the waiter has ended")
 
 

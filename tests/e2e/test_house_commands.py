@@ -711,7 +711,7 @@ def family(world: World) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter():
         try:
-            if process.environ().get("FLOWLOOM_HOME") == str(world.state) and "echo_agent" in " ".join(
+            if process.environ().get("FLOWLOOM_HOME") == str(world.state) and "echo/agent" in " ".join(
                 process.cmdline()
             ):
                 found.append(process)

@@ -12,7 +12,7 @@ import pytest
 from tests.support import leftovers
 from tests.support.world import EDITOR, ROOT, World
 
-from flowloom import line
+from flowloom.queue import line
 
 pytestmark = pytest.mark.faults
 
@@ -21,10 +21,10 @@ PROMPT = "remember the word heron"
 
 
 def python_below(process: subprocess.Popen[bytes]) -> psutil.Process | None:
-    """Return the Python that runs flowloom.editor below a process."""
+    """Return the Python that runs flowloom.editor.main below a process."""
     for child in psutil.Process(process.pid).children(recursive=True):
         try:
-            if "flowloom.editor" in " ".join(child.cmdline()):
+            if "flowloom.editor.main" in " ".join(child.cmdline()):
                 return child
         except psutil.NoSuchProcess:
             continue  # an `stty` that has ended
@@ -142,7 +142,7 @@ def test_ctrl_c_while_the_agent_starts_costs_nothing(world: World) -> None:
 
 def test_a_bug_while_a_task_is_carried_is_exit_70_with_a_report_and_the_task_goes_on(world: World) -> None:
     world.start()
-    place = ("before", "flowloom.coordinator:Carrier._watch")
+    place = ("before", "flowloom.delegation.runner:Carrier._watch")
     done = world.run(sys.executable, HALTING, "fail", *place, "--", "flowloom", "ask", "planning", PROMPT)
     assert (done.returncode, done.stdout) == (70, b""), done
     report = next((world.state / "log").glob("bug-*.txt"))

@@ -17,18 +17,18 @@ HALTING = str(ROOT / "tests/support/halting.py")
 
 # Where it is killed, and the last step that then stands in the journal.
 PLACES = {
-    "opened": (("after", "flowloom.tasks:open_task"), "created"),
-    "asked": (("after", "flowloom.asking:ask"), "created"),
-    "in line": (("after", "flowloom.line:enter"), "created"),
-    "about to write": (("before", "flowloom.delivery:Delivery._paste"), "created"),
-    "typed": (("after", "flowloom.tasks:note_step", "Step.TYPED"), "typed"),
-    "delivering noted": (("before", "flowloom.tmux:Tmux.paste"), "typed"),
-    "text in the box": (("after", "flowloom.tmux:Tmux.paste"), "typed accepted done"),
-    "pasted": (("after", "flowloom.tasks:note_step", "Step.PASTED"), "pasted accepted done"),
-    "accepted": (("before", "flowloom.coordinator:Carrier._watch"), "accepted done"),
-    "parked": (("before", "flowloom.coordinator:Carrier._watch", "PARKED"), "parked done"),
-    "done": (("before", "flowloom.coordinator:Carrier._end"), "done"),
-    "printed": (("before", "flowloom.asking:mark_read"), "done"),
+    "opened": (("after", "flowloom.tasks.store:open_task"), "created"),
+    "asked": (("after", "flowloom.delegation.ask:ask"), "created"),
+    "in line": (("after", "flowloom.queue.line:enter"), "created"),
+    "about to write": (("before", "flowloom.delegation.delivery:Delivery._paste"), "created"),
+    "typed": (("after", "flowloom.tasks.store:note_step", "Step.TYPED"), "typed"),
+    "delivering noted": (("before", "flowloom.ports.tmux.server:Tmux.paste"), "typed"),
+    "text in the box": (("after", "flowloom.ports.tmux.server:Tmux.paste"), "typed accepted done"),
+    "pasted": (("after", "flowloom.tasks.store:note_step", "Step.PASTED"), "pasted accepted done"),
+    "accepted": (("before", "flowloom.delegation.runner:Carrier._watch"), "accepted done"),
+    "parked": (("before", "flowloom.delegation.runner:Carrier._watch", "PARKED"), "parked done"),
+    "done": (("before", "flowloom.delegation.runner:Carrier._end"), "done"),
+    "printed": (("before", "flowloom.delegation.ask:mark_read"), "done"),
 }
 
 
@@ -97,9 +97,9 @@ def test_a_task_whose_asker_was_killed_before_it_was_sent_is_seen(world: World, 
 
 def test_a_start_that_was_killed_with_its_window_open_is_taken_up(world: World) -> None:
     for place in (
-        ("before", "flowloom.tmux:Tmux.open_window"),
-        ("after", "flowloom.tmux:Tmux.open_window"),
-        ("before", "flowloom.status:apply", "Event.SPAWN"),
+        ("before", "flowloom.ports.tmux.server:Tmux.open_window"),
+        ("after", "flowloom.ports.tmux.server:Tmux.open_window"),
+        ("before", "flowloom.turns.status:apply", "Event.SPAWN"),
     ):
         killed(world, place, "ask", "planning", f"remember {place[1]}")
         task = world.task()

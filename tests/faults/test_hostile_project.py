@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from tests.support.world import APART, EDITOR, World
 
-from flowloom import births
+from flowloom.ports import births
 
 pytestmark = pytest.mark.faults
 

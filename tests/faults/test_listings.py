@@ -13,10 +13,11 @@ import pytest
 from tests.support.another_user import TheirWorld, another_user
 from tests.support.world import World
 
-from flowloom import no_route, settings
 from flowloom.cli import agents, completion, status, task_list
+from flowloom.config import settings
 from flowloom.doctor import leftovers
 from flowloom.doctor.finding import Case
+from flowloom.editor import palette_actions
 
 pytestmark = pytest.mark.faults
 
@@ -81,7 +82,7 @@ DAMAGES: list[tuple[str, Damage, str]] = [
 
 def palette_rows(world: World) -> dict[str, tuple[str, str]]:
     root = str(world.project)
-    lobby = no_route.Lobby("", b"hello", root, settings.load(root), cast(Any, None), cast(Any, None))
+    lobby = palette_actions.Lobby("", b"hello", root, settings.load(root), cast(Any, None), cast(Any, None))
     return {row.name: (row.status, row.why) for row in lobby._rows()}
 
 

@@ -14,14 +14,15 @@ import pytest
 from tests.support import leftovers
 from tests.support.world import ROOT, World
 
-from flowloom import births, line
+from flowloom.ports import births
+from flowloom.queue import line
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(180)]
 HALTING = str(ROOT / "tests/support/halting.py")
 # Where an asker is stopped on its way into the box, and what its agent has of the text by then.
 STOPPED = {
-    "about to paste": (("before", "flowloom.tmux:Tmux.paste"), "nothing"),
-    "its tmux ran": (("after", "flowloom.tmux:Tmux.paste"), "all"),
+    "about to paste": (("before", "flowloom.ports.tmux.server:Tmux.paste"), "nothing"),
+    "its tmux ran": (("after", "flowloom.ports.tmux.server:Tmux.paste"), "all"),
 }
 
 
@@ -120,7 +121,7 @@ def test_who_comes_behind_an_asker_that_is_stopped_while_it_types_goes_first(wor
 
 def test_who_waits_for_the_task_of_a_stopped_asker_is_told_to_continue_it(world: World) -> None:
     world.start()
-    first = stopped_asker(world, ("after", "flowloom.line:enter"), "heron")
+    first = stopped_asker(world, ("after", "flowloom.queue.line:enter"), "heron")
     try:
         waited = world.flowloom("wait", world.task()["task_id"], "--timeout", "2")
         said = f"its own process {first.pid} is stopped; continue it with fg, or: kill -CONT {first.pid}"

@@ -18,7 +18,8 @@ from tests.support import leftovers
 from tests.support.seat import Seat
 from tests.support.world import ROOT, World
 
-from flowloom import births, files
+from flowloom.ports import births
+from flowloom.store import files
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(180)]
 

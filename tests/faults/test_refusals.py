@@ -112,7 +112,15 @@ def test_two_agents_that_ask_each_other_in_the_same_moment_do_not_wait_for_each_
     for name in ("planning", "coding"):
         assert world.flowloom("ask", name, f"work\necho:hold {go}", "--no-wait").returncode == 0
     world.until(lambda: [task["status"] for task in world.tasks()] == ["accepted"] * 2)
-    halted = (sys.executable, HALTING, "stop", "before", "flowloom.coordinator:Carrier.__init__", "--", "flowloom")
+    halted = (
+        sys.executable,
+        HALTING,
+        "stop",
+        "before",
+        "flowloom.delegation.runner:Carrier.__init__",
+        "--",
+        "flowloom",
+    )
     first = world.popen(*halted, "ask", "coding", "a question", env={"FLOWLOOM_AGENT": "planning@site"})
     world.until(lambda: psutil.Process(first.pid).status() == psutil.STATUS_STOPPED, "it has asked and is not in line")
     second = world.begin("ask", "planning", "a question", env={"FLOWLOOM_AGENT": "coding@site"})
@@ -247,7 +255,7 @@ def test_an_agent_that_dies_at_each_start_is_given_up_with_the_reason(world: Wor
 
 
 def test_a_bug_is_exit_70_with_a_report(world: World) -> None:
-    words = ["fail", "before", "flowloom.survey:survey", "--", "flowloom", "agents"]
+    words = ["fail", "before", "flowloom.agents.survey:survey", "--", "flowloom", "agents"]
     done = world.run(sys.executable, HALTING, *words)
     assert (done.returncode, done.stdout) == (70, b"")
     report = next((world.state / "log").glob("bug-*.txt"))

@@ -15,11 +15,15 @@ from tests.support import leftovers
 from tests.support.install import Install
 from tests.support.world import World
 
-from flowloom import asking, line, procs, reach, waiter
-from flowloom.agents import named
-from flowloom.hand import CLEAR_AGAIN_S
-from flowloom.limit_wait import UNPARK_S
-from flowloom.startup import KEY_S
+from flowloom.agents.agent import named
+from flowloom.agents.startup import KEY_S
+from flowloom.delegation import ask as asking
+from flowloom.delegation import waiter
+from flowloom.delegation.limit_wait import UNPARK_S
+from flowloom.ports import procs
+from flowloom.ports.tmux import reach
+from flowloom.queue import line
+from flowloom.transports.paste.hand import CLEAR_AGAIN_S
 
 pytestmark = pytest.mark.faults
 

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from flowloom import files
+from flowloom.store import files
 
 pytestmark = pytest.mark.faults
 
 WAKER = """
 import signal, sys
-from flowloom import files
+from flowloom.store import files
 signal.signal(signal.SIGPIPE, signal.SIG_DFL)
 while True:
     files.wake(sys.argv[1])

@@ -25,7 +25,7 @@ def main() -> None:
     setattr(importlib.import_module(module), name, failing)
     program = sys.argv[4]
     sys.argv = sys.argv[4:]
-    importlib.import_module({"flowloom": "flowloom.cli", "editor": "flowloom.editor"}[program]).main()
+    importlib.import_module({"flowloom": "flowloom.cli", "editor": "flowloom.editor.main"}[program]).main()
 
 
 main()

@@ -57,7 +57,7 @@ def main() -> None:
     install(action, when, target, words[0] if words else "")
     program = sys.argv[cut + 1]
     sys.argv = sys.argv[cut + 1 :]
-    importlib.import_module({"flowloom": "flowloom.cli", "editor": "flowloom.editor"}[program]).main()
+    importlib.import_module({"flowloom": "flowloom.cli", "editor": "flowloom.editor.main"}[program]).main()
 
 
 main()

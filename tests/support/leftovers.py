@@ -8,7 +8,7 @@ import signal
 import psutil
 from tests.support.world import World
 
-from flowloom import line
+from flowloom.queue import line
 
 
 def processes(world: World) -> list[str]:
@@ -53,7 +53,7 @@ def kill_waiter(world: World, task_id: str) -> None:
                 words = process.cmdline()
             except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
                 continue
-            if "flowloom.waiter" in words and task_id in words:
+            if "flowloom.delegation.waiter" in words and task_id in words:
                 found.append(process.pid)
         return found
 

@@ -149,7 +149,7 @@ class ChiefSeat(Seat):
             chief = psutil.Process(self.told("began")["pid"])
             for child in chief.children(recursive=True):
                 try:
-                    if "flowloom.editor" in " ".join(child.cmdline()):
+                    if "flowloom.editor.main" in " ".join(child.cmdline()):
                         return int(child.pid)
                 except psutil.NoSuchProcess:
                     continue  # an `stty` that has ended

@@ -12,11 +12,11 @@ import pytest
 from tests.support.seat import Seat
 from tests.support.world import World
 
-from flowloom import reach
 from flowloom.clock import Deadline
 from flowloom.errors import TmuxFailed, TmuxUnreachable
-from flowloom.looks import Look, quoted
-from flowloom.tmux import Tmux
+from flowloom.ports.tmux import reach
+from flowloom.ports.tmux.formats import Look, quoted
+from flowloom.ports.tmux.server import Tmux
 
 pytestmark = pytest.mark.tmux
 

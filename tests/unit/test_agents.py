@@ -8,10 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from flowloom import agents, paths, procs, records, status, tasks, whereabouts
-from flowloom.agents import BELIEVED_S, Agent
-from flowloom.looks import Look
-from flowloom.states import State, Step
+from flowloom.agents import agent as agents
+from flowloom.agents.agent import BELIEVED_S, Agent
+from flowloom.ports import procs
+from flowloom.ports.tmux.formats import Look
+from flowloom.store import layout
+from flowloom.tasks import store as tasks
+from flowloom.tasks.steps import Step
+from flowloom.turns import record as status_record
+from flowloom.turns import status, whereabouts
+from flowloom.turns.states import State
 
 # No process has this number.
 PID = 2**22 + 1
@@ -23,14 +29,14 @@ def agent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Agent:
     """An agent that has just confirmed a task, and whose session file is from before."""
     monkeypatch.setenv("FLOWLOOM_HOME", str(tmp_path / "state"))
     monkeypatch.setenv("HOME", str(tmp_path))
-    paths.ensure_home()
-    folder = paths.agent_dir("site", "planning")
+    layout.ensure_home()
+    folder = layout.agent_dir("site", "planning")
     Path(folder).mkdir(parents=True)
     task = tasks.open_task("planning@site", folder, "do it", asker="shell", asker_kind="shell")
     for step in (Step.TYPED, Step.PASTED, Step.ACCEPTED):
         tasks.note_step(task, step, "so it went")
-    turn: records.Turn = {"prompt_id": "p", "whose": "task", "task": task["task_id"], "at": BEGAN_S, "before": []}
-    now = records.empty_status("planning@site", "planning", "planning", "site", "claude")
+    turn: status_record.Turn = {"prompt_id": "p", "whose": "task", "task": task["task_id"], "at": BEGAN_S, "before": []}
+    now = status_record.empty_status("planning@site", "planning", "planning", "site", "claude")
     now.update({"status": State.WORKING, "up": True, "pane_id": "%1", "pid": PID, "turn": turn})
     now.update({"since": BEGAN_S, "last_active": BEGAN_S})
     status.write(folder, now)

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from flowloom import files, line, paths, tasks
-from flowloom.agents import Agent
+from flowloom.agents.agent import Agent
 from flowloom.cli import busy
-from flowloom.states import Step
+from flowloom.queue import line
+from flowloom.store import files, layout
+from flowloom.tasks import store as tasks
+from flowloom.tasks.steps import Step
 
 WAYS: dict[Step, list[Step]] = {
     Step.CREATED: [],
@@ -24,8 +26,8 @@ def test_only_a_task_that_its_agent_does_not_have_yet_is_in_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FLOWLOOM_HOME", str(tmp_path / "state"))
-    paths.ensure_home()
-    folder = paths.agent_dir("site", "planning")
+    layout.ensure_home()
+    folder = layout.agent_dir("site", "planning")
     files.ensure_dir(folder)
     ids, places = {}, []
     for step, way in WAYS.items():

@@ -7,10 +7,17 @@ from typing import Any
 
 import pytest
 
-from flowloom import asking, files, frame, paths, procs, records, status, tasks
-from flowloom.agents import Agent
-from flowloom.looks import Look
-from flowloom.states import State, Step
+from flowloom.agents.agent import Agent
+from flowloom.delegation import ask
+from flowloom.ports import procs
+from flowloom.ports.tmux.formats import Look
+from flowloom.store import files, layout
+from flowloom.tasks import frame
+from flowloom.tasks import store as tasks
+from flowloom.tasks.steps import Step
+from flowloom.turns import record as status_record
+from flowloom.turns import status
+from flowloom.turns.states import State
 
 
 class Window:
@@ -43,7 +50,7 @@ def test_an_agent_is_said_to_be_interrupted_only_where_its_window_took_the_key(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, takes: bool, says: str
 ) -> None:
     task_id = sent(tmp_path, monkeypatch, Step.ACCEPTED, Window(takes=takes))
-    assert asking.cancel(task_id) == says
+    assert ask.cancel(task_id) == says
     assert tasks.read(task_id)["status"] is Step.CANCELLED
 
 
@@ -67,11 +74,11 @@ def test_what_is_said_of_a_task_that_came_into_another_turn_is_true(
     task_id = sent(tmp_path, monkeypatch, step, window)
     window.stamp = stamp.format(task_id)
     agent = Agent(tasks.read(task_id)["agent_dir"])
-    turn: records.Turn = {"prompt_id": "1", "whose": "person", "task": None, "at": 0.0, "before": []}
+    turn: status_record.Turn = {"prompt_id": "1", "whose": "person", "task": None, "at": 0.0, "before": []}
     now = agent.status()
     now.update({"turn": turn, "queued": [task_id] if step is Step.ACCEPTED else []})
     status.write(agent.directory, now)
-    assert asking.cancel(task_id) == says
+    assert ask.cancel(task_id) == says
     assert tasks.read(task_id)["status"] is Step.CANCELLED
 
 
@@ -87,29 +94,29 @@ def test_no_key_reaches_a_persons_editor(tmp_path: Path, monkeypatch: pytest.Mon
         first = frame.first_line(task_id, "shell")
         text = (first + frame.body(task_id, "what?")).replace("\n", "\n  ")
         window.screen = f"{'─' * 40}\n❯\xa0{text}\n{'─' * 40}\n  ? for shortcuts"
-        files.write(f"{paths.task_dir(task_id)}/first", first.encode())
-        files.write(f"{paths.task_dir(task_id)}/body", frame.body(task_id, "what?").encode())
+        files.write(f"{layout.task_dir(task_id)}/first", first.encode())
+        files.write(f"{layout.task_dir(task_id)}/body", frame.body(task_id, "what?").encode())
     monkeypatch.setattr(procs, "is_lent", lambda tty: True)
     said = {
         Step.PASTED: "its text was on its way; check that the agent ignores it: flowloom attach planning",
         Step.ACCEPTED: "an editor is open in its window, so the agent continues; "
         "close it, and interrupt the agent: flowloom attach planning",
     }
-    assert (asking.cancel(task_id), window.pressed) == (said[step], [])
+    assert (ask.cancel(task_id), window.pressed) == (said[step], [])
 
 
 def sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, last: Step, window: Window) -> str:
     """Bring a task as far as `last`, in a turn of its own; return its id."""
     monkeypatch.setenv("FLOWLOOM_HOME", str(tmp_path / "state"))
-    paths.ensure_home()
-    folder = paths.agent_dir("site", "planning")
+    layout.ensure_home()
+    folder = layout.agent_dir("site", "planning")
     files.ensure_dir(folder)
     task = tasks.open_task("planning@site", folder, "what?", asker="shell", asker_kind="shell")
     for step in (Step.TYPED, Step.PASTED, Step.ACCEPTED):
         if task["status"] is not last:
             tasks.note_step(task, step, "so it went")
-    turn: records.Turn = {"prompt_id": "1", "whose": "task", "task": task["task_id"], "at": 0.0, "before": []}
-    now = records.empty_status("planning@site", "planning", "planning", "site", "echo")
+    turn: status_record.Turn = {"prompt_id": "1", "whose": "task", "task": task["task_id"], "at": 0.0, "before": []}
+    now = status_record.empty_status("planning@site", "planning", "planning", "site", "echo")
     now.update({"status": State.WORKING, "up": True, "pane_id": "%1", "turn": turn})
     status.write(folder, now)
     monkeypatch.setattr(Agent, "reconcile", lambda self: (self.status(), window.look("%1")))

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from flowloom import claude_keys
+from flowloom.providers.claude import keys
 
 OWN = {"submit": ["Enter"], "stash": ["C-s"], "edit": ["C-g"]}
 
@@ -53,10 +53,10 @@ FILES: dict[str, tuple[str, dict[str, list[str]]]] = {
 @pytest.mark.parametrize("name", FILES)
 def test_the_keys_that_are_left_are_found(name: str) -> None:
     text, changed = FILES[name]
-    assert claude_keys.read(text) == {**OWN, **changed}
+    assert keys.read(text) == {**OWN, **changed}
 
 
 @pytest.mark.parametrize(("text", "why"), [("{", "not JSON"), ('{"bindings": 1}', "no list"), (chat(enter=None), "")])
 def test_a_file_that_counts_for_nothing_is_told(text: str, why: str) -> None:
-    said = claude_keys.fault(text)
+    said = keys.fault(text)
     assert (why in said) if why else said == ""

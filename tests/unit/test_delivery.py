@@ -10,28 +10,24 @@ from typing import Any
 
 import pytest
 
-from flowloom import (
-    delivery,
-    drafts,
-    files,
-    frame,
-    hand,
-    held_up,
-    lending,
-    line,
-    paths,
-    procs,
-    records,
-    sights,
-    status,
-    tasks,
-)
-from flowloom.delivery import Delivery
-from flowloom.held_up import HANGS
-from flowloom.looks import Look
-from flowloom.providers import claude
-from flowloom.settings import Settings
-from flowloom.states import State, Step
+from flowloom.config.settings import Settings
+from flowloom.delegation import delivery
+from flowloom.delegation.delivery import Delivery
+from flowloom.ports import procs
+from flowloom.ports.tmux.formats import Look
+from flowloom.providers import protocol
+from flowloom.providers.claude import program as claude
+from flowloom.queue import line
+from flowloom.store import files, layout
+from flowloom.tasks import frame
+from flowloom.tasks import record as task_record
+from flowloom.tasks import store as tasks
+from flowloom.tasks.steps import Step
+from flowloom.transports.paste import drafts, hand, held_up, lending
+from flowloom.transports.paste.held_up import HANGS
+from flowloom.turns import observed, status
+from flowloom.turns import record as status_record
+from flowloom.turns.states import State
 
 GOLDEN = Path(__file__).parent / "screens"
 PAUSE_S = 2.0
@@ -79,24 +75,24 @@ class Desk:
     def provider(self) -> Any:
         return claude
 
-    def status(self) -> records.Status:
+    def status(self) -> status_record.Status:
         found = status.read(self.directory)
         assert found is not None
         return found
 
-    def tmux(self, now: records.Status) -> Desk:
+    def tmux(self, now: status_record.Status) -> Desk:
         return self
 
-    def read_screen(self, look: Look) -> records.Screen:
+    def read_screen(self, look: Look) -> protocol.Screen:
         return claude.read_screen(look.screen)
 
-    def session_says(self, now: records.Status) -> str:
+    def session_says(self, now: status_record.Status) -> str:
         return self.says
 
-    def session_waits_for(self, now: records.Status) -> str:
+    def session_waits_for(self, now: status_record.Status) -> str:
         return self.waits
 
-    def key_bindings(self) -> records.Keys:
+    def key_bindings(self) -> protocol.Keys:
         return claude.keys(self.bindings)
 
     def key_bindings_file(self) -> str:
@@ -136,7 +132,7 @@ class Case:
     delivery: Delivery
     clock: list[float]
 
-    def task(self) -> records.Task:
+    def task(self) -> task_record.Task:
         return tasks.read(self.task_id)
 
     def look(self) -> str:
@@ -156,10 +152,10 @@ class Case:
 @pytest.fixture
 def case(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Case:
     monkeypatch.setenv("FLOWLOOM_HOME", str(tmp_path / "state"))
-    paths.ensure_home()
-    folder = paths.agent_dir("site", "planning")
+    layout.ensure_home()
+    folder = layout.agent_dir("site", "planning")
     files.ensure_dir(folder)
-    first = records.empty_status("planning@site", "planning", "planning", "site", "claude")
+    first = status_record.empty_status("planning@site", "planning", "planning", "site", "claude")
     first.update({"status": State.IDLE, "up": True, "pane_id": "%1", "pid": 7, "release": "2.1.330"})
     status.write(folder, first)
     clock = [100.0]
@@ -179,8 +175,8 @@ def written(case: Case, step: Step) -> tuple[str, str]:
     task = tasks.open_task("planning@site", case.desk.directory, "a former one", asker="shell", asker_kind="shell")
     task_id = task["task_id"]
     first, body = frame.first_line(task_id, "shell"), frame.body(task_id, "a former one")
-    Path(f"{paths.task_dir(task_id)}/first").write_text(first)
-    Path(f"{paths.task_dir(task_id)}/body").write_text(body)
+    Path(f"{layout.task_dir(task_id)}/first").write_text(first)
+    Path(f"{layout.task_dir(task_id)}/body").write_text(body)
     for each in (Step.TYPED, step):
         tasks.note_step(task, each, "so it went")
     return task_id, first + body
@@ -372,7 +368,7 @@ def test_a_window_that_takes_no_input_is_tried_again_after_a_while_and_told_once
 
 
 def test_a_prompt_that_is_gone_fails_its_task(case: Case) -> None:
-    Path(f"{paths.task_dir(case.task_id)}/prompt.md").unlink()
+    Path(f"{layout.task_dir(case.task_id)}/prompt.md").unlink()
     assert "prompt.md is gone" in case.look()
     assert case.task()["status"] is Step.FAILED
     assert case.look() == "it is failed"
@@ -426,7 +422,7 @@ def test_only_a_text_of_ours_that_nobody_confirmed_is_taken_out_and_all_else_is_
     case.desk.screen = boxed(draft)
     case.look()
     assert case.desk.keys == (["C-c"] if ours else [])
-    kept = Path(paths.drafts(case.desk.directory))
+    kept = Path(layout.drafts(case.desk.directory))
     assert not kept.exists()
     case.clock[0] += PAUSE_S
     case.look()
@@ -441,7 +437,7 @@ def test_a_draft_that_is_not_whole_on_the_screen_is_handed_over_by_the_agents_ed
     lent = [False]
     monkeypatch.setattr(drafts, "hands_over", lambda folder: True)
     monkeypatch.setattr(procs, "is_lent", lambda tty: lent[0])
-    kept = Path(paths.drafts(case.desk.directory))
+    kept = Path(layout.drafts(case.desk.directory))
     case.desk.screen = boxed("[Pasted text #2 +29 lines] and words")
     assert case.look() == "a person types in its window"
     case.clock[0] += PAUSE_S
@@ -686,8 +682,8 @@ def test_a_text_among_a_persons_words_that_the_transcript_has_is_not_sent_again(
 
 
 def test_a_blocked_agent_is_not_freed_by_an_idle_session_while_something_hides_the_box(case: Case) -> None:
-    asked: records.Question = {"kind": "something unknown", "text": "x", "how": "", "call": ""}
-    sights.dialog(case.desk.directory, case.desk.status(), asked)
+    asked: protocol.Question = {"kind": "something unknown", "text": "x", "how": "", "call": ""}
+    observed.dialog(case.desk.directory, case.desk.status(), asked)
     assert case.desk.status()["status"] is State.BLOCKED
     assert case.look().startswith("its agent is blocked")
 
@@ -712,7 +708,7 @@ def test_enter_is_not_pressed_again_soon_where_a_stashed_draft_would_be_submitte
 
 @pytest.mark.parametrize("name", ["2.1.330/add-dir-typed", "2.1.197/add-dir-typed"])
 def test_what_a_person_typed_into_a_view_is_kept_before_it_is_closed(case: Case, name: str) -> None:
-    kept = Path(paths.drafts(case.desk.directory))
+    kept = Path(layout.drafts(case.desk.directory))
     case.desk.screen = golden(name)
     case.look()
     assert not kept.exists()
@@ -780,7 +776,7 @@ def test_a_draft_that_its_key_does_not_put_aside_is_kept_once_and_taken_out(case
     reacting(case, {"C-c": BOX}, 24.0)
     assert case.desk.keys[:3] == ["C-s", "C-s", "C-c"]
     assert len(case.desk.pasted) == 1
-    kept = Path(paths.drafts(case.desk.directory))
+    kept = Path(layout.drafts(case.desk.directory))
     assert kept.read_text() == "my own words\n"
     assert case.task()["notes"] == [f"a draft was taken out of the box: {kept}"]
 
@@ -794,7 +790,7 @@ def test_a_draft_that_could_be_lost_stays_and_one_reason_is_said(case: Case, bin
     how = "no key puts it aside" if bindings else "Ctrl-S does not put it aside"
     where = " (see keybindings.json)" if bindings else ""
     assert set(said[60:]) == {f"its input box has a draft, and {how}: send or clear it{where}"}
-    assert Path(paths.drafts(case.desk.directory)).read_text() == "[Pasted text #2 +29 lines] and words\n"
+    assert Path(layout.drafts(case.desk.directory)).read_text() == "[Pasted text #2 +29 lines] and words\n"
 
 
 def test_a_text_that_no_enter_submits_is_pasted_a_few_times_and_one_reason_is_said(case: Case) -> None:

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from flowloom import drafts, files, paths, stubs
+from flowloom.agents import hook_shims
+from flowloom.store import files, layout
+from flowloom.transports.paste import drafts
 
 DRAFT = "first\n\n\tsecond \u00e4\n" * 40
 
@@ -16,8 +18,8 @@ DRAFT = "first\n\n\tsecond \u00e4\n" * 40
 @pytest.fixture
 def agent_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setenv("FLOWLOOM_HOME", str(tmp_path / "state"))
-    paths.ensure_home()
-    folder = paths.agent_dir("site", "planning")
+    layout.ensure_home()
+    folder = layout.agent_dir("site", "planning")
     files.ensure_dir(folder)
     return folder
 
@@ -32,8 +34,8 @@ def opened(tmp_path: Path, agent_dir: str, name: str = "claude-prompt-1.md", tex
     path.write_text(text)
     environment = {"PATH": os.environ["PATH"], "FLOWLOOM_VISUAL": str(real), "FLOWLOOM_AGENT": "planning@site"}
     done = subprocess.run(
-        [stubs.agent_editor(), str(path)],
-        env={**environment, "FLOWLOOM_AGENT_DIR": agent_dir, "VISUAL": stubs.agent_editor()},
+        [hook_shims.agent_editor(), str(path)],
+        env={**environment, "FLOWLOOM_AGENT_DIR": agent_dir, "VISUAL": hook_shims.agent_editor()},
         check=False,
     )
     assert (done.returncode, path.read_text()) == (0, text)
@@ -84,7 +86,7 @@ def test_only_an_agent_that_was_started_with_our_editor_is_asked(agent_dir: str)
     assert not drafts.hands_over(agent_dir)
     files.write_json(f"{agent_dir}/settings.json", {"env": {"VISUAL": "/usr/bin/vim"}})
     assert not drafts.hands_over(agent_dir)
-    files.write_json(f"{agent_dir}/settings.json", {"env": {"VISUAL": stubs.agent_editor()}})
+    files.write_json(f"{agent_dir}/settings.json", {"env": {"VISUAL": hook_shims.agent_editor()}})
     assert drafts.hands_over(agent_dir)
 
 

@@ -20,10 +20,10 @@ from typing import Any
 import pyte
 import pytest
 
-from flowloom.echo_agent.answers import big, compose, unframe
-from flowloom.echo_agent.keys import Keys
+from flowloom.providers.echo.agent.answers import big, compose, unframe
+from flowloom.providers.echo.agent.keys import Keys
 
-PROGRAM = Path(__file__).parents[2] / "src/flowloom/echo_agent/__main__.py"
+PROGRAM = Path(__file__).parents[2] / "src/flowloom/providers/echo/agent/__main__.py"
 SESSION = "11111111-2222-4333-8444-555555555555"
 EVENTS = (
     "SessionStart",

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from flowloom import stubs
+from flowloom.agents import hook_shims
 
 REAL = '#!/bin/sh\necho edited >>"$LOG"\nprintf real >"$1"\n'
 PROMPT = "claude-prompt-x.md"
@@ -54,10 +54,10 @@ def test_one_real_editor_runs_or_a_sentence_ends_it(tmp_path: Path, case: str, s
     editor = tmp_path / "hooks" / "editor"
     editor.parent.mkdir()
     if script == "stub":
-        editor.write_text(stubs.editor_script("/gone/hooks/editor", "/gone"))
+        editor.write_text(hook_shims.editor_script("/gone/hooks/editor", "/gone"))
         name = PROMPT
     else:
-        shutil.copy(stubs.hook_path("editor"), editor)
+        shutil.copy(hook_shims.hook_path("editor"), editor)
         name = "COMMIT_EDITMSG"  # a prompt would go to our Python first
     editor.chmod(0o755)
     path = tmp_path / "bin"
@@ -97,7 +97,7 @@ def test_one_real_editor_runs_or_a_sentence_ends_it(tmp_path: Path, case: str, s
 
 def test_a_prompt_says_in_tmux_too_that_flowloom_is_gone(tmp_path: Path) -> None:
     editor, draft, log = tmp_path / "stub", tmp_path / PROMPT, tmp_path / "log"
-    editor.write_text(stubs.editor_script("/gone/hooks/editor", "/gone"))
+    editor.write_text(hook_shims.editor_script("/gone/hooks/editor", "/gone"))
     for name, text in (("tmux", '#!/bin/sh\necho "$@" >>"$LOG"\nexit 1\n'), ("mine", REAL)):
         (tmp_path / name).write_text(text)
         (tmp_path / name).chmod(0o755)
@@ -111,7 +111,7 @@ def test_a_prompt_says_in_tmux_too_that_flowloom_is_gone(tmp_path: Path) -> None
 def test_a_file_that_is_edited_again_later_is_no_circle(tmp_path: Path) -> None:
     """An editor that stays hands our variable on to what is edited in it later."""
     editor = tmp_path / "stub"
-    editor.write_text(stubs.editor_script("/gone/hooks/editor", "/gone"))
+    editor.write_text(hook_shims.editor_script("/gone/hooks/editor", "/gone"))
     draft, log = tmp_path / "COMMIT_EDITMSG", tmp_path / "log"
     real = tmp_path / "real"
     real.write_text(REAL)
@@ -125,4 +125,4 @@ def test_a_file_that_is_edited_again_later_is_no_circle(tmp_path: Path) -> None:
 
 
 def test_the_stub_finds_the_real_editor_as_the_hook_does() -> None:
-    assert stubs.REAL_EDITOR in Path(stubs.hook_path("editor")).read_text()
+    assert hook_shims.REAL_EDITOR in Path(hook_shims.hook_path("editor")).read_text()

@@ -18,9 +18,9 @@ from pathlib import Path
 import pytest
 from tests.support.world import ROOT
 
-from flowloom import files
 from flowloom.clock import Deadline
 from flowloom.errors import DamagedFile
+from flowloom.store import files
 
 
 @contextmanager
@@ -101,7 +101,8 @@ def test_a_document_with_half_a_character_is_written_and_read_back(tmp_path: Pat
 
 def test_lines_of_many_writers_do_not_mix(tmp_path: Path) -> None:
     path = tmp_path / "events.jsonl"
-    code = "import sys; from flowloom import files\nfor n in range(200): files.append(sys.argv[1], sys.argv[2] * 500)"
+    code = "import sys; from flowloom.store import files\n"
+    code += "for n in range(200): files.append(sys.argv[1], sys.argv[2] * 500)"
     writers = [subprocess.Popen([sys.executable, "-c", code, path, word], cwd=ROOT / "src") for word in "ab"]
     assert [writer.wait(20) for writer in writers] == [0, 0]
     lines = path.read_text().splitlines()
@@ -116,7 +117,7 @@ def test_a_digest_is_sha256_whichever_library_makes_it(size: int) -> None:
 
 HOLDER = """
 import sys
-from flowloom import files
+from flowloom.store import files
 how, path = sys.argv[1:]
 if how == "locked":
     lock = files.locked(path)
@@ -257,9 +258,8 @@ def test_waking_nobody_does_nothing(tmp_path: Path) -> None:
 
 
 def test_a_pipe_that_was_being_made_when_its_maker_was_killed_is_swept(tmp_path: Path) -> None:
-    made = (
-        "import os, sys\nfrom flowloom import files\nos.rename = lambda *_: os._exit(9)\nfiles.open_wake(sys.argv[1])"
-    )
+    made = "import os, sys\nfrom flowloom.store import files\n"
+    made += "os.rename = lambda *_: os._exit(9)\nfiles.open_wake(sys.argv[1])"
     assert subprocess.run([sys.executable, "-c", made, str(tmp_path)], check=False).returncode == 9
     (left,) = (tmp_path / "wake").iterdir()
     assert files.sweep(str(left.parent)) == []

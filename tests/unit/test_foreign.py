@@ -10,8 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from flowloom import claude_settings, foreign, git, order, prompt_file, settings
+from flowloom.chief import settings_files
+from flowloom.config import settings
+from flowloom.editor import delegate_file, prompt_file
 from flowloom.errors import BadConfig, BadFile, UsageError
+from flowloom.ports import git
+from flowloom.store import foreign
 
 
 def linked(target: str) -> Callable[[Path], None]:
@@ -49,7 +53,7 @@ SHAPES: dict[str, Callable[[Path], None]] = {
 }
 READERS: dict[str, Callable[[Path], object]] = {
     "flowloom.toml": lambda path: settings.load(str(path.parent)),
-    "p.md.delegate": lambda path: order.read(str(path).removesuffix(".delegate")),
+    "p.md.delegate": lambda path: delegate_file.read(str(path).removesuffix(".delegate")),
     "claude-prompt-x.md": lambda path: prompt_file.read(str(path)),
     "settings.json": lambda path: foreign.read_json(str(path), foreign.CONFIG_BYTES),
 }
@@ -89,8 +93,8 @@ def test_claude_codes_files_and_gits_are_skipped(tmp_path: Path, monkeypatch: py
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     (tmp_path / ".claude").mkdir()
     SHAPES[shape](tmp_path / ".claude" / "settings.json")
-    assert claude_settings.documents(str(tmp_path)) == []
-    assert len(claude_settings.unreadable(str(tmp_path))) == 1
+    assert settings_files.documents(str(tmp_path)) == []
+    assert len(settings_files.unreadable(str(tmp_path))) == 1
     if shape != "folder":
         SHAPES[shape](tmp_path / ".git")
         assert git.project_root(str(tmp_path)) != ""

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from flowloom import frame
+from flowloom.tasks import frame
 
 TASK = "7k2m"
 FIRST = frame.first_line(TASK, "chief")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from flowloom import git
+from flowloom.ports import git
 
 WHO = {f"GIT_{role}_{what}": "x@example.org" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
 

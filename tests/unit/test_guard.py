@@ -11,14 +11,15 @@ from pathlib import Path
 import pytest
 from tests import conftest
 
-from flowloom import paths, settings
+from flowloom.config import settings
 from flowloom.errors import TmuxUnreachable
-from flowloom.tmux import Tmux
+from flowloom.ports.tmux.server import Tmux
+from flowloom.store import layout
 
 
 def test_home_and_state_are_in_the_tests_own_folder(tmp_path: Path) -> None:
     real = pwd.getpwuid(os.getuid()).pw_dir
-    for path in (os.path.expanduser("~"), paths.home(), *settings.config_paths("/")[:1]):
+    for path in (os.path.expanduser("~"), layout.home(), *settings.config_paths("/")[:1]):
         assert path.startswith(f"{tmp_path}/")
         assert not path.startswith(f"{real}/.")
 

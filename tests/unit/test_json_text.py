@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowloom import json_text
+from flowloom.setup import json_text
 
 CASES = [
     ("{}", ["a"], 1, '{\n  "a": 1\n}'),

@@ -11,10 +11,13 @@ from typing import Any
 
 import pytest
 
-from flowloom import claude_settings, files, launch, paths, roles, stubs
-from flowloom.agents import Agent
+from flowloom.agents import hook_shims, launch
+from flowloom.agents.agent import Agent
+from flowloom.chief import settings_files
+from flowloom.config.settings import Settings
 from flowloom.errors import UsageError
-from flowloom.settings import Settings
+from flowloom.roles import builtin
+from flowloom.store import files, layout
 
 
 @pytest.mark.parametrize(
@@ -64,7 +67,7 @@ def test_the_answer_to_the_trust_prompt_counts_for_the_folder_it_was_given_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FLOWLOOM_HOME", str(tmp_path / "state"))
-    agent = Agent(paths.agent_dir("site", "planning"))
+    agent = Agent(layout.agent_dir("site", "planning"))
     files.ensure_dir(agent.directory)
     root, other = str(tmp_path / "site"), str(tmp_path / "cloned")
     os.mkdir(root)
@@ -84,9 +87,9 @@ def test_the_answer_to_the_trust_prompt_counts_for_the_folder_it_was_given_for(
     ]
 
 
-@pytest.mark.parametrize("role", sorted(roles.ROLES))
+@pytest.mark.parametrize("role", sorted(builtin.ROLES))
 def test_a_role_says_who_it_is_how_tasks_come_and_what_is_handed_back(role: str) -> None:
-    said = roles.system_prompt(f"{role}@site", role, "and be brief")
+    said = builtin.system_prompt(f"{role}@site", role, "and be brief")
     assert said.startswith(f"You are {role}@site, ")
     for words in (
         "[flowloom task ID from NAME]",
@@ -113,7 +116,7 @@ def git_settings(folder: Path, modes: dict[str, str]) -> None:
 
 
 def test_an_agent_without_a_role_is_told_how_tasks_come() -> None:
-    assert roles.system_prompt("x@site", "x") == roles.HOW.format(agent_id="x@site")
+    assert builtin.system_prompt("x@site", "x") == builtin.HOW.format(agent_id="x@site")
 
 
 MODES = [  # the files, where Claude Code starts, the mode that it starts in: on 2.1.197, on 2.1.330
@@ -140,13 +143,13 @@ def test_the_mode_is_that_of_the_settings_that_the_release_reads(
 ) -> None:
     git_settings(tmp_path, modes)
     monkeypatch.setenv("HOME", str(tmp_path / "user"))
-    found = [claude_settings.default_mode(str(tmp_path / where), release) for release in ("2.1.197", "2.1.330")]
+    found = [settings_files.default_mode(str(tmp_path / where), release) for release in ("2.1.197", "2.1.330")]
     assert found == [old, new]
     # What cannot be read is skipped, and holds nothing up.
     for path in tmp_path.rglob("settings*.json"):
         path.unlink()
         os.mkfifo(path)
-    assert claude_settings.default_mode(str(tmp_path / where), "2.1.330") == ""
+    assert settings_files.default_mode(str(tmp_path / where), "2.1.330") == ""
 
 
 def test_the_hook_stub_leads_to_the_hook_and_keeps_the_payload_where_that_is_gone(tmp_path: Path) -> None:
@@ -154,7 +157,7 @@ def test_the_hook_stub_leads_to_the_hook_and_keeps_the_payload_where_that_is_gon
     hook.write_text('#!/bin/sh\necho "$1: $(cat)"\n')
     hook.chmod(0o755)
     stub = tmp_path / "agent-event"
-    stub.write_text(stubs.HOOK_STUB.format(hook=shlex.quote(str(hook))))
+    stub.write_text(hook_shims.HOOK_STUB.format(hook=shlex.quote(str(hook))))
     agent_dir = tmp_path / "agent"
     agent_dir.mkdir()
 

@@ -9,11 +9,17 @@ from typing import Any
 
 import pytest
 
-from flowloom import files, limit_wait, limits, paths, records, status, tasks
-from flowloom.limit_wait import LATE_S, SHOWN_S, LimitWait
-from flowloom.looks import Look
-from flowloom.providers import claude
-from flowloom.states import State, Step
+from flowloom.delegation import limit_wait
+from flowloom.delegation.limit_wait import LATE_S, SHOWN_S, LimitWait
+from flowloom.ports.tmux.formats import Look
+from flowloom.providers import protocol
+from flowloom.providers.claude import program as claude
+from flowloom.store import files, layout
+from flowloom.tasks import store as tasks
+from flowloom.tasks.steps import Step
+from flowloom.turns import limits, status
+from flowloom.turns import record as status_record
+from flowloom.turns.states import State
 
 
 def at(*fields: int) -> float:
@@ -76,25 +82,25 @@ class Window:
     def provider(self) -> Any:
         return claude
 
-    def status(self) -> records.Status:
+    def status(self) -> status_record.Status:
         now = status.read(self.directory)
         assert now is not None
         return now
 
-    def tmux(self, now: records.Status) -> Window:
+    def tmux(self, now: status_record.Status) -> Window:
         return self
 
     def press(self, pane: str, *keys: str, stamp: str) -> None:
         assert stamp == "7/"
         self.keys += keys
 
-    def read_screen(self, look: Look) -> records.Screen:
+    def read_screen(self, look: Look) -> protocol.Screen:
         return claude.read_screen(look.screen)
 
-    def session_says(self, now: records.Status) -> str:
+    def session_says(self, now: status_record.Status) -> str:
         return "idle"
 
-    def shows(self, screen: str, seconds: float, now: records.Status | None = None) -> Step:
+    def shows(self, screen: str, seconds: float, now: status_record.Status | None = None) -> Step:
         """Show a screen for some seconds; return what has become of the task."""
         for _ in range(2):
             self.wait.step(now or self.status(), Look(f"0||0|7|,||@1|8|7/|planning@site|/tmp/s\n{screen}"))
@@ -106,14 +112,14 @@ class Window:
 @pytest.fixture
 def window(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Window:
     monkeypatch.setenv("FLOWLOOM_HOME", str(tmp_path / "state"))
-    paths.ensure_home()
-    folder = paths.agent_dir("site", "planning")
+    layout.ensure_home()
+    folder = layout.agent_dir("site", "planning")
     files.ensure_dir(folder)
     task = tasks.open_task("planning@site", folder, "too much", asker="shell", asker_kind="shell")
     for step in (Step.TYPED, Step.PASTED, Step.ACCEPTED):
         tasks.note_step(task, step, "so it went")
-    turn: records.Turn = {"prompt_id": "1", "whose": "task", "task": task["task_id"], "at": 0.0, "before": []}
-    now = records.empty_status("planning@site", "planning", "planning", "site", "claude")
+    turn: status_record.Turn = {"prompt_id": "1", "whose": "task", "task": task["task_id"], "at": 0.0, "before": []}
+    now = status_record.empty_status("planning@site", "planning", "planning", "site", "claude")
     parked = limits.park(task, turn, RESET_S, "limit", 0.0)
     now.update({"status": State.PARKED, "up": True, "pane_id": "%1", "pid": 7, "parked": parked})
     status.write(folder, now)

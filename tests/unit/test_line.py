@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from tests.support.world import ROOT
 
-from flowloom import files, line
+from flowloom.queue import line
+from flowloom.store import files
 
 
 def enter(folder: Path, task_id: str) -> line.Place:
@@ -47,7 +48,7 @@ def test_leaving_wakes_those_behind(tmp_path: Path) -> None:
     os.close(reader)
 
 
-DIES = "import os, sys; from flowloom import line; line.enter(*sys.argv[1:]); os.kill(os.getpid(), 9)"
+DIES = "import os, sys; from flowloom.queue import line; line.enter(*sys.argv[1:]); os.kill(os.getpid(), 9)"
 
 
 def die_in_line(folder: Path, task_id: str) -> None:
@@ -85,7 +86,7 @@ def test_a_place_lives_on_in_a_child_that_inherits_it(tmp_path: Path) -> None:
     place = enter(tmp_path, "aaaa")
     os.set_inheritable(place.descriptor, True)
     code = (
-        "import sys; from flowloom import line; place = line.adopt(sys.argv[1], 'aaaa', int(sys.argv[2]))\n"
+        "import sys; from flowloom.queue import line; place = line.adopt(sys.argv[1], 'aaaa', int(sys.argv[2]))\n"
         "print(place.name, flush=True); sys.stdin.readline(); place.leave()"
     )
     child = subprocess.Popen(

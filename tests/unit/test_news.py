@@ -8,26 +8,32 @@ from pathlib import Path
 
 import pytest
 
-from flowloom import announce, asking, news, paths, records, status, tasks
-from flowloom.states import Event, State, Step
+from flowloom.delegation import announce, ask
+from flowloom.store import layout, news
+from flowloom.tasks import record as task_record
+from flowloom.tasks import store as tasks
+from flowloom.tasks.steps import Step
+from flowloom.turns import record as status_record
+from flowloom.turns import status
+from flowloom.turns.states import Event, State
 
 
 @pytest.fixture
 def agent_dir() -> str:
-    directory = paths.agent_dir("site", "planning")
+    directory = layout.agent_dir("site", "planning")
     os.makedirs(directory)
-    now = records.empty_status("planning@site", "planning", "planning", "site", "echo")
+    now = status_record.empty_status("planning@site", "planning", "planning", "site", "echo")
     now.update({"status": State.WORKING, "up": True})
     status.write(directory, now)
     return directory
 
 
 def shown() -> str:
-    path = Path(paths.status_line())
+    path = Path(layout.status_line())
     return path.read_text() if path.exists() else "(no file)"
 
 
-def left(agent_dir: str) -> records.Task:
+def left(agent_dir: str) -> task_record.Task:
     task = tasks.open_task("planning@site", agent_dir, "go", asker="chief", asker_kind="chief")
     task["left"] = True
     for step in (Step.TYPED, Step.PASTED, Step.ACCEPTED):
@@ -68,7 +74,7 @@ def test_a_left_reply_is_counted_until_it_is_read(agent_dir: str) -> None:
     assert shown() == "(no file)"
     tasks.complete(task, "the reply", "")
     assert shown() == "✉1\n"
-    asking.mark_read(task["task_id"])
+    ask.mark_read(task["task_id"])
     assert shown() == ""
 
 
@@ -86,7 +92,7 @@ def test_a_left_failure_is_counted_until_it_is_looked_at_and_a_late_reply_is_new
     task = left(agent_dir)
     tasks.note_step(task, step, "500: overloaded")
     assert shown() == "✗1\n"
-    asking.mark_read(task["task_id"])
+    ask.mark_read(task["task_id"])
     assert shown() == ""
     tasks.complete(tasks.read(task["task_id"]), "after all", "")
     assert shown() == "✉1\n"
@@ -124,12 +130,12 @@ def test_of_many_that_write_at_once_the_line_misses_none() -> None:
 
 
 def test_a_status_line_that_cannot_be_written_stops_nothing(agent_dir: str) -> None:
-    Path(paths.home(), "fleet").write_text("in the way")
+    Path(layout.home(), "fleet").write_text("in the way")
     move(agent_dir, Event.ASK)
     now = status.read(agent_dir)
     assert now is not None
     assert now["status"] is State.BLOCKED
-    assert "the status line was not updated" in Path(paths.home(), "log", "flowloom.jsonl").read_text()
+    assert "the status line was not updated" in Path(layout.home(), "log", "flowloom.jsonl").read_text()
 
 
 def test_a_notice_rings_and_reaches_the_terminal_around_tmux() -> None:
@@ -144,7 +150,7 @@ def test_a_window_that_is_gone_is_not_offered(agent_dir: str, state: State, hint
     now = status.read(agent_dir)
     assert now is not None
     status.write(agent_dir, {**now, "status": state})
-    said = asking.failure(task).hint
+    said = ask.failure(task).hint
     assert hint in said
     assert ("attach" in said) is (state is State.IDLE)
 

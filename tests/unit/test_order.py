@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from flowloom import order
+from flowloom.editor import delegate_file
 from flowloom.errors import BadOrder
 
 GOOD = {
@@ -21,13 +21,13 @@ GOOD = {
 @pytest.mark.parametrize("text", GOOD)
 def test_an_order_says_to_whom_how_long_and_how(text: str, tmp_path: Path) -> None:
     (tmp_path / "f.md.delegate").write_text(text)
-    given = order.read(str(tmp_path / "f.md"))
+    given = delegate_file.read(str(tmp_path / "f.md"))
     assert given is not None
     assert (given.names("planning"), given.timeout, given.reply) == GOOD[text]
 
 
 def test_without_a_file_there_is_no_order(tmp_path: Path) -> None:
-    assert order.read(str(tmp_path / "f.md")) is None
+    assert delegate_file.read(str(tmp_path / "f.md")) is None
 
 
 BAD = {
@@ -45,6 +45,6 @@ def test_a_bad_order_is_an_error_that_names_line_and_key(text: str, tmp_path: Pa
     path = tmp_path / "f.md.delegate"
     path.write_text(text)
     with pytest.raises(BadOrder) as raised:
-        order.read(str(tmp_path / "f.md"))
+        delegate_file.read(str(tmp_path / "f.md"))
     assert str(raised.value).startswith(f"{path}: {BAD[text]}")
     assert path.read_text() == text

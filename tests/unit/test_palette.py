@@ -6,9 +6,9 @@ import re
 
 import pytest
 
-from flowloom import keys
-from flowloom.dialogs import Field, fold
-from flowloom.palette import Palette, Row
+from flowloom.editor import keys
+from flowloom.editor.dialogs import Field, fold
+from flowloom.editor.palette import Palette, Row
 
 NOW = 100.0
 

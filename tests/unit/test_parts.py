@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from flowloom import parts
+from flowloom.editor import parts
 
 
 def known(name: str) -> bool:

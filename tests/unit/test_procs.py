@@ -12,8 +12,8 @@ from typing import Any
 import psutil
 import pytest
 
-from flowloom import procs
 from flowloom.clock import Deadline
+from flowloom.ports import procs
 
 
 @pytest.fixture

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from flowloom import files, paths, prompt_file
+from flowloom.editor import prompt_file
 from flowloom.errors import FlowLoomError, UsageError
-from flowloom.records import empty_task
+from flowloom.store import files, layout
+from flowloom.tasks import prompt as prompt_text
+from flowloom.tasks.record import empty_task
 
 REFERENCE = """# ─── Claude's last response (for reference; removed on save) ───
 # I said this.
@@ -36,7 +38,7 @@ REFERENCE = """# ─── Claude's last response (for reference; removed on sav
 def test_the_draft_is_read_without_the_block_of_the_last_response(tmp_path: Path, raw: bytes, draft: str) -> None:
     path = tmp_path / "claude-prompt-1.md"
     path.write_bytes(raw)
-    assert prompt_file.text(prompt_file.read(str(path))) == draft
+    assert prompt_text.text(prompt_file.read(str(path))) == draft
 
 
 def test_a_prompt_file_that_is_not_there_is_a_request_that_cannot_be_carried_out(tmp_path: Path) -> None:
@@ -78,7 +80,7 @@ def test_a_prompt_file_that_is_not_there_is_a_request_that_cannot_be_carried_out
     ],
 )
 def test_the_first_word_is_a_route_or_it_is_not(draft: str, found: tuple[str, str] | None) -> None:
-    assert prompt_file.route(draft) == found
+    assert prompt_text.route(draft) == found
 
 
 @pytest.mark.parametrize(
@@ -92,7 +94,7 @@ def test_the_first_word_is_a_route_or_it_is_not(draft: str, found: tuple[str, st
     ],
 )
 def test_a_mark_that_stands_for_a_text_is_seen(prompt: str, mark: str | None) -> None:
-    assert prompt_file.placeholder(prompt) == mark
+    assert prompt_text.placeholder(prompt) == mark
 
 
 def reply(raw: bytes, *, plain: bool = False, provisional: bool = False) -> bytes:
@@ -143,7 +145,7 @@ def test_each_flag_of_a_reply_is_said_in_its_heading_and_alone_where_it_would_mi
     ],
 )
 def test_a_long_reply_is_cut_at_the_end_of_a_line_and_names_the_whole(raw: bytes, kept: bytes) -> None:
-    note = f"\n\n[… {len(raw)} bytes in all: {paths.task_dir('7k2m')}/reply.md]".encode()
+    note = f"\n\n[… {len(raw)} bytes in all: {layout.task_dir('7k2m')}/reply.md]".encode()
     assert reply(raw, plain=True) == kept.removesuffix(b"\n") + note
     assert reply(raw, plain=True, provisional=True).endswith(b"/provisional.md]")
 

@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from flowloom import screens
-from flowloom.providers import claude, echo
+from flowloom.providers.claude import program as claude
+from flowloom.providers.echo import program as echo
+from flowloom.terminal import ansi
 
 GOLDEN = Path(__file__).parent / "screens"
 OLD, NEW, LATER = ("2.1.197",), ("2.1.329",), ("2.1.330",)
@@ -374,11 +375,11 @@ def test_what_is_typed_into_a_view_is_read_without_frame_and_hint(row: str, text
     ],
 )
 def test_a_cell_knows_whether_it_is_dim_or_inverse(line: str, cells: list[tuple[str, bool, bool]]) -> None:
-    assert screens.cells(line) == [cells]
+    assert ansi.cells(line) == [cells]
 
 
 def test_attributes_run_on_over_the_end_of_a_line() -> None:
-    assert screens.cells("\x1b[2ma\nb") == [[("a", True, False)], [("b", True, False)]]
+    assert ansi.cells("\x1b[2ma\nb") == [[("a", True, False)], [("b", True, False)]]
 
 
 @pytest.mark.parametrize(
@@ -393,4 +394,4 @@ def test_attributes_run_on_over_the_end_of_a_line() -> None:
     ],
 )
 def test_a_hint_in_the_box_is_no_draft(line: str, text: str) -> None:
-    assert screens.undimmed(screens.cells(line)[0]) == text
+    assert ansi.undimmed(ansi.cells(line)[0]) == text

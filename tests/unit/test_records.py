@@ -6,37 +6,39 @@ from typing import Any
 
 import pytest
 
-from flowloom import records
 from flowloom.errors import DamagedFile
+from flowloom.store import shapes
+from flowloom.tasks import record as task_record
+from flowloom.turns import record as status_record
 
-STATUS: dict[str, Any] = dict(records.empty_status("planning@site", "planning", "planning", "site", "echo"))
-TASK: dict[str, Any] = dict(records.empty_task("7k2m", "planning@site", "/state/agents/site/planning"))
+STATUS: dict[str, Any] = dict(status_record.empty_status("planning@site", "planning", "planning", "site", "echo"))
+TASK: dict[str, Any] = dict(task_record.empty_task("7k2m", "planning@site", "/state/agents/site/planning"))
 
 
 def test_what_we_write_is_what_we_read() -> None:
-    assert records.status_from({**STATUS}, "f") == STATUS
-    assert records.task_from({**TASK}, "f") == TASK
-    assert records.status_from({**STATUS, "unknown": 1}, "f")["status"] == "offline"
+    assert status_record.status_from({**STATUS}, "f") == STATUS
+    assert task_record.task_from({**TASK}, "f") == TASK
+    assert status_record.status_from({**STATUS, "unknown": 1}, "f")["status"] == "offline"
 
 
-@pytest.mark.parametrize("key", sorted({*STATUS} & {*records.ESSENTIAL}))
+@pytest.mark.parametrize("key", sorted({*STATUS} & {*shapes.ESSENTIAL}))
 def test_a_status_without_an_essential_key_is_damaged(key: str) -> None:
     document = {name: value for name, value in STATUS.items() if name != key}
     with pytest.raises(DamagedFile, match=f"/x/status.json is damaged: no '{key}'"):
-        records.status_from(document, "/x/status.json")
+        status_record.status_from(document, "/x/status.json")
 
 
-@pytest.mark.parametrize("key", sorted({*STATUS} - {*records.ESSENTIAL}))
+@pytest.mark.parametrize("key", sorted({*STATUS} - {*shapes.ESSENTIAL}))
 def test_what_an_older_release_did_not_write_has_its_first_value(key: str) -> None:
     document = {name: value for name, value in STATUS.items() if name != key}
-    assert records.status_from(document, "f")[key] == records.empty_status("", "", "", "", "")[key]  # type: ignore[literal-required]
+    assert status_record.status_from(document, "f")[key] == status_record.empty_status("", "", "", "", "")[key]  # type: ignore[literal-required]
 
 
-@pytest.mark.parametrize("key", sorted({*TASK} & {*records.ESSENTIAL}))
+@pytest.mark.parametrize("key", sorted({*TASK} & {*shapes.ESSENTIAL}))
 def test_a_task_without_an_essential_key_is_damaged(key: str) -> None:
     document = {name: value for name, value in TASK.items() if name != key}
     with pytest.raises(DamagedFile, match=f"/x/task.json is damaged: no '{key}'"):
-        records.task_from(document, "/x/task.json")
+        task_record.task_from(document, "/x/task.json")
 
 
 @pytest.mark.parametrize(
@@ -55,14 +57,14 @@ def test_a_task_without_an_essential_key_is_damaged(key: str) -> None:
 )
 def test_a_status_with_a_value_of_another_type_is_damaged(key: str, value: object, says: str) -> None:
     with pytest.raises(DamagedFile, match=f"/x/status.json is damaged: {says}"):
-        records.status_from({**STATUS, key: value}, "/x/status.json")
+        status_record.status_from({**STATUS, key: value}, "/x/status.json")
 
 
 def test_a_task_with_an_unknown_step_is_damaged() -> None:
     with pytest.raises(DamagedFile, match="'lost' is not a valid Step"):
-        records.task_from({**TASK, "status": "lost"}, "/x/task.json")
+        task_record.task_from({**TASK, "status": "lost"}, "/x/task.json")
 
 
 @pytest.mark.parametrize(("key", "value"), [("since", 3), ("session_id", None), ("session_id", "x"), ("pid", 7)])
 def test_what_may_be_absent_or_a_whole_number_may_be_so(key: str, value: object) -> None:
-    assert records.status_from({**STATUS, key: value}, "f")[key] == value  # type: ignore[literal-required]
+    assert status_record.status_from({**STATUS, key: value}, "f")[key] == value  # type: ignore[literal-required]

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flowloom import paths, replies, tasks
 from flowloom.clock import wall_s
-from flowloom.states import Step
+from flowloom.editor import replies
+from flowloom.store import layout
+from flowloom.tasks import store as tasks
+from flowloom.tasks.steps import Step
 
 if TYPE_CHECKING:
-    from flowloom.records import Task
+    from flowloom.tasks.record import Task
 
 LATER_S = 60.0
 
@@ -32,7 +34,7 @@ def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def made(name: str = "planning@site") -> Task:
-    directory = f"{paths.ensure_home()}/agents/{name.partition('@')[2]}/{name.partition('@')[0]}"
+    directory = f"{layout.ensure_home()}/agents/{name.partition('@')[2]}/{name.partition('@')[0]}"
     return tasks.open_task(name, directory, "hello", asker="shell", asker_kind="shell")
 
 
@@ -61,7 +63,7 @@ def test_a_second_look_reads_only_what_has_changed(read: list[str]) -> None:
     # A failure that was not left counts while its agent has no newer task, though its own record stays.
     third = made()
     assert (ids(unseen, later_s), read) == ([], [third["task_id"]])
-    shutil.rmtree(paths.task_dir(third["task_id"]))
+    shutil.rmtree(layout.task_dir(third["task_id"]))
     read.clear()
     assert (ids(unseen, later_s), read) == ([second["task_id"]], [])
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from flowloom import bugs, errors, files, logs, paths
+from flowloom import crash, errors
+from flowloom.store import files, layout, log
 
 
 def fails() -> int:
@@ -16,7 +17,7 @@ def fails() -> int:
 
 
 def test_what_goes_well_is_returned() -> None:
-    assert bugs.reported(lambda: 3, "ask") == 3
+    assert crash.reported(lambda: 3, "ask") == 3
 
 
 def test_an_expected_outcome_is_for_the_face_to_tell() -> None:
@@ -24,19 +25,19 @@ def test_an_expected_outcome_is_for_the_face_to_tell() -> None:
         raise errors.Stopped("the user stopped waiting")
 
     with pytest.raises(errors.Stopped):
-        bugs.reported(stopped, "ask")
+        crash.reported(stopped, "ask")
 
 
 def test_a_bug_is_exit_seventy_with_a_report_that_says_where(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.argv", ["flowloom", "ask", "planning"])
     told: list[str] = []
-    assert bugs.reported(fails, "ask", told.append) == 70
+    assert crash.reported(fails, "ask", told.append) == 70
     found = re.fullmatch(
         r"flowloom: a bug in FlowLoom \(KeyError: 'missing'\); the report is in (\S+)\n", "".join(told)
     )
     assert found is not None
     report = Path(found.group(1))
-    assert report.parent == Path(paths.home(), "log")
+    assert report.parent == Path(layout.home(), "log")
     assert report.stat().st_mode & 0o777 == 0o600
     text = report.read_text()
     assert "in ask: ask planning" in text
@@ -49,7 +50,7 @@ def test_a_bug_where_nothing_can_be_written_is_told_whole(
     (tmp_path / "file").touch()
     monkeypatch.setenv("FLOWLOOM_HOME", str(tmp_path / "file" / "below"))
     told: list[str] = []
-    assert bugs.reported(fails, "ask", told.append) == 70
+    assert crash.reported(fails, "ask", told.append) == 70
     assert 'raise KeyError("missing")' in capsys.readouterr().err
     assert "the lines above (the state folder cannot be written)" in told[0]
 
@@ -59,7 +60,7 @@ def lines(path: str) -> list[dict[str, object]]:
 
 
 def test_a_line_of_the_log_is_one_json_object(tmp_path: Path) -> None:
-    logs.log(str(tmp_path), "error", "spool", "two\nlines ä", agent_dir=Path("/x"), task="7k2m")
+    log.log(str(tmp_path), "error", "spool", "two\nlines ä", agent_dir=Path("/x"), task="7k2m")
     (line,) = lines(f"{tmp_path}/log/flowloom.jsonl")
     known = {"level": "error", "where": "spool", "message": "two\nlines ä", "agent_dir": "/x", "task": "7k2m"}
     assert {key: line[key] for key in known} == known
@@ -69,9 +70,9 @@ def test_a_line_of_the_log_is_one_json_object(tmp_path: Path) -> None:
 def test_the_log_begins_anew_when_it_is_long_and_keeps_one_older_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(logs, "LIMIT_BYTES", 300)
+    monkeypatch.setattr(log, "LIMIT_BYTES", 300)
     for number in range(20):
-        logs.log(str(tmp_path), "info", "here", f"line {number}")
+        log.log(str(tmp_path), "info", "here", f"line {number}")
     path = f"{tmp_path}/log/flowloom.jsonl"
     kept = [line["message"] for line in [*lines(f"{path}.1"), *lines(path)]]
     assert kept == [f"line {number}" for number in range(20)][-len(kept) :]
@@ -81,7 +82,7 @@ def test_the_log_begins_anew_when_it_is_long_and_keeps_one_older_file(
 
 def test_a_log_that_cannot_be_written_stops_nothing(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    logs.log(f"{tmp_path}/file", "info", "here", "lost")
+    log.log(f"{tmp_path}/file", "info", "here", "lost")
 
 
 TREE = [

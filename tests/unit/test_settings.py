@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from flowloom import config, paths, settings, trust
+from flowloom.config import schema, settings, trust
 from flowloom.errors import BadConfig
+from flowloom.store import layout
 
 
 @pytest.fixture
@@ -124,12 +125,12 @@ def test_what_a_file_may_not_say_is_refused_by_file_and_key(project: Path, text:
 
 
 def test_every_key_of_a_file_is_a_setting_and_the_other_way_round() -> None:
-    assert set(config.ConfigFile.model_fields) == set(settings.Settings.__annotations__)
+    assert set(schema.ConfigFile.model_fields) == set(settings.Settings.__annotations__)
 
 
 def cache() -> Path:
     """The cache of the only project there is."""
-    (path,) = Path(paths.home(), "cache", "settings").iterdir()
+    (path,) = Path(layout.home(), "cache", "settings").iterdir()
     return path
 
 
@@ -170,13 +171,13 @@ def test_two_projects_in_turn_share_no_settings_and_are_parsed_once_each(
     other.mkdir()
     (project / "flowloom.toml").write_text('reply = "plain"\n')
     (other / "flowloom.toml").write_text('reply = "headed"\n')
-    parsed, parse = [], config.parse
+    parsed, parse = [], schema.parse
 
     def counted(path: str, raw: bytes, *, of_project: bool) -> dict[str, object]:
         parsed.append(path)
         return parse(path, raw, of_project=of_project)
 
-    monkeypatch.setattr(config, "parse", counted)
+    monkeypatch.setattr(schema, "parse", counted)
     assert [load(folder).reply for folder in (project, other) * 3] == ["plain", "headed"] * 3
     assert parsed == [f"{project}/flowloom.toml", f"{other}/flowloom.toml"]
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from flowloom.states import ENDED, FOLLOWS, TABLE, Event, State, Step, move
+from flowloom.tasks.steps import ENDED, FOLLOWS, Step
+from flowloom.turns.states import TABLE, Event, State, move
 
 # One line an event, one column a state to be in, and there the state that it leads to; a dot moves nothing.
 DRAWN = """

@@ -6,9 +6,9 @@ import os
 
 import pytest
 
-from flowloom.ages import age, seconds, span
 from flowloom.cli import tables
 from flowloom.cli.tables import Cell
+from flowloom.terminal.durations import age, seconds, span
 
 
 @pytest.mark.parametrize(

@@ -11,28 +11,34 @@ from pathlib import Path
 import pytest
 from tests.support.world import ROOT
 
-from flowloom import files, paths, records, status, tasks
 from flowloom.errors import DamagedFile, NoSuchTask
-from flowloom.files import sha256
-from flowloom.states import FOLLOWS, Event, State, Step
+from flowloom.providers import protocol
+from flowloom.store import files, layout
+from flowloom.store.files import sha256
+from flowloom.tasks import record as task_record
+from flowloom.tasks import store as tasks
+from flowloom.tasks.steps import FOLLOWS, Step
+from flowloom.turns import record as status_record
+from flowloom.turns import status
+from flowloom.turns.states import Event, State
 
 
 @pytest.fixture
 def agent_dir() -> str:
     """The folder of an agent that has never been started."""
-    folder = paths.agent_dir("site", "planning")
+    folder = layout.agent_dir("site", "planning")
     os.makedirs(folder)
     return folder
 
 
 @pytest.fixture
-def task(agent_dir: str) -> records.Task:
+def task(agent_dir: str) -> task_record.Task:
     """A task that was asked and nothing else."""
     return tasks.open_task("planning@site", agent_dir, "say hello", asker="chief", asker_kind="chief")
 
 
-def folder(task: records.Task) -> Path:
-    return Path(paths.task_dir(task["task_id"]))
+def folder(task: task_record.Task) -> Path:
+    return Path(layout.task_dir(task["task_id"]))
 
 
 def test_the_prompt_is_on_disk_exactly_before_the_task_is(agent_dir: str) -> None:
@@ -60,7 +66,7 @@ def test_no_task_is_no_task() -> None:
     assert tasks.of_agent("planning@site") == []
 
 
-def test_a_damaged_task_is_named_and_stops_no_listing(task: records.Task, agent_dir: str) -> None:
+def test_a_damaged_task_is_named_and_stops_no_listing(task: task_record.Task, agent_dir: str) -> None:
     other = tasks.open_task("planning@site", agent_dir, "second", asker="chief", asker_kind="chief")
     (folder(task) / "task.json").write_text("{")
     with pytest.raises(DamagedFile, match=f"{folder(task)}/task.json"):
@@ -79,7 +85,7 @@ def test_tasks_are_listed_in_the_order_in_which_they_were_asked(agent_dir: str) 
 
 @pytest.mark.parametrize("before", list(Step))
 @pytest.mark.parametrize("after", list(Step))
-def test_a_journal_takes_only_a_step_that_may_follow(task: records.Task, before: Step, after: Step) -> None:
+def test_a_journal_takes_only_a_step_that_may_follow(task: task_record.Task, before: Step, after: Step) -> None:
     task["status"] = before
     tasks.write(task)
     moved = tasks.note_step(task, after, "why")
@@ -90,7 +96,7 @@ def test_a_journal_takes_only_a_step_that_may_follow(task: records.Task, before:
 
 
 @pytest.mark.parametrize("step", [Step.FAILED, Step.INTERRUPTED, Step.UNKNOWN, Step.CANCELLED])
-def test_why_a_task_ended_badly_stands_in_it_until_a_reply_comes(task: records.Task, step: Step) -> None:
+def test_why_a_task_ended_badly_stands_in_it_until_a_reply_comes(task: task_record.Task, step: Step) -> None:
     for each in (Step.TYPED, Step.ACCEPTED, step):
         tasks.note_step(task, each, f"because {each}")
     assert tasks.read(task["task_id"])["error"] == f"because {step}"
@@ -98,7 +104,7 @@ def test_why_a_task_ended_badly_stands_in_it_until_a_reply_comes(task: records.T
     assert (task["status"], task["error"]) == (Step.DONE, "")
 
 
-def accepted(task: records.Task) -> records.Task:
+def accepted(task: task_record.Task) -> task_record.Task:
     for step in (Step.TYPED, Step.PASTED, Step.ACCEPTED):
         assert tasks.note_step(task, step, "on its way")
     return task
@@ -106,7 +112,7 @@ def accepted(task: records.Task) -> records.Task:
 
 @pytest.mark.parametrize("message", ["hello", "", "# a\n```\n", "ä\ufffd", "x" * 5_000_000, "\n\n", "[end of task"])
 def test_the_reply_is_the_message_byte_for_byte_and_its_marker_holds_its_digest(
-    task: records.Task, message: str
+    task: task_record.Task, message: str
 ) -> None:
     tasks.complete(accepted(task), message, "its turn ended")
     raw = message.encode()
@@ -116,7 +122,7 @@ def test_the_reply_is_the_message_byte_for_byte_and_its_marker_holds_its_digest(
     assert (folder(task) / "reply.md").stat().st_mtime_ns <= (folder(task) / ".done").stat().st_mtime_ns
 
 
-def test_half_a_character_becomes_one_that_utf_8_can_hold_and_the_task_says_so(task: records.Task) -> None:
+def test_half_a_character_becomes_one_that_utf_8_can_hold_and_the_task_says_so(task: task_record.Task) -> None:
     tasks.park(accepted(task), "half \ud800", "waits")
     assert (tasks.provisional_of(task["task_id"]), task["replaced"]) == ("half \ufffd".encode(), True)
     tasks.complete(task, "half \ufffd", "its provisional reply is its last one")
@@ -125,18 +131,18 @@ def test_half_a_character_becomes_one_that_utf_8_can_hold_and_the_task_says_so(t
     assert (tasks.reply_of(task["task_id"]), tasks.read(task["task_id"])["replaced"]) == (b"whole", False)
 
 
-def seen(task: records.Task) -> dict[str, tuple[int, bytes]]:
+def seen(task: task_record.Task) -> dict[str, tuple[int, bytes]]:
     return {path.name: (path.stat().st_ino, path.read_bytes()) for path in folder(task).iterdir()}
 
 
-def test_completing_twice_changes_nothing(task: records.Task) -> None:
+def test_completing_twice_changes_nothing(task: task_record.Task) -> None:
     tasks.complete(accepted(task), "hello", "its turn ended")
     before = seen(task)
     tasks.complete(task, "hello", "once more")
     assert seen(task) == before
 
 
-def test_a_later_message_renews_reply_and_marker_and_is_unread(task: records.Task) -> None:
+def test_a_later_message_renews_reply_and_marker_and_is_unread(task: task_record.Task) -> None:
     tasks.complete(accepted(task), "first", "its turn ended")
     task["read"] = 1.0
     tasks.complete(task, "second", "a Stop hook sent its turn on")
@@ -146,19 +152,19 @@ def test_a_later_message_renews_reply_and_marker_and_is_unread(task: records.Tas
     assert [entry["step"] for entry in read["journal"]].count("done") == 1
 
 
-def test_there_is_no_reply_before_its_marker(task: records.Task) -> None:
+def test_there_is_no_reply_before_its_marker(task: task_record.Task) -> None:
     assert tasks.reply_of(task["task_id"]) is None
     (folder(task) / "reply.md").write_bytes(b"half")
     assert tasks.reply_of(task["task_id"]) is None
 
 
-def test_a_completion_that_was_cut_off_before_its_marker_is_made_good(task: records.Task) -> None:
+def test_a_completion_that_was_cut_off_before_its_marker_is_made_good(task: task_record.Task) -> None:
     (folder(task) / "reply.md").write_bytes(b"half")
     tasks.complete(accepted(task), "whole", "its turn ended")
     assert tasks.reply_of(task["task_id"]) == b"whole"
 
 
-def test_a_marker_whose_task_was_not_noted_is_noted_by_completing_again(task: records.Task) -> None:
+def test_a_marker_whose_task_was_not_noted_is_noted_by_completing_again(task: task_record.Task) -> None:
     accepted(task)
     (folder(task) / "reply.md").write_bytes(b"hello")
     (folder(task) / ".done").write_text(sha256(b"hello") + "\n")
@@ -168,7 +174,7 @@ def test_a_marker_whose_task_was_not_noted_is_noted_by_completing_again(task: re
 
 @pytest.mark.parametrize("reply", [None, b"another text"])
 def test_a_marker_without_its_reply_is_damage_and_names_both(
-    task: records.Task, reply: bytes | None, monkeypatch: pytest.MonkeyPatch
+    task: task_record.Task, reply: bytes | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tasks.complete(accepted(task), "hello", "its turn ended")
     (folder(task) / "reply.md").unlink()
@@ -180,7 +186,7 @@ def test_a_marker_without_its_reply_is_damage_and_names_both(
 
 
 def test_a_reply_whose_renewal_was_cut_off_before_its_marker_is_read(
-    task: records.Task, monkeypatch: pytest.MonkeyPatch
+    task: task_record.Task, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tasks.complete(accepted(task), "hello", "its turn ended")
     os.utime(folder(task) / ".done", ns=(0, 0))
@@ -190,14 +196,14 @@ def test_a_reply_whose_renewal_was_cut_off_before_its_marker_is_read(
 
 RENEWS = """
 import sys
-from flowloom import tasks
+from flowloom.tasks import store as tasks
 task = tasks.read(sys.argv[1])
 for number in range(60):
     tasks.complete(task, f"message {number}", "again")
 """
 
 
-def test_a_reply_that_is_being_renewed_is_read_whole(task: records.Task) -> None:
+def test_a_reply_that_is_being_renewed_is_read_whole(task: task_record.Task) -> None:
     tasks.complete(accepted(task), "message 0", "its turn ended")
     writer = subprocess.Popen([sys.executable, "-c", RENEWS, task["task_id"]], cwd=ROOT / "src")
     read = set()
@@ -208,20 +214,20 @@ def test_a_reply_that_is_being_renewed_is_read_whole(task: records.Task) -> None
     assert tasks.reply_of(task["task_id"]) == b"message 59"
 
 
-def test_a_parked_task_has_its_message_so_far_and_no_reply(task: records.Task) -> None:
+def test_a_parked_task_has_its_message_so_far_and_no_reply(task: task_record.Task) -> None:
     assert tasks.provisional_of(task["task_id"]) is None
     tasks.park(accepted(task), "so far", "waits for b1")
     assert (tasks.provisional_of(task["task_id"]), tasks.reply_of(task["task_id"])) == (b"so far", None)
     assert not tasks.ended(task)
 
 
-def test_a_fact_moves_nothing(task: records.Task) -> None:
+def test_a_fact_moves_nothing(task: task_record.Task) -> None:
     tasks.note_fact(task, "a remark")
     read = tasks.read(task["task_id"])
     assert (read["notes"], read["status"], len(read["journal"])) == (["a remark"], Step.CREATED, 1)
 
 
-def test_a_change_of_a_task_wakes_who_waits_for_its_agent(task: records.Task, agent_dir: str) -> None:
+def test_a_change_of_a_task_wakes_who_waits_for_its_agent(task: task_record.Task, agent_dir: str) -> None:
     reader, _ = files.open_wake(agent_dir)
     tasks.note_fact(task, "a remark")
     assert os.read(reader, 10) == b"\n"
@@ -232,9 +238,9 @@ def test_a_change_of_a_task_wakes_who_waits_for_its_agent(task: records.Task, ag
 
 
 @pytest.fixture
-def now(agent_dir: str) -> records.Status:
+def now(agent_dir: str) -> status_record.Status:
     """The status of that agent, on disk."""
-    made = records.empty_status("planning@site", "planning", "planning", "site", "echo")
+    made = status_record.empty_status("planning@site", "planning", "planning", "site", "echo")
     status.write(agent_dir, made)
     return made
 
@@ -243,7 +249,7 @@ def events(agent_dir: str) -> list[dict[str, object]]:
     return [json.loads(line) for line in Path(agent_dir, "events.jsonl").read_text().splitlines()]
 
 
-def test_an_event_moves_a_status_by_one_and_is_remembered(agent_dir: str, now: records.Status) -> None:
+def test_an_event_moves_a_status_by_one_and_is_remembered(agent_dir: str, now: status_record.Status) -> None:
     after = status.apply(agent_dir, now, Event.SPAWN, why="started", source="spawn", pid=7)
     read = status.read(agent_dir)
     assert read == now
@@ -255,7 +261,7 @@ def test_an_event_moves_a_status_by_one_and_is_remembered(agent_dir: str, now: r
     assert events(agent_dir) == [line]
 
 
-def test_an_event_that_moves_nothing_keeps_why_and_since(agent_dir: str, now: records.Status) -> None:
+def test_an_event_that_moves_nothing_keeps_why_and_since(agent_dir: str, now: status_record.Status) -> None:
     status.apply(agent_dir, now, Event.SPAWN, why="started", source="spawn")
     since = now["since"]
     status.apply(agent_dir, now, Event.SIGN, why="a tool ran", source="hook", seen_ns=5)
@@ -263,12 +269,12 @@ def test_an_event_that_moves_nothing_keeps_why_and_since(agent_dir: str, now: re
     assert [line["event"] for line in events(agent_dir)] == ["spawn", "sign"]
 
 
-def test_a_question_is_forgotten_when_the_agent_is_blocked_no_more(agent_dir: str, now: records.Status) -> None:
-    question: records.Question = {"kind": "permission", "text": "Bash: rm", "how": "", "call": "x"}
+def test_a_question_is_forgotten_when_the_agent_is_blocked_no_more(agent_dir: str, now: status_record.Status) -> None:
+    question: protocol.Question = {"kind": "permission", "text": "Bash: rm", "how": "", "call": "x"}
     now["status"] = State.WORKING
     status.apply(agent_dir, now, Event.ASK, why="blocked on a permission", source="hook", question=question)
     assert now["question"] == question
-    other: records.Question = {**question, "text": "Bash: ls"}
+    other: protocol.Question = {**question, "text": "Bash: ls"}
     status.apply(agent_dir, now, Event.ASK, why="blocked on another", source="hook", question=other)
     assert (now["question"], now["why"]) == (other, "blocked on another")
     status.apply(agent_dir, now, Event.SIGN, why="goes on", source="hook")
@@ -277,7 +283,7 @@ def test_a_question_is_forgotten_when_the_agent_is_blocked_no_more(agent_dir: st
     assert (read["status"], read["question"]) == (State.WORKING, None)
 
 
-def test_a_note_moves_nothing_but_the_number(agent_dir: str, now: records.Status) -> None:
+def test_a_note_moves_nothing_but_the_number(agent_dir: str, now: status_record.Status) -> None:
     status.note(agent_dir, now, delivering="7k2m")
     read = status.read(agent_dir)
     assert read is not None
@@ -285,7 +291,7 @@ def test_a_note_moves_nothing_but_the_number(agent_dir: str, now: records.Status
     assert not Path(agent_dir, "events.jsonl").exists()
 
 
-def test_the_current_task_is_the_turns_or_the_one_under_way(agent_dir: str, now: records.Status) -> None:
+def test_the_current_task_is_the_turns_or_the_one_under_way(agent_dir: str, now: status_record.Status) -> None:
     turn = {"prompt_id": "p", "whose": "task", "task": "aaaa", "at": 0.0, "before": []}
     status.apply(agent_dir, now, Event.ACCEPT, why="works", source="hook", turn=turn, delivering="bbbb")
     assert now["current_task"] == "aaaa"
@@ -294,7 +300,7 @@ def test_the_current_task_is_the_turns_or_the_one_under_way(agent_dir: str, now:
 
 
 def test_the_events_begin_anew_when_they_are_many(
-    agent_dir: str, now: records.Status, monkeypatch: pytest.MonkeyPatch
+    agent_dir: str, now: status_record.Status, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(status, "EVENTS_LIMIT_BYTES", 300)
     for _ in range(5):

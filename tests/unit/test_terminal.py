@@ -12,8 +12,8 @@ from collections.abc import Iterator
 import pytest
 from tests.support.world import ROOT
 
-from flowloom import terminal
-from flowloom.terminal import Keys, cut
+from flowloom.terminal import tty
+from flowloom.terminal.tty import Keys, cut
 
 # What a terminal sends for it, and the keys that it is.
 PRESSED: list[tuple[bytes, list[str]]] = [
@@ -81,8 +81,8 @@ def test_an_escape_with_nothing_behind_it_is_the_key() -> None:
     decoder = Keys()
     assert decoder.feed(b"\x1b", 0.0) == []
     assert decoder.held
-    assert decoder.feed(b"", terminal.ESC_S / 2) == []
-    assert decoder.feed(b"", terminal.ESC_S) == ["esc"]
+    assert decoder.feed(b"", tty.ESC_S / 2) == []
+    assert decoder.feed(b"", tty.ESC_S) == ["esc"]
     assert not decoder.held
 
 
@@ -94,8 +94,8 @@ def test_a_sequence_that_never_ends_is_noise() -> None:
 def test_a_paste_without_brackets_presses_no_key() -> None:
     decoder = Keys()
     assert decoder.feed(b"lclclc", 0.0) == []
-    assert decoder.feed(b"l", terminal.BURST_S / 2) == []
-    assert decoder.feed(b"l", terminal.BURST_S) == ["l"]
+    assert decoder.feed(b"l", tty.BURST_S / 2) == []
+    assert decoder.feed(b"l", tty.BURST_S) == ["l"]
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_a_line_is_cut_to_the_window(line: str, columns: int, fits: str) -> None
     [("hello", 5, "hello"), ("hello", 4, "hel…"), ("日本語", 5, "日本…"), ("a\u200db", 2, "ab"), ("hello", 1, "…")],
 )
 def test_what_is_cut_off_a_line_is_told_by_an_ellipsis(line: str, columns: int, fits: str) -> None:
-    assert terminal.shorten(line, columns) == fits
+    assert tty.shorten(line, columns) == fits
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_what_is_cut_off_a_line_is_told_by_an_ellipsis(line: str, columns: int, 
     ],
 )
 def test_without_colours_a_line_keeps_what_is_bold_dim_or_inverse(line: str, plain: str) -> None:
-    assert terminal.colourless(line) == plain
+    assert tty.colourless(line) == plain
 
 
 def test_where_a_line_is_typed_the_characters_of_a_paste_count_and_its_line_ends_do_not() -> None:
@@ -174,7 +174,7 @@ def test_an_enter_on_its_own_takes_the_line() -> None:
     decoder = Keys()
     decoder.begin_line()
     decoder.feed(b"/srv/a\r/srv/b\r", 1.0)
-    assert decoder.feed(b"\r", 1.0 + terminal.BURST_S) == ["enter"]
+    assert decoder.feed(b"\r", 1.0 + tty.BURST_S) == ["enter"]
 
 
 @pytest.mark.parametrize(
@@ -189,13 +189,13 @@ def test_an_enter_on_its_own_takes_the_line() -> None:
     ],
 )
 def test_a_text_is_wrapped_at_its_spaces(text: str, columns: int, lines: list[str]) -> None:
-    assert terminal.wrap(text, columns) == lines
+    assert tty.wrap(text, columns) == lines
 
 
 USES = """
 import sys
 from flowloom.clock import Deadline
-from flowloom.terminal import Terminal
+from flowloom.terminal.tty import Terminal
 terminal = Terminal()
 terminal.open()
 terminal.open()
@@ -254,7 +254,7 @@ def test_keys_that_nobody_read_do_not_reach_whoever_has_the_terminal_next(pair: 
     person, program = pair
     code = """
 import os, sys
-from flowloom.terminal import Terminal
+from flowloom.terminal.tty import Terminal
 terminal = Terminal()
 terminal.open()
 print("open", flush=True)
@@ -282,7 +282,7 @@ def test_a_terminal_without_a_size_is_eighty_by_twenty_four(
 ) -> None:
     monkeypatch.setattr(sys, "stdin", open(pair[1], closefd=False))  # noqa: SIM115 - as long as the test
     monkeypatch.setattr(sys, "stdout", open(pair[1], "w", closefd=False))  # noqa: SIM115
-    lent = terminal.Terminal()
+    lent = tty.Terminal()
     assert lent.size() == (80, 24)
     termios.tcsetwinsize(pair[1], (30, 100))
     assert lent.size() == (100, 30)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowloom.text import visible
+from flowloom.terminal.text import visible
 
 SHOWN = [
     ("plain, ümlaut, 漢字, 👩\u200d👧", "plain, ümlaut, 漢字, 👩\u200d👧"),

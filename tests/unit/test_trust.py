@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, Phase, given
 from hypothesis import settings as runs
 from hypothesis import strategies as st
 
-from flowloom import config, settings, trust
+from flowloom.config import schema, settings, trust
 from flowloom.errors import BadConfig, BadFile
 
 HOSTILE = [
@@ -29,10 +29,10 @@ SHAPES = st.one_of(
     st.lists(st.sampled_from(HOSTILE), max_size=3),
     st.just({}),
 )
-FIELDS = list(config.AgentTable.model_fields)
+FIELDS = list(schema.AgentTable.model_fields)
 TABLES = st.fixed_dictionaries(
     {},
-    optional={key: SHAPES for key in config.ConfigFile.model_fields if key != "agents"}
+    optional={key: SHAPES for key in schema.ConfigFile.model_fields if key != "agents"}
     | {
         "agents": st.dictionaries(
             st.sampled_from(["planning", "docs", *HOSTILE[:8]]),
@@ -76,7 +76,7 @@ def in_force(found: settings.Settings) -> dict[str, Any]:
 
 
 def test_every_key_of_a_file_has_a_rule() -> None:
-    keys = {*config.ConfigFile.model_fields} - {"agents"} | {f"agents.*.{field}" for field in FIELDS} | {"agents.*"}
+    keys = {*schema.ConfigFile.model_fields} - {"agents"} | {f"agents.*.{field}" for field in FIELDS} | {"agents.*"}
     assert keys == {*trust.POLICY}
     never = {key for key, (when, _) in trust.POLICY.items() if when == "never"}
     assert never == {"claude", "args", "agents.*.args", "session", "tmux_socket", "keep_days"}

@@ -31,8 +31,14 @@ from typing import Any
 
 import pytest
 
-from flowloom import frame, paths, records, sights, status, tasks, told, turns
-from flowloom.states import Event, State, Step
+from flowloom.providers import protocol
+from flowloom.store import layout
+from flowloom.tasks import frame
+from flowloom.tasks import store as tasks
+from flowloom.tasks.steps import Step
+from flowloom.turns import observed, reported, status, told
+from flowloom.turns import record as status_record
+from flowloom.turns.states import Event, State
 
 SESSION = "s1"
 HIT = "You've hit your 5-hour limit · resets 11pm (UTC)"
@@ -42,16 +48,16 @@ class History:
     """One agent and the tasks of one history."""
 
     def __init__(self) -> None:
-        self.dir = paths.agent_dir("site", "planning")
+        self.dir = layout.agent_dir("site", "planning")
         os.makedirs(self.dir)
-        now = records.empty_status("planning@site", "planning", "planning", "site", "echo")
+        now = status_record.empty_status("planning@site", "planning", "planning", "site", "echo")
         now.update({"status": State.IDLE, "up": True, "session_id": SESSION, "transcript": f"{self.dir}/transcript"})
         status.write(self.dir, now)
         self.ids: dict[str, str] = {}
         self.at_ns = 1_000_000
         self.now_s = 1_800_000_000.0
 
-    def now(self) -> records.Status:
+    def now(self) -> status_record.Status:
         read = status.read(self.dir)
         assert read is not None
         return read
@@ -73,9 +79,9 @@ class History:
 
     def hear(self, event: str, **said: Any) -> None:
         self.at_ns += 1000
-        report: records.Report = {"event": event, "session_id": SESSION, "at_ns": self.at_ns}
+        report: protocol.Report = {"event": event, "session_id": SESSION, "at_ns": self.at_ns}
         report.update(said)  # type: ignore[typeddict-item]
-        assert turns.hear(self.dir, report)
+        assert reported.hear(self.dir, report)
 
     def play(self, line: str | tuple[Any, ...], **more: Any) -> None:
         verb, *given = line.split() if isinstance(line, str) else line
@@ -116,27 +122,27 @@ class History:
     def seen(self, verb: str, name: str = "") -> None:
         """Play what no hook reports."""
         now, task_id = self.now(), self.ids.get(name, "")
-        question: records.Question = {"kind": "trust", "text": "trust this folder?", "how": "", "call": ""}
+        question: protocol.Question = {"kind": "trust", "text": "trust this folder?", "how": "", "call": ""}
         if verb == "pasted":
             self.pasted(name)
         elif verb == "quiet":
-            sights.quiet(self.dir, now, "its turn was interrupted in its window (Esc)")
+            observed.quiet(self.dir, now, "its turn was interrupted in its window (Esc)")
         elif verb == "in-box":
-            sights.quiet(self.dir, now, "its turn was interrupted in its window (Esc)", in_box=task_id)
+            observed.quiet(self.dir, now, "its turn was interrupted in its window (Esc)", in_box=task_id)
         elif verb == "unpark":
-            sights.unpark(self.dir, now, task_id)
+            observed.unpark(self.dir, now, task_id)
         elif verb == "adopt":
             status.note(self.dir, now, adopt=task_id)
         elif verb == "transcript":
             Path(self.dir, "transcript").write_text(f'{{"message": "[flowloom task {task_id} from chief] do"}}\n')
         elif verb == "found":
-            sights.found_accepted(self.dir, now, tasks.read(task_id))
+            observed.found_accepted(self.dir, now, tasks.read(task_id))
         else:
             {
-                "busy": lambda: sights.goes_on(self.dir, now, "goes on"),
-                "gone": lambda: sights.leave(self.dir, now, Event.GONE, "its window is gone"),
-                "box": lambda: sights.box(self.dir, now),
-                "dialog": lambda: sights.dialog(self.dir, now, question),
+                "busy": lambda: observed.goes_on(self.dir, now, "goes on"),
+                "gone": lambda: observed.leave(self.dir, now, Event.GONE, "its window is gone"),
+                "box": lambda: observed.box(self.dir, now),
+                "dialog": lambda: observed.dialog(self.dir, now, question),
             }[verb]()
 
     def known(self, name: str) -> str:
@@ -153,7 +159,7 @@ class History:
 def history(monkeypatch: pytest.MonkeyPatch) -> History:
     """An idle agent, on a clock that stands."""
     made = History()
-    monkeypatch.setattr(turns, "wall_s", lambda: made.now_s)
+    monkeypatch.setattr(reported, "wall_s", lambda: made.now_s)
     return made
 
 
@@ -670,7 +676,7 @@ def test_after_any_history_the_next_task_has_its_own_reply(
 
 
 def test_an_agent_that_does_not_exist_hears_nothing(tmp_path: Path) -> None:
-    assert not turns.hear(str(tmp_path), {"event": "stop", "at_ns": 1})
+    assert not reported.hear(str(tmp_path), {"event": "stop", "at_ns": 1})
 
 
 def test_what_a_person_typed_into_a_tasks_turn_is_noted_on_it(history: History) -> None:
@@ -688,7 +694,7 @@ def test_what_auto_mode_denied_is_noted_on_the_task_and_remembered(history: Hist
     for kind in (*told.UNHEEDED, "of_a_later_release"):
         history.play(f"notice {kind} words")
     said = [
-        line["message"] for line in map(json.loads, Path(paths.home(), "log/flowloom.jsonl").read_text().splitlines())
+        line["message"] for line in map(json.loads, Path(layout.home(), "log/flowloom.jsonl").read_text().splitlines())
     ]
     assert said == ["a Notification of a kind that is not known: of_a_later_release"]
 
@@ -711,7 +717,7 @@ def test_the_same_dialog_seen_again_is_no_event(history: History) -> None:
 def test_what_an_agent_said_before_an_api_error_is_kept(history: History) -> None:
     for step in ("pasted a", "accept a 1", "fail 1 half an answer"):
         history.play(step)
-    assert Path(paths.task_dir(history.ids["a"]), "partial.md").read_text() == "half an answer"
+    assert Path(layout.task_dir(history.ids["a"]), "partial.md").read_text() == "half an answer"
     assert tasks.read(history.ids["a"])["error"] == "Claude Code reported: the API failed"
 
 
@@ -798,11 +804,11 @@ def test_a_session_that_starts_beside_the_living_one_is_not_this_agents(history:
 def test_a_session_that_its_program_has_moved_is_followed_in_the_middle_of_its_turn(history: History) -> None:
     for step in ("pasted a", "accept a 1", "up fork s9"):
         history.play(step)
-    report: records.Report = {"event": "stop", "session_id": "s9", "transcript": "/t/s9.jsonl", "message": "A"}
+    report: protocol.Report = {"event": "stop", "session_id": "s9", "transcript": "/t/s9.jsonl", "message": "A"}
     report["at_ns"] = history.at_ns + 1
     # Another one that was moved, or none: only what the agent's own program says counts.
     for said, known in (("", "accepted"), ("s7", "accepted"), ("s9", "accepted done “A”")):
-        assert turns.hear(history.dir, report, lambda _, said=said: said)  # type: ignore[misc]
+        assert reported.hear(history.dir, report, lambda _, said=said: said)  # type: ignore[misc]
         assert history.known("a") == known
     now = history.now()
     assert (now["session_id"], now["transcript"], now["foreign"]) == ("s9", "/t/s9.jsonl", [])
@@ -830,6 +836,6 @@ def test_a_task_of_another_agent_is_not_taken(history: History) -> None:
 def test_a_damaged_task_does_not_stop_its_agent(history: History) -> None:
     for step in ("pasted a", "accept a 1"):
         history.play(step)
-    Path(paths.task_dir(history.ids["a"]), "task.json").write_text("{")
+    Path(layout.task_dir(history.ids["a"]), "task.json").write_text("{")
     history.play("stop 1 hello")
     assert history.now()["status"] is State.IDLE

@@ -8,15 +8,20 @@ from typing import Any, cast
 
 import pytest
 
-from flowloom import drafts, errors, files, lending, paths, procs, records, unsent
-from flowloom.agents import Agent
-from flowloom.looks import Look
-from flowloom.providers import claude
+from flowloom import errors
+from flowloom.agents.agent import Agent
+from flowloom.ports import procs
+from flowloom.ports.tmux.formats import Look
+from flowloom.providers import protocol
+from flowloom.providers.claude import program as claude
+from flowloom.store import files, layout
+from flowloom.transports.paste import drafts, lending, unsent
+from flowloom.turns import record as status_record
 
 GOLDEN = Path(__file__).parent / "screens"
 RULE = "─" * 100
 MENU = "  ❯ /compact      Free up context"
-KEYS: records.Keys = {"submit": ["Enter"], "stash": ["C-s"], "edit": ["C-g"]}
+KEYS: protocol.Keys = {"submit": ["Enter"], "stash": ["C-s"], "edit": ["C-g"]}
 
 
 def golden(name: str) -> str:
@@ -42,7 +47,7 @@ class Window:
     says: str = "idle"
     hands_over: bool = True
     keys: list[str] = field(default_factory=list)
-    bound: records.Keys = field(default_factory=lambda: KEYS.copy())
+    bound: protocol.Keys = field(default_factory=lambda: KEYS.copy())
     kept: str = ""
     agent_id = "planning@site"
     name = "planning"
@@ -50,16 +55,16 @@ class Window:
     def provider(self) -> Any:
         return claude
 
-    def tmux(self, now: records.Status) -> Window:
+    def tmux(self, now: status_record.Status) -> Window:
         return self
 
-    def session_says(self, now: records.Status) -> str:
+    def session_says(self, now: status_record.Status) -> str:
         return self.says
 
-    def key_bindings(self) -> records.Keys:
+    def key_bindings(self) -> protocol.Keys:
         return self.bound
 
-    def read_screen(self, look: Look) -> records.Screen:
+    def read_screen(self, look: Look) -> protocol.Screen:
         return claude.read_screen(look.screen)
 
     def look(self, pane: str) -> Look:
@@ -87,8 +92,8 @@ class Window:
 @pytest.fixture
 def window(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Window:
     monkeypatch.setenv("FLOWLOOM_HOME", str(tmp_path / "state"))
-    paths.ensure_home()
-    made = Window(paths.agent_dir("site", "planning"))
+    layout.ensure_home()
+    made = Window(layout.agent_dir("site", "planning"))
     files.ensure_dir(made.directory)
     monkeypatch.setattr(procs, "is_lent", lambda tty: made.lent or made.suspended)
     monkeypatch.setattr(procs, "has_other_reader", lambda tty, pid: made.lent)
@@ -107,10 +112,10 @@ def end(window: Window, *, force: bool = False) -> str:
     """Return what drafts.txt holds, and behind it the refusal where there is one."""
     refused = ""
     try:
-        unsent.keep(cast("Agent", window), cast("records.Status", {"up": window.up}), "%1", force=force)
+        unsent.keep(cast("Agent", window), cast("status_record.Status", {"up": window.up}), "%1", force=force)
     except errors.AgentFailed as error:
         refused = f"{error} ({error.hint})".removeprefix("planning@site ")
-    path = Path(paths.drafts(window.directory))
+    path = Path(layout.drafts(window.directory))
     return (path.read_text() if path.exists() else "") + refused
 
 

@@ -6,11 +6,14 @@ from typing import Any
 
 import pytest
 
-from flowloom import screens, wait_view
-from flowloom.ages import age
-from flowloom.coordinator import View
-from flowloom.records import empty_status, empty_task
-from flowloom.states import State, Step
+from flowloom.delegation.runner import View
+from flowloom.editor import wait_lines
+from flowloom.tasks.record import empty_task
+from flowloom.tasks.steps import Step
+from flowloom.terminal import ansi
+from flowloom.terminal.durations import age
+from flowloom.turns.record import empty_status
+from flowloom.turns.states import State
 
 STEPS = {Step.CREATED: 100.0, Step.TYPED: 100.02, Step.PASTED: 100.4, Step.ACCEPTED: 190.0}
 
@@ -30,8 +33,8 @@ def view(name: str, status: State = State.WORKING, *, asks: str = "") -> View:
 
 def text(views: list[View], columns: int, rows: int, chosen: int = 0) -> list[str]:
     prompts = [f"prompt {number} 日本語" for number in range(len(views))]
-    shown = wait_view.lines(views, prompts, columns, rows, now_s=104.0, waited_s=4, chosen=chosen)
-    return [screens.plain_text(line) for line in shown]
+    shown = wait_lines.lines(views, prompts, columns, rows, now_s=104.0, waited_s=4, chosen=chosen)
+    return [ansi.plain_text(line) for line in shown]
 
 
 SIX = ["one", "two", "three", "four", "five-with-a-name-that-is-longer-than-its-column", "six"]
@@ -78,32 +81,32 @@ BOX = ["it said this", "and that", "──── docs ──", "❯ ", "──�
 
 @pytest.mark.parametrize(("rows", "seen"), [(4, ["it said this", "and that"]), (20, BOX)])
 def test_where_a_window_has_few_rows_its_input_box_is_left_out(rows: int, seen: list[str]) -> None:
-    assert [screens.plain_text(line) for line in wait_view.live_end("\n".join(BOX), 80, rows)] == seen
+    assert [ansi.plain_text(line) for line in wait_lines.live_end("\n".join(BOX), 80, rows)] == seen
 
 
 def test_an_empty_window_shows_its_box() -> None:
-    assert len(wait_view.live_end("\n".join(["", *BOX[2:]]), 80, 5)) == 5
+    assert len(wait_lines.live_end("\n".join(["", *BOX[2:]]), 80, 5)) == 5
 
 
 def test_the_wait_says_what_is_waited_for_and_since_when() -> None:
     made = view("one")
     made.phase = "working"
-    shown = [screens.plain_text(line) for line in wait_view.standing(made, 80, 104.0)]
+    shown = [ansi.plain_text(line) for line in wait_lines.standing(made, 80, 104.0)]
     assert shown == ["one is working  4s", f"delivered in {age(90)}"]
 
 
 def test_on_few_rows_a_question_leaves_them_to_its_window() -> None:
     made = view("one", State.BLOCKED, asks="Bash: make")
     made.phase = "blocked"
-    low, high = (wait_view.state(made, "the prompt", 80, rows, 104.0) for rows in (24, 40))
-    assert [screens.plain_text(line).strip() for line in low] == [
+    low, high = (wait_lines.state(made, "the prompt", 80, rows, 104.0) for rows in (24, 40))
+    assert [ansi.plain_text(line).strip() for line in low] == [
         "the prompt",
         "one is waiting for you  4s",
         "permission: Bash: make",
     ]
     assert "Press a to answer in its window." in " ".join(high)
     made.question = {"kind": "login", "text": "Log in", "how": "log in once in its window", "call": ""}
-    assert "log in once in its window" in " ".join(wait_view.state(made, "the prompt", 80, 24, 104.0))
+    assert "log in once in its window" in " ".join(wait_lines.state(made, "the prompt", 80, 24, 104.0))
 
 
 LEGENDS: dict[str, tuple[dict[str, Any], list[str]]] = {
@@ -120,23 +123,21 @@ def test_the_legend_says_what_is_true_now(case: str) -> None:
     made = view("one", State.BLOCKED if "asks" in facts else State.WORKING, asks=str(facts.get("asks", "")))
     made.phase = str(facts.get("phase", "working"))
     made.task["status"] = Step.PARKED if facts.get("parked") else Step.ACCEPTED
-    shown = screens.plain_text(" ".join(wait_view.legend(made, 100, 4, several=False)))
+    shown = ansi.plain_text(" ".join(wait_lines.legend(made, 100, 4, several=False)))
     assert [word for word in words if word not in shown] == []
     assert ("take the message" in shown) is bool(facts.get("parked"))
 
 
 @pytest.mark.parametrize("columns", [50, 60, 80])
 def test_of_several_parts_the_legend_keeps_the_keys_that_answer_and_leave(columns: int) -> None:
-    shown = screens.plain_text(
-        " ".join(wait_view.legend(view("one", State.BLOCKED, asks="x"), columns, 2, several=True))
-    )
+    shown = ansi.plain_text(" ".join(wait_lines.legend(view("one", State.BLOCKED, asks="x"), columns, 2, several=True)))
     assert [word for word in ("a answer one", "l leave", "q stop", "? all keys") if word not in shown] == []
 
 
 def test_the_question_of_a_task_in_line_says_what_becomes_of_it() -> None:
     made = view("one")
     made.phase = "in line"
-    shown = screens.plain_text(" ".join(wait_view.our_question("back", made, 100, several=False)))
+    shown = ansi.plain_text(" ".join(wait_lines.our_question("back", made, 100, several=False)))
     assert "stop waiting (the task stays in line)" in shown
     assert "take it out of line" in shown
     assert "keeps working" not in shown
@@ -152,12 +153,12 @@ def test_the_last_parts_have_the_room_of_those_that_are_not_there() -> None:
 
 def test_a_log_on_a_narrow_terminal_keeps_its_reasons() -> None:
     event = {"at": 100.0, "from": "idle", "to": "working", "task": "abcd", "why": "working on task abcd"}
-    assert wait_view.log_lines([event], 50)[0].endswith("  working  working on task abcd")
-    assert "idle → working" in wait_view.log_lines([event], 80)[0]
+    assert wait_lines.log_lines([event], 50)[0].endswith("  working  working on task abcd")
+    assert "idle → working" in wait_lines.log_lines([event], 80)[0]
 
 
 def test_a_bad_end_has_a_line_for_each_thing_to_do() -> None:
-    said = wait_view.bad_end("flowloom: task x: 400 nope", "look at its window: flowloom attach a; it is saved: b")
+    said = wait_lines.bad_end("flowloom: task x: 400 nope", "look at its window: flowloom attach a; it is saved: b")
     assert said.splitlines() == [
         "task x: 400 nope",
         "",
@@ -176,4 +177,4 @@ def test_a_bad_end_has_a_line_for_each_thing_to_do() -> None:
     ],
 )
 def test_the_journal_is_told_in_one_line_and_its_end_where_it_is_too_long(columns: int, line: str) -> None:
-    assert wait_view.journal(view("one").task, columns) == line
+    assert wait_lines.journal(view("one").task, columns) == line

@@ -10,13 +10,17 @@ from typing import Any
 
 import pytest
 
-from flowloom import files, handover, line, paths, procs, tasks, waiter, waits
+from flowloom.delegation import handover, loop, waiter
 from flowloom.errors import AgentFailed, BadConfig, DamagedFile, FlowLoomError, StateFailed, TmuxFailed, UsageError
-from flowloom.states import Step
+from flowloom.ports import procs
+from flowloom.queue import line
+from flowloom.store import files, layout
+from flowloom.tasks import store as tasks
+from flowloom.tasks.steps import Step
 
 
 def opened() -> tuple[str, line.Place]:
-    agent_dir = paths.agent_dir("site", "planning")
+    agent_dir = layout.agent_dir("site", "planning")
     files.ensure_dir(agent_dir)
     task_id = tasks.open_task("planning@site", agent_dir, "heron", asker="shell", asker_kind="shell")["task_id"]
     place = line.enter(agent_dir, task_id)
@@ -47,13 +51,13 @@ def test_what_stops_a_waiter_ends_its_task_with_the_reason(
         raise error
 
     task_id, place = opened()
-    monkeypatch.setattr(waiter, "load", stopped) if early else monkeypatch.setattr(waits, "await_end", stopped)
+    monkeypatch.setattr(waiter, "load", stopped) if early else monkeypatch.setattr(loop, "await_end", stopped)
     monkeypatch.setattr(waiter, "PAUSES_S", (0.0, 0.0))
     monkeypatch.setattr(sys, "argv", ["waiter", task_id, str(place.descriptor)])
     waiter.main()
     task = tasks.read(task_id)
     assert (task["status"], task["error"][: len(said)]) == (Step.FAILED, said)
-    reports = list(Path(paths.home()).glob("log/bug-*"))
+    reports = list(Path(layout.home()).glob("log/bug-*"))
     assert bool(reports) == ("a bug" in said)
 
 
@@ -67,7 +71,7 @@ def test_what_can_pass_by_itself_is_tried_again(monkeypatch: pytest.MonkeyPatch,
         if len(said) < 3:
             raise error
 
-    monkeypatch.setattr(waits, "await_end", await_end)
+    monkeypatch.setattr(loop, "await_end", await_end)
     monkeypatch.setattr(waiter, "PAUSES_S", (0.0, 0.0))
     monkeypatch.setattr(waiter, "TRY_AGAIN_S", 0.0)
     monkeypatch.setattr(sys, "argv", ["waiter", task_id, str(place.descriptor)])

@@ -7,19 +7,27 @@ from typing import Any
 
 import pytest
 
-from flowloom import files, held_up, paths, records, status, tasks, waiting
-from flowloom.agents import Agent
-from flowloom.states import State, Step
-from flowloom.waiting import View, Wait
+from flowloom.agents.agent import Agent
+from flowloom.delegation import waiting
+from flowloom.delegation.waiting import View, Wait
+from flowloom.providers import protocol
+from flowloom.store import files, layout
+from flowloom.tasks import record as task_record
+from flowloom.tasks import store as tasks
+from flowloom.tasks.steps import Step
+from flowloom.transports.paste import held_up
+from flowloom.turns import record as status_record
+from flowloom.turns import status
+from flowloom.turns.states import State
 
 
 @pytest.fixture
-def task(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> records.Task:
+def task(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> task_record.Task:
     monkeypatch.setenv("FLOWLOOM_HOME", str(tmp_path / "state"))
-    paths.ensure_home()
-    folder = paths.agent_dir("site", "planning")
+    layout.ensure_home()
+    folder = layout.agent_dir("site", "planning")
     files.ensure_dir(folder)
-    status.write(folder, records.empty_status("planning@site", "planning", "planning", "site", "echo"))
+    status.write(folder, status_record.empty_status("planning@site", "planning", "planning", "site", "echo"))
     return tasks.open_task("planning@site", folder, "what?", asker="shell", asker_kind="shell")
 
 
@@ -30,7 +38,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return at
 
 
-def view(task: records.Task, phase: str, **facts: Any) -> View:
+def view(task: task_record.Task, phase: str, **facts: Any) -> View:
     now = Agent(task["agent_dir"]).status()
     now["since"] = 900.0
     seen = View(task, now)
@@ -40,7 +48,7 @@ def view(task: records.Task, phase: str, **facts: Any) -> View:
     return seen
 
 
-ASKED: records.Question = {"kind": "permission", "text": "Bash: touch x", "how": "", "call": ""}
+ASKED: protocol.Question = {"kind": "permission", "text": "Bash: touch x", "how": "", "call": ""}
 
 
 @pytest.mark.parametrize(
@@ -61,7 +69,7 @@ ASKED: records.Question = {"kind": "permission", "text": "Bash: touch x", "how":
     ],
 )
 def test_every_phase_says_what_it_waits_for(
-    task: records.Task, clock: list[float], phase: str, facts: dict[str, Any], waits_for: str
+    task: task_record.Task, clock: list[float], phase: str, facts: dict[str, Any], waits_for: str
 ) -> None:
     seen = view(task, phase, **facts)
     Wait(Agent(task["agent_dir"]), task["task_id"]).tell(seen)
@@ -69,7 +77,7 @@ def test_every_phase_says_what_it_waits_for(
     assert seen.since > 0
 
 
-def test_a_question_is_what_a_blocked_agent_waits_for(task: records.Task, clock: list[float]) -> None:
+def test_a_question_is_what_a_blocked_agent_waits_for(task: task_record.Task, clock: list[float]) -> None:
     seen = view(task, "blocked", question=ASKED)
     assert seen.agent
     seen.agent["status"] = State.BLOCKED
@@ -77,7 +85,7 @@ def test_a_question_is_what_a_blocked_agent_waits_for(task: records.Task, clock:
     assert (seen.waits_for, seen.since) == ("an answer to planning (permission: Bash: touch x)", 900.0)
 
 
-def test_an_unknown_task_waits_for_a_person(task: records.Task, clock: list[float]) -> None:
+def test_an_unknown_task_waits_for_a_person(task: task_record.Task, clock: list[float]) -> None:
     tasks.note_step(task, Step.TYPED, "out")
     tasks.note_step(task, Step.UNKNOWN, "it was typed, and the agent never confirmed it")
     seen = view(task, "delivering")
@@ -85,7 +93,7 @@ def test_an_unknown_task_waits_for_a_person(task: records.Task, clock: list[floa
     assert seen.waits_for == "a person to look: it was typed, and the agent never confirmed it"
 
 
-def test_what_holds_a_task_up_has_an_age_and_is_kept_once_it_lasts(task: records.Task, clock: list[float]) -> None:
+def test_what_holds_a_task_up_has_an_age_and_is_kept_once_it_lasts(task: task_record.Task, clock: list[float]) -> None:
     agent = Agent(task["agent_dir"])
     wait = Wait(agent, task["task_id"])
     first = view(task, "delivering", waits_for="a person types in its window")
@@ -103,7 +111,7 @@ def test_what_holds_a_task_up_has_an_age_and_is_kept_once_it_lasts(task: records
     assert agent.status()["held_up"] is None
 
 
-def test_what_passes_within_a_moment_is_not_worth_a_line(task: records.Task, clock: list[float]) -> None:
+def test_what_passes_within_a_moment_is_not_worth_a_line(task: task_record.Task, clock: list[float]) -> None:
     wait = Wait(Agent(task["agent_dir"]), task["task_id"])
     said = []
     for _ in range(3):
@@ -114,7 +122,7 @@ def test_what_passes_within_a_moment_is_not_worth_a_line(task: records.Task, clo
     assert said == ["", "", held_up.RECEIPT]
 
 
-def test_who_gives_up_a_wait_takes_down_only_its_own_word(task: records.Task, clock: list[float]) -> None:
+def test_who_gives_up_a_wait_takes_down_only_its_own_word(task: task_record.Task, clock: list[float]) -> None:
     agent = Agent(task["agent_dir"])
     mine, other = Wait(agent, task["task_id"]), Wait(agent, "zzzz")
     for wait in (mine, other):
@@ -130,7 +138,7 @@ def test_who_gives_up_a_wait_takes_down_only_its_own_word(task: records.Task, cl
     assert agent.status()["held_up"] is None
 
 
-def test_an_attempt_that_came_to_the_same_is_journaled_once(task: records.Task) -> None:
+def test_an_attempt_that_came_to_the_same_is_journaled_once(task: task_record.Task) -> None:
     for _ in range(3):
         tasks.note_step(task, Step.TYPED, "its text is being sent")
         tasks.note_step(task, Step.CREATED, "the window takes no input")
@@ -142,7 +150,7 @@ def test_an_attempt_that_came_to_the_same_is_journaled_once(task: records.Task) 
 
 
 def test_the_age_of_an_obstacle_is_not_begun_again_by_what_passes_between_two_looks_at_it(
-    task: records.Task, clock: list[float]
+    task: task_record.Task, clock: list[float]
 ) -> None:
     wait = Wait(Agent(task["agent_dir"]), task["task_id"])
     said = []

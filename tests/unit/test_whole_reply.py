@@ -8,11 +8,15 @@ from typing import Any
 
 import pytest
 
-from flowloom import files, paths, records, status, tasks
-from flowloom.agents import Agent
-from flowloom.providers import claude
-from flowloom.states import Step
-from flowloom.whole_reply import WholeReply
+from flowloom.agents.agent import Agent
+from flowloom.delegation.whole_reply import WholeReply
+from flowloom.providers.claude import program as claude
+from flowloom.store import files, layout
+from flowloom.tasks import record as task_record
+from flowloom.tasks import store as tasks
+from flowloom.tasks.steps import Step
+from flowloom.turns import record as status_record
+from flowloom.turns import status
 
 
 class Provider:
@@ -61,7 +65,7 @@ def test_a_message_that_came_meanwhile_is_not_overwritten(tmp_path: Path, monkey
 def test_the_parts_of_a_turn_that_failed_are_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     task, folder = opened(tmp_path, monkeypatch)
     tasks.note_step(task, Step.FAILED, "Claude Code reported: max_output_tokens")
-    partial = Path(paths.task_dir(task["task_id"])) / "partial.md"
+    partial = Path(layout.task_dir(task["task_id"])) / "partial.md"
     partial.write_text("API Error: too long")
     part: dict[str, Any] = {
         "type": "assistant",
@@ -90,17 +94,17 @@ def test_only_a_transcript_that_is_written_is_waited_for(
     assert (tasks.reply_of(task["task_id"]), tasks.read(task["task_id"])["cut"]) == (b"all of it", "")
 
 
-def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[records.Task, str]:
+def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[task_record.Task, str]:
     """Return a task in its agent's last turn, and the agent's folder."""
     monkeypatch.setenv("FLOWLOOM_HOME", str(tmp_path / "state"))
-    paths.ensure_home()
-    folder = paths.agent_dir("site", "planning")
+    layout.ensure_home()
+    folder = layout.agent_dir("site", "planning")
     files.ensure_dir(folder)
     task = tasks.open_task("planning@site", folder, "what?", asker="shell", asker_kind="shell")
     for step in (Step.TYPED, Step.PASTED, Step.ACCEPTED):
         tasks.note_step(task, step, "so it went")
-    turn: records.Turn = {"prompt_id": "1", "whose": "task", "task": task["task_id"], "at": 0.0, "before": []}
-    now = records.empty_status("planning@site", "planning", "planning", "site", "claude")
+    turn: status_record.Turn = {"prompt_id": "1", "whose": "task", "task": task["task_id"], "at": 0.0, "before": []}
+    now = status_record.empty_status("planning@site", "planning", "planning", "site", "claude")
     now.update({"last_turn": turn, "transcript": str(tmp_path / "transcript")})
     status.write(folder, now)
     return task, folder

@@ -13,8 +13,10 @@ from typing import Any
 
 import pytest
 
-from flowloom import claude_settings, stubs, wiring
+from flowloom.agents import hook_shims
+from flowloom.chief import settings_files
 from flowloom.errors import FlowLoomError
+from flowloom.setup import plan as wiring
 
 COMPLETIONS = {"bash": "complete -F x flowloom\n"}
 STUB_RULES = {"allow": wiring.RULES}
@@ -25,7 +27,7 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The place of the user's settings file, in a home and a state folder of this test's own."""
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("FLOWLOOM_HOME", str(tmp_path / "state"))
-    monkeypatch.setattr(claude_settings, "managed_dir", lambda: str(tmp_path / "managed"))
+    monkeypatch.setattr(settings_files, "managed_dir", lambda: str(tmp_path / "managed"))
     (tmp_path / "site").mkdir()
     monkeypatch.chdir(tmp_path / "site")
     path = tmp_path / "home" / ".claude" / "settings.json"
@@ -55,7 +57,7 @@ def tree(folder: Path) -> dict[str, tuple[bytes | str | None, int]]:
 
 
 def stub() -> str:
-    return stubs.editor_stub()[0]
+    return hook_shims.editor_stub()[0]
 
 
 GOOD = [
@@ -248,7 +250,7 @@ def test_a_stronger_file_with_another_editor_is_warned_of(settings: Path, tmp_pa
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text('{"env": {"VISUAL": "vim"}}')
     assert any(str(path) in note and "'vim'" in note for note in setup().notes)
-    assert claude_settings.variable("VISUAL", os.getcwd()) == ("vim", str(path))
+    assert settings_files.variable("VISUAL", os.getcwd()) == ("vim", str(path))
 
 
 def test_a_state_folder_that_a_shell_would_take_apart_is_refused(
@@ -272,7 +274,7 @@ def test_the_script_leads_to_flowloom_and_when_that_is_gone_to_the_real_editor(
     real.write_text('#!/bin/sh\necho "real $*"\n')
     hook.chmod(0o755)
     real.chmod(0o755)
-    monkeypatch.setattr(stubs, "hook_path", lambda name: str(hook))
+    monkeypatch.setattr(hook_shims, "hook_path", lambda name: str(hook))
     setup()
     environment = {**os.environ, "FLOWLOOM_EDITOR": f"{real} --wait", "VISUAL": stub(), "EDITOR": stub()}
 
@@ -288,7 +290,7 @@ def test_the_script_finds_flowloom_again_after_an_upgrade_of_python(
     settings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "prefix", str(tmp_path / "venv"))
-    monkeypatch.setattr(stubs, "hook_path", lambda name: str(tmp_path / "venv/lib/python3.11/gone/hooks/editor"))
+    monkeypatch.setattr(hook_shims, "hook_path", lambda name: str(tmp_path / "venv/lib/python3.11/gone/hooks/editor"))
     setup()
     new = tmp_path / "venv/lib/python3.14/site-packages/flowloom/hooks/editor"
     new.parent.mkdir(parents=True)

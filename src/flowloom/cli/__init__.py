@@ -14,15 +14,17 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.exceptions import TyperException
 
-from flowloom import __version__, bugs, paths, procs
+from flowloom import __version__, crash
 from flowloom.cli import output
 from flowloom.errors import FlowLoomError, OutputFailed, UsageError
+from flowloom.ports import procs
+from flowloom.store import layout
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 # The module that holds each command, as they are met: set up, hand out work, look at agents, look after the house.
 COMMANDS = {
-    "setup": "wiring",
+    "setup": "setup",
     "doctor": "doctor",
     "ask": "tasks",
     "wait": "tasks",
@@ -142,7 +144,7 @@ def options(
         typer.echo(context.get_help())
         raise typer.Exit
     if context.invoked_subcommand != "doctor":  # which says it in its own words
-        paths.refuse_foreign()
+        layout.refuse_foreign()
         procs.ensure_files()
 
 
@@ -163,7 +165,7 @@ def main() -> NoReturn:
         if signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, signal.default_int_handler)
     try:
-        code = bugs.reported(_run, "cli")
+        code = crash.reported(_run, "cli")
     except FlowLoomError as error:
         say(error)
         code = error.exit_code

@@ -10,40 +10,35 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flowloom import (
-    asking,
-    files,
-    folders,
-    git,
-    launch,
-    line,
-    overview,
-    paths,
-    roles,
-    settings,
-    stopping,
-    tasks,
-    tiles,
-    tmux,
-    viewer,
-    whereabouts,
-)
-from flowloom.agents import Agent, known, named
-from flowloom.ages import age
+from flowloom.agents import folders, launch, stopping
+from flowloom.agents.agent import Agent, known, named
+from flowloom.agents.startup import Startup
+from flowloom.agents.survey import survey
 from flowloom.cli import app, completion, say
 from flowloom.cli.busy import agreed, busy_with, each_of, in_line, started, working_on
 from flowloom.cli.live import Live
 from flowloom.cli.options import Json, Name, OptionalName, OptionalNames, limit, tell_unheeded
 from flowloom.cli.tables import RED, Cell, show, state
 from flowloom.clock import Deadline, steady_s, wall_s
+from flowloom.config import settings
+from flowloom.delegation import ask, overview
 from flowloom.errors import AgentFailed, Blocked, FlowLoomError, NoSuchAgent, TimedOut, TmuxFailed, UsageError
-from flowloom.startup import Startup
-from flowloom.states import NO_PROGRAM, State, Step
-from flowloom.survey import survey
-from flowloom.terminal import shorten
+from flowloom.ports import git
+from flowloom.ports.tmux import client as viewer
+from flowloom.ports.tmux import server, tiles
+from flowloom.queue import line
+from flowloom.roles import builtin
+from flowloom.store import files, layout
+from flowloom.tasks import store as tasks
+from flowloom.tasks.steps import Step
+from flowloom.terminal.durations import age
+from flowloom.terminal.tty import shorten
+from flowloom.turns import whereabouts
+from flowloom.turns.states import NO_PROGRAM, State
 
 if TYPE_CHECKING:
-    from flowloom.records import Status, Task
+    from flowloom.tasks.record import Task
+    from flowloom.turns.record import Status
 
 START_TIMEOUT_S = 120.0
 # How an agent was stopped, in the words of `stopping.stop`.
@@ -74,16 +69,16 @@ def start(
 
     Not needed before `flowloom ask` or Ctrl-G, which start it themselves.
     """
-    root = git.project_root(paths.here())
-    agent = named(name, paths.here())
-    root = paths.project_root(agent.slug) or root
+    root = git.project_root(layout.here())
+    agent = named(name, layout.here())
+    root = layout.project_root(agent.slug) or root
     place = folders.project_at(agent.slug, root, directory) if directory else root
     moved, root = place != root, place
     chosen = settings.load(root)
     tell_unheeded(chosen)
     launch.prepare(agent, chosen, root=root, provider=provider, directory=directory, args=args, trust=trust)
     if moved:
-        paths.move_project(agent.slug, root)
+        layout.move_project(agent.slug, root)
         sys.stderr.write(f"the project {agent.slug} is in {root} from now on\n")
     before, _ = agent.reconcile()
     lost = launch.spawn(agent, chosen)
@@ -224,7 +219,7 @@ def list_agents(
 ) -> int:
     """List agents and what each is doing."""
     found = survey()
-    for project in paths.shut_projects():
+    for project in layout.shut_projects():
         say(FlowLoomError(f"the agents in {project} cannot be listed", hint=f"it must be your own: ls -ld {project}"))
     rows = [status for _, status in found]
     if as_json:
@@ -242,9 +237,9 @@ def list_agents(
 
 def _tell_unstarted(found: list[tuple[Agent, Status]]) -> None:
     """Name on a terminal the roles of this project that have no agent yet: a task starts each."""
-    slug = paths.project_slug(git.project_root(paths.here()))
+    slug = layout.project_slug(git.project_root(layout.here()))
     names = {agent.name for agent, _ in found if agent.slug == slug}
-    left = [name for name in roles.ROLES if name not in names]
+    left = [name for name in builtin.ROLES if name not in names]
     if left and sys.stderr.isatty():
         sys.stderr.write(f"not started yet: {', '.join(left)}\n")
 
@@ -334,8 +329,8 @@ def _chosen() -> str:
 
 
 def _attach(name: str) -> int:
-    agent = named(name, paths.here())
-    asking.refuse_unstarted(agent)
+    agent = named(name, layout.here())
+    ask.refuse_unstarted(agent)
     now, _ = agent.reconcile()
     port = agent.tmux(now)
     window = next((window for window in port.windows() if window.pane_id == now["pane_id"]), None)
@@ -354,8 +349,8 @@ def _attach(name: str) -> int:
 
 
 def _attach_all(*, read_only: bool) -> int:
-    chosen = settings.load(git.project_root(paths.here()))
-    port = tmux.Tmux(chosen.tmux_socket)
+    chosen = settings.load(git.project_root(layout.here()))
+    port = server.Tmux(chosen.tmux_socket)
     running = [status for _, status in survey() if status["status"] is not State.OFFLINE]
     if not running:
         raise NoSuchAgent("no agent is running", hint="start one: flowloom start planning")
@@ -368,7 +363,7 @@ def _attach_all(*, read_only: bool) -> int:
     if not windows:
         raise NoSuchAgent("no agent is running", hint="start one: flowloom start planning")
     windows.sort(key=lambda window: window.agent_id)
-    view = f"{tmux.VIEW}{os.getpid()}"
+    view = f"{server.VIEW}{os.getpid()}"
 
     def command(again: str, size: tuple[int, int]) -> list[str]:
         return tiles.view_command(chosen.tmux_socket, windows, view=view, size=size, read_only=read_only, again=again)

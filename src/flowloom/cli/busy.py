@@ -5,18 +5,23 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, TypeVar
 
-from flowloom import asking, line, parking, paths, tasks
-from flowloom.agents import Agent, named
-from flowloom.ages import age
+from flowloom.agents.agent import Agent, named
 from flowloom.cli import say
 from flowloom.clock import wall_s
+from flowloom.delegation import ask
 from flowloom.errors import FlowLoomError
-from flowloom.states import NO_PROGRAM, Step
+from flowloom.queue import line
+from flowloom.store import layout
+from flowloom.tasks import store as tasks
+from flowloom.tasks.steps import Step
+from flowloom.terminal.durations import age
+from flowloom.turns import parking
+from flowloom.turns.states import NO_PROGRAM
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from flowloom.records import Status
+    from flowloom.turns.record import Status
 
 
 Thing = TypeVar("Thing")
@@ -34,7 +39,7 @@ def in_line(agent: Agent) -> list[str]:
 
     A task that its agent has keeps its place until it has ended, parked or not.
     """
-    found = [tasks.find(task_id) for task_id in line.standing(agent.directory) if paths.is_task_id(task_id)]
+    found = [tasks.find(task_id) for task_id in line.standing(agent.directory) if layout.is_task_id(task_id)]
     return [task["task_id"] for task in found if task and task["status"] in (Step.CREATED, Step.TYPED, Step.PASTED)]
 
 
@@ -56,9 +61,9 @@ def started(names: list[str]) -> list[Agent]:
     Raises:
         NoSuchAgent: one of them was never started; nothing was done to any.
     """
-    found = {agent.agent_id: agent for agent in (named(name, paths.here()) for name in names)}
+    found = {agent.agent_id: agent for agent in (named(name, layout.here()) for name in names)}
     for agent in found.values():
-        asking.refuse_unstarted(agent)
+        ask.refuse_unstarted(agent)
     return list(found.values())
 
 
@@ -75,7 +80,7 @@ def each_of(things: Sequence[Thing], do: Callable[[Thing], None]) -> int:
         try:
             do(thing)
         except (FlowLoomError, OSError) as error:
-            known = paths.trouble(error) if isinstance(error, OSError) else error
+            known = layout.trouble(error) if isinstance(error, OSError) else error
             if len(things) == 1 or known is None:
                 raise
             say(known)

@@ -7,13 +7,18 @@ from typing import Annotated
 
 import typer
 
-from flowloom import git, headless, paths, retention, settings, tasks
-from flowloom.agents import Agent
-from flowloom.ages import UNITS_S, age
+from flowloom.agents.agent import Agent
 from flowloom.cli import app
 from flowloom.cli.tables import Cell, show, state
 from flowloom.clock import wall_s
+from flowloom.config import settings
+from flowloom.delegation import headless
 from flowloom.errors import Stopped, UsageError
+from flowloom.ports import git
+from flowloom.retention import old_tasks
+from flowloom.store import layout
+from flowloom.tasks import store as tasks
+from flowloom.terminal.durations import UNITS_S, age
 
 
 @app.command()
@@ -28,12 +33,12 @@ def clean(
 
     Unread replies, unfinished tasks and tasks in use are always kept.
     """
-    chosen = settings.load(git.project_root(paths.here()))
-    past_s = retention.seconds(older_than) if older_than is not None else (chosen.keep_days or 0.0) * UNITS_S["d"]
-    for part, size_bytes in retention.sizes().items():
+    chosen = settings.load(git.project_root(layout.here()))
+    past_s = old_tasks.seconds(older_than) if older_than is not None else (chosen.keep_days or 0.0) * UNITS_S["d"]
+    for part, size_bytes in old_tasks.sizes().items():
         if size_bytes or part not in ("drafts", "cache", "removed"):
             sys.stderr.write(f"{part:<7}  {amount(size_bytes):>8}\n")
-    swept = 0 if dry_run else retention.sweep()
+    swept = 0 if dry_run else old_tasks.sweep()
     if swept:
         sys.stderr.write(f"removed {_count(swept, 'unused file')}: left by killed commands, or old caches\n")
     if older_than is None and chosen.keep_days is None:
@@ -43,7 +48,7 @@ def clean(
     for task_id in tasks.all_ids():
         if tasks.find(task_id):
             headless.settle(task_id)
-    plan = retention.plan(before)
+    plan = old_tasks.plan(before)
     _show_plan(plan)
     if plan.empty():
         return 0
@@ -51,14 +56,14 @@ def clean(
         return 0
     if not yes:
         _ask()
-    failed = retention.remove(plan, before)
+    failed = old_tasks.remove(plan, before)
     for each in failed:
         sys.stderr.write(f"flowloom: could not remove {each}\n")
     sys.stderr.write("removed\n" if not failed else "removed the rest\n")
     return 1 if failed else 0
 
 
-def _show_plan(plan: retention.Plan) -> None:
+def _show_plan(plan: old_tasks.Plan) -> None:
     if plan.old:
         show(
             ("TASK", "AGENT", "STATUS", "AGE", "SIZE"),

@@ -5,16 +5,23 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from flowloom import git, overview, paths, providers, roles, settings, status, tasks
-from flowloom.agents import known
-from flowloom.ages import age
+from flowloom.agents.agent import known
 from flowloom.clock import wall_s
+from flowloom.config import settings
+from flowloom.delegation import overview
 from flowloom.errors import FlowLoomError
+from flowloom.ports import git
+from flowloom.providers import registry
+from flowloom.roles import builtin
+from flowloom.store import layout
+from flowloom.tasks import store as tasks
+from flowloom.terminal.durations import age
+from flowloom.turns import status
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from flowloom.records import Task
+    from flowloom.tasks.record import Task
 
 Offer = list[tuple[str, str]]
 HELP_CHARS = 48
@@ -75,10 +82,10 @@ def askable(incomplete: str) -> Offer:
     """Offer the agents there are, and the roles and configured names that can be started."""
     found = dict(_agents())
     try:
-        chosen = settings.load(git.project_root(paths.here())).agents
+        chosen = settings.load(git.project_root(layout.here())).agents
     except FlowLoomError:
         chosen = {}  # its command tells
-    for name in (*roles.ROLES, *chosen):
+    for name in (*builtin.ROLES, *chosen):
         found.setdefault(name, "not started")
     return _offer(incomplete, found.items())
 
@@ -100,11 +107,11 @@ def unfinished(incomplete: str) -> Offer:
 
 def programs(incomplete: str) -> Offer:
     """Offer the providers."""
-    return _offer(incomplete, [(name, "") for name in providers.names()])
+    return _offer(incomplete, [(name, "") for name in registry.names()])
 
 
 def _agents() -> Offer:
-    here = paths.project_slug(git.project_root(paths.here()))
+    here = layout.project_slug(git.project_root(layout.here()))
     found = []
     for agent in known():
         try:
@@ -118,7 +125,7 @@ def _agents() -> Offer:
 
 def _tasks() -> list[Task]:
     """Return the newest tasks, the newest first."""
-    ids = [task_id for task_id in tasks.all_ids() if paths.is_task_id(task_id)]
+    ids = [task_id for task_id in tasks.all_ids() if layout.is_task_id(task_id)]
     return [task for task_id in reversed(ids[-LOOKED_AT:]) if (task := tasks.find(task_id)) is not None]
 
 

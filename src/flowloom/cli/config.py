@@ -8,10 +8,12 @@ from typing import Annotated
 
 import typer
 
-from flowloom import git, paths, settings
 from flowloom.cli import app
 from flowloom.cli.options import Json, as_value
 from flowloom.cli.tables import CYAN, DIM, RED, Cell, show
+from flowloom.config import settings
+from flowloom.ports import git
+from flowloom.store import layout
 
 
 @app.command("config")
@@ -24,7 +26,7 @@ def show_config(
     That is the default, your own file, the project's file or a variable. Values of the project's
     file that have no effect are listed below, with the reason.
     """
-    root = git.project_root(paths.here())
+    root = git.project_root(layout.here())
     places = settings.config_paths(root)
     if only_paths:
         typer.echo("\n".join(places))
@@ -33,7 +35,7 @@ def show_config(
     if as_json:
         document = {
             "version": 1,
-            "state": paths.home(),
+            "state": layout.home(),
             "files": [{"path": path, "exists": os.path.exists(path)} for path in places],
             "settings": [
                 {"key": each.key, "value": each.value, "source": each.source, "place": each.place}
@@ -52,7 +54,7 @@ def show_config(
         ],
     )
     typer.echo()
-    where = [*zip(("user", "project"), places, strict=True), ("state", paths.home())]
+    where = [*zip(("user", "project"), places, strict=True), ("state", layout.home())]
     missing = Cell("(does not exist)", DIM)
     show(("FILE", "PATH", ""), [(name, path, "" if os.path.exists(path) else missing) for name, path in where])
     if found.digest:

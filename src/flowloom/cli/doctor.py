@@ -10,11 +10,11 @@ from typing import Annotated
 
 import typer
 
-from flowloom import paths
 from flowloom.cli import app
 from flowloom.cli.tables import BOLD, GREEN, RED, YELLOW, coloured, columns
 from flowloom.doctor import FAIL, OK, WARN, Finding, examine
-from flowloom.terminal import wrap
+from flowloom.store import layout
+from flowloom.terminal.tty import wrap
 
 SHOWN = {OK: "ok  ", WARN: "warn", FAIL: "FAIL"}
 COLOURS = {OK: GREEN, WARN: YELLOW, FAIL: f"{BOLD};{RED}"}
@@ -35,7 +35,7 @@ def doctor(
     Checks every link from Ctrl-G to a reply, and sends a prompt through the whole chain.
     """
     found = []
-    for finding in examine(paths.here(), claude=claude):
+    for finding in examine(layout.here(), claude=claude):
         found.append(finding)
         if not as_json:
             _print(finding)

@@ -7,12 +7,15 @@ import signal
 import sys
 from typing import TYPE_CHECKING
 
-from flowloom import asking, git, headless, paths, settings
-from flowloom.agents import named
-from flowloom.ages import span
+from flowloom.agents.agent import named
 from flowloom.cli.options import tell_unheeded
 from flowloom.clock import Deadline
+from flowloom.config import settings
+from flowloom.delegation import ask, headless
 from flowloom.errors import Stopped, TimedOut
+from flowloom.ports import git
+from flowloom.store import layout
+from flowloom.terminal.durations import span
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,16 +39,16 @@ def run(name: str, prompt: str, timeout: float | None, stdin: Callable[[], str],
         Ended: a signal came, and its program was stopped.
     """
     name, prompt = told_apart(name, prompt)
-    here = paths.here()
+    here = layout.here()
     agent = named(name or headless.NAME, here)
-    root = paths.project_root(agent.slug) or git.project_root(here)
+    root = layout.project_root(agent.slug) or git.project_root(here)
     chosen = settings.load(root)
     tell_unheeded(chosen)
     if name:
-        asking.refuse_unknown(agent, chosen)
+        ask.refuse_unknown(agent, chosen)
     going = headless.Run(agent, chosen, root=root)
     text = stdin() if prompt == "-" else prompt
-    asker, kind = asking.asked_by()
+    asker, kind = ask.asked_by()
     try:
         task_id = going.start(text, asker=asker, asker_kind=kind)
         if no_wait:
@@ -67,6 +70,6 @@ def run(name: str, prompt: str, timeout: float | None, stdin: Callable[[], str],
 
 def told_apart(name: str, prompt: str) -> tuple[str, str]:
     """Return agent and prompt of `[NAME] PROMPT`: one argument that can be a name is one, anything else is a prompt."""
-    if not name or prompt != "-" or re.fullmatch(rf"{paths.NAME}(@[a-z0-9_-]+)?", name):
+    if not name or prompt != "-" or re.fullmatch(rf"{layout.NAME}(@[a-z0-9_-]+)?", name):
         return name, prompt
     return "", name

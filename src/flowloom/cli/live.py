@@ -6,15 +6,15 @@ import os
 import signal
 from typing import TYPE_CHECKING
 
-from flowloom.ages import age
 from flowloom.clock import wall_s
-from flowloom.terminal import cut, shorten
-from flowloom.text import visible
+from flowloom.terminal.durations import age
+from flowloom.terminal.text import visible
+from flowloom.terminal.tty import cut, shorten
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from flowloom.coordinator import View
+    from flowloom.delegation.runner import View
 
 STDERR = 2
 WORDS = {

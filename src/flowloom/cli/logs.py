@@ -9,12 +9,14 @@ from typing import Annotated, Any
 
 import typer
 
-from flowloom import asking, files, paths, status
-from flowloom.agents import named
-from flowloom.ages import moment
+from flowloom.agents.agent import named
 from flowloom.cli import app, tables
 from flowloom.cli.options import LOOK_AGAIN_S, Name
 from flowloom.cli.tables import Cell
+from flowloom.delegation import ask
+from flowloom.store import files, layout
+from flowloom.terminal.durations import moment
+from flowloom.turns import status
 
 HEAD = ("TIME", "EVENT", "STATUS", "TASK", "WHY")
 # Known before the first event, since others follow.
@@ -31,8 +33,8 @@ def logs(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")] = False,
 ) -> int:
     """Show what happened to an agent, and why."""
-    agent = named(name, paths.here())
-    asking.refuse_unstarted(agent)
+    agent = named(name, layout.here())
+    ask.refuse_unstarted(agent)
     why = agent.refresh()
     if why:
         sys.stderr.write(f"flowloom: {why}\n")

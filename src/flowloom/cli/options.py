@@ -9,10 +9,10 @@ from typing import Annotated, Any
 
 import typer
 
-from flowloom import ages
 from flowloom.cli import completion
+from flowloom.config.settings import Settings, unheeded
 from flowloom.errors import UsageError
-from flowloom.settings import Settings, unheeded
+from flowloom.terminal import durations
 
 
 def seconds(value: object) -> float:
@@ -22,7 +22,7 @@ def seconds(value: object) -> float:
         UsageError: it is neither.
     """
     text = str(value).strip()
-    found = float(text) if re.fullmatch(r"\d{1,9}(\.\d+)?", text) else ages.seconds(text)
+    found = float(text) if re.fullmatch(r"\d{1,9}(\.\d+)?", text) else durations.seconds(text)
     if found is None:
         raise UsageError(
             f"--timeout: {text!r} is not a duration", hint="write 90s, 5m or 2h; a plain number is seconds"

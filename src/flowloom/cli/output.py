@@ -6,8 +6,8 @@ import io
 import sys
 from typing import TYPE_CHECKING, TypeVar
 
-from flowloom import text
 from flowloom.errors import DamagedFile, FlowLoomError, OutputFailed
+from flowloom.terminal import text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

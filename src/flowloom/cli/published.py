@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from flowloom import overview, paths
 from flowloom.cli import output, say
+from flowloom.delegation import overview
 from flowloom.errors import DamagedFile
+from flowloom.store import layout
 
 if TYPE_CHECKING:
-    from flowloom.records import Status, Task
+    from flowloom.tasks.record import Task
+    from flowloom.turns.record import Status
 
 
 class Document(BaseModel):
@@ -197,7 +199,7 @@ def agents(statuses: list[Status]) -> list[PublishedAgent]:
 
 def tasks(records: list[Task]) -> list[PublishedTask]:
     """Return what is published of tasks; one that is damaged is told of and costs its own row."""
-    return output.each(records, lambda record: task(record, paths.task_dir(record["task_id"])), say)
+    return output.each(records, lambda record: task(record, layout.task_dir(record["task_id"])), say)
 
 
 def _damaged(what: str, error: ValidationError) -> DamagedFile:

@@ -8,17 +8,23 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flowloom import files, git, launch, line, paths, settings, status, stopping, tasks
-from flowloom.agents import Agent
+from flowloom.agents import launch, stopping
+from flowloom.agents.agent import Agent
 from flowloom.cli import app
 from flowloom.cli.agents import START_TIMEOUT_S, await_ready, tell_kept
 from flowloom.cli.busy import busy_with, each_of, in_line, started, working_on
 from flowloom.cli.options import LOOK_AGAIN_S, Names, limit, tell_unheeded
 from flowloom.clock import Deadline
+from flowloom.config import settings
 from flowloom.errors import FlowLoomError, UsageError
+from flowloom.ports import git
+from flowloom.queue import line
+from flowloom.store import files, layout
+from flowloom.tasks import store as tasks
+from flowloom.turns import status
 
 if TYPE_CHECKING:
-    from flowloom.records import Status
+    from flowloom.turns.record import Status
 
 
 @app.command()
@@ -36,7 +42,7 @@ def restart(
 
 
 def _restart(agent: Agent, *, wait: bool, force: bool, timeout: float) -> None:
-    root = paths.project_root(agent.slug) or git.project_root(paths.here())
+    root = layout.project_root(agent.slug) or git.project_root(layout.here())
     chosen = settings.load(root)
     tell_unheeded(chosen)
     # Refused before it is stopped: what cannot be started again keeps running.
@@ -105,5 +111,5 @@ def _await_free(agent: Agent, place: line.Place, deadline: Deadline) -> None:
 def _busy(agent: Agent, now: Status, place: line.Place) -> str:
     """Say what an agent has to do first; nothing where it is free."""
     to_come = in_line(agent)
-    ahead = [each for each in place.ahead() if each in to_come or not paths.is_task_id(each)]
+    ahead = [each for each in place.ahead() if each in to_come or not layout.is_task_id(each)]
     return busy_with(now) or (f"in line for it: {', '.join(ahead)}" if ahead else "")

@@ -7,18 +7,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flowloom import asking, files, headless, overview, paths, tasks
-from flowloom.agents import Agent, named
-from flowloom.ages import age, moment
+from flowloom.agents.agent import Agent, named
 from flowloom.cli import app, completion
 from flowloom.cli.options import Json
 from flowloom.clock import wall_s
+from flowloom.delegation import ask, headless, overview
 from flowloom.errors import BadName, NoSuchAgent, NoSuchTask
-from flowloom.remarks import remarks
-from flowloom.text import visible
+from flowloom.store import files, layout
+from flowloom.tasks import store as tasks
+from flowloom.tasks.remarks import remarks
+from flowloom.terminal.durations import age, moment
+from flowloom.terminal.text import visible
 
 if TYPE_CHECKING:
-    from flowloom.records import Task
+    from flowloom.tasks.record import Task
 
 BEGINNING_CHARS = 600
 
@@ -29,7 +31,7 @@ def show(
     as_json: Json = False,
 ) -> int:
     """Show a task: who asked, its steps, prompt and reply."""
-    if not paths.is_task_id(task_id) or tasks.find(task_id) is None:
+    if not layout.is_task_id(task_id) or tasks.find(task_id) is None:
         _refuse_agent(task_id)
     task = tasks.read(task_id)
     if not tasks.ended(task):
@@ -42,12 +44,12 @@ def show(
         headless.settle(task_id)
         task = tasks.read(task_id)
     reply, kind = _reply_of(task)
-    asking.mark_seen(task)
+    ask.mark_seen(task)
     if as_json:
         from flowloom.cli import published  # noqa: PLC0415 - pydantic, 60 ms
 
         shown = published.Shown(
-            task=published.task(task, paths.task_dir(task_id)),
+            task=published.task(task, layout.task_dir(task_id)),
             prompt_begins=_beginning(tasks.prompt_of(task)),
             reply_begins=None if reply is None else _beginning(reply),
             reply_kind=kind,
@@ -65,7 +67,7 @@ def _refuse_agent(name: str) -> None:
         NoSuchTask: it is one.
     """
     try:
-        is_agent = named(name, paths.here()).spec() is not None
+        is_agent = named(name, layout.here()).spec() is not None
     except (BadName, NoSuchAgent):
         return
     if is_agent:
@@ -74,7 +76,7 @@ def _refuse_agent(name: str) -> None:
 
 def _reply_of(task: Task) -> tuple[str | None, str]:
     """Return the text of a task's reply, or what there is of one, and which of the two it is."""
-    folder = paths.task_dir(task["task_id"])
+    folder = layout.task_dir(task["task_id"])
     for kind, raw in (
         ("reply", tasks.reply_of(task["task_id"])),
         ("provisional", tasks.provisional_of(task["task_id"])),
@@ -91,7 +93,7 @@ def _beginning(text: str) -> str:
 
 
 def _show(task: Task, reply: str | None, kind: str) -> None:
-    folder = paths.task_dir(task["task_id"])
+    folder = layout.task_dir(task["task_id"])
     once = ", without a window" if task.get("headless") is not None else ""
     unread = ", unread" if kind == "reply" and task["read"] is None else ""
     ago = age(wall_s() - task["created"])

@@ -7,13 +7,14 @@ from typing import Annotated
 
 import typer
 
-from flowloom import news, overview, paths
-from flowloom.ages import age
+from flowloom.agents.survey import survey
 from flowloom.cli import app
 from flowloom.cli.options import Json
 from flowloom.cli.tables import RED, YELLOW, Cell, coloured, show, words
 from flowloom.clock import wall_s
-from flowloom.survey import survey
+from flowloom.delegation import overview
+from flowloom.store import layout, news
+from flowloom.terminal.durations import age
 
 
 @app.command()
@@ -70,7 +71,7 @@ def _words(asking: int, unread: int, failed: int) -> str:
 
 def _tmux() -> None:
     news.renew()
-    path = shlex.quote(paths.status_line()).replace("%", "%%")
+    path = shlex.quote(layout.status_line()).replace("%", "%%")
     typer.echo(f"{news.line() or '(empty: nothing waits for you)'}\n")
     typer.echo("Add these lines to ~/.tmux.conf, then run: tmux source-file ~/.tmux.conf\n")
     typer.echo(f'set -ag status-right " #(cat {path})"')

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import typer
 
-from flowloom import tasks
-from flowloom.terminal import shorten, width
-from flowloom.text import visible
+from flowloom.tasks import store as tasks
+from flowloom.terminal.text import visible
+from flowloom.terminal.tty import shorten, width
 
 if TYPE_CHECKING:
-    from flowloom.records import Task
+    from flowloom.tasks.record import Task
 
 # As much of a prompt as a line of a table shows where nothing else cuts it.
 BEGINNING_CHARS = 200

@@ -7,17 +7,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flowloom import asking, git, overview, paths, tasks
-from flowloom.agents import named
-from flowloom.ages import age
+from flowloom.agents.agent import named
 from flowloom.cli import app, completion, say
 from flowloom.cli.options import Json
 from flowloom.cli.tables import BOLD, RED, Cell, show, state, words
 from flowloom.clock import wall_s
+from flowloom.delegation import ask, overview
 from flowloom.errors import DamagedFile, NoSuchTask
+from flowloom.ports import git
+from flowloom.store import layout
+from flowloom.tasks import store as tasks
+from flowloom.terminal.durations import age
 
 if TYPE_CHECKING:
-    from flowloom.records import Task
+    from flowloom.tasks.record import Task
 
 
 @app.command("tasks")
@@ -40,12 +43,12 @@ def list_tasks(
     found = _read_all()
     overview.count_unread(found)
     if agent is not None:
-        asked = named(agent, paths.here())
+        asked = named(agent, layout.here())
         found = [task for task in found if task["agent_id"] == asked.agent_id]
         if not found:
-            asking.refuse_unstarted(asked)
+            ask.refuse_unstarted(asked)
     if project:
-        slug = paths.project_slug(git.project_root(paths.here()))
+        slug = layout.project_slug(git.project_root(layout.here()))
         found = [task for task in found if task["agent_id"].endswith(f"@{slug}")]
     if unread or failed:
         kept = {"unread": unread, "failed": failed}

@@ -8,22 +8,31 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flowloom import asking, coordinator, files, git, headless, launch, line, overview, paths, settings, tasks, waits
-from flowloom.agents import Agent, named
-from flowloom.ages import span
+from flowloom.agents import launch
+from flowloom.agents.agent import Agent, named
 from flowloom.cli import app, completion, live, output, say
 from flowloom.cli.busy import each_of
 from flowloom.cli.headless import ASKED_HELP, run
 from flowloom.cli.options import Json, limit, tell_unheeded
 from flowloom.clock import Deadline
+from flowloom.config import settings
+from flowloom.delegation import ask as asking
+from flowloom.delegation import headless, loop, overview, runner
 from flowloom.errors import Blocked, FlowLoomError, Stopped, TimedOut, UsageError
-from flowloom.remarks import remarks
-from flowloom.signals import Noted
-from flowloom.states import State, Step
+from flowloom.ports import git
+from flowloom.ports.signals import Noted
+from flowloom.queue import line
+from flowloom.store import files, layout
+from flowloom.tasks import store as tasks
+from flowloom.tasks.remarks import remarks
+from flowloom.tasks.steps import Step
+from flowloom.terminal.durations import span
+from flowloom.turns.states import State
 
 if TYPE_CHECKING:
-    from flowloom.coordinator import Carrier, View
-    from flowloom.records import Status, Task
+    from flowloom.delegation.runner import Carrier, View
+    from flowloom.tasks.record import Task
+    from flowloom.turns.record import Status
 
 Timeout = Annotated[float | None, limit("How long to wait", "the task keeps running")]
 
@@ -75,10 +84,10 @@ def ask(
         return 0 if no_wait else _print(task_id, as_json=as_json)
     if name is None:
         raise UsageError("name an agent to ask", hint="flowloom ask planning 'your prompt'; list them: flowloom agents")
-    here = paths.here()
+    here = layout.here()
     root = git.project_root(here)
     agent = named(name, here)
-    root = paths.project_root(agent.slug) or root
+    root = layout.project_root(agent.slug) or root
     chosen = settings.load(root)
     tell_unheeded(chosen)
     asking.refuse_unknown(agent, chosen)
@@ -89,11 +98,11 @@ def ask(
     stop = Noted(signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     with asking.in_turn(kind):
         task = asking.ask(agent, text, asker=asker, asker_kind=kind)
-        carrier = coordinator.Carrier(task["task_id"], chosen)
+        carrier = runner.Carrier(task["task_id"], chosen)
     _tell_abandoned(agent)
     try:
         if no_wait:
-            coordinator.leave(carrier, left=True)
+            runner.leave(carrier, left=True)
             typer.echo(task["task_id"])
             return 0
         _wait_for([carrier], timeout if timeout is not None else chosen.timeout_s, stop)
@@ -136,7 +145,7 @@ def _wait_for(carriers: list[Carrier], limit_s: float | None, stop: Noted, *, an
 
     views: list[View] | None = None
     try:
-        views = waits.await_ends(carriers, Deadline(limit_s), tell, fds=[stop.fd], any_of=any_of)
+        views = loop.await_ends(carriers, Deadline(limit_s), tell, fds=[stop.fd], any_of=any_of)
     finally:
         shown.clear()
         ended = [carrier for carrier, view in zip(carriers, views or [], strict=False) if view.ended]
@@ -147,7 +156,7 @@ def _wait_for(carriers: list[Carrier], limit_s: float | None, stop: Noted, *, an
         }
         for carrier in carriers:
             if id(carrier) not in over:
-                coordinator.leave(carrier, left=True)
+                runner.leave(carrier, left=True)
     if views is not None:
         return ended
     again = f"flowloom wait {ids}"
@@ -185,7 +194,7 @@ def _print(task_id: str, *, as_json: bool, now: bool = False) -> int:
         reply = tasks.provisional_of(task_id)
         provisional = reply is not None
     if reply is None and now:
-        reply = files.read(f"{paths.task_dir(task_id)}/partial.md")
+        reply = files.read(f"{layout.task_dir(task_id)}/partial.md")
     if reply is None and now and not tasks.ended(task):
         raise FlowLoomError(
             f"{task['agent_id']} has said nothing yet for task {task_id} ({task['status']})",
@@ -195,7 +204,7 @@ def _print(task_id: str, *, as_json: bool, now: bool = False) -> int:
         from flowloom.cli import published  # noqa: PLC0415 - pydantic, 60 ms
 
         text = None if reply is None else reply.decode("utf-8", "replace")
-        shown = published.task(task, paths.task_dir(task_id))
+        shown = published.task(task, layout.task_dir(task_id))
         typer.echo(published.Answer(task=shown, text=text, provisional=provisional).to_json())
         if reply is None:
             asking.mark_seen(task)
@@ -244,7 +253,7 @@ def wait(
 
 def _carrier(task_id: str) -> Carrier:
     agent = Agent(tasks.read(task_id)["agent_dir"])
-    return coordinator.Carrier(task_id, settings.load(paths.project_root(agent.slug) or paths.here()))
+    return runner.Carrier(task_id, settings.load(layout.project_root(agent.slug) or layout.here()))
 
 
 def _print_each(task_ids: list[str], *, as_json: bool, headed: bool) -> int:

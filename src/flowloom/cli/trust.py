@@ -7,10 +7,12 @@ from typing import Annotated
 
 import typer
 
-from flowloom import git, paths, person, settings, trust
-from flowloom.cli import app
+from flowloom.cli import app, person
 from flowloom.cli.options import as_value
+from flowloom.config import settings, trust
 from flowloom.errors import Stopped, UsageError
+from flowloom.ports import git
+from flowloom.store import layout
 
 
 @app.command("trust")
@@ -22,7 +24,7 @@ def trust_project(
 
     Until then, its agents, roles, directories and prompts are ignored. If the file changes, you must agree again.
     """
-    root = git.project_root(paths.here())
+    root = git.project_root(layout.here())
     if undo:
         taken = trust.take_back(root)
         sys.stderr.write(

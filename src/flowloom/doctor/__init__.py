@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from flowloom import git, paths
+from flowloom.config.settings import Settings, load
 from flowloom.doctor import claude_code, install, leftovers, multiplexer, round_trip, state
 from flowloom.doctor.finding import FAIL, OK, WARN, Case, Finding, fail
 from flowloom.errors import FlowLoomError
-from flowloom.settings import Settings, load
+from flowloom.ports import git
+from flowloom.store import layout
 
 __all__ = ["FAIL", "OK", "WARN", "Finding", "examine"]
 
@@ -67,7 +68,7 @@ def examine(directory: str, *, claude: bool) -> Iterator[Finding]:
 
 def _broken(name: str, error: Exception, repair: str) -> Finding:
     """Return the finding for a check that could not run."""
-    if isinstance(error, OSError) and (known := paths.trouble(error)) is not None:
+    if isinstance(error, OSError) and (known := layout.trouble(error)) is not None:
         error = known
     saw = f"{type(error).__name__}: {error}" if isinstance(error, DAMAGE) else str(error)
     return fail(name, saw, getattr(error, "hint", "") or repair)

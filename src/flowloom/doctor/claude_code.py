@@ -6,9 +6,14 @@ import os
 import re
 import shutil
 
-from flowloom import claude_keys, claude_settings, foreign, launch, providers, wiring
+from flowloom.agents import launch
+from flowloom.chief import settings_files as claude_settings
 from flowloom.doctor.finding import Case, Finding, fail, ok, warn
-from flowloom.hand import key_name
+from flowloom.providers import registry
+from flowloom.providers.claude import keys as claude_keys
+from flowloom.setup import plan
+from flowloom.store import foreign
+from flowloom.transports.paste.hand import key_name
 
 # The releases that the tests run with: the oldest supported and the newest tested. This is the only place that
 # pins them: bin/lib/claude.sh reads this line, docs/generate.py prints it, `make trial` moves it.
@@ -26,7 +31,7 @@ def program(case: Case) -> list[Finding]:
     if binary is None:
         repair = "npm install -g @anthropic-ai/claude-code, or name it with FLOWLOOM_CLAUDE"
         return [fail("claude", f"there is no program {wanted!r}", repair)]
-    release = launch.release(providers.find("claude"), binary)
+    release = launch.release(registry.find("claude"), binary)
     if not release:
         return [fail("claude", f"{binary} does not print its release", f"see what it prints: {binary} --version")]
     oldest, newest = TESTED
@@ -68,7 +73,7 @@ def editor(case: Case) -> list[Finding]:
     visual, whose = claude_settings.variable("VISUAL", case.directory)
     other, others = claude_settings.variable("EDITOR", case.directory)
     value, by = (visual, whose) if visual else (other, others)
-    if wiring.OURS not in value:
+    if plan.OURS not in value:
         wins = os.path.isfile(by) and by != claude_settings.user_path()
         repair = f"remove VISUAL and EDITOR from {by}" if wins else "flowloom setup"
         saw = (
@@ -105,18 +110,18 @@ def key_bindings(case: Case) -> list[Finding]:
 
 def real_editor(case: Case) -> list[Finding]:
     """Check the real editor, which opens everything that is not for an agent."""
-    named = claude_settings.variable(wiring.REAL_EDITOR, case.directory)[0]
-    shell = [os.environ.get(name, "") for name in wiring.EDITORS]
+    named = claude_settings.variable(plan.REAL_EDITOR, case.directory)[0]
+    shell = [os.environ.get(name, "") for name in plan.EDITORS]
     for candidate in [named, *shell, "sensible-editor", "vi", "nano"]:
-        if not candidate or wiring.OURS in candidate:
+        if not candidate or plan.OURS in candidate:
             continue
         words = candidate.split()  # as hooks/editor does
         if words and shutil.which(words[0]):
             return [ok("real editor", candidate)]
         if candidate == named:
-            repair = f"install it, or name another one as {wiring.REAL_EDITOR} in {claude_settings.user_path()}"
-            return [warn("real editor", f"{candidate} (set as {wiring.REAL_EDITOR}) was not found", repair)]
-    return [fail("real editor", "no editor found", f"install one, or name it with {wiring.REAL_EDITOR}")]
+            repair = f"install it, or name another one as {plan.REAL_EDITOR} in {claude_settings.user_path()}"
+            return [warn("real editor", f"{candidate} (set as {plan.REAL_EDITOR}) was not found", repair)]
+    return [fail("real editor", "no editor found", f"install one, or name it with {plan.REAL_EDITOR}")]
 
 
 def hooks_allowed(case: Case) -> list[Finding]:

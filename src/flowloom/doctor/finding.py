@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from flowloom.settings import Settings
+from flowloom.config.settings import Settings
 
 OK, WARN, FAIL = "ok", "warn", "fail"
 

@@ -9,10 +9,13 @@ import shlex
 import shutil
 import sys
 
-from flowloom import __version__, files, paths, procs, trust
+from flowloom import __version__
+from flowloom.agents.hook_shims import hook_path
+from flowloom.config import trust
+from flowloom.config.settings import FILE
 from flowloom.doctor.finding import Case, Finding, fail, ok, warn
-from flowloom.settings import FILE
-from flowloom.stubs import hook_path
+from flowloom.ports import procs
+from flowloom.store import files, layout
 
 LIBRARIES = ("libtmux", "psutil", "pydantic", "typer")
 
@@ -66,7 +69,7 @@ def stubs(case: Case) -> list[Finding]:
     """Check that the scripts that Claude Code calls, whose paths never change, point to an existing hook."""
     found, known = [], False
     for name, repair in (("editor", "flowloom setup"), ("agent-event", "start an agent: flowloom start planning")):
-        path = f"{paths.home()}/hooks/{name}"
+        path = f"{layout.home()}/hooks/{name}"
         text = (files.read(path) or b"").decode(errors="replace")
         leads = re.search(r"(?m)^(?:hook=|for hook in )(.+?)(?:; do)?$", text)
         if not text:
@@ -80,5 +83,5 @@ def stubs(case: Case) -> list[Finding]:
         elif os.path.realpath(targets[0]) != os.path.realpath(hook_path(name)):
             found.append(warn("hook paths", f"{path} points to another FlowLoom: {targets[0]}", repair))
     return found or [
-        ok("hook paths", f"{paths.home()}/hooks points here" if known else "none yet (flowloom setup creates them)")
+        ok("hook paths", f"{layout.home()}/hooks points here" if known else "none yet (flowloom setup creates them)")
     ]

@@ -8,17 +8,22 @@ import os
 import shlex
 from typing import TYPE_CHECKING, Any
 
-from flowloom import conversations, files, folders, line, paths, spool, tasks
-from flowloom.agents import known
+from flowloom.agents import conversations, folders
+from flowloom.agents.agent import known
+from flowloom.agents.survey import survey
 from flowloom.clock import wall_s
 from flowloom.doctor.finding import Case, Finding, fail, ok, warn
 from flowloom.errors import DamagedFile, TmuxUnreachable
-from flowloom.states import State, Step
-from flowloom.survey import survey
-from flowloom.tmux import Tmux
+from flowloom.ports.tmux.server import Tmux
+from flowloom.queue import line
+from flowloom.store import files, layout
+from flowloom.tasks import store as tasks
+from flowloom.tasks.steps import Step
+from flowloom.turns import spool
+from flowloom.turns.states import State
 
 if TYPE_CHECKING:
-    from flowloom.records import Task
+    from flowloom.tasks.record import Task
 
 RECENT_S = 24 * 3600.0
 LOG_TAIL_BYTES = 500_000
@@ -29,7 +34,7 @@ SHOWN = 10
 def payloads(case: Case) -> list[Finding]:
     """Look for hook calls that could not be applied, and for pipes that no process reads any more."""
     found, waiting, pipes = [], 0, 0
-    for directory in paths.agent_dirs():
+    for directory in layout.agent_dirs():
         names = _names(f"{directory}/{spool.SPOOL}")
         waiting += sum(name.endswith(".json") for name in names)
         bad = [f"{directory}/{spool.SPOOL}/{name}" for name in names if name.endswith(".bad")]
@@ -67,7 +72,7 @@ def _dead_pipe(path: str) -> bool:
 def places(case: Case) -> list[Finding]:
     """Look for places in line that no process holds and whose task has ended or is gone."""
     left = []
-    for directory in paths.agent_dirs():
+    for directory in layout.agent_dirs():
         for name in _names(f"{directory}/{line.LINE}"):
             task = tasks.find(name.partition("-")[2])
             path = f"{directory}/{line.LINE}/{name}"
@@ -81,7 +86,7 @@ def places(case: Case) -> list[Finding]:
 def agents(case: Case) -> list[Finding]:
     """Look for agents that cannot take a task by themselves."""
     found, alive = [], 0
-    for project in paths.shut_projects():
+    for project in layout.shut_projects():
         saw = f"the agents in {project} cannot be listed"
         found.append(fail("agents", saw, f"it must be your own: ls -ld {shlex.quote(project)}"))
     for agent, now in survey():
@@ -189,7 +194,7 @@ def _waited_for(task: Task) -> bool:
 
 def bug_reports(case: Case) -> list[Finding]:
     """Look for reports of bugs of FlowLoom's own."""
-    folder = f"{paths.home()}/log"
+    folder = f"{layout.home()}/log"
     reports = [f"{folder}/{name}" for name in _names(folder) if name.startswith("bug-")]
     if reports:
         saw = f"{len(reports)} reports of bugs in FlowLoom, the last one {reports[-1]}"
@@ -199,7 +204,7 @@ def bug_reports(case: Case) -> list[Finding]:
 
 def logged_errors(case: Case) -> list[Finding]:
     """Look for errors of the last day that no person was told of, first of all those of hook calls."""
-    path = f"{paths.home()}/log/flowloom.jsonl"
+    path = f"{layout.home()}/log/flowloom.jsonl"
     errors = []
     for raw in files.tail(path, LOG_TAIL_BYTES).splitlines():
         try:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import re
 
-from flowloom import procs
 from flowloom.doctor.finding import Case, Finding, fail, ok, warn
 from flowloom.errors import TmuxFailed
-from flowloom.reach import absent, gone
-from flowloom.tmux import Tmux
+from flowloom.ports import procs
+from flowloom.ports.tmux.reach import absent, gone
+from flowloom.ports.tmux.server import Tmux
 
 OLDEST = (3, 2)
 # From here on an Esc is felt to be late.

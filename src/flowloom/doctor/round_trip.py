@@ -6,10 +6,14 @@ import os
 import shutil
 import sys
 
-from flowloom import claude_settings, files, paths, procs, stubs, wiring
+from flowloom.agents import hook_shims
+from flowloom.chief import settings_files
 from flowloom.clock import steady_s
 from flowloom.doctor.finding import Case, Finding, fail, ok
-from flowloom.tmux import Tmux
+from flowloom.ports import procs
+from flowloom.ports.tmux.server import Tmux
+from flowloom.setup import plan
+from flowloom.store import files, layout
 
 ECHO_LIMIT_S = 30.0
 # Enough for a start with plugins and a slow login, and a turn of a large model.
@@ -31,9 +35,9 @@ def claude(case: Case) -> list[Finding]:
 
 
 def _travel(case: Case, name: str, provider: str, prompt: str, limit_s: float) -> list[Finding]:
-    top = f"{paths.ensure_home()}/doctor-{os.getpid()}"
+    top = f"{layout.ensure_home()}/doctor-{os.getpid()}"
     # Claude Code remembers a trusted folder by its path, so always use the same one.
-    site = f"{paths.home()}/doctor/site"
+    site = f"{layout.home()}/doctor/site"
     socket = f"flowloom-doctor-{os.getpid()}"
     environment = {key: value for key, value in os.environ.items() if key not in FOREIGN}
     environment |= {
@@ -52,7 +56,7 @@ def _travel(case: Case, name: str, provider: str, prompt: str, limit_s: float) -
             files.ensure_dir(folder)
         return [_go(name, provider, prompt, limit_s, environment, site, top)]
     finally:
-        _clean(environment, socket, site, [top, f"{paths.home()}/doctor"])
+        _clean(environment, socket, site, [top, f"{layout.home()}/doctor"])
 
 
 def _go(
@@ -85,8 +89,8 @@ def _go(
 
 def _hook(directory: str) -> str:
     """Return the program that Ctrl-G runs if it is ours, else our own script."""
-    value = claude_settings.variable("VISUAL", directory)[0]
-    return value if wiring.OURS in value and os.access(value, os.X_OK) else stubs.hook_path("editor")
+    value = settings_files.variable("VISUAL", directory)[0]
+    return value if plan.OURS in value and os.access(value, os.X_OK) else hook_shims.hook_path("editor")
 
 
 def _code(code: int | None) -> str:

@@ -7,8 +7,8 @@ import select
 import shlex
 import shutil
 
-from flowloom import files, paths
 from flowloom.doctor.finding import Case, Finding, fail, ok, warn
+from flowloom.store import files, layout
 
 LITTLE_BYTES = 200_000_000
 NONE_BYTES = 10_000_000
@@ -19,10 +19,10 @@ NETWORK = ("nfs", "nfs4", "cifs", "smb3", "9p", "fuse.sshfs", "afs", "ceph", "gl
 
 def folder(case: Case) -> list[Finding]:
     """Check that only we can access the state folder."""
-    home = paths.home()
+    home = layout.home()
     if not os.path.lexists(home):
         # Create it to see whether that works; the next check needs it anyway.
-        paths.ensure_home()
+        layout.ensure_home()
         return [ok("state", f"{home} (new)")]
     if not os.path.isdir(home):
         return [fail("state", f"{home} is not a folder", "move it away, or set FLOWLOOM_HOME to another folder")]
@@ -39,8 +39,8 @@ def folder(case: Case) -> list[Finding]:
 
 def space(case: Case) -> list[Finding]:
     """Check that there is room for prompts and replies."""
-    paths.ensure_home()
-    left = os.statvfs(paths.home())
+    layout.ensure_home()
+    left = os.statvfs(layout.home())
     free = left.f_bavail * left.f_frsize
     saw = f"{free / 1e9:.1f} GB free" if free > 1e9 else f"{free / 1e6:.0f} MB free"
     if free < NONE_BYTES or (left.f_files and left.f_favail < FEW_INODES):
@@ -50,7 +50,7 @@ def space(case: Case) -> list[Finding]:
 
 def file_system(case: Case) -> list[Finding]:
     """Try what FlowLoom relies on: replace a file, lock a file, wake through a pipe."""
-    place = f"{paths.ensure_home()}/doctor-{os.getpid()}"
+    place = f"{layout.ensure_home()}/doctor-{os.getpid()}"
     repair = "set FLOWLOOM_HOME to a folder on a local disk"
     try:
         files.ensure_dir(place)
@@ -60,12 +60,12 @@ def file_system(case: Case) -> list[Finding]:
             except OSError as error:
                 why = error.strerror or str(error)
             if why:
-                return [fail("file system", f"{name} on {paths.home()}: {why}", repair)]
+                return [fail("file system", f"{name} on {layout.home()}: {why}", repair)]
     finally:
         shutil.rmtree(place, ignore_errors=True)
-    kind = _kind(paths.home())
+    kind = _kind(layout.home())
     if kind in NETWORK:
-        return [warn("file system", f"{paths.home()} is on {kind}; locks from other machines may not work", repair)]
+        return [warn("file system", f"{layout.home()} is on {kind}; locks from other machines may not work", repair)]
     return [ok("file system", f"rename, flock and mkfifo work{f' on {kind}' if kind else ''}")]
 
 

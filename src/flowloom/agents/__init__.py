@@ -1,0 +1,1 @@
+"""One named agent's life: how it is started, found, looked at and stopped."""

@@ -1,0 +1,357 @@
+"""One named agent: what it is doing, what its window shows, and how it is stopped."""
+
+from __future__ import annotations
+
+import os
+import re
+import select
+
+from flowloom.agents import session_file
+from flowloom.clock import Deadline, elapsed_s, wall_s
+from flowloom.errors import BadFile, NoSuchAgent, TmuxUnreachable
+from flowloom.ports import git, procs
+from flowloom.ports.tmux.formats import Look
+from flowloom.providers import registry
+from flowloom.store import files, foreign, layout
+from flowloom.tasks import store as tasks
+from flowloom.tasks.steps import Step
+from flowloom.transports.paste import drafts
+from flowloom.turns import observed, spool, status, whereabouts
+from flowloom.turns.states import Event, State
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from flowloom.ports.tmux.formats import Window
+    from flowloom.ports.tmux.server import Tmux
+    from flowloom.providers.protocol import Keys, Provider, Question, Screen
+    from flowloom.turns.record import Status
+
+SAYS_LATE_S = 0.7
+# How long tmux may take from a program's end to its exit code.
+COLLECTED_S, COLLECTED_AGAIN_S = 1.0, 0.02
+# For so long after a prompt an `idle` from before it is taken for late. It may be all that will be said: the turn was
+# over before its receipt came.
+BELIEVED_S = 10.0
+# The command line of its program's hook calls contains this; Claude Code ends a hook call after this time.
+HOOK = "/hooks/agent-event"
+HOOK_LIMIT_S = 30.0
+TRANSCRIPT_TAIL_BYTES = 16_000_000
+# What `agent.json` holds, each with a value of its type.
+SPEC: dict[str, object] = {
+    "provider": "",
+    "role": "",
+    "dir": "",
+    "args": [],
+    "prompt": "",
+    "given": {},
+    "trust": False,
+    "root": "",
+}
+
+
+def named(name: str, directory: str) -> Agent:
+    """Return the agent that `name` means in `directory`: `planning` is this project's, `planning@site` that one's.
+
+    Raises:
+        BadName: it is no name.
+        NoSuchAgent: the project after the `@` is unknown.
+    """
+    # As it is written at the head of a prompt.
+    short, at, slug = name.removeprefix("@").partition("@")
+    layout.check_name(short)
+    if not at:
+        return Agent(layout.agent_dir(layout.project_slug(git.project_root(directory)), short))
+    if not re.fullmatch(r"[a-z0-9_-]{1,40}", slug) or layout.project_root(slug) is None:
+        raise NoSuchAgent(f"there is no project {slug!r} with agents")
+    return Agent(layout.agent_dir(slug, short))
+
+
+def known() -> list[Agent]:
+    """Return every agent there is a record of."""
+    return [Agent(directory) for directory in layout.agent_dirs()]
+
+
+def _seen_on_screen(question: Question | None) -> bool:
+    """Tell whether a question was read from the window: another one can follow it there unannounced."""
+    return question is not None and not question["call"]
+
+
+class Agent:
+    """One agent by its folder. Cheap to make; reads what it needs when it is asked."""
+
+    def __init__(self, directory: str) -> None:
+        self.directory = directory
+        slug, self.name = directory.rsplit("/", 2)[-2:]
+        self.slug = slug
+        self.agent_id = f"{self.name}@{slug}"
+        self.kept = ""  # where `stop` has kept a draft
+
+    # What is known.
+
+    def spec(self) -> dict[str, Any] | None:
+        """Return how the agent was started: provider, role, dir, args; None if it never was.
+
+        Raises:
+            DamagedFile: its record cannot be believed.
+        """
+        path = f"{self.directory}/agent.json"
+        document = files.read_json(path)
+        for key, example in SPEC.items():
+            if document is not None and not isinstance(document.get(key, example), type(example)):
+                raise files.damaged(path, f"{key!r} is a {type(document[key]).__name__}")
+        return document
+
+    def status(self) -> Status:
+        """Return the status on disk.
+
+        Raises:
+            NoSuchAgent: it was never started.
+            DamagedFile: its status cannot be believed.
+        """
+        now = status.read(self.directory)
+        if now is None:
+            raise NoSuchAgent(f"there is no agent {self.agent_id}")
+        return now
+
+    def provider(self) -> Provider:
+        """Return the provider of the agent's program."""
+        spec = self.spec() or {}
+        return registry.find(str(spec.get("provider", "claude")))
+
+    def load(self) -> None:
+        """Load what a wait for the agent needs: it outlives an upgrade, which takes FlowLoom's files away."""
+        registry.load(self.provider().NAME)
+
+    def tmux(self, now: Status) -> Tmux:
+        """Return the tmux server that the agent's window is on."""
+        return whereabouts.port(now)
+
+    # Looking.
+
+    def reconcile(self, *, thorough: bool = False, binary: str = "claude") -> tuple[Status, Look | None]:
+        """Bring the status in line with what is really there; return it with a fresh look at the window.
+
+        By events, under the lock: a dead or vanished window, an idle session
+        that no hook told of. With `thorough` the documented but slow question to
+        Claude Code is asked where its own file says nothing.
+
+        Raises:
+            TmuxUnreachable: its tmux server cannot be reached from here; nothing was moved.
+        """
+        spool.drain(self.directory, self.provider().NAME)
+        now = self.status()
+        if now["status"] in (State.OFFLINE, State.FAILED):
+            return now, None
+        look = whereabouts.look(now)
+        return self.compare(now, look, thorough=thorough, binary=binary), look
+
+    def refresh(self) -> str:
+        """Bring the status in line with what is there; say why where its tmux server cannot be reached."""
+        try:
+            self.reconcile()
+        except TmuxUnreachable as error:
+            return f"{error}; {error.hint}"
+        return ""
+
+    def compare(self, now: Status, seen: Look | Window | None, *, thorough: bool = False, binary: str = "") -> Status:
+        """Return the status as it is after `seen`, a look at the agent's window or a line of a listing."""
+        if seen is None or seen.dead:
+            self._gone(now, seen)
+            return self.status()
+        said = self.session_says(now, thorough=thorough, binary=binary)
+        if said in ("", "idle") and self._stands_still(now, seen, said):
+            return self.status()
+        # Its file follows its hooks, or they it, by up to 0.2 s.
+        settled = elapsed_s(max(now["since"], now["last_active"])) > SAYS_LATE_S
+        if not settled or not now["up"]:
+            return now
+        if said == "idle" and now["status"] in (State.WORKING, State.BLOCKED):
+            if now["status"] is State.BLOCKED and _seen_on_screen(now["question"]) and not self._shows_box(now):
+                return now  # no session reports it: whatever hid the box still does
+            self._quiet(now, self.provider())
+        elif said == "busy" and now["status"] is State.BLOCKED and not self._asks(now):
+            with status.lock(self.directory):
+                fresh = self.status()
+                if fresh["seq"] == now["seq"]:
+                    observed.goes_on(self.directory, fresh, "continues after an answer")
+        elif said == "waiting" and (now["status"] is State.WORKING or _seen_on_screen(now["question"])):
+            self._waits(now)
+        else:
+            return now
+        return self.status()
+
+    def _stands_still(self, seen: Status, look: Look | Window, said: str) -> bool:
+        """Tell whether a turn cannot begin because its program has lent its terminal to an editor.
+
+        Its session file is then of the time before. The turn is taken for as young as this look, so that an `idle`
+        counts only when its program has had its terminal back for BELIEVED_S.
+        """
+        if seen["turn"] is None or seen["status"] is not State.WORKING or not self.provider().EDITS:
+            return False
+        here = look if isinstance(look, Look) else whereabouts.look(seen) if said == "idle" else None
+        if here is None or not procs.is_lent(here.tty):
+            return False
+        with status.lock(self.directory):
+            now = self.status()
+            turn = now["turn"]
+            if now["seq"] == seen["seq"] and turn and elapsed_s(turn["at"]) > SAYS_LATE_S:
+                status.note(self.directory, now, turn={**turn, "at": wall_s()})
+        return True
+
+    def come_up(self, seen: Status) -> Status:
+        """Return the status of an agent that starts and that no process waits for, after a look at its window."""
+        look = whereabouts.look(seen)
+        if look is None or look.dead:
+            return seen
+        screen = self.read_screen(look)
+        with status.lock(self.directory):
+            fresh = self.status()
+            if fresh["seq"] == seen["seq"] and screen["kind"] == "box" and fresh["up"]:
+                observed.box(self.directory, fresh)
+            elif fresh["seq"] == seen["seq"] and screen["question"] is not None:
+                observed.dialog(self.directory, fresh, screen["question"])
+        return self.status()
+
+    def _asks(self, now: Status) -> bool:
+        """Tell whether a question stands in its window: then a session that says `busy` is only late."""
+        look = whereabouts.look(now)
+        return look is not None and not look.dead and self.read_screen(look)["question"] is not None
+
+    def _shows_box(self, now: Status) -> bool:
+        look = whereabouts.look(now)
+        return look is not None and not look.dead and self.read_screen(look)["kind"] == "box"
+
+    def _waits(self, seen: Status) -> None:
+        """Take an agent that waits for an answer, although no hook said so, for blocked on what its window shows."""
+        look = whereabouts.look(seen)
+        if look is None or look.dead:
+            return
+        screen = self.read_screen(look)
+        if screen["kind"] == "box" and screen["question"] is None:
+            return  # it was answered, and says so late; or the dialog is still to come
+        question = screen["question"] or {
+            "kind": "dialog",
+            "text": "something in its window waits for an answer",
+            "how": "answer it in its window",
+            "call": "",
+        }
+        with status.lock(self.directory):
+            now = self.status()
+            if now["seq"] == seen["seq"]:
+                observed.dialog(self.directory, now, question)
+
+    def _gone(self, seen: Status, look: Look | Window | None) -> None:
+        deadline = Deadline(COLLECTED_S)
+        # tmux closes the terminal first and collects the exit code next.
+        while look is not None and look.dead and not look.end and not deadline.over():
+            collected = procs.collected(look.pid)
+            if not collected:
+                self.tmux(seen).collect()
+            look = whereabouts.look(seen)
+            if collected:
+                break
+            select.select([], [], [], COLLECTED_AGAIN_S)
+        with status.lock(self.directory):
+            now = self.status()
+            if now["pane_id"] != seen["pane_id"] or now["pid"] != seen["pid"]:
+                return  # it has been started again since
+            if now["status"] in (State.OFFLINE, State.FAILED):
+                return
+            how = f" ({look.end})" if look and look.end else ""
+            why = "its window is gone" if look is None else f"its program ended{how}"
+            observed.leave(self.directory, now, Event.GONE, why)
+
+    def _quiet(self, now: Status, provider: Provider) -> None:
+        if procs.young_child(now["pid"], HOOK, within_s=HOOK_LIMIT_S):
+            return  # it has not said all: Claude Code does not wait for a StopFailure, and is idle before it is heard
+        seq = now["seq"]
+        with status.lock(self.directory):
+            now = self.status()
+            if now["seq"] != seq:
+                return  # a hook reported first: look again
+            turn = now["turn"]
+            task = tasks.find(turn["task"]) if turn else None
+            if task and not tasks.ended(task) and turn and turn["whose"] == "task" and now["transcript"]:
+                found = provider.reply_in_transcript(
+                    files.tail(now["transcript"], TRANSCRIPT_TAIL_BYTES), task["task_id"]
+                )
+                if found is not None:
+                    task["recovered"] = True
+                    tasks.complete(task, found, "recovered from the transcript; its Stop hook was lost")
+            look = whereabouts.look(now)
+            refused = provider.refusal(look.screen) if look else ""
+            step = Step.FAILED if refused else Step.INTERRUPTED
+            over = task is not None and task["status"] is Step.DONE
+            cancelled = task is not None and task["status"] is Step.CANCELLED
+            why = f"task {task['task_id']} was cancelled" if task and cancelled else refused
+            why = "its turn ended" if over else why or "interrupted in its window (Esc)"
+            in_box = drafts.own(self.read_screen(look)) if look else None
+            observed.quiet(self.directory, now, why, step=step, in_box=in_box.task_id if in_box else None)
+
+    def settle_lost(self, task_id: str) -> None:
+        """End a task that its agent took but no longer runs, because its end was never reported."""
+        now = self.status()
+        provider = self.provider()
+        found = provider.reply_in_transcript(files.tail(now["transcript"] or "", TRANSCRIPT_TAIL_BYTES), task_id)
+        with status.lock(self.directory):
+            task = tasks.read(task_id)
+            if tasks.ended(task):
+                return
+            if found is None:
+                tasks.note_step(task, Step.INTERRUPTED, "its turn ended without a word from the agent")
+            else:
+                task["recovered"] = True
+                tasks.complete(task, found, "recovered from the transcript; its Stop hook was lost")
+
+    def unpark(self, task_id: str) -> None:
+        """Complete a parked task whose background work is over, when no turn of its own tells of it any more."""
+        with status.lock(self.directory):
+            observed.unpark(self.directory, self.status(), task_id)
+
+    def session_says(self, now: Status, *, thorough: bool = False, binary: str = "claude") -> str:
+        """Return what the program itself says of its session: busy, waiting, idle, or nothing."""
+        pid = now["pid"]
+        if not pid:
+            return ""
+        provider, turn = self.provider(), now["turn"]
+        since_s = turn["at"] if turn and elapsed_s(turn["at"]) < BELIEVED_S else 0.0
+        text, pid = session_file.read(provider, self.environment(), pid, now["session_id"])
+        said = provider.read_sessions(text, pid, since_s) if text else ""
+        if said or since_s or not thorough:
+            return said
+        command = provider.sessions_command(binary)
+        printed = procs.output(command, timeout_s=5.0) if command else None
+        return provider.read_sessions(printed, pid) if printed else ""
+
+    def session_waits_for(self, now: Status) -> str:
+        """Return what the program's session waits for, in its own words; empty where it does not, or does not say."""
+        if not now["pid"]:
+            return ""
+        provider = self.provider()
+        text, pid = session_file.read(provider, self.environment(), now["pid"], now["session_id"])
+        return provider.read_waiting(text, pid) if text else ""
+
+    def environment(self) -> dict[str, str]:
+        """Return the variables that say where the agent's program keeps its sessions, as they were at its start."""
+        known = files.read_json(f"{self.directory}/environment.json") or {}
+        return {**os.environ, **{str(key): str(value) for key, value in known.items()}}
+
+    def key_bindings(self) -> Keys:
+        """Return the keys that the user's bindings leave for what we do in the box, as they are now."""
+        path = self.key_bindings_file()
+        try:
+            text = (foreign.read(path, foreign.CONFIG_BYTES) or b"") if path else b""
+        except BadFile:
+            text = b""  # its program cannot read it either, and uses its own keys
+        return self.provider().keys(text.decode(errors="replace"))
+
+    def key_bindings_file(self) -> str:
+        """Return the file in which the user binds the keys of its program; empty where there is none."""
+        path = self.provider().key_bindings(self.environment())
+        return path if os.path.isfile(path) else ""
+
+    def read_screen(self, look: Look) -> Screen:
+        """Return what the window shows, in the provider's reading."""
+        return self.provider().read_screen(look.screen)

@@ -1,0 +1,338 @@
+"""Starting an agent: its settings, its environment, its window."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+
+from flowloom.agents import conversations, folders, hook_shims, panes, window_script
+from flowloom.chief import settings_files
+from flowloom.clock import steady_s
+from flowloom.errors import AgentFailed, BadFile, DamagedFile, FlowLoomError, FolderGone, UsageError
+from flowloom.ports import births, procs
+from flowloom.ports.tmux.server import Tmux
+from flowloom.providers import registry
+from flowloom.roles import builtin
+from flowloom.store import files, foreign, layout
+from flowloom.turns import observed, status
+from flowloom.turns.record import empty_status
+from flowloom.turns.states import NO_PROGRAM, Event, State
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from flowloom.agents.agent import Agent
+    from flowloom.config.settings import Settings
+    from flowloom.providers.protocol import Launch, Provider
+    from flowloom.turns.record import Status
+
+# After this many recent deaths, tasks no longer start the agent.
+DEATHS_LIMIT = 3
+SCRIPT = "launch"
+ENVIRONMENT = "environment.json"
+# Variables that are kept with the agent: they say where its program stores its session files.
+REMEMBERED = ("HOME", "CLAUDE_CONFIG_DIR")
+
+
+def prepare(
+    agent: Agent,
+    settings: Settings,
+    *,
+    root: str,
+    provider: str | None = None,
+    directory: str | None = None,
+    args: list[str] | None = None,
+    trust: bool = False,
+) -> None:
+    """Write down how an agent is to be started: as given now or before, else as configured, else as it was.
+
+    What the configuration says by now holds from the next start on.
+
+    Raises:
+        UsageError: the provider or the directory does not exist, or the agent runs already, differently.
+    """
+    was = agent.spec() or {}
+    # A damaged file is named now: a task in line would meet it only when its turn comes.
+    files.read_json(f"{agent.directory}/{ENVIRONMENT}")
+    try:
+        spec = specify(agent, settings, root=root, provider=provider, directory=directory, args=args, trust=trust)
+    except FolderGone:
+        if agent.reconcile()[0]["status"] in NO_PROGRAM:
+            raise
+        return  # it runs, and keeps working as it was started
+    changed = any(was.get(key) != spec[key] for key in ("provider", "dir", "args"))
+    if was and changed and agent.reconcile()[0]["status"] is not State.OFFLINE:
+        if spec["given"] == was.get("given", {}):
+            return  # only the configuration has changed
+        raise UsageError(
+            f"{agent.agent_id} is already running with a different provider, directory or arguments",
+            hint=f"stop it first: flowloom stop {agent.agent_id}",
+        )
+    layout.ensure_home()
+    if was and hook_shims.leads_nowhere():
+        hook_shims.ensure_stubs()
+    layout.ensure_project(agent.slug, root)
+    layout.ensure_agent_dir(agent.directory)
+    if was != spec:
+        files.write_json(f"{agent.directory}/agent.json", spec)
+    with status.lock(agent.directory):
+        if status.read(agent.directory) is None:
+            first = empty_status(agent.agent_id, agent.name, spec["role"], agent.slug, spec["provider"])
+            status.write(agent.directory, first)
+
+
+def specify(
+    agent: Agent,
+    settings: Settings,
+    *,
+    root: str,
+    provider: str | None = None,
+    directory: str | None = None,
+    args: list[str] | None = None,
+    trust: bool = False,
+) -> dict[str, Any]:
+    """Return how an agent is to be started: as given now or before, else as configured, else as it was.
+
+    Raises:
+        UsageError: the provider, the directory or a settings file does not exist; FolderGone where it once did.
+    """
+    was = agent.spec() or {}
+    table = settings.of_agent(agent.name)
+    now_given = {"provider": provider, "dir": directory and os.path.abspath(directory), "args": args}
+    given = {**was.get("given", {}), **{key: value for key, value in now_given.items() if value}}
+    name = str(given.get("provider") or table.get("provider") or was.get("provider") or settings.provider)
+    registry.find(name)
+    base = agent.name.rstrip("0123456789-_")
+    spec: dict[str, Any] = {
+        "name": agent.name,
+        "role": table.get("role") or (base if base in builtin.ROLES else agent.name),
+        "provider": name,
+        "root": root,
+        "dir": folders.choose(root, given.get("dir"), table.get("dir"), was),
+        "args": list(given.get("args") or table.get("args") or settings.args),
+        "prompt": table.get("prompt") or "",
+        "trust": trust,
+        "given": given,
+    }
+    # What was agreed to was that folder, not every one that the agent may be given later.
+    spec["trust"] = trust or (bool(was.get("trust")) and was.get("dir") == spec["dir"])
+    if not os.path.isdir(spec["dir"]):
+        if directory or not was:
+            raise UsageError(f"{spec['dir']} is not a directory", hint="name an existing one with --dir")
+        raise folders.missing(agent, spec["dir"])
+    split_settings(spec["args"], spec["dir"])
+    return spec
+
+
+def died_too_often(now: Status) -> bool:
+    """Tell whether an agent has recently died so often that starting it again will not help."""
+    return len(observed.recent_deaths(now)) >= DEATHS_LIMIT
+
+
+def spawn(agent: Agent, settings: Settings) -> str:
+    """Open the agent's window and start its program in it; return before it is ready.
+
+    A conversation that it had is resumed, and where that cannot be, the return
+    value says why. Does nothing to an agent that runs.
+
+    Raises:
+        FlowLoomError: its program is not installed; FolderGone: its folder no longer exists.
+        ConversationOpen: another program has its conversation open.
+        TmuxFailed: the window could not be opened.
+    """
+    with status.lock(agent.directory):
+        now = agent.status()
+        if now["status"] not in NO_PROGRAM:
+            return ""
+        if panes.adopted(agent, now):
+            return ""
+        spec, provider = agent.spec() or {}, agent.provider()
+        if not os.path.isdir(spec["dir"]):
+            raise folders.missing(agent, spec["dir"])
+        had = bool(now["session_id"] and now["conversation"] and now["provider"] == provider.NAME)
+        lost = conversations.lost(agent, provider, now) if had else ""
+        kept = conversations.kept_elsewhere(provider, now) if lost else ""
+        lost = "" if kept else lost
+        resume = had and not lost
+        session_id = (kept or now["session_id"]) if resume else None
+        if session_id:
+            conversations.refuse_open(agent, provider, session_id)
+        launch = _launch(
+            agent, settings, provider, spec, session_id, conversations.transcript(provider, now, session_id)
+        )
+        tmux = Tmux(settings.tmux_socket)
+        panes.refuse_second_server(tmux)
+        opening = f"{agent.directory}/opening"
+        if os.path.exists(opening):
+            panes.close_lost(tmux, now, f"{agent.directory}/{SCRIPT}")
+        script = _script(agent, settings, tmux, provider, launch, spec)
+        files.sweep(agent.directory)
+        files.sweep(f"{agent.directory}/{files.WAKE}")
+        files.write(opening, b"", durable=False)
+        # Reports from now on come from the new program. After a reboot, this clock has started again.
+        seen_ns = int(steady_s() * 1e9)
+        try:
+            with window_script.kept_only_if_opened(script):
+                window_id, pane_id = panes.for_program(agent, settings, tmux, now, str(spec["dir"]), ["sh", script])
+        except AgentFailed:
+            # Nothing was opened: the next start must not take the window that was found for one of ours to close.
+            os.unlink(opening)
+            raise
+        look = tmux.look(pane_id)
+        facts: dict[str, Any] = {
+            "socket": settings.tmux_socket,
+            "socket_path": look.socket_path if look else "",
+            "server": births.noted(look.server_pid) if look else None,
+            "process": births.noted(look.pid) if look else None,
+            "session_id": launch["session_id"],
+            "provider": provider.NAME,
+            "window_id": window_id,
+            "pane_id": pane_id,
+            "pid": look.pid if look else None,
+            "up": False,
+            "turn": None,
+            "foreign": [],
+            "seen_ns": seen_ns,
+            "conversation": resume,
+            "release": launch["release"],
+        }
+        why = (
+            f"started with an empty conversation: {lost}"
+            if lost
+            else "started again, with its conversation"
+            if resume
+            else "started"
+        )
+        status.apply(agent.directory, now, Event.SPAWN, why=why, source="spawn", **facts)
+        os.unlink(opening)
+    return f"{agent.agent_id} begins with an empty conversation: {lost}" if lost else ""
+
+
+def _launch(
+    agent: Agent,
+    settings: Settings,
+    provider: Provider,
+    spec: dict[str, Any],
+    session_id: str | None,
+    transcript: str,
+) -> Launch:
+    import uuid  # noqa: PLC0415 - 5 ms with shutil, and most tasks find their agent running
+
+    binary = program(provider, settings, agent.name)
+    found = release(provider, binary)
+    args, extra = split_settings(list(spec["args"]), str(spec["dir"]))
+    path = f"{agent.directory}/settings.json"
+    given_back = {name: os.environ[name] for name in provider.COLOURLESS if name in os.environ}
+    if given_back:
+        extra = [{"env": given_back}, *extra]
+    editor = settings_files.window_editor(str(spec["dir"]), extra) if provider.EDITS else None
+    if editor is not None and shlex.quote(layout.home()) == layout.home():  # Claude Code runs it through a shell
+        extra = [*extra, {"env": {"VISUAL": hook_shims.agent_editor(), "FLOWLOOM_VISUAL": editor}}]
+    files.write_json(path, provider.settings(hook_shims.hook_command(provider), extra))
+    return {
+        "binary": binary,
+        "agent_id": agent.agent_id,
+        "agent_dir": agent.directory,
+        "session_id": session_id or str(uuid.uuid4()),
+        "resume": session_id is not None,
+        "transcript": transcript,
+        "dir": os.path.realpath(str(spec["dir"])),
+        "settings_path": path,
+        "system_prompt": builtin.system_prompt(agent.agent_id, str(spec["role"]), str(spec["prompt"])),
+        "args": args,
+        "user_mode": settings_files.default_mode(str(spec["dir"]), found),
+        "release": found,
+    }
+
+
+def program(provider: Provider, settings: Settings, name: str) -> str:
+    """Return the path of an agent's program.
+
+    Raises:
+        FlowLoomError: it is not installed.
+    """
+    import shutil  # noqa: PLC0415 - as above
+
+    wanted = provider.binary(settings.claude)
+    binary = shutil.which(wanted)
+    if binary is None:
+        raise FlowLoomError(
+            f"{name} cannot start: there is no program {wanted!r}",
+            hint="install it (Claude Code: npm install -g @anthropic-ai/claude-code), or name it with FLOWLOOM_CLAUDE",
+        )
+    return binary
+
+
+def release(provider: Provider, binary: str) -> str:
+    """Return the release of an agent's program, asking it only when the file on disk has changed."""
+    command = provider.release_command(binary)
+    if not command:
+        return ""
+    real = os.path.realpath(binary)
+    key = f"{real} {os.stat(real).st_mtime_ns}"
+    cache = f"{layout.home()}/cache/releases.json"
+    try:
+        seen = files.read_json(cache) or {}
+    except DamagedFile:
+        seen = {}
+    if key not in seen:
+        said = procs.output(command, timeout_s=10.0)
+        if not said or not said.split():
+            return ""
+        seen = {key: said.split()[0]}
+        files.ensure_dir(os.path.dirname(cache))
+        files.write_json(cache, seen)
+    return str(seen[key])
+
+
+def _script(
+    agent: Agent, settings: Settings, tmux: Tmux, provider: Provider, launch: Launch, spec: dict[str, Any]
+) -> str:
+    """Write the script that the window runs, and record where the program keeps its session files."""
+    ours = {
+        "FLOWLOOM_HOME": layout.home(),
+        "FLOWLOOM_AGENT": agent.agent_id,
+        "FLOWLOOM_AGENT_DIR": agent.directory,
+        "FLOWLOOM_SESSION": settings.session,
+        "FLOWLOOM_TMUX_SOCKET": settings.tmux_socket,
+    }
+    inherited = {
+        name: value for name, value in window_script.inherited(provider).items() if name not in provider.COLOURLESS
+    }
+    wanted = {**inherited, **provider.environment(launch), **ours}
+    remembered = {**{name: wanted[name] for name in REMEMBERED if name in wanted}, **provider.environment(launch)}
+    files.write_json(f"{agent.directory}/{ENVIRONMENT}", remembered)
+    path = f"{agent.directory}/{SCRIPT}"
+    command = provider.command(launch)
+    window_script.write_script(path, tmux, wanted, str(spec["dir"]), command, provider.COLOURLESS, "FLOWLOOM_AGENT_PID")
+    return path
+
+
+def split_settings(args: list[str], directory: str) -> tuple[list[str], list[dict[str, Any]]]:
+    """Take every `--settings X` out of extra arguments; return the rest and the documents they name.
+
+    Claude Code honours one `--settings` only, and ours must be it.
+
+    Raises:
+        UsageError: a document cannot be read; BadFile where it is no regular file.
+    """
+    rest: list[str] = []
+    documents: list[dict[str, Any]] = []
+    words = iter(args)
+    for word in words:
+        if word != "--settings" and not word.startswith("--settings="):
+            rest.append(word)
+            continue
+        value = word.partition("=")[2] if "=" in word else next(words, "")
+        try:
+            inline = value.lstrip().startswith("{")
+            path = os.path.join(directory, os.path.expanduser(value))
+            document = json.loads(value if inline else foreign.read(path, foreign.CONFIG_BYTES) or b"")
+        except (BadFile, ValueError, RecursionError) as error:
+            raise UsageError(f"--settings {value}: not valid JSON: {error}", hint="name a readable file") from error
+        if not isinstance(document, dict):
+            raise UsageError(f"--settings {value}: not a JSON object", hint="name a settings file")
+        documents.append(document)
+    return rest, documents

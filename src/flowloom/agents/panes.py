@@ -1,0 +1,159 @@
+"""The pane that an agent starts in: its former one, a new one, or the one that its program never left."""
+
+from __future__ import annotations
+
+import os
+import select
+from functools import partial
+
+from flowloom.agents.agent import known
+from flowloom.clock import Deadline
+from flowloom.errors import AgentFailed, FlowLoomError, TmuxUnreachable
+from flowloom.ports import births, procs
+from flowloom.turns import status, whereabouts
+from flowloom.turns.states import Event
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from flowloom.agents.agent import Agent
+    from flowloom.config.settings import Settings
+    from flowloom.ports.tmux.formats import Look, Window
+    from flowloom.ports.tmux.server import Tmux
+    from flowloom.store.shapes import Process
+    from flowloom.turns.record import Status
+
+# Claude Code is gone 0.3 s after its last word; a SessionEnd hook of the user's has 1.5 s.
+LEAVING_S, LEAVING_AGAIN_S = 3.0, 0.02
+# How long a tmux server may take to end once nothing listens at its socket.
+ENDS_S = 1.0
+
+
+def adopted(agent: Agent, now: Status) -> bool:
+    """Take an agent whose program runs although it counted as gone for started; tell whether there is one.
+
+    One conversation never runs twice.
+
+    Raises:
+        TmuxUnreachable: its program runs, and its window cannot be reached.
+        AgentFailed: its program has lost its window and does not end.
+    """
+    process = whereabouts.program(now)
+    # It says that its session ends a moment before it does.
+    if process is None or _has_left(now):
+        return False
+    look = whereabouts.look(now)
+    if look is not None and not look.dead:
+        status.apply(
+            agent.directory, now, Event.SPAWN, why="found running in its window", source="tmux", up=True, pid=look.pid
+        )
+        return True
+    if whereabouts.life(now) in ("ended", "unknown"):
+        return False
+    if not procs.end(process["pid"], grace_s=procs.GRACE_S):
+        raise AgentFailed(
+            f"the former program of {agent.agent_id} runs without its window (process {process['pid']})",
+            hint=f"end it: kill -KILL {process['pid']}",
+        )
+    return False
+
+
+def _has_left(now: Status) -> bool:
+    """Tell whether an agent's program has ended, after some time for it to; its pane tells where nothing else does."""
+    deadline = Deadline(LEAVING_S)
+    while (life := whereabouts.life(now)) != "ended" and (life != "unknown" or _stands(now)):
+        if deadline.over():
+            return False
+        select.select([], [], [], deadline.within_s(LEAVING_AGAIN_S))
+    return True
+
+
+def _stands(now: Status) -> bool:
+    """Tell whether an agent's own program is seen in its pane."""
+    try:
+        look = whereabouts.look(now)
+    except TmuxUnreachable:
+        return False
+    return look is not None and not look.dead
+
+
+def for_program(
+    agent: Agent, settings: Settings, tmux: Tmux, now: Status, directory: str, command: list[str]
+) -> tuple[str, str]:
+    """Return window and pane for the program: the former ones if its dead program still stands there, else new ones."""
+    pane_id = now["pane_id"]
+    look = _look(tmux, pane_id) if pane_id and now["socket"] == tmux.socket else None
+    if look and pane_id and look.agent_id == agent.agent_id and whereabouts.is_its_server(now, look.server_pid):
+        if look.dead and whereabouts.is_own(now, look) and tmux.reopen(pane_id, directory, command):
+            return look.window_id, pane_id
+        if look.dead or not whereabouts.is_own(now, look):
+            # A person has taken it into use since our program ended: it is theirs.
+            tmux.unmark(pane_id)
+    for window in _windows(tmux):
+        if window.agent_id == agent.agent_id and not window.dead:
+            raise AgentFailed(
+                f"a window of {agent.agent_id} runs that FlowLoom has lost sight of ({window.window_id})",
+                hint=f"look at it, then close it: {' '.join(tmux.client)} kill-pane -t {window.pane_id}",
+            )
+    taken = tmux.window_names(settings.session)
+    name = agent.agent_id if agent.name in taken else agent.name
+    return tmux.open_window(settings.session, name, agent.agent_id, directory, command)
+
+
+def refuse_second_server(tmux: Tmux) -> None:
+    """Refuse to start a second tmux server at the socket of one that runs, where it is only out of reach.
+
+    Raises:
+        TmuxUnreachable: naming an agent on it, and how to make it listen again.
+    """
+    path = os.path.realpath(tmux.path())
+    for agent in known():
+        try:
+            now = agent.status()
+        except (FlowLoomError, OSError):
+            continue  # its own commands tell
+        server = now["server"]
+        here = bool(server and now["socket_path"]) and os.path.realpath(now["socket_path"]) == path
+        if not server or not here or births.life(server) not in ("runs", "stopped"):
+            continue
+        try:
+            tmux.server_pid()
+        except TmuxUnreachable as error:
+            if not error.absent:
+                raise
+            # One whose last window has closed is gone from its socket a moment before it ends.
+            if procs.await_true(partial(_has_ended, server), timeout_s=ENDS_S):
+                continue
+            raise whereabouts.unreachable(now, error) from error
+        return
+
+
+def _has_ended(process: Process) -> bool:
+    return births.life(process) == "ended"
+
+
+def _look(tmux: Tmux, pane_id: str) -> Look | None:
+    """Return a look at a pane; None also where there is no server (yet)."""
+    try:
+        return tmux.look(pane_id)
+    except TmuxUnreachable as error:
+        if not error.absent:
+            raise
+        return None
+
+
+def _windows(tmux: Tmux) -> list[Window]:
+    """Return the agents' windows on a server, none where there is none (yet)."""
+    try:
+        return tmux.windows()
+    except TmuxUnreachable as error:
+        if not error.absent:
+            raise
+        return []
+
+
+def close_lost(tmux: Tmux, now: Status, script: str) -> None:
+    """Close the pane of a start that was killed before it could note it; it has not been used yet."""
+    for _, pane_id, pid in tmux.running(script):
+        if pane_id != now["pane_id"]:
+            tmux.close_pane(pane_id, pid)
+            procs.await_end(pid, timeout_s=2.0)

@@ -1,0 +1,31 @@
+"""The file in which an agent's program keeps the status of its session, found where that session runs now."""
+
+from __future__ import annotations
+
+import os
+
+from flowloom.store import files
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from flowloom.providers.protocol import Provider
+
+
+def read(provider: Provider, environment: dict[str, str], pid: int, session_id: str | None) -> tuple[str, int]:
+    """Return what the file of the session says that a window shows, and that session's process; empty for no file."""
+    path = provider.session_file(environment, pid)
+    text = (files.read(path) or b"").decode(errors="replace")
+    if text and provider.moved_to(text):
+        path, pid = _moved(path, session_id) or (path, pid)
+        text = (files.read(path) or b"").decode(errors="replace")
+    return text, pid
+
+
+def _moved(path: str, session_id: str | None) -> tuple[str, int] | None:
+    """Return session file and process id of the session that the window shows, where it runs in another process."""
+    folder = os.path.dirname(path)
+    for name in os.listdir(folder):
+        other = f"{folder}/{name}"
+        if other != path and name[:-5].isdigit() and str(session_id).encode() in (files.read(other) or b""):
+            return other, int(name[:-5])
+    return None

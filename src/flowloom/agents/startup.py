@@ -1,0 +1,114 @@
+"""From the opened window to the input box, which no hook reports."""
+
+from __future__ import annotations
+
+from flowloom.clock import steady_s
+from flowloom.ports import procs
+from flowloom.turns import observed, status
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from flowloom.agents.agent import Agent
+    from flowloom.ports.tmux.formats import Look
+    from flowloom.providers.protocol import Question
+    from flowloom.turns.record import Status
+
+# After this long without an input box or a question, a start is reported as hanging.
+LIMIT_S = 60.0
+# The SessionStart hook normally reports within 0.1 s of the input box; the user's own hooks can delay it.
+SILENT_S = 8.0
+# A dialog that has not changed for this long is fully drawn, and has handled the previous key.
+STEADY_S = 0.2
+# The screen is empty before this, and each look slows down a starting Claude Code.
+FIRST_LOOK_S = 0.35
+LOOK_AGAIN_S = 0.15
+# The SessionStart hook wakes waiting processes; after it, only the input box is missing.
+BOX_AGAIN_S = 0.03
+QUESTION_AGAIN_S = 0.25
+# On a loaded machine, a key can take this long to have an effect.
+KEY_S = 2.0
+
+
+class Startup:
+    """Watch one start. An agent is `ready` when its hook has reported *and* its input box is on the screen."""
+
+    def __init__(self, agent: Agent) -> None:
+        self.agent = agent
+        self.ready = False
+        self.again_s = FIRST_LOOK_S  # when to look again, in seconds
+        self._began_s = steady_s()
+        self._dialog = ""
+        self._dialog_since_s = 0.0
+        self._pressed: tuple[str, float] = ("", 0.0)
+        self._box_since_s: float | None = None
+        self._silence = ""
+
+    def step(self, now: Status, look: Look) -> tuple[Question | None, str]:
+        """Evaluate one look; return the question on the screen, and a message if the start takes too long.
+
+        Questions are left to the user, except the trust prompt if they started the
+        agent with --trust.
+        """
+        screen = self.agent.read_screen(look)
+        question = screen["question"]
+        directory = self.agent.directory
+        if screen["kind"] == "box":
+            with status.lock(directory):
+                fresh = self.agent.status()
+                if fresh["up"]:
+                    observed.box(directory, fresh)
+                    self.ready = True
+        elif question is not None:
+            with status.lock(directory):
+                observed.dialog(directory, self.agent.status(), question)
+            if question["kind"] == "trust" and (self.agent.spec() or {}).get("trust"):
+                self._trust(now, look, screen["keys"])
+        if self.ready:
+            self.again_s = 0.0
+        elif question is not None:
+            self.again_s = QUESTION_AGAIN_S
+        else:
+            young = LOOK_AGAIN_S if steady_s() - self._began_s > LOOK_AGAIN_S else FIRST_LOOK_S
+            self.again_s = BOX_AGAIN_S if now["up"] else young
+        silent = self._silent(up=now["up"], box=screen["kind"] == "box")
+        if silent:
+            return question, silent
+        late = steady_s() - self._began_s > LIMIT_S and question is None
+        return question, f"it has not come up for {LIMIT_S:.0f} s; look at its window" if late else ""
+
+    def _silent(self, *, up: bool, box: bool) -> str:
+        """Return a message if the input box is there but no hook has reported, with the reason if settings show it."""
+        if up or not box:
+            self._box_since_s = None
+            return ""
+        if self._box_since_s is None:
+            self._box_since_s = steady_s()
+        if steady_s() - self._box_since_s < SILENT_S:
+            return ""
+        if not self._silence:
+            self._silence = f"ready for input, but its hooks are silent{self._because()}; see: flowloom doctor"
+        return self._silence
+
+    def _because(self) -> str:
+        from flowloom.chief import settings_files  # noqa: PLC0415 - 3 ms that only a hanging start should pay
+
+        for _, path, document in settings_files.documents(str((self.agent.spec() or {}).get("dir", "."))):
+            for key in ("disableAllHooks", "allowManagedHooksOnly"):
+                if document.get(key):
+                    return f", because {path} has {key}"
+        return ""
+
+    def _trust(self, now: Status, look: Look, keys: list[str]) -> None:
+        """Press one key towards yes each time the dialog is stable, so that no key acts on a screen we have not seen.
+
+        A second key sent too early would change the choice again just before the Enter.
+        """
+        at_s = steady_s()
+        if look.screen != self._dialog:
+            self._dialog, self._dialog_since_s = look.screen, at_s
+        pressed_on, pressed_at_s = self._pressed
+        on_its_way = look.screen == pressed_on and at_s - pressed_at_s < KEY_S
+        # When a hanging program continues, a second Enter would answer its next question.
+        if at_s - self._dialog_since_s >= STEADY_S and not on_its_way and not procs.unread_bytes(look.tty):
+            self._pressed = (look.screen, at_s)
+            self.agent.tmux(now).press(now["pane_id"] or "", *keys, stamp=look.stamp)

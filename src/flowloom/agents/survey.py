@@ -1,0 +1,69 @@
+"""Every agent with its status, for the listings: nothing of one agent's takes a listing down."""
+
+from __future__ import annotations
+
+from flowloom.agents.agent import Agent, known
+from flowloom.errors import FlowLoomError, NoSuchAgent, TmuxUnreachable
+from flowloom.store import layout
+from flowloom.store.log import log
+from flowloom.turns import spool, whereabouts
+from flowloom.turns.record import empty_status
+from flowloom.turns.states import State
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from flowloom.turns.record import Status
+
+
+def survey() -> list[tuple[Agent, Status]]:
+    """Return every agent with its reconciled status; each tmux server lists its windows once.
+
+    Where an agent's state cannot be told, `unreachable` in its status says why.
+    """
+    listing = whereabouts.Listing()
+    found = []
+    for agent in known():
+        try:
+            now = _reconciled(agent, listing)
+        except (FlowLoomError, OSError) as error:
+            now = _unknown(agent, error)
+        found.append((agent, now))
+    return found
+
+
+def _reconciled(agent: Agent, listing: whereabouts.Listing) -> Status:
+    spool.drain(agent.directory, agent.provider().NAME)
+    now = agent.status()
+    if now["status"] in (State.OFFLINE, State.FAILED):
+        return now
+    window = listing.pane(now)
+    if window is None or window.dead or not whereabouts.is_own(now, window):
+        # It can have been started since the windows were listed.
+        now, _ = agent.reconcile()
+    else:
+        now = agent.compare(now, window)
+    return agent.come_up(now) if now["status"] is State.STARTING else now
+
+
+def _unknown(agent: Agent, error: FlowLoomError | OSError) -> Status:
+    """Return the last known status of an agent whose state cannot be told, with the reason."""
+    why = layout.named(error)
+    if not isinstance(error, TmuxUnreachable):
+        log(layout.home(), "error", "survey", f"{agent.agent_id}: {why}")
+    elif error.reason:
+        why = f"{error.reason}; {error.hint}"
+    try:
+        now = agent.status()
+    except NoSuchAgent:
+        return _unread(agent, f"{agent.directory}/status.json is missing; start it: flowloom start {agent.agent_id}")
+    except (FlowLoomError, OSError):
+        return _unread(agent, why)
+    now["unreachable"] = why
+    return now
+
+
+def _unread(agent: Agent, why: str) -> Status:
+    """Return the status of an agent whose record cannot be read."""
+    now = empty_status(agent.agent_id, agent.name, "", agent.slug, "")
+    now.update({"why": why, "unreachable": why, "unread": True})
+    return now

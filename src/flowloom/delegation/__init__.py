@@ -1,0 +1,1 @@
+"""One task, run: asked, given to an agent, waited for, announced."""

@@ -1,0 +1,304 @@
+"""Tasks as who asks sees them: open one, find a former one, take one back, say why there is no reply."""
+
+from __future__ import annotations
+
+import os
+from contextlib import nullcontext
+
+from flowloom.agents.agent import Agent, known
+from flowloom.clock import wall_s
+from flowloom.errors import AgentFailed, DamagedFile, NoSuchAgent, TmuxUnreachable, UsageError
+from flowloom.ports import procs
+from flowloom.queue import line
+from flowloom.roles import builtin
+from flowloom.store import files, layout
+from flowloom.store.log import log
+from flowloom.tasks import store as tasks
+from flowloom.tasks.steps import ENDED, Step
+from flowloom.transports.paste import drafts
+from flowloom.transports.paste.held_up import EDITOR
+from flowloom.turns import limits, parking, status
+from flowloom.turns.states import State
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from flowloom.config.settings import Settings
+    from flowloom.ports.tmux.formats import Look
+    from flowloom.tasks.record import Task
+    from flowloom.turns.record import Status
+
+
+def in_turn(asker_kind: str) -> AbstractContextManager[object]:
+    """Hold a lock until the task has its place in line: of two agents that ask each other, one must see the other."""
+    return files.locked(f"{layout.home()}/asking.lock") if asker_kind == "agent" else nullcontext()
+
+
+def ask(agent: Agent, prompt: str, *, asker: str, asker_kind: str) -> Task:
+    """Open a task for an agent that is prepared; the prompt is on disk when this returns.
+
+    An agent asks while it holds `in_turn`, until its task stands in line.
+
+    Raises:
+        UsageError: there is nothing to ask, or the agent would wait for itself.
+    """
+    if not prompt.strip():
+        raise UsageError("the prompt is empty", hint=f"add one: flowloom ask {agent.name} 'your prompt'")
+    if asker_kind == "agent":
+        _refuse_circle(agent, asker)
+    return tasks.open_task(
+        agent.agent_id, agent.directory, prompt, asker=asker, asker_kind=asker_kind, draft_known=True
+    )
+
+
+def means_agent(agent: Agent, chosen: Settings) -> bool:
+    """Tell whether a name is that of an agent, of a role, or of a role with a number, as `planning2`."""
+    base = agent.name.rstrip("0123456789-_")
+    return agent.spec() is not None or bool({agent.name, base} & {*builtin.ROLES, *chosen.agents})
+
+
+def refuse_unknown(agent: Agent, chosen: Settings) -> None:
+    """Refuse a name that means no agent and no role: a misspelt one must not become a new agent.
+
+    Raises:
+        NoSuchAgent: with the nearest known name.
+    """
+    if means_agent(agent, chosen):
+        return
+    from difflib import get_close_matches  # noqa: PLC0415 - for this sentence only
+
+    here = [other.name for other in known() if other.slug == agent.slug]
+    near = get_close_matches(agent.name, [*here, *builtin.ROLES, *chosen.agents], n=1)
+    meant = f"did you mean {near[0]}? " if near else ""
+    raise NoSuchAgent(f"no agent or role named {agent.name!r}", hint=f"{meant}create it: flowloom start {agent.name}")
+
+
+def refuse_unstarted(agent: Agent) -> None:
+    """Refuse an agent that has no record, as there is nothing to show or stop.
+
+    Raises:
+        NoSuchAgent: a role is not started yet, or no agent has this name; then with the nearest.
+    """
+    if agent.spec() is not None:
+        return
+    if agent.name in builtin.ROLES:
+        start = f"flowloom start {agent.name}"
+        raise NoSuchAgent(f"{agent.agent_id} is not started yet", hint=f"start it: {start}; a task starts it too")
+    from difflib import get_close_matches  # noqa: PLC0415 - for this sentence only
+
+    near = get_close_matches(agent.name, [other.name for other in known() if other.slug == agent.slug], n=1)
+    hint = f"did you mean {near[0]}? " if near else ""
+    raise NoSuchAgent(f"there is no agent {agent.agent_id}", hint=f"{hint}list the agents with: flowloom agents")
+
+
+def _refuse_circle(agent: Agent, asker: str) -> None:
+    """Refuse a task whose agent already waits, directly or through others, for who asks."""
+    waits: dict[str, set[str]] = {}
+    for folder in layout.agent_dirs():
+        try:
+            at = _current_task(folder)
+            standing = line.standing(folder)
+        except OSError:
+            continue  # damage to one agent must not keep a caller from another one; its own commands tell
+        for task_id in {at, *standing}:
+            task = tasks.find(task_id)
+            # Who left its task waits no longer. What an agent is at counts all the same: it may be waited for again.
+            if task and task["asker_kind"] == "agent" and (task_id == at or not task["left"]):
+                waits.setdefault(task["asker"], set()).add(task["agent_id"])
+    reached, new = set[str](), {agent.agent_id}
+    while new:
+        reached |= new
+        new = set[str]().union(*(waits.get(each, set()) for each in new)) - reached
+    if asker in reached:
+        raise UsageError(
+            f"{asker} cannot ask {agent.agent_id}: it would wait for itself",
+            hint="answer from what you know, or ask another agent",
+        )
+
+
+def _current_task(agent_dir: str) -> str | None:
+    try:
+        now = status.read(agent_dir)
+    except DamagedFile:
+        return None  # its own commands tell
+    return now["current_task"] if now else None
+
+
+def former(agent: Agent, prompt: str) -> Task | None:
+    """Return the last task with the same prompt for this agent if it is unfinished or its reply was not read."""
+    digest = files.sha256(prompt.encode("utf-8", "surrogateescape"))
+    named = files.read(f"{agent.directory}/drafts/{digest}")
+    task = tasks.find(named.decode(errors="replace")) if named else None
+    if task is None or task["agent_id"] != agent.agent_id or task["prompt_sha256"] != digest:
+        return None
+    unread = task["status"] is Step.DONE and task["read"] is None
+    return task if unread or not tasks.ended(task) else None
+
+
+def asked_by() -> tuple[str, str]:
+    """Return who asks, by the environment: an agent, the Chief's Bash tool, or a shell."""
+    agent = os.environ.get("FLOWLOOM_AGENT")
+    if agent:
+        return agent, "agent"
+    return ("chief", "chief") if os.environ.get("CLAUDECODE") else ("shell", "shell")
+
+
+def before(place: line.Place) -> tuple[int, str]:
+    """Return how many stand before a place, and what to say of one that is passed over and should not be there."""
+    ahead, told = 0, ""
+    for before in place.before():
+        task = tasks.find(before.task_id)
+        step = task["status"] if task else None
+        # Its agent is free, and what it waits for may never come: background work, a person, the caller.
+        waits_on = step is Step.PARKED and task is not None and not task["until"]
+        if waits_on or step in ENDED or step is Step.UNKNOWN:
+            continue
+        if before.stopped and (task is not None or not before.says):
+            # What its agent has of it, who comes behind sees to.
+            if step in (Step.CREATED, Step.TYPED, Step.PASTED, None):
+                told = f"{before.what} is passed over: its process {before.pid} is stopped; continue it with fg"
+            continue
+        if step is Step.CREATED and before.says:
+            told = f"{before.what} is passed over: {before.says}"
+            continue
+        ahead += 1
+        if task is not None and before.says:
+            told = before.says
+        if before.stopped:
+            told = f"{before.what} stands before it, and its process {before.pid} is stopped; continue it with fg"
+    return ahead, told
+
+
+def mark_read(task_id: str) -> None:
+    """Note that a task's reply, or its failure, was seen; where it cannot be noted it is offered once more."""
+    try:
+        with status.lock(tasks.read(task_id)["agent_dir"]):
+            task = tasks.read(task_id)
+            if task["read"] is None:
+                task["read"] = round(wall_s(), 3)
+                tasks.write(task)
+    except OSError as error:
+        log(layout.home(), "error", "asking", f"not noted as read: {error}", task=task_id)
+
+
+def mark_seen(task: Task) -> None:
+    """Note that a person looked at the failure of a task that was left; nothing where there is none."""
+    if tasks.unseen_failure(task):
+        mark_read(task["task_id"])
+
+
+def failure(task: Task) -> AgentFailed:
+    """Return the error for a task that ended without a reply, with what to do next."""
+    task_id, agent_id, name = task["task_id"], task["agent_id"], task["agent_id"].split("@")[0]
+    why = task["error"] or f"it is {task['status']}"
+    if task["status"] is Step.DONE:
+        why = f"its marker {layout.task_dir(task_id)}/.done is gone; its reply is in reply.md in the same folder"
+    look = f"look at its window: flowloom attach {name}" if _has_window(task) else "ask again to start it again"
+    hint = {
+        Step.UNKNOWN: f"look at its window: flowloom attach {name}; then flowloom wait {task_id}, or ask again",
+        Step.INTERRUPTED: f"ask again, or continue in its window: flowloom attach {name}",
+        Step.CANCELLED: "ask again if you still need it",
+    }.get(task["status"], f"{look}; your prompt is saved: flowloom show {task_id}")
+    if task.get("headless") is not None:
+        hint = f"see what is known about it: flowloom show {task_id}"
+    if tasks.provisional_of(task_id) is not None:
+        hint += f"; what it said before: flowloom reply {task_id} --now"
+    return AgentFailed(f"task {task_id} for {agent_id}: {why}", hint=hint)
+
+
+def _has_window(task: Task) -> bool:
+    """Tell whether the agent of a task still has a window to look at."""
+    try:
+        return Agent(task["agent_dir"]).status()["status"] is not State.OFFLINE
+    except (DamagedFile, NoSuchAgent):
+        return False
+
+
+def cancel(task_id: str) -> str:
+    """Take a task back: out of the line, or by Esc out of the agent's running turn; return what was done.
+
+    An agent that is interrupted stays ready, with its conversation.
+    """
+    task = tasks.read(task_id)
+    agent = Agent(task["agent_dir"])
+    look = None
+    try:
+        _, look = agent.reconcile()
+    except TmuxUnreachable:
+        if task["status"] is not Step.CREATED:
+            raise  # its agent has it, and no Esc can be pressed from here
+    with status.lock(agent.directory):
+        task, now = tasks.read(task_id), agent.status()
+        if tasks.ended(task):
+            return f"it had already ended: {task['status']}"
+        turn = now["turn"]
+        running = turn is not None and turn["task"] == task_id and now["status"] in (State.WORKING, State.BLOCKED)
+        task_was_parked = task["status"] is Step.PARKED
+        typed, queued = task["status"] in (Step.TYPED, Step.PASTED), task_id in now["queued"]
+        tasks.note_step(task, Step.CANCELLED, "cancelled by the user")
+        entry = parking.of(now, task_id)
+        if entry is not None and entry.get("until"):
+            return _no_continue(agent, now, look)
+        if now["delivering"] == task_id:
+            status.note(agent.directory, now, delivering=None)
+        if task_was_parked:
+            return "its background work continues in its window; its message so far is kept"
+        if running and look is not None and now["pane_id"]:
+            # Under the lock: no Stop is heard meanwhile, so the key cannot reach the next task's turn.
+            return _escaped(agent, now, look, "the agent was interrupted")
+        if typed and now["pane_id"]:
+            return _take_back(agent, now, task_id)
+    if queued:
+        # Behind another turn, in Claude Code itself: an Esc would end that one and begin this one.
+        return f"its agent has queued it already and will work on it; remove it there: flowloom attach {agent.name}"
+    return "it will not be delivered"
+
+
+def _no_continue(agent: Agent, now: Status, look: Look | None) -> str:
+    """Let an agent that waits for its usage limit not continue: Esc in its window, where that says so."""
+    limits.give_up(agent.directory, now, Step.CANCELLED, "its task was cancelled while it waited for its usage limit")
+    if look is None or not now["pane_id"] or agent.provider().limit(look.screen) != "waits":
+        return "it was waiting for its usage limit; see that the agent leaves it: flowloom attach " + agent.name
+    return _escaped(agent, now, look, "it will not continue when its usage limit resets")
+
+
+def _escaped(agent: Agent, now: Status, look: Look, done: str) -> str:
+    """Press Esc in an agent's window; return `done`, or that the window took no key."""
+    tmux, pane = agent.tmux(now), now["pane_id"] or ""
+    if _is_lent(agent, look):
+        return f"{EDITOR}, so the agent continues; close it, and interrupt the agent: flowloom attach {agent.name}"
+    if look.in_mode:
+        tmux.leave_mode(pane)
+    if tmux.press(pane, "Escape"):
+        return done
+    return f"its window takes no keys, so the agent continues; look at it: flowloom attach {agent.name}"
+
+
+def _is_lent(agent: Agent, look: Look) -> bool:
+    """Tell whether a key would reach a person's editor; the one that clears the box would end the agent's program."""
+    return agent.provider().EDITS and procs.is_lent(look.tty)
+
+
+def _take_back(agent: Agent, now: Status, task_id: str) -> str:
+    """Take back a text that its agent has not confirmed: out of its box, or out of the turn that it has begun."""
+    tmux, pane = agent.tmux(now), now["pane_id"] or ""
+    # From here on, the paste of a process that is just about to paste is refused.
+    stamp = tmux.claim(pane, line.typed(task_id))
+    look = tmux.look(pane)
+    if look is None or f"/{task_id}." not in stamp:
+        return "it will not be delivered"
+    on_its_way = f"its text was on its way; check that the agent ignores it: flowloom attach {agent.name}"
+    if now["turn"] is not None:
+        return on_its_way  # a key would reach the turn that runs, which is not its own
+    if _is_lent(agent, look):
+        return on_its_way
+    screen = agent.read_screen(look)
+    if screen["busy"] or agent.session_says(now) == "busy":
+        return _escaped(agent, now, look, "the agent was interrupted")
+    if look.in_mode:
+        tmux.leave_mode(pane)
+    own = drafts.own(screen)
+    if own is not None and own.task_id == task_id and tmux.press(pane, *agent.provider().CLEAR):
+        return "its text was removed from the agent's window"
+    return on_its_way

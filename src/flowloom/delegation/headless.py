@@ -1,0 +1,247 @@
+"""A task without a window: one run of the agent's program, with the same record, marker and reply.
+
+The program's three descriptors are files in the task's folder. So the process that
+started it may die: the next command that looks at the task collects the result.
+"""
+
+from __future__ import annotations
+
+import os
+
+from flowloom.agents import launch
+from flowloom.agents.agent import Agent
+from flowloom.chief import settings_files
+from flowloom.clock import Deadline
+from flowloom.errors import FlowLoomError, UsageError
+from flowloom.ports import births, procs
+from flowloom.ports.child import Child, begin
+from flowloom.providers import registry
+from flowloom.queue import line
+from flowloom.roles import builtin
+from flowloom.store import files, layout
+from flowloom.tasks import frame
+from flowloom.tasks import store as tasks
+from flowloom.tasks.steps import Step
+from flowloom.turns import status
+from flowloom.turns.record import empty_status
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from flowloom.config.settings import Settings
+    from flowloom.ports.births import Life
+    from flowloom.providers.protocol import Launch
+    from flowloom.store.shapes import Process
+    from flowloom.tasks.record import Headless
+
+# The name of a run that has no agent's name.
+NAME = "headless"
+STDIN, STDOUT, STDERR = "headless.in", "headless.out", "headless.err"
+OUTPUT_LIMIT_BYTES = 64_000_000
+# Variables that tell our own hooks and commands which agent they act for.
+AGENT_OWN = ("FLOWLOOM_AGENT_DIR", "TMUX", "TMUX_PANE")
+
+
+class Run:
+    """One run of the program for one task; holds the task's place in line until `close`."""
+
+    def __init__(self, agent: Agent, settings: Settings, *, root: str) -> None:
+        """Work out how to run `agent`.
+
+        Raises:
+            UsageError: its provider cannot run headless, or its folder does not exist.
+            FlowLoomError: its program is not installed, or the state folder cannot be written to.
+        """
+        self.agent = agent
+        self.spec = launch.specify(agent, settings, root=root)
+        self.provider = registry.find(str(self.spec["provider"]))
+        self.binary = launch.program(self.provider, settings, agent.name)
+        self.directory = layout.headless_dir(agent.slug)
+        self.place: line.Place | None = None
+        self.child: Child | None = None
+        self.task_id = ""
+        self.timed_out = False
+        layout.ensure_home()
+        layout.ensure_project(agent.slug, root)
+        files.ensure_dir(self.directory)
+        with status.lock(self.directory):
+            if status.read(self.directory) is None:
+                never = empty_status(f"{NAME}@{agent.slug}", NAME, "", agent.slug, self.provider.NAME)
+                never["why"] = "its tasks run without a window"
+                status.write(self.directory, never)
+
+    def start(self, prompt: str, *, asker: str, asker_kind: str) -> str:
+        """Open a task with this prompt, start the program on it, and return the task's id.
+
+        Raises:
+            UsageError: the prompt is empty, or the provider cannot run without a window.
+        """
+        if not prompt.strip():
+            raise UsageError("the prompt is empty", hint="add a prompt, or pipe one in")
+        import uuid  # noqa: PLC0415 - 5 ms; the coordinator loads this module in every Ctrl-G
+
+        session_id = str(uuid.uuid4())
+        command = self.provider.headless(self._launch(session_id))
+        if not command:
+            raise UsageError(f"the provider {self.provider.NAME} cannot run without a window", hint="omit --headless")
+        task = tasks.open_task(self.agent.agent_id, self.directory, prompt, asker=asker, asker_kind=asker_kind)
+        self.task_id = task["task_id"]
+        self.place = line.enter(self.directory, self.task_id)
+        folder = layout.task_dir(self.task_id)
+        raw = prompt.encode("utf-8", "surrogateescape")
+        given = [frame.first_line(self.task_id, asker).encode(), raw, frame.last_line(self.task_id).encode()]
+        files.write(f"{folder}/{STDIN}", b"\n".join(given), durable=False)
+        with status.lock(self.directory):
+            task["headless"] = {
+                "provider": self.provider.NAME,
+                "session_id": session_id,
+                "pid": None,
+                "started": 0.0,
+            }
+            # A pipe carries every byte unchanged, so nothing is removed from the prompt here.
+            task["exact"] = True
+            tasks.note_step(task, Step.TYPED, f"given to {os.path.basename(self.binary)} on its standard input")
+        try:
+            self.child = begin(
+                command,
+                stdin=f"{folder}/{STDIN}",
+                stdout=f"{folder}/{STDOUT}",
+                stderr=f"{folder}/{STDERR}",
+                env=self._environment(),
+                cwd=str(self.spec["dir"]),
+            )
+        except OSError as error:
+            _finish(self.task_id, Step.FAILED, f"{self.binary} could not be started: {error.strerror}")
+            raise FlowLoomError(
+                f"{self.binary} could not be started: {error.strerror}", hint="name a program with FLOWLOOM_CLAUDE"
+            ) from error
+        os.unlink(f"{folder}/{STDIN}")
+        with status.lock(self.directory):
+            task = tasks.read(self.task_id)
+            task["headless"].update(
+                {"pid": self.child.pid, "started": self.child.started, "birth": births.of(self.child.pid)}
+            )
+            tasks.note_step(task, Step.ACCEPTED, f"running as process {self.child.pid}")
+        return self.task_id
+
+    def await_end(self, deadline: Deadline) -> int | None:
+        """Wait until the task has ended; a signal or the deadline ends its program too. Return that signal, if any."""
+        if self.child is None:
+            return None
+        code, number = self.child.await_end(deadline)
+        if code is not None:
+            collect(self.task_id, code)
+            return number
+        self.child.end()
+        if number is None:
+            self.timed_out = True
+            _finish(self.task_id, Step.FAILED, "it timed out; its program was stopped")
+        else:
+            _finish(self.task_id, Step.CANCELLED, "cancelled by the user; its program was stopped")
+        return number
+
+    def hand_over(self) -> None:
+        """Let a background process wait for the end."""
+        if self.place is not None:
+            procs.detach(
+                "flowloom.delegation.waiter", [self.task_id, str(self.place.descriptor)], keep=[self.place.descriptor]
+            )
+            os.close(self.place.descriptor)
+            self.place = None
+
+    def close(self) -> None:
+        """Give up the task's place."""
+        if self.place is not None:
+            self.place.leave()
+            self.place = None
+
+    def _launch(self, session_id: str) -> Launch:
+        agent_id, role, extra = self.agent.agent_id, str(self.spec["role"]), str(self.spec["prompt"])
+        release = launch.release(self.provider, self.binary)
+        return {
+            "binary": self.binary,
+            "agent_id": agent_id,
+            "agent_dir": self.directory,
+            "session_id": session_id,
+            "resume": False,
+            "transcript": "",
+            "dir": str(self.spec["dir"]),
+            "settings_path": "",
+            "system_prompt": builtin.system_prompt(agent_id, role, extra, once=True),
+            "args": list(self.spec["args"]),
+            "user_mode": settings_files.default_mode(str(self.spec["dir"]), release),
+            "release": release,
+        }
+
+    def _environment(self) -> dict[str, str]:
+        """Return the caller's environment without the variables that identify another agent or session."""
+        kept = {
+            name: value for name, value in os.environ.items() if name not in AGENT_OWN and not self.provider.scrub(name)
+        }
+        # If the program asks agents itself, the asker is the agent that started it, or else this run.
+        return {"FLOWLOOM_AGENT": f"{NAME}-{self.task_id}@{self.agent.slug}", **kept, "FLOWLOOM_HOME": layout.home()}
+
+
+def collect(task_id: str, exit_code: int | None) -> None:
+    """Complete or fail a task from the output of its program, which has ended."""
+    folder = layout.task_dir(task_id)
+    with status.lock(tasks.read(task_id)["agent_dir"]):
+        task = tasks.read(task_id)
+        if tasks.ended(task):
+            return
+        provider = registry.find(task["headless"]["provider"])
+        printed = provider.read_headless(
+            files.tail(f"{folder}/{STDOUT}", OUTPUT_LIMIT_BYTES).decode("utf-8", "replace"),
+            files.tail(f"{folder}/{STDERR}", 100_000).decode("utf-8", "replace"),
+            exit_code,
+        )
+        task["notes"] += [f"refused, because a headless run cannot ask you: {call}" for call in printed["refused"]]
+        if printed["reply"] is None:
+            tasks.note_step(task, Step.FAILED, printed["error"])
+        else:
+            tasks.complete(task, printed["reply"], "its program ended")
+            for name in (STDOUT, STDERR):
+                os.unlink(f"{folder}/{name}")
+
+
+def settle(task_id: str, *, waits: bool = False) -> bool:
+    """Bring a headless task up to date; return whether it is still running.
+
+    A process that holds the task's place in line collects the result itself, so
+    only that process passes `waits`.
+    """
+    task = tasks.read(task_id)
+    known = task.get("headless")
+    if known is None or tasks.ended(task):
+        return False
+    if not waits and line.waited_for(task["agent_dir"], task_id):
+        return True
+    if _life(known) != "ended":
+        return True
+    collect(task_id, None)
+    return False
+
+
+def cancel(task_id: str) -> str:
+    """Cancel a headless task and stop its program; return what was done."""
+    task = tasks.read(task_id)
+    known = task["headless"]
+    _finish(task_id, Step.CANCELLED, "cancelled by the user; its program was stopped")
+    if known["pid"] and _life(known) in ("runs", "stopped"):
+        procs.end_group(known["pid"], grace_s=procs.GRACE_S)
+        return "its program was stopped"
+    return "its program had already ended"
+
+
+def _life(known: Headless) -> Life:
+    """Tell what has become of the process that carries a task out; it never began where nothing was noted of it."""
+    pid = known["pid"]
+    process: Process | None = {"pid": pid, "birth": known.get("birth", "")} if pid else None
+    return births.life(process, noted_s=known["started"]) if process else "ended"
+
+
+def _finish(task_id: str, step: Step, why: str) -> None:
+    with status.lock(tasks.read(task_id)["agent_dir"]):
+        task: Any = tasks.read(task_id)
+        tasks.note_step(task, step, why)

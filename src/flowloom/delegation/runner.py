@@ -1,0 +1,391 @@
+"""One task, carried from its place in line to its end.
+
+`Carrier.step` does what can be done now and returns what there is to see; it
+never blocks for long, so that a face can draw, read keys and wait between two
+steps on `Carrier.wake_fd` or for `View.again_s` seconds, whichever comes first.
+"""
+
+from __future__ import annotations
+
+from flowloom.agents import launch
+from flowloom.agents.agent import Agent
+from flowloom.agents.startup import Startup
+from flowloom.clock import steady_s
+from flowloom.delegation import ask, handover, headless, limit_wait
+from flowloom.delegation.delivery import Delivery
+from flowloom.delegation.waiting import LOOK_AGAIN_S, View, Wait
+from flowloom.delegation.whole_reply import WholeReply
+from flowloom.errors import ConversationOpen, DamagedFile, FlowLoomError, StateFailed, TmuxFailed, TmuxUnreachable
+from flowloom.queue import line
+from flowloom.store import files, layout
+from flowloom.tasks import store as tasks
+from flowloom.tasks.steps import ENDED, Step
+from flowloom.turns import limits, observed, reported, status, whereabouts
+from flowloom.turns.states import NO_PROGRAM, State
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from flowloom.config.settings import Settings
+    from flowloom.ports.tmux.formats import Look
+    from flowloom.tasks.record import Task
+    from flowloom.turns.record import Status
+
+__all__ = ["Carrier", "View", "leave"]
+
+# No hook tells of a program without a window, and its end is not ours to be told of.
+HEADLESS_AGAIN_S = 0.25
+# After a Stop the session is idle 30 ms later, unless a Stop hook of the user's sends it on.
+SETTLE_AGAIN_S = 0.004
+SETTLE_S = 0.3
+# How often the transcript is looked at for the last part of a reply that passed the output limit.
+WHOLE_AGAIN_S = 0.01
+# Where the program's own file says nothing, the slow question is asked this often.
+THOROUGH_S = 2.0
+# How often a tmux server that cannot be reached is tried again.
+REACH_AGAIN_S = 2.0
+
+
+class Carrier:
+    """Carries one task to its end; holds its place in line until `close`."""
+
+    def __init__(self, task_id: str, settings: Settings, *, inherited: int | None = None) -> None:
+        self.settings = settings
+        self.task_id = task_id
+        self._is_waiter = inherited is not None
+        task = tasks.read(task_id)
+        self.agent = Agent(task["agent_dir"])
+        self.agent.load()
+        self.wake_fd, self._wake_path = files.open_wake(task["agent_dir"])
+        if inherited is None:
+            self.place = line.enter(task["agent_dir"], task_id)
+        else:
+            self.place = line.adopt(task["agent_dir"], task_id, inherited)
+        self._delivery: Delivery | None = None
+        self._thorough_at_s = steady_s()
+        self._looked_at_s = 0.0
+        self._seen: Look | None = None
+        self._settle_since_s = 0.0
+        self._settle_seq: int | None = None
+        self._startup = Startup(self.agent)
+        self._began_anew = ""
+        self._quiet_since_s: float | None = None
+        self._wait = Wait(self.agent, task_id)
+        self._looked_in_line = False
+        self.waits_on = False
+        self._whole = WholeReply(self.agent)
+        self._limit = limit_wait.LimitWait(self.agent, settings.typing_pause_s)
+
+    def wait_on(self) -> None:
+        """Wait for what the agent says next, to a person in its window, after its task was interrupted."""
+        self.waits_on = True
+        with status.lock(self.agent.directory):
+            status.note(self.agent.directory, self.agent.status(), adopt=self.task_id)
+
+    def close(self) -> None:
+        """Give up the place in line and the wake-up pipe; an unfinished task gets a waiter of its own."""
+        self._entrust()
+        self._give_up_place()
+        if self.waits_on:
+            self._adopt_no_more()
+        files.close_wake(self.wake_fd, self._wake_path)
+
+    def _adopt_no_more(self) -> None:
+        """Stop taking what is said in the window for the reply: no caller waits for it any more."""
+        with status.lock(self.agent.directory):
+            now = self.agent.status()
+            if now["adopt"] == self.task_id:
+                status.note(self.agent.directory, now, adopt=None)
+
+    def _give_up_place(self) -> None:
+        self._wait.over()
+        if self.place is not None:
+            self.place.leave()
+            self.place = None
+
+    def _entrust(self) -> None:
+        """Leave a task that has not ended to a waiter, whatever ended the wait: a bug of ours, a Ctrl-C, tmux."""
+        task = tasks.find(self.task_id)
+        if self.place is None or self._is_waiter or task is None:
+            return
+        if not tasks.ended(task) and task["status"] is not Step.UNKNOWN:
+            leave(self, left=True)
+
+    def step(self) -> View:
+        """Do what can be done now and return what there is to see.
+
+        A tmux server that cannot be reached moves nothing: the view says why, and
+        who comes behind goes first as long as nothing was handed over.
+        """
+        try:
+            view = self._step()
+        except TmuxUnreachable as error:
+            return self._out_of_reach(error)
+        if self.place is not None:
+            self.place.say("")
+        self._wait.tell(view)
+        return view
+
+    def _out_of_reach(self, error: TmuxUnreachable) -> View:
+        if self.place is not None:
+            self.place.say(str(error))
+        view = View(tasks.read(self.task_id), self.agent.status())
+        view.phase, view.waits_for, view.again_s = "out of reach", f"{error}; {error.hint}", REACH_AGAIN_S
+        if view.agent:
+            view.agent["unreachable"] = view.waits_for
+        self._wait.tell(view)
+        return view
+
+    def _step(self) -> View:
+        files.drain_wake(self.wake_fd)
+        task = tasks.read(self.task_id)
+        if task["status"] is Step.DONE:
+            if self._settled():
+                return self._end_whole(task)
+            now = self.agent.status()
+            if now["status"] is State.IDLE:
+                view, again_s = View(task, now), SETTLE_AGAIN_S
+            else:
+                # A Stop hook sent its turn on, which can take minutes, and its agent can die.
+                view, again_s = self._carry(task), LOOK_AGAIN_S
+            view.phase, view.again_s = "settling", again_s
+            return view
+        if (task["status"] in ENDED - {Step.DONE} or task["status"] is Step.UNKNOWN) and not self.waits_on:
+            return self._end_whole(task)
+        if self.place is None:
+            # Another process carries it: watch, and take over when that one is gone.
+            self.place = line.enter(task["agent_dir"], self.task_id)
+        if self.place is None:
+            return self._wait_with(task)
+        if task.get("headless") is not None:
+            return self._watch_headless(task)
+        passed = ""
+        if task["status"] in (Step.CREATED, Step.TYPED, Step.PASTED) and not self._hands_over(task):
+            ahead, passed = ask.before(self.place)
+            if ahead:
+                if not self._looked_in_line:
+                    # Once, so that a caller that cannot reach its window is told now and not when it is its turn.
+                    self._looked_in_line = True
+                    whereabouts.look(self.agent.status())
+                view = View(task, self.agent.status())
+                view.phase, view.ahead, view.says, view.again_s = "in line", ahead, passed, 0.5
+                return view
+        view = self._carry(task)
+        view.says = view.says or passed
+        return view
+
+    def _wait_with(self, task: Task) -> View:
+        view = View(task, self.agent.status())
+        stopped = line.stopped(task["agent_dir"], self.task_id)
+        if stopped:
+            view.says = f"its own process {stopped} is stopped; continue it with fg, or: kill -CONT {stopped}"
+        elif not task["left"] and not task["until"]:
+            view.says = "another process already waits for it; waiting with it"
+        return view
+
+    def _hands_over(self, task: Task) -> bool:
+        """Tell whether its text is out already, so that it continues although another task came to stand before it."""
+        return task["status"] is not Step.CREATED and self.agent.status()["delivering"] == self.task_id
+
+    def _watch_headless(self, task: Task) -> View:
+        """Watch a program without a window, in place of the process that started it."""
+        view = View(task, self.agent.status())
+        view.phase = "working"
+        view.again_s = HEADLESS_AGAIN_S if headless.settle(self.task_id, waits=True) else 0.0
+        return view
+
+    def _end_whole(self, task: Task) -> View:
+        """Return the end, unless parts of the reply are still to come into the transcript."""
+        if self._whole.again(task):
+            view = View(task, self.agent.status())
+            view.phase, view.again_s = "settling", WHOLE_AGAIN_S
+            return view
+        return self._end(tasks.read(self.task_id) if task["status"] is Step.DONE else task)
+
+    def _end(self, task: Task) -> View:
+        # A caller of several tasks may still wait for the others: those behind this one must not.
+        self._give_up_place()
+        view = View(task, self.agent.status())
+        view.phase, view.ended = "ended", True
+        return view
+
+    def _carry(self, task: Task) -> View:
+        """Bring the first in line on its way, by the state its agent is in."""
+        now, look = self._look(task)
+        task = tasks.read(self.task_id)
+        view = View(task, now)
+        view.screen = look.screen if look else ""
+        if self.waits_on and task["status"] is not Step.DONE:
+            self._await_person(now, view)
+            return view
+        if (task["status"] in ENDED and task["status"] is not Step.DONE) or task["status"] is Step.UNKNOWN:
+            view.again_s = 0.0
+            return view
+        if task["status"] is Step.DONE:
+            view.again_s = 0.0
+            return view
+        if now["status"] in NO_PROGRAM:
+            self._start(task, now, view)
+        elif not now["up"] or now["status"] is State.STARTING:
+            self._await_start(now, look, view)
+        elif task["status"] in (Step.CREATED, Step.TYPED, Step.PASTED):
+            self._deliver(now, look, view)
+        else:
+            self._watch(task, now, view)
+        view.began_anew = self._began_anew
+        return view
+
+    def _look(self, task: Task) -> tuple[Status, Look | None]:
+        """Return the agent's status and a look at its window, reconciled.
+
+        While all there is to wait for is a word of its hooks, which wake us, the
+        look may be LOOK_AGAIN_S old. A fresh one is a tmux process (4 ms), and
+        each turn wakes us several times just when Claude Code needs the cores.
+        """
+        at_s = steady_s()
+        now = self.agent.status()
+        sent = task["status"] is Step.PASTED and self._delivery is not None and self._delivery.only_waits
+        at_work = now["up"] and now["status"] in (State.IDLE, State.WORKING)
+        if at_work and (sent or task["status"] is Step.ACCEPTED) and at_s - self._looked_at_s < LOOK_AGAIN_S:
+            return now, self._seen
+        self._looked_at_s = at_s
+        thorough = task["status"] in (Step.ACCEPTED, Step.PARKED) and at_s - self._thorough_at_s >= THOROUGH_S
+        if thorough:
+            self._thorough_at_s = at_s
+        now, self._seen = self.agent.reconcile(thorough=thorough, binary=self.settings.claude)
+        return now, self._seen
+
+    def _start(self, task: Task, now: Status, view: View) -> None:
+        if launch.died_too_often(now):
+            often = f"died {launch.DEATHS_LIMIT} times within two minutes"
+            self._fail(f"{self.agent.agent_id} {often}; last: {now['why']}", view)
+            return
+        if task["status"] in (Step.TYPED, Step.PASTED):
+            # It died with our text in its box or just submitted: what does its transcript say?
+            self._judge_dead(now)
+            view.again_s = 0.0
+            return
+        self._delivery = None
+        try:
+            self._began_anew = launch.spawn(self.agent, self.settings)
+        except (TmuxFailed, StateFailed, DamagedFile):
+            raise  # what can pass by itself is tried again
+        except ConversationOpen as error:
+            view.phase, view.waits_for, view.again_s = "starting", f"{error}; {error.hint}", REACH_AGAIN_S
+            return
+        except FlowLoomError as error:
+            self._fail(layout.named(error), view)
+            return
+        if self._began_anew:
+            with status.lock(self.agent.directory):
+                tasks.note_fact(tasks.read(self.task_id), self._began_anew)
+        self._startup = Startup(self.agent)
+        view.phase, view.again_s = "starting", self._startup.again_s
+
+    def _fail(self, why: str, view: View) -> None:
+        with status.lock(self.agent.directory):
+            tasks.note_step(tasks.read(self.task_id), Step.FAILED, why)
+        view.again_s = 0.0
+
+    def _judge_dead(self, now: Status) -> None:
+        with status.lock(self.agent.directory):
+            task = tasks.read(self.task_id)
+            if reported.in_transcript(now["transcript"], self.task_id):
+                tasks.note_step(task, Step.FAILED, f"the agent died while it worked on it ({now['why']})")
+            else:
+                tasks.note_step(task, Step.CREATED, "the agent died before it had it")
+
+    def _await_start(self, now: Status, look: Look | None, view: View) -> None:
+        view.phase = "starting"
+        if look is not None:
+            view.question, view.says = self._startup.step(now, look)
+        view.again_s = self._startup.again_s
+
+    def _deliver(self, now: Status, look: Look | None, view: View) -> None:
+        view.phase = "delivering"
+        if look is None:
+            view.waits_for = "its window cannot be looked at"
+            return
+        if now["status"] is State.BLOCKED:
+            self._dialog_gone(now, look)
+            view.phase = "blocked"
+            return
+        if limits.until(now):
+            # Of a task whose own process is stopped: we see to its wait.
+            view.waits_for = self._limit.step(now, look) or "its agent to leave its usage limit"
+            return
+        if self._delivery is None:
+            self._delivery = Delivery(self.agent, self.task_id, self.settings)
+        self._delivery.step(now, look)
+        view.waits_for, view.again_s = self._delivery.waits_for, self._delivery.again_s
+        view.task = tasks.read(self.task_id)
+
+    def _await_person(self, now: Status, view: View) -> None:
+        """Watch a person go on with what was interrupted; the agent's next message is the reply."""
+        view.phase, view.says = "with a person", "the agent's next message in its window will be the reply"
+        if now["status"] in (State.OFFLINE, State.FAILED) or now["adopt"] != self.task_id:
+            self.waits_on = False
+
+    def _dialog_gone(self, now: Status, look: Look) -> None:
+        """Free an agent that was blocked by a question on its screen, once the box stands there again."""
+        if now["question"] and now["question"]["call"]:
+            return  # a permission: its own hooks, or its session, will tell
+        if self.agent.read_screen(look)["kind"] == "box":
+            with status.lock(self.agent.directory):
+                observed.box(self.agent.directory, self.agent.status())
+
+    def _watch(self, task: Task, now: Status, view: View) -> None:
+        """Wait for the end of the turn; hand a parked task's message over after a time."""
+        view.phase = "blocked" if now["status"] is State.BLOCKED else "working"
+        if task["status"] is Step.PARKED and task["until"]:
+            view.phase, view.waits_for = "parked", self._limit.carry(task, now, self._seen)
+            return
+        if task["status"] is Step.PARKED:
+            view.phase, view.provisional = "parked", True
+            left_s = limit_wait.background_left_s(self.agent, task, now, self.settings.park_s)
+            view.ended, view.again_s = left_s <= 0, min(LOOK_AGAIN_S, max(0.0, left_s))
+            return
+        turn = now["turn"]
+        if now["status"] in (State.IDLE, State.PARKED) or (turn is not None and turn["task"] != self.task_id):
+            # Its agent is free or has gone on, and it has no end: its Stop was lost.
+            if self._quiet_since_s is None:
+                self._quiet_since_s = steady_s()
+            elif steady_s() - self._quiet_since_s > 3.0 and self.task_id not in now["queued"]:
+                self.agent.settle_lost(self.task_id)
+        else:
+            self._quiet_since_s = None
+
+    def _settled(self) -> bool:
+        """Tell whether the turn that brought the reply is really over: the session idle again."""
+        now = self.agent.status()
+        if now["status"] in (State.OFFLINE, State.FAILED):
+            return True
+        said = self.agent.session_says(now)
+        if said != "busy":
+            self._rest(now)
+            return True
+        turn = now["turn"]
+        if turn is not None and turn["task"] != self.task_id:
+            return True  # busy with something else already
+        if now["seq"] != self._settle_seq:
+            self._settle_seq, self._settle_since_s = now["seq"], steady_s()  # each Stop starts the time again
+        elif now["status"] is State.IDLE and steady_s() - self._settle_since_s > SETTLE_S:
+            with status.lock(self.agent.directory):
+                fresh = self.agent.status()
+                if fresh["seq"] == now["seq"]:
+                    observed.goes_on(self.agent.directory, fresh, "a Stop hook sent its turn on")
+        return False
+
+    def _rest(self, now: Status) -> None:
+        """Take an agent that we held to go on after its Stop for idle again: its session says so."""
+        turn = now["turn"]
+        if now["status"] is State.WORKING and turn is not None and turn["task"] == self.task_id:
+            with status.lock(self.agent.directory):
+                fresh = self.agent.status()
+                if fresh["seq"] == now["seq"]:
+                    observed.quiet(self.agent.directory, fresh, "its turn ended")
+
+
+def leave(carrier: Carrier, *, left: bool) -> None:
+    """Hand a task over to a process of its own that outlives us, with its place in line."""
+    place, carrier.place = carrier.place, None
+    handover.to_waiter(carrier.agent.directory, carrier.task_id, place, left=left)

@@ -1,0 +1,188 @@
+"""The background process for a task that was left: it delivers, watches and announces, and outlives the asker."""
+
+from __future__ import annotations
+
+import os
+import select
+import sys
+from contextlib import nullcontext
+
+from flowloom import crash
+from flowloom.agents.agent import Agent
+from flowloom.clock import Deadline, wall_s
+from flowloom.config.settings import load
+from flowloom.delegation import announce, loop, runner
+from flowloom.errors import DamagedFile, FlowLoomError, StateFailed, TmuxFailed
+from flowloom.store import files, layout, news
+from flowloom.store.log import log
+from flowloom.tasks import store as tasks
+from flowloom.tasks.steps import Step
+from flowloom.turns import observed, status
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from flowloom.delegation.runner import View
+    from flowloom.tasks.record import Task
+
+# How often a waiter checks whether a full disk has room again.
+TRY_AGAIN_S = 5.0
+# The pauses after which a command that tmux refuses is tried again; after the last one its task fails.
+PAUSES_S = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
+# At most one announcement in this time for each agent, however many permissions it asks for.
+ANNOUNCE_AGAIN_S = 60.0
+# The time of its last announcement, in the agent's folder.
+ANNOUNCED = "announced"
+
+
+def main() -> None:
+    """Carry the task named by the first argument to its end; the second is the inherited place in line.
+
+    Whatever stops it, the task has an end: where it cannot be carried on, it has failed with the reason.
+    """
+    task_id, inherited = sys.argv[1], int(sys.argv[2])
+    bug: list[str] = []
+    try:
+        crash.reported(lambda: carry(task_id, inherited), "waiter", bug.append)
+        why = "".join(bug).removeprefix("flowloom: ").strip()
+    except FlowLoomError as error:
+        why = layout.named(error)
+    if why:
+        log(layout.home(), "error", "waiter", why, task=task_id)
+        fail(task_id, why)
+
+
+def fail(task_id: str, why: str) -> None:
+    """End a task that cannot be carried on; where that cannot be written, try again until it can."""
+    while (task := tasks.find(task_id)) is not None and not tasks.ended(task):
+        try:
+            # Where its agent's folder was removed, no one is left who could hold the lock.
+            with status.lock(task["agent_dir"]) if os.path.isdir(task["agent_dir"]) else nullcontext():
+                observed.end_task(task_id, Step.FAILED, why)
+        except OSError as error:
+            log(layout.home(), "error", "waiter", f"its end is not noted: {layout.named(error)}", task=task_id)
+            select.select([], [], [], TRY_AGAIN_S)
+
+
+def carry(task_id: str, inherited: int) -> int:
+    """Wait until a task has ended, even after its provisional reply."""
+    agent = Agent(tasks.read(task_id)["agent_dir"])
+    settings = load(layout.project_root(agent.slug) or layout.here())
+    settings.park_s = float("inf")
+    carrier = runner.Carrier(task_id, settings, inherited=inherited)
+    announcer = Announcer(agent, task_id)
+    told, pauses = "", iter(PAUSES_S)
+
+    def see(view: View) -> bool:
+        """Log what keeps a task from its agent: no person is here to be told."""
+        nonlocal told, pauses
+        pauses = iter(PAUSES_S)
+        says = view.says if view.phase == "out of reach" else ""
+        if says and says != told:
+            log(layout.home(), "error", "waiter", says, task=task_id)
+        told = says
+        return announcer.see(view) if settings.announce else True
+
+    try:
+        while True:
+            try:
+                loop.await_end(carrier, Deadline(None), see)
+                break
+            except (StateFailed, DamagedFile, TmuxFailed) as error:
+                if isinstance(error, DamagedFile) and tasks.find(task_id) is None:
+                    raise  # its own record
+                # It can pass by itself, and all who could be told are gone. What tmux refuses has a limit.
+                pause_s = next(pauses, None) if isinstance(error, TmuxFailed) else TRY_AGAIN_S
+                if pause_s is None:
+                    raise
+                log(layout.home(), "error", "waiter", str(error), task=task_id)
+                if carrier.place is not None:
+                    carrier.place.say(str(error))
+                select.select([], [], [], pause_s)
+    finally:
+        carrier.close()
+        files.wake(agent.directory)
+    if settings.announce:
+        announcer.await_told()
+    return 0
+
+
+class Announcer:
+    """Announces the questions and the end of a task that was left; at most once in ANNOUNCE_AGAIN_S for an agent."""
+
+    def __init__(self, agent: Agent, task_id: str) -> None:
+        self.agent, self.task_id = agent, task_id
+        self._asked = ""
+
+    def see(self, view: View) -> bool:
+        """Announce the question that a view shows, unless it was announced; the wait continues."""
+        question = view.question if view.phase != "in line" else None
+        if question is not None and question["kind"] == "trust" and (self.agent.spec() or {}).get("trust"):
+            question = None  # it is answered by what the person has agreed to
+        asked = question["text"] if question else ""
+        if asked == self._asked or not view.task["left"]:
+            return True
+        if not asked or self._say(f"{self.agent.name} asks: {asked}", "Ctrl-G, a", view.task):
+            self._asked = asked
+        return True
+
+    def await_told(self) -> None:
+        """Announce the end, where need be once the time since the last announcement is over.
+
+        Not if the reply is read until then, or another announcement has counted it.
+        """
+        wake_fd, wake_path = files.open_wake(self.agent.directory)
+        try:
+            while True:
+                files.drain_wake(wake_fd)
+                task = tasks.find(self.task_id)
+                if task is None or not task["left"] or not (tasks.unread(task) or tasks.unseen_failure(task)):
+                    return
+                if self._last() > task["journal"][-1]["at"] or self._say(*self._end(task), task):
+                    return
+                select.select([wake_fd], [], [], max(0.0, self._last() + ANNOUNCE_AGAIN_S - wall_s()))
+        finally:
+            files.close_wake(wake_fd, wake_path)
+
+    def _end(self, task: Task) -> tuple[str, str]:
+        name, task_id = self.agent.name, task["task_id"]
+        if task["status"] is not Step.DONE:
+            return f"{name}: task {task_id} {task['status']}: {task['error']}", f"flowloom show {task_id}"
+        return f"{name} has replied (task {task_id})", "Ctrl-G, r"
+
+    def _say(self, what: str, how: str, task: Task) -> bool:
+        """Announce something; tell whether it may be taken for said. It is not while the last one is too recent."""
+        path = f"{self.agent.directory}/{ANNOUNCED}"
+        with status.lock(self.agent.directory):
+            # A clock that was set back must not silence us.
+            if 0 <= wall_s() - self._last() < ANNOUNCE_AGAIN_S:
+                return False
+            files.write(path, f"{wall_s()}\n".encode(), durable=False)
+        others = [each for each in self._waiting() if each != task["task_id"]]
+        more = f"; {len(others)} more" if others else ""
+        now = self.agent.status()
+        servers = {server: "" for server in (task["left_tmux"],) if server}
+        socket = now["socket_path"] or now["socket"]
+        if socket:
+            servers[socket] = now["window_id"] or ""
+        told = announce.announce(
+            what + more, how, servers=servers, tty=task["left_tty"], in_tmux=bool(task["left_tmux"])
+        )
+        if not told:
+            os.unlink(path)  # it has not kept the next one from being announced
+        return True
+
+    def _waiting(self) -> list[str]:
+        """Return the agent's tasks of which a person has not seen the end."""
+        found = [tasks.find(task_id) for kind in (news.REPLY, news.FAILED) for task_id in news.waiting(kind)]
+        return [task["task_id"] for task in found if task and task["agent_dir"] == self.agent.directory]
+
+    def _last(self) -> float:
+        """Return when the agent was announced last, 0 where it never was."""
+        try:
+            return float(files.read(f"{self.agent.directory}/{ANNOUNCED}") or 0)
+        except ValueError:
+            return 0.0
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,108 @@
+"""A reply that passed the output limit: its Stop hook tells its last part only, the transcript has the others.
+
+Claude Code lets the model go on by itself, up to three times, each time with another message of the same turn
+(`max_tokens`, `model_context_window_exceeded`); nothing in the hook's payload says so. Both releases have the whole
+turn in the transcript when the Stop hook runs (seen in 16 of 16).
+"""
+
+from __future__ import annotations
+
+import os
+
+from flowloom.clock import steady_s
+from flowloom.store import files, layout
+from flowloom.tasks import remarks
+from flowloom.tasks import store as tasks
+from flowloom.tasks.frame import valid
+from flowloom.tasks.steps import Step
+from flowloom.turns import status
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from flowloom.agents.agent import Agent
+    from flowloom.tasks.record import Task
+
+# What may stand in a transcript behind the last part's beginning: the part itself, which grows as JSON, and notes.
+NOTES_BYTES = 256_000
+GROWS = 2
+TURN_BYTES = 16_000_000
+# How long the last message may be late in the transcript: where a part before it was seen, and where none was.
+LATE_S, ORDINARY_LATE_S = 2.0, 0.3
+
+
+class WholeReply:
+    """Sees to it that a task's reply is whole, once; `again` is called until it returns False."""
+
+    def __init__(self, agent: Agent) -> None:
+        self._agent = agent
+        self._over = False
+        self._since_s = 0.0
+
+    def again(self, task: Task) -> bool:
+        """Look whether the reply of a task that has ended was cut and complete it; tell whether to look once more."""
+        if self._over:
+            return False
+        now = self._agent.status()
+        turns = [turn["task"] for turn in (now["turn"], now["last_turn"]) if turn]
+        message = tasks.reply_of(task["task_id"]) if task["status"] is Step.DONE else None
+        # Of a task whose agent works on others by now, nothing is looked for: its own process did.
+        ours = task["task_id"] in turns and not task["cut"]
+        self._over = True
+        if not ours or (message is None and task["status"] is not Step.FAILED):
+            return False
+        said = (message or b"").decode("utf-8", "replace")
+        transcript = now["transcript"] or ""
+        tail = self._tail(transcript, task["task_id"], len(said) * GROWS + NOTES_BYTES)
+        provider = self._agent.provider()
+        cut = any(mark in tail for mark in provider.CUT_MARKS)
+        if cut:
+            tail = self._tail(transcript, task["task_id"], TURN_BYTES)
+        # Of a turn that failed, the transcript may have neither the parts nor the error that ended it yet.
+        failed = message is None and os.path.exists(_partial(task["task_id"]))
+        whole = provider.joined(tail, said) if cut or said or failed else said
+        # Where a session keeps none (CLAUDE_CODE_SKIP_PROMPT_HISTORY) there is nothing to come.
+        if whole is None and os.path.exists(transcript) and self._late(LATE_S if cut or failed else ORDINARY_LATE_S):
+            self._over = False
+            return True
+        if cut or whole not in (None, said):
+            with status.lock(self._agent.directory):
+                fresh = tasks.read(task["task_id"])
+                if message is not None and tasks.reply_of(fresh["task_id"]) != message:
+                    # A later Stop of the turn has brought another message since: that one counts.
+                    self._over = False
+                    return True
+                self._complete(fresh, said, whole, transcript)
+        return False
+
+    def _late(self, limit_s: float) -> bool:
+        self._since_s = self._since_s or steady_s()
+        return steady_s() - self._since_s < limit_s
+
+    def _tail(self, path: str, task_id: str, size_bytes: int) -> bytes:
+        """Return the end of the transcript, from the task's own prompt on where that stands in it.
+
+        Entries of other kinds quote the prompt later.
+        """
+        raw = files.tail(path, size_bytes)
+        return raw[max(0, raw.find(f'"content":"[flowloom task {task_id} from '.encode())) :]
+
+    def _complete(self, task: Task, said: str, whole: str | None, transcript: str) -> None:
+        """Write down what the look came to. The caller holds the agent's lock."""
+        if task["status"] is Step.FAILED:
+            if whole:
+                files.write(_partial(task["task_id"]), valid(whole).encode())
+                tasks.note_fact(task, f"what it had said until then: flowloom reply {task['task_id']} --now")
+        elif whole is None:
+            task["cut"] = f"the whole reply is in the agent's window and in {transcript}"
+            tasks.write(task)
+        elif whole == said:
+            tasks.note_fact(
+                task, "before its last tool call the agent passed the output limit; its window has all of it"
+            )
+        else:
+            tasks.complete(task, whole, "its parts were joined: it passed the output limit", cut=remarks.JOINED)
+
+
+def _partial(task_id: str) -> str:
+    """Return where it is kept what a turn that failed had said, or the error in its words."""
+    return f"{layout.task_dir(task_id)}/partial.md"

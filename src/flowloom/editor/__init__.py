@@ -1,0 +1,1 @@
+"""What Ctrl-G runs: the prompt file, its route, the wait, and the palette."""

@@ -1,0 +1,340 @@
+"""What `hooks/editor` runs on Ctrl-G: route the prompt file to an agent, wait, write the reply into it.
+
+Four outcomes: *replied* (the file replaced, exit 0), *left* (the file emptied once
+the prompt is kept, exit 0), *unchanged* by the person's choice (untouched; exit 0
+where Claude Code is the caller, 130 for others), anything else (untouched, exit not 0).
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+
+from flowloom import crash
+from flowloom.agents import launch
+from flowloom.agents.agent import named
+from flowloom.chief import touched_files
+from flowloom.clock import Deadline
+from flowloom.config import settings
+from flowloom.delegation import ask, loop, runner
+from flowloom.editor import palette_actions, parts, prompt_file, wait_screen
+from flowloom.errors import Blocked, FlowLoomError, Stopped, TimedOut, UsageError
+from flowloom.ports import git, procs
+from flowloom.ports.signals import Noted
+from flowloom.ports.tmux import client
+from flowloom.store import files, layout
+from flowloom.tasks import prompt as prompt_text
+from flowloom.tasks import store as tasks
+from flowloom.tasks.steps import Step
+from flowloom.turns.states import State
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from flowloom.agents.agent import Agent
+    from flowloom.config.settings import Settings
+    from flowloom.delegation.runner import View
+    from flowloom.tasks.record import Task
+
+NO_ROUTE = 112
+# What hooks/editor turns into 1, which is how a Python ends that cannot even start.
+FAILED = 101
+
+
+class Hangup(Stopped):
+    """Claude Code or its terminal is gone."""
+
+
+class Signals(Noted):
+    """SIGTERM and SIGHUP, and whether the Chief is still there."""
+
+    def __init__(self) -> None:
+        super().__init__(signal.SIGTERM, signal.SIGHUP)
+        self._caller = os.getppid()
+        self._chief = int(os.environ.get("FLOWLOOM_CHIEF") or 0)
+        # The terminal's own signals are off, but another process may still send these to our group.
+        for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGTSTP):
+            signal.signal(number, signal.SIG_IGN)
+
+    def came(self) -> bool:
+        """Tell whether one came, or our caller was killed and could not send any: the file is not read then."""
+        if not self.number and (os.getppid() != self._caller or (self._chief and procs.ended(self._chief))):
+            self.number = signal.SIGHUP
+        return self.number != 0
+
+    def refuse(self) -> None:
+        """Go no further once a signal came.
+
+        Raises:
+            Hangup: one did.
+        """
+        if self.came():
+            raise Hangup(f"stopped by signal {self.number}; what was sent keeps running")
+
+
+def main() -> None:
+    """Run on the prompt file named by the first argument and exit with the outcome."""
+    signals = Signals()
+    screen = wait_screen.open_screen(signals.fd)
+    ordered = os.path.lexists(f"{sys.argv[1]}.delegate")  # which is gone once its tasks are on disk
+    try:
+        code = crash.reported(lambda: edit(sys.argv[1], signals, screen), "editor", screen.tell)
+    except FlowLoomError as error:
+        code = error.exit_code
+        if screen.tell(f"flowloom: {error}", error.hint):
+            for task_id in screen.failed:
+                ask.mark_read(task_id)
+    finally:
+        screen.close()
+    by_choice = code == Stopped.exit_code and not signals.number
+    if by_choice and not ordered and touched_files.is_claude_code(os.environ.get("FLOWLOOM_CHIEF", "")):
+        # Claude Code keeps the draft of an editor that left the file alone, and calls any other code a crash.
+        code = 0
+    if code == 1:
+        code = FAILED
+    # All is written (stderr by the line) and the terminal given back: the interpreter's tidying up takes 4 ms more.
+    os._exit(code)
+
+
+def edit(path: str, signals: Signals, screen: wait_screen.WaitScreen) -> int:
+    """Carry one prompt file through; return the exit code.
+
+    Raises:
+        FlowLoomError: it ended without a reply; the file is untouched.
+    """
+    raw = prompt_file.read(path)
+    draft = prompt_text.text(raw)
+    here = layout.here()
+    root = git.project_root(here)
+    chosen = settings.load(root)
+    layout.refuse_foreign()
+    procs.ensure_files()
+    wanted = _ordered(path, draft, chosen) or parts.split(draft, lambda name: _known(name, here, chosen))
+    if not wanted:
+        terminal = None if chosen.no_route == "editor" else screen.opened()
+        if terminal is None:
+            return NO_ROUTE
+        outcome = palette_actions.choose(path, raw, root, chosen, screen, terminal)
+        if isinstance(outcome, int):
+            return outcome
+        wanted = [outcome]
+    screen.note = settings.unheeded(chosen.ignored)
+    screen.agent_id = ", ".join(named(name, here).agent_id for name, _ in wanted)
+    Errand(path, raw, wanted, here, chosen, screen, signals).run(root)
+    return 0
+
+
+def _ordered(path: str, draft: str, chosen: Settings) -> list[tuple[str, str]]:
+    """Return the parts that a `.delegate` document beside the prompt file orders; none without one."""
+    if not os.path.lexists(f"{path}.delegate"):
+        return []
+    from flowloom.editor import delegate_file  # noqa: PLC0415 - pydantic, 60 ms, and only programs write one
+
+    given = delegate_file.read(path)
+    if given is None:
+        return []
+    chosen.timeout_s = given.timeout or chosen.timeout_s
+    chosen.reply = given.reply or chosen.reply
+    return [(name, draft.rstrip("\n")) for name in given.names(chosen.default_agent)]
+
+
+def _known(name: str, here: str, chosen: Settings) -> bool:
+    """Tell whether a name means an agent or a role: `@README.md` is a file mention and is left alone."""
+    try:
+        return ask.means_agent(named(name, here), chosen)
+    except UsageError:
+        return False
+
+
+class Errand:
+    """One prompt file on its way to one agent, or to several, and back."""
+
+    def __init__(
+        self,
+        path: str,
+        raw: bytes,
+        wanted: list[tuple[str, str]],
+        here: str,
+        chosen: Settings,
+        screen: wait_screen.WaitScreen,
+        signals: Signals,
+    ) -> None:
+        self.path = path
+        self.raw = raw
+        self.parts = [(named(name, here), prompt) for name, prompt in wanted]
+        self.chosen = chosen
+        self.screen = screen
+        self.signals = signals
+
+    def run(self, root: str) -> None:
+        """Send every part and wait until the file is written.
+
+        Raises:
+            FlowLoomError: the outcome is neither *replied* nor *left*.
+        """
+        for agent, prompt in self.parts:
+            mark = prompt_text.placeholder(prompt)
+            if mark:
+                raise UsageError(
+                    f"Your prompt contains {mark}, which Claude Code did not hand over",
+                    hint="Put it into a file and name the file",
+                )
+            if not prompt.strip():
+                raise UsageError(f"Add a prompt after @{agent.name}")
+            ask.refuse_unknown(agent, self.chosen)
+            theirs = layout.project_root(agent.slug) or root
+            launch.prepare(agent, self.chosen if theirs == root else settings.load(theirs), root=theirs)
+            # Only from here on has one that is new a status.
+            if touched_files.has_open(os.environ.get("FLOWLOOM_CHIEF", ""), agent.status()["session_id"]):
+                raise UsageError(
+                    f"This Claude Code has the conversation of {agent.agent_id} open",
+                    hint="Close it, and resume your own: claude --resume",
+                )
+        first = self._former() if len(self.parts) == 1 else None
+        self.signals.refuse()
+        sent: list[Task] = [first] if first else []
+        try:
+            for agent, prompt in self.parts[len(sent) :]:
+                sent.append(self._ask(agent, prompt))
+            prompt_file.consume_order(self.path)
+            palette_actions.remember(agent.slug, agent.name)
+        except (FlowLoomError, OSError):
+            for task in sent:
+                runner.Carrier(task["task_id"], self.chosen).close()  # which leaves it to a waiter
+            raise
+        while sent:
+            sent = self._carry(sent)
+
+    def _ask(self, agent: Agent, prompt: str) -> Task:
+        return ask.ask(agent, prompt, asker="chief", asker_kind="chief")
+
+    def _former(self) -> Task | None:
+        """Return the unfinished or unread task that this draft was sent as before, if that is what the person wants."""
+        known = ask.former(*self.parts[0])
+        if known is None:
+            return None
+        choice = self.screen.choose_former(known)
+        if choice == "back":
+            raise Stopped("went back; nothing was sent", hint=f"The task you sent before is {known['task_id']}")
+        return known if choice == "rejoin" else None
+
+    def _show(self, views: list[View]) -> bool:
+        return not self.signals.came() and self.screen.show(views)
+
+    def _carry(self, sent: list[Task]) -> list[Task]:
+        """Wait for the tasks; return none when the file is written, or what is sent in their place."""
+        carriers = [runner.Carrier(task["task_id"], self.chosen) for task in sent]
+        fds = self.screen.fds
+        try:
+            views = loop.await_ends(carriers, Deadline(self.chosen.timeout_s), self._show, fds=fds)
+            while views is not None and len(views) == 1 and views[0].task["status"] is Step.INTERRUPTED:
+                choice = self.screen.choose_interrupted(views[0])
+                if choice == "again":
+                    return [self._ask(*self.parts[0])]
+                if choice != "wait":
+                    self.screen.failed = [views[0].task["task_id"]]
+                    raise ask.failure(views[0].task)
+                carriers[0].wait_on()
+                views = loop.await_ends(carriers, Deadline(None), self._show, fds=fds)
+            if self.signals.came():
+                self._leave(carriers)
+                self.signals.refuse()
+            if views is None:
+                self._stopped(carriers)
+            else:
+                self._write(carriers)
+            return []
+        finally:
+            for carrier in carriers:
+                carrier.close()
+
+    def _leave(self, carriers: list[runner.Carrier]) -> None:
+        for carrier in carriers:
+            if not tasks.ended(tasks.read(carrier.task_id)):
+                runner.leave(carrier, left=True)
+
+    def _write(self, carriers: list[runner.Carrier]) -> None:
+        """Write the replies into the prompt file, and for a part without one the reason and its prompt.
+
+        Raises:
+            AgentFailed: no part has a reply.
+        """
+        texts, read, failed = [], [], []
+        failures: list[FlowLoomError] = []
+        for carrier in carriers:
+            task = tasks.read(carrier.task_id)
+            reply, provisional = tasks.reply_of(carrier.task_id), False
+            if reply is None:
+                reply = tasks.provisional_of(carrier.task_id) if task["status"] is Step.PARKED else None
+                provisional = reply is not None
+            if reply is None and not tasks.ended(task) and task["status"] is not Step.UNKNOWN:
+                texts.append(parts.going_on(carrier.agent.name, carrier.task_id))
+                continue
+            if reply is None:
+                failures.append(ask.failure(task))
+                failed.append(carrier.task_id)
+                texts.append(parts.unanswered(carrier.agent.name, tasks.prompt_of(task), task["error"] or "no reply"))
+                continue
+            plain = self.chosen.reply == "plain"
+            name, prompt = carrier.agent.name, tasks.prompt_of(task)
+            texts.append(prompt_file.with_reply(name, task, prompt, reply, plain=plain, provisional=provisional))
+            if not provisional:
+                read.append(carrier.task_id)
+        if len(failures) == len(carriers):
+            self.screen.failed = failed
+            raise failures[0]
+        self._leave(carriers)
+        self._replace(parts.joined(texts), [carrier.task_id for carrier in carriers])
+        for task_id in [*read, *failed]:
+            ask.mark_read(task_id)
+
+    def _replace(self, data: bytes, task_ids: list[str]) -> None:
+        """Write the prompt file; what another program put there meanwhile is kept, there and beside the task.
+
+        Raises:
+            FileChanged: one did, or deleted the file; the replies stay unread.
+        """
+        try:
+            prompt_file.write(self.path, data, self.raw)
+        except prompt_file.FileChanged as error:
+            error.hint = f"the reply: flowloom wait {' '.join(task_ids)}"
+            if error.now is not None:
+                # Claude Code deletes the file when we end.
+                kept = f"{layout.task_dir(task_ids[0])}/changed-prompt.md"
+                files.write(kept, error.now)
+                error.hint += f"; the changed text: {kept}"
+            raise
+
+    def _stopped(self, carriers: list[runner.Carrier]) -> None:
+        """Do what the person chose instead of waiting on, or say that the time is over.
+
+        Raises:
+            Stopped, TimedOut, Blocked: the file is untouched.
+        """
+        ids = " ".join(carrier.task_id for carrier in carriers)
+        chosen = self.screen.chosen
+        if chosen == "interrupt":
+            done = [f"{carrier.task_id}: {ask.cancel(carrier.task_id)}" for carrier in carriers]
+            raise Stopped(f"cancelled {'; '.join(done)}", hint="Your draft is unchanged")
+        if chosen == "provisional":
+            self._write(carriers)
+            return
+        self._leave(carriers)
+        goes_on = f"It keeps running. Its reply: flowloom wait {ids}"
+        if chosen == "leave":
+            self._replace(b"", [carrier.task_id for carrier in carriers])
+            names = ", ".join(carrier.agent.name for carrier in carriers)
+            client.tell_around(f"{names} will keep working; Ctrl-G, then r collects the reply")
+            return
+        if chosen == "stop":
+            raise Stopped(f"stopped waiting for {ids}", hint=goes_on)
+        for carrier in carriers:
+            now = carrier.agent.status()
+            if now["status"] is State.BLOCKED and now["question"]:
+                what = f"{now['question']['kind']}: {now['question']['text']}"
+                raise Blocked(
+                    f"{now['agent_id']} is waiting for you: {what}",
+                    hint=f"Answer it: flowloom attach {now['name']}. {goes_on}",
+                )
+        names = ", ".join(carrier.agent.agent_id for carrier in carriers)
+        raise TimedOut(f"{names} did not reply within {self.chosen.timeout_s} s", hint=goes_on)

@@ -1,0 +1,397 @@
+"""Claude Code. What a release does differently stands here as data."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from flowloom.errors import UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from flowloom.providers.protocol import Keys, Launch, Printed, Question, Report, Screen
+
+NAME = "claude"
+
+# From this release on an Enter may follow a paste at once; before, it is swallowed
+# now and then. Measured: 2.1.197 in 3 of 80, 2.1.260 and later never.
+_ENTER_AT_ONCE = (2, 1, 260)
+
+_ENVIRONMENT = {
+    # The classic renderer: the fullscreen one asks a question at the first start.
+    "CLAUDE_CODE_DISABLE_ALTERNATE_SCREEN": "1",
+    # A suggestion in the box would look like a person's draft.
+    "CLAUDE_CODE_ENABLE_PROMPT_SUGGESTION": "false",
+    # A survey takes the next digit that is typed.
+    "CLAUDE_CODE_DISABLE_FEEDBACK_SURVEY": "1",
+    # A resumed conversation must not go on by itself with the turn that was cut off.
+    "CLAUDE_CODE_RESUME_INTERRUPTED_TURN": "0",
+}
+LEAVE = "/exit"
+# Ctrl-C empties the box whatever is in it, in vim mode too; a second one within
+# 2.5 s, or one on an empty box, begins to leave the program.
+CLEAR = ["C-c"]
+EDITS = True
+LATER = ("flowloom.providers.claude.keys", "flowloom.providers.claude.screen", "flowloom.providers.claude.transcript")
+# Without colours a hint in the box looks like a draft. Claude Code reads these when it starts, before its settings.
+COLOURLESS = ("NO_COLOR", "FORCE_COLOR", "CI")
+CUT_MARKS = (b'"stop_reason":"max_tokens"', b'"stop_reason":"model_context_window_exceeded"')
+
+# By these a Claude Code tells its children who they are. No re.compile here: hook calls need no pattern, 1 ms each.
+_IDENTITY = (
+    r"CLAUDECODE$|CLAUDE_(PID|EFFORT|ENV_FILE|PROJECT_DIR|PLUGIN_ROOT|PLUGIN_DATA|JOB_DIR)$"
+    r"|CLAUDE_CODE_(ENTRYPOINT|SSE_PORT|EXECPATH|CHILD|PARENT|AGENT|TEAM|TASK_LIST|REMOTE|SESSION|BRIDGE"
+    r"|CURRENT|CONTAINER_ID|HOST_|SIMPLE|PLAN_MODE|FORCE_FULL|IS_|TMUX|WORKER|ENVIRONMENT_|TAGS|INVOKED|RESUME)"
+)
+
+_EVENTS = {
+    "SessionStart": "up",
+    "UserPromptSubmit": "accept",
+    "PermissionRequest": "ask",
+    "Notification": "ask",
+    "PostToolUse": "sign",
+    "PostToolUseFailure": "sign",
+    "Stop": "stop",
+    "StopFailure": "fail",
+    "SessionEnd": "end",
+    "PermissionDenied": "notice",  # auto mode's safety check; 2.1.197 knows the name too
+}
+# The kinds of Notification that ask something, and of what kind the question is. The others only tell something.
+_ASKING = {
+    "": "permission",
+    "permission_prompt": "permission",
+    "worker_permission_prompt": "permission",
+    "elicitation_dialog": "elicitation",
+    "elicitation_url_dialog": "elicitation",
+    "agent_needs_input": "question",
+}
+
+# What the session itself submits: background work has ended; a usage limit has reset (2.1.330).
+_OWN = ("<task-notification>", "Your claude.ai usage limit has reset.")
+
+# What to do about an error that Claude Code has a name for.
+_WHAT_NOW = {
+    "rate_limit": "send it again later",
+    "overloaded": "send it again",
+    "server_error": "send it again",
+}
+# 2.1.329 finds a session of another folder by its id. 2.1.197 takes the path of its file for that.
+_ANYWHERE = (2, 1, 329)
+# From this release on a resumed conversation keeps the system prompt that it began with, unless told otherwise.
+_SNAPSHOT = (2, 1, 257)
+
+
+def binary(claude: str) -> str:
+    """Return the program to run; `claude` is the user's choice of Claude Code."""
+    return claude
+
+
+def release_command(binary: str) -> list[str]:
+    """Return the command whose first word of output is the release."""
+    return [binary, "--version"]
+
+
+def environment(launch: Launch) -> dict[str, str]:
+    """Return the variables that every agent gets."""
+    return dict(_ENVIRONMENT)
+
+
+def scrub(name: str) -> bool:
+    """Tell whether a variable belongs to another Claude Code and would mislead this one."""
+    return bool(re.match(_IDENTITY, name))
+
+
+def command(launch: Launch) -> list[str]:
+    """Return the command line of an interactive agent."""
+    return [
+        *(launch["binary"], *_conversation(launch), "--settings", launch["settings_path"], "-n", launch["agent_id"]),
+        *("--append-system-prompt", launch["system_prompt"], *_snapshot(launch), *_mode(launch), *launch["args"]),
+    ]
+
+
+def _conversation(launch: Launch) -> list[str]:
+    """Return the session to begin or to resume: by its file where the release finds no id of another folder."""
+    if not launch["resume"]:
+        return ["--session-id", launch["session_id"]]
+    folder = re.sub(r"[^a-zA-Z0-9]", "-", launch["dir"])
+    here = not launch["transcript"] or launch["transcript"].split("/")[-2:-1] == [folder]
+    return ["--resume", launch["session_id" if here or _numbers(launch["release"]) >= _ANYWHERE else "transcript"]]
+
+
+def _snapshot(launch: Launch) -> list[str]:
+    """Return what lets a changed role reach a resumed conversation; a release that is not known may refuse it."""
+    given = any(word.split("=")[0] == "--system-prompt-snapshot" for word in launch["args"])
+    return ["--system-prompt-snapshot", "off"] if _numbers(launch["release"]) >= _SNAPSHOT and not given else []
+
+
+def _numbers(release: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", release)[:3])
+
+
+def _mode(launch: Launch) -> list[str]:
+    """Return what keeps the agent from only planning where that is the user's default."""
+    planning = launch["user_mode"] == "plan" and "--permission-mode" not in launch["args"]
+    return ["--permission-mode", "default"] if planning else []
+
+
+def headless(launch: Launch) -> list[str]:
+    """Return the command line of `claude -p`, which says in JSON how it went."""
+    return [
+        *(launch["binary"], "-p", "--output-format", "json", "--session-id", launch["session_id"]),
+        *("-n", launch["agent_id"], "--append-system-prompt", launch["system_prompt"], *_mode(launch), *launch["args"]),
+    ]
+
+
+def read_headless(stdout: str, stderr: str, exit_code: int | None) -> Printed:
+    """Return the reply or the error that `claude -p --output-format json` printed."""
+    from flowloom.providers.claude import transcript as printed  # noqa: PLC0415 - no hook call reads it
+
+    said = printed.result(stdout)
+    reply = printed.reply(said, exit_code)
+    error = "" if reply is not None else printed.error(said, stdout, stderr, exit_code)
+    return {"reply": reply, "error": error, "refused": [_question(call)["text"] for call in printed.denied(said)]}
+
+
+def settings(hook: str, extra: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the settings document that makes the agent speak, with the user's own documents merged in.
+
+    Raises:
+        UsageError: one of them would silence our hooks.
+    """
+    merged: dict[str, Any] = {}
+    for document in extra:
+        if document.get("disableAllHooks"):
+            raise UsageError(
+                "the --settings given turn all hooks off (disableAllHooks), and without hooks an agent cannot answer",
+                hint="leave disableAllHooks out",
+            )
+        hooks, theirs = {**merged.get("hooks", {})}, document.get("hooks", {})
+        if not isinstance(theirs, dict) or not all(isinstance(groups, list) for groups in theirs.values()):
+            raise UsageError("the hooks in your --settings are not lists by event", hint="fix them")
+        for event, groups in theirs.items():
+            hooks[event] = [*hooks.get(event, []), *groups]
+        if not isinstance(document.get("env", {}), dict):
+            raise UsageError("the env in your --settings is not an object of variables", hint="fix it")
+        env = {**merged.get("env", {}), **document.get("env", {})}
+        merged = {**merged, **document, "hooks": hooks, **({"env": env} if env else {})}
+    # A left arrow or /bg would move the session to the background, away from its window. 2.1.197 has this setting too.
+    merged["disableAgentView"] = True
+    hooks = merged.setdefault("hooks", {})
+    for event in _EVENTS:
+        # The limit is the user's patience, not ours: a hook call takes 30 ms.
+        group: dict[str, Any] = {"hooks": [{"type": "command", "command": hook, "timeout": 30}]}
+        hooks[event] = [*hooks.get(event, []), group]
+    return merged
+
+
+def report(payload: dict[str, Any]) -> Report | None:
+    """Return what a hook's payload says in our words, None where it says nothing to us."""
+    name = payload.get("hook_event_name", "")
+    event = _EVENTS.get(name)
+    kind = str(payload.get("notification_type") or "") if name == "Notification" else ""
+    event = event if kind in _ASKING else "notice"
+    if event is None:
+        return None
+    said: Report = {
+        "event": event,
+        "session_id": payload.get("session_id", ""),
+        "transcript": payload.get("transcript_path", ""),
+        "prompt_id": payload.get("prompt_id"),
+        "subagent": bool(payload.get("agent_id")),
+    }
+    if event == "up":
+        said["source"] = payload.get("source", "startup")
+    elif event == "accept":
+        said["prompt"] = payload.get("prompt", "")
+        if said["prompt"].lstrip().startswith(_OWN):
+            said["source"] = "own"
+            said["ended"] = re.findall("<task-id>([^<>]{1,200})</task-id>", said["prompt"])
+    elif event == "ask":
+        said["question"] = _question(payload, _ASKING[kind])
+    elif event == "sign":
+        said["call"] = _call(payload)
+    elif event == "stop":
+        said["message"] = payload.get("last_assistant_message") or ""
+        said["background"] = [_background(task) for task in payload.get("background_tasks") or [] if _awaited(task)]
+    elif event == "fail":
+        said["message"] = payload.get("last_assistant_message") or ""
+        said["error"] = _error(str(payload.get("error") or "unknown"), said["message"])
+        # A usage limit, which resets: the rate limit of an API says no time.
+        limited = payload.get("error") == "rate_limit" and " resets " in said["message"]
+        said.update({"limited": True} if limited else {})
+    elif event == "notice":
+        said["source"], said["message"] = _notice(payload, kind)
+    elif event == "end":
+        said["reason"] = payload.get("reason", "")
+    return said
+
+
+def _notice(payload: dict[str, Any], kind: str) -> tuple[str, str]:
+    """Return the kind and the words of what is told beside the turns: a Notification, or a call that was denied."""
+    if kind:
+        return kind, str(payload.get("message") or "")
+    reason = " ".join(str(payload.get("reason") or "no reason given").split())[:300]
+    return "denied", f"{_question(payload)['text']}: {reason}"
+
+
+def _call(payload: dict[str, Any]) -> str:
+    """Return what tells one tool call from another; a PermissionRequest has no id of its own."""
+    return str(payload.get("tool_name", "")) + json.dumps(payload.get("tool_input"), sort_keys=True)[:2000]
+
+
+def _error(kind: str, message: str) -> str:
+    """Return why a turn failed, in the API's own words where it has any, and what to do."""
+    said = " ".join(message.split())
+    _, found, api = said.partition("API Error: ")
+    # What follows is the same for every error of a server.
+    words = (api if found else said).split(" This is a server-side issue")[0].rstrip(". ")[:300]
+    # A 403 is called so, too.
+    if kind == "authentication_failed" and (not found or words.startswith("401")):
+        what = f"{words}; " if found else ""
+        return f"{what}it is not logged in ({kind}); run /login in its window"
+    todo = "" if " resets " in words else _WHAT_NOW.get(kind)
+    return (words or kind) + (f"; {todo}" if todo else "")
+
+
+def _awaited(task: object) -> bool:
+    """Tell whether the end of background work is waited for: team-mates are there as long as their lead."""
+    return not (isinstance(task, dict) and task.get("type") == "teammate")
+
+
+def _background(task: object) -> str:
+    known = task if isinstance(task, dict) else {"id": task}
+    return str(known.get("id") or known.get("task_id") or json.dumps(known, sort_keys=True))
+
+
+def _question(payload: dict[str, Any], kind: str = "permission") -> Question:
+    tool, given = payload.get("tool_name", ""), payload.get("tool_input") or {}
+    if not tool and payload.get("hook_event_name") == "PermissionDenied":
+        tool = "a tool"
+    if not tool:
+        return {"kind": kind, "text": payload.get("message", ""), "how": "", "call": ""}
+    detail = given.get("command") or given.get("file_path") or given.get("url") or given.get("pattern") or ""
+    if tool == "AskUserQuestion":
+        asked = given.get("questions") or [{}]
+        return {"kind": "question", "text": str(asked[0].get("question", "")), "how": "", "call": _call(payload)}
+    if tool == "ExitPlanMode":
+        return {"kind": "plan", "text": "approve its plan?", "how": "", "call": _call(payload)}
+    text = f"{tool}: {detail}" if detail else tool
+    return {"kind": "permission", "text": " ".join(text.split())[:300], "how": "", "call": _call(payload)}
+
+
+# What stands on the screen.
+
+
+def read_screen(screen: str) -> Screen:
+    """Return what the screen shows: the input box with its draft, a dialog, or something over it."""
+    from flowloom.providers.claude import screen as claude_screen  # noqa: PLC0415 - hook calls never read a screen
+
+    return claude_screen.read(screen)
+
+
+def refusal(screen: str) -> str:
+    """Return why the last prompt never became a turn, where the screen says so; empty otherwise."""
+    from flowloom.providers.claude import screen as claude_screen  # noqa: PLC0415 - as above
+
+    return claude_screen.refusal(screen)
+
+
+def limit(screen: str) -> str:
+    """Return what the window shows of a usage limit: `waits` to continue, `asks`, `cancelled`, or nothing."""
+    from flowloom.providers.claude import screen as claude_screen  # noqa: PLC0415 - as above
+
+    return claude_screen.limit(screen)
+
+
+def key_bindings(environment: dict[str, str]) -> str:
+    """Return the file in which the user binds keys; Claude Code follows its changes while it runs."""
+    return f"{_home(environment)}/keybindings.json"
+
+
+def keys(text: str) -> Keys:
+    """Return the keys that the file with this text leaves for what we do in the box."""
+    from flowloom.providers.claude import keys as claude_keys  # noqa: PLC0415 - as above
+
+    return claude_keys.read(text)
+
+
+def enter_at_once(release: str) -> bool:
+    """Tell whether Enter may be sent together with the paste."""
+    numbers = _numbers(release)
+    return not numbers or numbers >= _ENTER_AT_ONCE
+
+
+def _home(environment: dict[str, str]) -> str:
+    return environment.get("CLAUDE_CONFIG_DIR") or f"{environment.get('HOME', '')}/.claude"
+
+
+def session_file(environment: dict[str, str], pid: int) -> str:
+    """Return the file in which a running Claude Code keeps its status; undocumented, used only to be faster."""
+    return f"{_home(environment)}/sessions/{pid}.json"
+
+
+def conversation_files(environment: dict[str, str], session_id: str) -> str:
+    """Return where a transcript can lie: in the folder of the project, or of a working tree that it went to."""
+    import glob  # noqa: PLC0415 - no hook call needs it
+
+    return f"{glob.escape(_home(environment))}/projects/*/{session_id}.jsonl"
+
+
+def moved_to(text: str) -> str:
+    """Return, out of a session file, how the id of the session begins that this one was moved to; empty for none."""
+    from flowloom.providers.claude import transcript as printed  # noqa: PLC0415 - no hook call of a living agent's own session asks
+
+    return printed.said_of_session(text, "parkedJobId")
+
+
+def shown(text: str) -> str:
+    """Return, out of a session file, how the id of the session begins that its window shows."""
+    from flowloom.providers.claude import transcript as printed  # noqa: PLC0415 - as above
+
+    return moved_to(text) or printed.said_of_session(text, "sessionId")
+
+
+def sessions_command(binary: str) -> list[str]:
+    """Return the documented command that lists the running sessions."""
+    return [binary, "agents", "--json"]
+
+
+def read_sessions(text: str, pid: int, since_s: float = 0.0) -> str:
+    """Return `busy`, `waiting` or `idle` out of a session file or the list of sessions; empty where it is not said."""
+    from flowloom.providers.claude import transcript as printed  # noqa: PLC0415 - no hook call asks
+
+    return printed.read_sessions(text, pid, since_s)
+
+
+def read_waiting(text: str, pid: int) -> str:
+    """Return what a session that is `waiting` waits for, in Claude Code's words: `dialog open`, `permission prompt`."""
+    from flowloom.providers.claude import transcript as printed  # noqa: PLC0415 - no hook call asks
+
+    return printed.read_waiting(text, pid)
+
+
+def resumable(transcript: bytes) -> bool:
+    """Tell whether a conversation that left this transcript can be gone on with.
+
+    It is written a moment after the turn, so one that was killed just then can
+    have lost all of it. With no message in it Claude Code refuses to resume: `No
+    conversation found`, which stands on the screen for a moment, and exit 1.
+    Measured on 2.1.197 and 2.1.329.
+    """
+    return b'"type":"user"' in transcript or b'"type":"assistant"' in transcript
+
+
+def joined(transcript: bytes, message: str) -> str | None:
+    """Return the reply whose last part is `message`, with the parts before it; None where that is not there yet."""
+    from flowloom.providers.claude import transcript as printed  # noqa: PLC0415 - only where the output limit cut a reply
+
+    return printed.joined(transcript, message)
+
+
+def reply_in_transcript(transcript: bytes, task_id: str) -> str | None:
+    """Return the last message of the turn that a task began, None where it has none or was interrupted."""
+    from flowloom.providers.claude import transcript as printed  # noqa: PLC0415 - for when a hook was lost
+
+    return printed.reply_in_transcript(transcript, task_id)

@@ -1,0 +1,161 @@
+"""The line of tasks that wait for an agent, served in the order in which they were asked.
+
+A place is a lock file whose name holds its rank. The kernel frees the lock when
+its holder dies, so a place never outlives the process that waits in it; a child that
+inherits the descriptor keeps it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+
+from flowloom.clock import steady_s
+from flowloom.ports import births
+from flowloom.store import files
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from flowloom.store.shapes import Process
+
+LINE = "line"
+
+
+class Place:
+    """One task's place in the line of one agent."""
+
+    def __init__(self, agent_dir: str, task_id: str, descriptor: int, name: str) -> None:
+        self.agent_dir = agent_dir
+        self.task_id = task_id
+        self.descriptor = descriptor
+        self.name = name
+        self._says = ""
+        self._write()
+
+    def ahead(self) -> list[str]:
+        """Return the tasks ahead of this one whose places are held by a running process, first in line first."""
+        return [name.split("-", 1)[1] for name in self._ahead()]
+
+    def before(self) -> list[Before]:
+        """Return what is known of those places and their holders."""
+        return [Before(self.agent_dir, name) for name in self._ahead()]
+
+    def _ahead(self) -> list[str]:
+        return [name for name in _names(self.agent_dir) if name < self.name and _alive(self.agent_dir, name)]
+
+    def say(self, why: str) -> None:
+        """Tell the processes behind why this place makes no progress; empty when it does again."""
+        if why != self._says:
+            self._says = why
+            self._write()
+            files.wake(self.agent_dir)
+
+    def _write(self) -> None:
+        """Note who holds the place. Its lock alone cannot tell: a child inherits it."""
+        note = json.dumps({**(births.noted(os.getpid()) or {}), "says": self._says}).encode()
+        try:
+            os.ftruncate(self.descriptor, 0)
+            os.pwrite(self.descriptor, note, 0)
+        except OSError:
+            return  # on a full disk, the place is still held
+
+    def leave(self) -> None:
+        """Give up the place and wake the processes behind it."""
+        try:
+            os.unlink(f"{self.agent_dir}/{LINE}/{self.name}")
+        except FileNotFoundError:
+            pass
+        os.close(self.descriptor)
+        files.wake(self.agent_dir)
+
+
+class Before:
+    """A place ahead of ours in line, and what is known about its holder."""
+
+    def __init__(self, agent_dir: str, name: str) -> None:
+        self.task_id = name.split("-", 1)[1]
+        try:
+            note = json.loads(files.read(f"{agent_dir}/{LINE}/{name}") or b"{}")
+        except ValueError:
+            note = {}  # it is just being written
+        holder: Process = {"pid": int(note.get("pid") or 0), "birth": str(note.get("birth") or "")}
+        self.pid = holder["pid"]
+        self.says = str(note.get("says") or "")
+        self.stopped = births.life(holder) == "stopped"
+
+    @property
+    def what(self) -> str:
+        """Return what holds the place, in words: a task, or a command that keeps all tasks out."""
+        return f"flowloom {self.task_id}" if self.task_id in ("stop", "restart") else f"task {self.task_id}"
+
+
+def enter(agent_dir: str, task_id: str, *, first: bool = False) -> Place | None:
+    """Take the last place in line for a task; return None if a running process already waits for it.
+
+    With `first` it is the place before all others.
+    """
+    folder = files.ensure_dir(f"{agent_dir}/{LINE}")
+    with files.locked(f"{agent_dir}/{LINE}.lock"):
+        names = _names(agent_dir)
+        kept = None
+        for name in names:
+            if name.endswith(f"-{task_id}"):
+                if _alive(agent_dir, name):
+                    return None
+                # Its waiter died; a process that takes over the task keeps its rank.
+                kept = name
+                try:
+                    os.unlink(f"{folder}/{name}")
+                except FileNotFoundError:
+                    pass  # it left just now
+        last = int(names[-1].split("-")[0]) if names else 0
+        name = kept or f"{0 if first else last + 1:010d}-{task_id}"
+        return Place(agent_dir, task_id, files.hold(f"{folder}/{name}"), name)
+
+
+def adopt(agent_dir: str, task_id: str, descriptor: int) -> Place | None:
+    """Return the place whose lock this process inherited as `descriptor`."""
+    name = next((name for name in _names(agent_dir) if name.endswith(f"-{task_id}")), None)
+    if name is None:
+        # Someone cleared the folder: the place is gone, but the task is not.
+        os.close(descriptor)
+        return enter(agent_dir, task_id)
+    return Place(agent_dir, task_id, descriptor, name)
+
+
+def waited_for(agent_dir: str, task_id: str) -> bool:
+    """Tell whether a living process waits for this task."""
+    return any(name.endswith(f"-{task_id}") and _alive(agent_dir, name) for name in _names(agent_dir))
+
+
+def stopped(agent_dir: str, task_id: str) -> int:
+    """Return the process that waits for this task if it is stopped, and does nothing until it is continued; else 0."""
+    holders = [Before(agent_dir, name) for name in _names(agent_dir) if name.endswith(f"-{task_id}")]
+    return next((holder.pid for holder in holders if holder.stopped), 0)
+
+
+def typed(task_id: str) -> str:
+    """Return a name for what is put into a window for a task now; nothing else ever has it."""
+    return f"{task_id}.{os.getpid()}.{steady_s():.6f}"
+
+
+def standing(agent_dir: str) -> list[str]:
+    """Return the tasks whose places are held by a running process, first in line first."""
+    return [name.split("-", 1)[1] for name in _names(agent_dir) if _alive(agent_dir, name)]
+
+
+def abandoned(agent_dir: str) -> list[str]:
+    """Return what has a place that no process holds any more: its holder was killed."""
+    return [name.split("-", 1)[1] for name in _names(agent_dir) if not _alive(agent_dir, name)]
+
+
+def _names(agent_dir: str) -> list[str]:
+    try:
+        # Files that something else put there (an editor, NFS) have no rank.
+        return sorted(name for name in os.listdir(f"{agent_dir}/{LINE}") if name[:10].isdigit() and name[10:11] == "-")
+    except FileNotFoundError:
+        return []
+
+
+def _alive(agent_dir: str, name: str) -> bool:
+    return files.held(f"{agent_dir}/{LINE}/{name}")

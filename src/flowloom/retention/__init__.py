@@ -1,0 +1,1 @@
+"""What is old, and how it is removed."""

@@ -1,0 +1,231 @@
+"""Which old tasks, events and drafts may be removed, and how much disk space they take."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+from flowloom.agents import window_script
+from flowloom.clock import wall_s
+from flowloom.errors import DamagedFile, FlowLoomError, NoSuchTask, UsageError
+from flowloom.queue import line
+from flowloom.store import files, layout, old_files
+from flowloom.tasks import store as tasks
+from flowloom.tasks.steps import Step
+from flowloom.terminal import durations
+from flowloom.turns import parking, status
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from flowloom.tasks.record import Task
+    from flowloom.turns.record import Status
+
+# Folders are moved here before they are deleted, so that no reader sees half a task.
+REMOVED = "removed"
+SETTLED_S = 3600.0
+CACHED_S = 30 * 86400.0
+
+
+class Old:
+    """A task that may be removed: its id, its agent, its last use, its size."""
+
+    __slots__ = ("agent_id", "at", "size_bytes", "status", "task_id")
+
+    def __init__(self, task: Task, at: float, size_bytes: int) -> None:
+        self.task_id, self.agent_id, self.status = task["task_id"], task["agent_id"], task["status"]
+        self.at, self.size_bytes = at, size_bytes
+
+
+class Plan:
+    """What would be removed, and what is kept and why."""
+
+    def __init__(self) -> None:
+        self.old: list[Old] = []
+        self.kept: dict[str, int] = {}
+        self.events: dict[str, int] = {}
+        # Copies of the drafts that the palette passed to another Claude Code.
+        self.drafts: list[str] = []
+
+    def empty(self) -> bool:
+        """Tell whether there is nothing to remove."""
+        return not (self.old or self.events or self.drafts)
+
+
+def seconds(text: str) -> float:
+    """Return the seconds that a duration such as `30d`, `12h`, `90m` or `2w` means.
+
+    Raises:
+        UsageError: it is not a duration.
+    """
+    found = durations.seconds(text)
+    if found is None:
+        raise UsageError(f"{text!r} is not a duration", hint="write 90m, 12h, 30d or 2w")
+    return found
+
+
+def sizes() -> dict[str, int]:
+    """Return the size of each part of the state, in bytes."""
+    home = layout.home()
+    events = sum(size_of(f"{folder}/{name}") for folder in _agent_folders() for name in _event_names())
+    agents = size_of(f"{home}/agents")
+    parts = {"tasks": size_of(f"{home}/tasks"), "events": events, "agents": agents - events}
+    parts["log"] = size_of(f"{home}/log")
+    parts["drafts"] = size_of(_drafts())
+    parts["cache"] = size_of(f"{home}/cache")
+    parts["removed"] = size_of(f"{home}/{REMOVED}")
+    return parts
+
+
+def plan(before: float) -> Plan:
+    """Return what may be removed because it was last used before this time.
+
+    This never includes an unread reply, a task that has not ended, a task that its
+    agent's status still mentions, or one whose record cannot be read.
+    """
+    found = Plan()
+    busy: dict[str, set[str]] = {}
+    for task_id in tasks.all_ids():
+        try:
+            task = tasks.read(task_id)
+        except (NoSuchTask, DamagedFile):
+            _count(found.kept, "unreadable")
+            continue
+        agent_dir = task["agent_dir"]
+        if agent_dir not in busy:
+            busy[agent_dir] = _in_hand(agent_dir)
+        why = _kept(task, before, busy[agent_dir])
+        if why:
+            _count(found.kept, why)
+        else:
+            found.old.append(Old(task, last_use(task), size_of(layout.task_dir(task_id))))
+    for folder in _agent_folders():
+        old = sum(1 for event in status.read_events(folder) if event["at"] < before)
+        if old:
+            found.events[folder] = old
+    # One that was just written is read when its window opens.
+    found.drafts = old_files.older(_drafts(), min(before, wall_s() - SETTLED_S))
+    return found
+
+
+def _drafts() -> str:
+    return f"{layout.home()}/parallel"
+
+
+def last_use(task: Task) -> float:
+    """Return when a task last changed or its reply was last read."""
+    return max([task["created"], task["read"] or 0.0, *(entry["at"] for entry in task["journal"])])
+
+
+def sweep() -> int:
+    """Remove what nothing uses any more from the whole state folder; return how many files.
+
+    Temporary files and scripts of killed processes, and checked settings of projects
+    that were not changed for long, which are made again when they are needed.
+    """
+    removed = [path for folder, _, _ in os.walk(layout.home()) for path in files.sweep(folder)]
+    removed += window_script.sweep()
+    removed += old_files.remove(f"{layout.home()}/cache/settings", wall_s() - CACHED_S)
+    return len(removed)
+
+
+def remove(found: Plan, before: float) -> list[str]:
+    """Remove what a plan names, checking each again under its agent's lock; return what could not be removed."""
+    failed = []
+    trash = files.ensure_dir(f"{layout.home()}/{REMOVED}")
+    for old in found.old:
+        try:
+            _remove_task(old.task_id, before, trash)
+        except (FlowLoomError, OSError) as error:
+            failed.append(f"task {old.task_id}: {error}")
+    for folder in found.events:
+        try:
+            with status.lock(folder):
+                status.forget_events(folder, before)
+        except OSError as error:
+            failed.append(f"{folder}: {error}")
+    for path in found.drafts:
+        try:
+            os.unlink(path)
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            failed.append(f"{path}: {error.strerror}")
+    # This also removes what a killed run left here.
+    shutil.rmtree(trash, ignore_errors=True)
+    return failed
+
+
+def _remove_task(task_id: str, before: float, trash: str) -> None:
+    agent_dir = tasks.read(task_id)["agent_dir"]
+    if not os.path.isdir(agent_dir):
+        os.rename(layout.task_dir(task_id), f"{trash}/{task_id}")
+        return
+    with status.lock(agent_dir):
+        task = tasks.read(task_id)
+        if _kept(task, before, _in_hand(agent_dir)):
+            return  # it has been used since
+        os.rename(layout.task_dir(task_id), f"{trash}/{task_id}")
+        draft = f"{agent_dir}/drafts/{task['prompt_sha256']}"
+        if files.read(draft) == task_id.encode():
+            os.unlink(draft)
+
+
+def _kept(task: Task, before: float, in_hand: set[str]) -> str:
+    """Return why a task must be kept; empty if it may be removed."""
+    if not tasks.ended(task):
+        return "unfinished"
+    if task["status"] is Step.DONE and task["read"] is None:
+        return "unread"
+    if task["task_id"] in in_hand or line.waited_for(task["agent_dir"], task["task_id"]):
+        return "in use"
+    return "" if last_use(task) < before else "recent"
+
+
+def _in_hand(agent_dir: str) -> set[str]:
+    """Return the tasks that an agent's status still mentions."""
+    try:
+        now: Status | None = status.read(agent_dir)
+    except DamagedFile:
+        now = None
+    if now is None:
+        return set()
+    last = now["last_turn"]
+    turns = [turn["task"] for turn in (now["turn"], *parking.entries(now), last) if turn]
+    return {each for each in (now["current_task"], now["delivering"], now["adopt"], *now["queued"], *turns) if each}
+
+
+def _agent_folders() -> list[str]:
+    top = f"{layout.home()}/agents"
+    found = []
+    for slug in sorted(os.listdir(top)) if os.path.isdir(top) else []:
+        for name in sorted(os.listdir(f"{top}/{slug}")) if os.path.isdir(f"{top}/{slug}") else []:
+            if os.path.isfile(f"{top}/{slug}/{name}/status.json"):
+                found.append(f"{top}/{slug}/{name}")
+    return found
+
+
+def _event_names() -> tuple[str, str]:
+    return status.EVENTS, f"{status.EVENTS}.1"
+
+
+def size_of(path: str) -> int:
+    """Return the bytes of a file or of all files below a folder, 0 if there is none."""
+    if os.path.isfile(path):
+        return os.lstat(path).st_size
+    total = 0
+    for folder, _, names in os.walk(path):
+        for name in names:
+            try:
+                total += os.lstat(f"{folder}/{name}").st_size
+            except FileNotFoundError:
+                continue
+    return total
+
+
+def old_enough(days: float) -> float:
+    """Return the time that lies this many days in the past."""
+    return wall_s() - days * durations.UNITS_S["d"]
+
+
+def _count(counts: dict[str, int], why: str) -> None:
+    counts[why] = counts.get(why, 0) + 1

@@ -1,0 +1,1 @@
+"""What an agent is for: the system prompt for each role."""

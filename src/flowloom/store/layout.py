@@ -1,0 +1,264 @@
+"""Where FlowLoom's files are. No other module builds a path to them."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+
+from flowloom.errors import BadName, DamagedFile, FlowLoomError, NoDirectory, StateFailed
+from flowloom.store import files
+
+NAME = r"[a-z][a-z0-9_-]{0,39}"
+TASK_ID = r"[a-z2-9]{4,8}"
+README = """This is the state of FlowLoom: its agents, tasks and replies.
+You can delete it when no agent is running. This deletes the prompts and replies stored here.
+"""
+
+
+def home() -> str:
+    """Return the folder of all state: FLOWLOOM_HOME, else the XDG state folder."""
+    given = os.environ.get("FLOWLOOM_HOME")
+    if given:
+        return os.path.abspath(os.path.expanduser(given))
+    base = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
+    return os.path.join(base, "flowloom")
+
+
+def here() -> str:
+    """Return the working directory.
+
+    Raises:
+        NoDirectory: it was removed, as by `git worktree remove`.
+    """
+    try:
+        return os.getcwd()
+    except OSError as error:
+        raise NoDirectory(f"the working directory no longer exists ({error.strerror})") from error
+
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
+EXHAUSTED = (errno.EMFILE, errno.ENFILE)
+NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
+
+
+def trouble(error: OSError) -> StateFailed | None:
+    """Return our error for an OSError about the state folder or a full disk; None for any other."""
+    path = error.filename if isinstance(error.filename, str) else ""
+    if error.errno in FULL:
+        return StateFailed(f"no room is left on the disk: {path or home()}", hint=f"make room: df -h {path or home()}")
+    if error.errno in EXHAUSTED:
+        return StateFailed(f"no more files can be opened: {error.strerror}", hint="raise the limit: ulimit -n 1024")
+    if not path.startswith(f"{home()}/") and path != home():
+        return None
+    if error.errno in NO_LOCKS:
+        return StateFailed(
+            f"the file system of {path} has no locks ({error.strerror})",
+            hint="set FLOWLOOM_HOME to a folder on a local disk",
+        )
+    if error.errno == errno.ELOOP:
+        return StateFailed(f"{path} is a symbolic link, which is not followed here", hint=f"remove it: rm {path}")
+    hint = {
+        errno.EROFS: "make its disk writable again, or set FLOWLOOM_HOME to another folder",
+        errno.EACCES: f"it must be your own: ls -ld {path}",
+        errno.EPERM: f"it must be your own: ls -ld {path}",
+    }.get(error.errno or 0, f"see what it is: ls -ld {path}")
+    return StateFailed(f"{path} cannot be used: {error.strerror}", hint=hint)
+
+
+def named(error: FlowLoomError | OSError) -> str:
+    """Return an expected error in one line, with what to do next."""
+    known = (trouble(error) or error) if isinstance(error, OSError) else error
+    hint = getattr(known, "hint", "")
+    return f"{known}; {hint}" if hint else str(known)
+
+
+def refuse_foreign() -> None:
+    """Refuse the state folder of another user: as root, we would write files that its owner cannot use.
+
+    Raises:
+        FlowLoomError: it belongs to another user.
+    """
+    path = home()
+    try:
+        theirs = os.stat(path).st_uid != os.getuid()
+    except PermissionError:
+        theirs = True
+    except OSError:
+        return
+    if theirs:
+        raise FlowLoomError(
+            f"the state folder {path} belongs to another user", hint="set FLOWLOOM_HOME to a folder of your own"
+        )
+
+
+def ensure_home() -> str:
+    """Create the state folder, for its owner only, and return it.
+
+    Raises:
+        FlowLoomError: it cannot be created, or belongs to another user.
+    """
+    path = home()
+    try:
+        files.ensure_dir(path)
+        owner = os.stat(path)
+    except OSError as error:
+        raise FlowLoomError(
+            f"the state folder {path} cannot be created: {error.strerror}",
+            hint="set FLOWLOOM_HOME to a folder that you can write to",
+        ) from error
+    refuse_foreign()
+    if not os.access(path, os.W_OK | os.X_OK):
+        raise FlowLoomError(
+            f"the state folder {path} cannot be written to",
+            hint="set FLOWLOOM_HOME to a folder that you can write to; in Claude Code's sandbox, "
+            "or add this one to sandbox.filesystem.allowWrite in its settings",
+        )
+    if owner.st_mode & 0o077:
+        os.chmod(path, 0o700)
+    if not os.path.exists(f"{path}/README"):
+        files.write(f"{path}/README", README.encode(), durable=False)
+    return path
+
+
+def check_name(name: str) -> str:
+    """Return `name` if an agent can have this name.
+
+    Raises:
+        BadName: it cannot. The name could lead out of our folders or be read as an option.
+    """
+    if not re.fullmatch(NAME, name):
+        shown = name if len(name) <= 60 else name[:60] + "…"
+        raise BadName(f"{shown!r} is not a valid agent name")
+    return name
+
+
+def project_slug(root: str) -> str:
+    """Return the short name of the project at `root`: its folder's name, with a hash if two share it.
+
+    The first project to use a name gets it without the hash; `agents/<slug>/project.json`
+    records which project that is.
+    """
+    base = re.sub(r"[^a-z0-9_-]+", "-", os.path.basename(root).lower()).strip("-")[:30] or "root"
+    for slug in (base, f"{base}-{files.sha256(root.encode('utf-8', 'surrogateescape'))[:4]}"):
+        path = f"{home()}/agents/{slug}/project.json"
+        known = files.read_json(path)
+        if known is not None and known.get("root") == root:
+            return slug
+        if known is None:
+            return _moved_here(root) or slug
+    return slug
+
+
+def _moved_here(root: str) -> str:
+    """Return the project that was moved to `root` and keeps its name, empty for none."""
+    for project in _projects():
+        slug = os.path.basename(project)
+        try:
+            if project_root(slug) == root:
+                return slug
+        except (DamagedFile, OSError):
+            continue  # its own agents tell
+    return ""
+
+
+def move_project(slug: str, root: str) -> None:
+    """Record that the project `slug` is at `root` from now on."""
+    files.write_json(f"{home()}/agents/{slug}/project.json", {"root": root})
+
+
+def ensure_project(slug: str, root: str) -> None:
+    """Record that `slug` stands for the project at `root`."""
+    path = f"{home()}/agents/{slug}/project.json"
+    if not os.path.exists(path):
+        files.ensure_dir(os.path.dirname(path))
+        files.write_json(path, {"root": root})
+
+
+def project_root(slug: str) -> str | None:
+    """Return the folder of the project `slug`, None if it is not known."""
+    known = files.read_json(f"{home()}/agents/{slug}/project.json")
+    root = known.get("root") if known else None
+    return root if isinstance(root, str) else None
+
+
+def agent_dir(slug: str, name: str) -> str:
+    """Return the folder of one agent's state."""
+    return f"{home()}/agents/{slug}/{check_name(name)}"
+
+
+def ensure_agent_dir(path: str) -> None:
+    """Make the folder of one agent's state."""
+    if os.path.isfile(path):
+        # Until 0.1 the palette noted its last agent in a file where an agent called `last` has its folder.
+        os.replace(path, last_path(os.path.basename(os.path.dirname(path))))
+    files.ensure_dir(path)
+
+
+def last_path(slug: str) -> str:
+    """Return the file that names the agent of a project that was asked last; no agent's name has a dot."""
+    return f"{home()}/agents/{slug}/.last"
+
+
+def headless_dir(slug: str) -> str:
+    """Return the folder that serves as the agent folder for a project's headless tasks."""
+    return f"{home()}/agents/{slug}/.headless"
+
+
+def agent_dirs() -> list[str]:
+    """Return the folder of every recorded agent, in order of project and name."""
+    found = []
+    for project in _projects():
+        try:
+            names = sorted(os.listdir(project))
+        except OSError:
+            continue  # `shut_projects` names it
+        found += [f"{project}/{name}" for name in names if _recorded(f"{project}/{name}/agent.json")]
+    return found
+
+
+def shut_projects() -> list[str]:
+    """Return the folders of projects whose agents cannot be listed."""
+    return [project for project in _projects() if not os.access(project, os.R_OK | os.X_OK)]
+
+
+def _projects() -> list[str]:
+    top = f"{home()}/agents"
+    names = sorted(os.listdir(top)) if os.path.isdir(top) else []
+    return [f"{top}/{name}" for name in names if os.path.isdir(f"{top}/{name}")]
+
+
+def _recorded(path: str) -> bool:
+    """Tell whether there is a record at `path`, also one that cannot be read: its agent must not vanish."""
+    try:
+        os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def news_dir() -> str:
+    """Return the folder with a marker for each thing that waits for a person."""
+    return f"{home()}/fleet/news"
+
+
+def drafts(agent_dir: str) -> str:
+    """Return the file with a person's drafts that were put aside, cleared or submitted, the newest at the end."""
+    return f"{agent_dir}/drafts.txt"
+
+
+def status_line() -> str:
+    """Return the path of the line that a status line shows: the count of those markers."""
+    return f"{home()}/fleet/status-line"
+
+
+def is_task_id(text: str) -> bool:
+    """Tell whether a text can be the id of a task, and so a part of a path."""
+    return re.fullmatch(TASK_ID, text) is not None
+
+
+def task_dir(task_id: str) -> str:
+    """Return the folder of one task."""
+    return f"{home()}/tasks/{task_id}"

@@ -1,0 +1,293 @@
+"""A task's folder: open it, keep its journal, complete it, collect the reply.
+
+A process that changes a task holds the lock of its agent (`status.lock`). `prompt.md`
+is on disk before the task exists; `.done` is written after `reply.md` and holds
+its sha256, so its existence means that the reply is complete.
+"""
+
+from __future__ import annotations
+
+import os
+
+from flowloom.clock import wall_s
+from flowloom.errors import DamagedFile, NoSuchTask
+from flowloom.store import files, layout, news
+from flowloom.store.log import log
+from flowloom.tasks.frame import arrives_exactly, valid
+from flowloom.tasks.record import empty_task, task_from
+from flowloom.tasks.steps import ENDED, FOLLOWS, Step
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from flowloom.tasks.record import Task
+
+# Without letters that look like digits.
+ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
+# A new reply is on disk before its marker, so a reader can find the two out of step. How often it tries again.
+RENEWALS = 10
+# Ends without a reply that a person must be told about; one who cancels a task knows.
+FAILURES = frozenset({Step.FAILED, Step.INTERRUPTED, Step.UNKNOWN})
+
+
+def open_task(
+    agent_id: str, agent_dir: str, prompt: str, *, asker: str, asker_kind: str, draft_known: bool = False
+) -> Task:
+    """Make a task's folder with the prompt in it and return the task; nothing is sent yet.
+
+    With `draft_known` the agent's `drafts/` maps the prompt to the task, so that the
+    same draft finds it even if its asker was killed.
+    """
+    task_id = _new_folder()
+    folder = layout.task_dir(task_id)
+    try:
+        data = prompt.encode("utf-8", "surrogateescape")
+        files.write(f"{folder}/prompt.md", data)
+        task = empty_task(task_id, agent_id, agent_dir)
+        task.update(
+            {
+                "asker": asker,
+                "asker_kind": asker_kind,
+                "created": round(wall_s(), 6),
+                "prompt_sha256": files.sha256(data),
+                "prompt_bytes": len(data),
+                "exact": arrives_exactly(prompt),
+            }
+        )
+        if draft_known:
+            _remember_draft(task)
+        note_step(task, Step.CREATED, f"asked by {asker}")
+    except OSError:
+        # A full disk, for example: the asker gets the error and still has the prompt.
+        _take_away(folder)
+        if draft_known:
+            _forget_draft(f"{agent_dir}/drafts/{files.sha256(data)}", task_id)
+        raise
+    return task
+
+
+def _remember_draft(task: Task) -> None:
+    folder = f"{task['agent_dir']}/drafts"
+    try:
+        files.ensure_dir(folder)
+        files.write(f"{folder}/{task['prompt_sha256']}", task["task_id"].encode(), durable=False)
+    except OSError as error:
+        # This only helps to recognise the same draft later; the task works without it.
+        log(layout.home(), "error", "tasks", f"its draft is not remembered: {error}", task=task["task_id"])
+
+
+def _forget_draft(path: str, task_id: str) -> None:
+    try:
+        if files.read(path) == task_id.encode():
+            os.unlink(path)
+    except OSError:
+        pass  # it maps to no task, so sending this draft again raises no question
+
+
+def _take_away(folder: str) -> None:
+    for name in os.listdir(folder):
+        os.unlink(f"{folder}/{name}")
+    os.rmdir(folder)
+
+
+def _new_folder() -> str:
+    files.ensure_dir(f"{layout.home()}/tasks")
+    length = 4
+    while True:
+        for _ in range(8):
+            task_id = "".join(ALPHABET[byte % len(ALPHABET)] for byte in os.urandom(length))
+            try:
+                os.mkdir(layout.task_dir(task_id), 0o700)
+            except FileExistsError:
+                continue
+            return task_id
+        length += 1
+
+
+def read(task_id: str) -> Task:
+    """Return a task.
+
+    Raises:
+        NoSuchTask: no task has this id.
+        DamagedFile: its record is invalid.
+    """
+    path = f"{layout.task_dir(task_id)}/task.json"
+    document = files.read_json(path) if layout.is_task_id(task_id) else None
+    if document is None:
+        raise NoSuchTask(f"there is no task {task_id}")
+    return task_from(document, path)
+
+
+def find(task_id: str | None) -> Task | None:
+    """Return a task; None if there is none or its record is damaged."""
+    if not task_id:
+        return None
+    try:
+        return read(task_id)
+    except (NoSuchTask, DamagedFile):
+        return None
+
+
+def write(task: Task) -> None:
+    """Replace a task's record and wake the processes that wait for its agent."""
+    files.write_json(f"{layout.task_dir(task['task_id'])}/task.json", task)
+    files.wake(task["agent_dir"])
+    if task["left"]:
+        # A process that waits for a task sees its end; the end of a task that was left is news.
+        news.note(news.REPLY, task["task_id"], unread(task))
+        news.note(news.FAILED, task["task_id"], unseen_failure(task))
+
+
+def unread(task: Task) -> bool:
+    """Tell whether a task has an unread reply."""
+    return task["status"] is Step.DONE and task["read"] is None
+
+
+def unseen_failure(task: Task) -> bool:
+    """Tell whether a task that was left ended without a reply and has not been looked at since."""
+    return task["left"] and task["status"] in FAILURES and task["read"] is None
+
+
+def note_step(task: Task, step: Step, why: str) -> bool:
+    """Move a task to `step` if that may follow, and record it; return whether it moved."""
+    if task["journal"] and step not in FOLLOWS[task["status"]]:
+        return False
+    task["status"] = step
+    if not (step is Step.CREATED and _tried_again(task, why)):
+        task["journal"].append({"at": round(wall_s(), 3), "step": step, "why": why})
+    if step in FAILURES or step is Step.CANCELLED:
+        task["error"], task["read"] = why, None
+    write(task)
+    return True
+
+
+def _tried_again(task: Task, why: str) -> bool:
+    """Remove a repeated attempt with the same outcome from the journal, so that one entry stands for all of them."""
+    steps = [entry["step"] for entry in task["journal"]]
+    last = len(steps) - 1 - steps[::-1].index(Step.CREATED) if Step.CREATED in steps else -1
+    if last < 0 or task["journal"][last]["why"] != why:
+        return False
+    if set(steps[last + 1 :]) - {Step.TYPED, Step.PASTED}:
+        return False
+    del task["journal"][last + 1 :]
+    return True
+
+
+def note_fact(task: Task, text: str) -> None:
+    """Add a note that changes no state."""
+    task["notes"].append(text)
+    write(task)
+
+
+def prompt_of(task: Task) -> str:
+    """Return the prompt as it was asked; bytes that are not UTF-8 become surrogates."""
+    raw = files.read(f"{layout.task_dir(task['task_id'])}/prompt.md")
+    return (raw or b"").decode("utf-8", "surrogateescape")
+
+
+def prompt_kept(task: Task) -> bool:
+    """Tell whether `prompt.md` is unchanged since the task was created."""
+    raw = files.read(f"{layout.task_dir(task['task_id'])}/prompt.md")
+    return raw is not None and (not task["prompt_sha256"] or files.sha256(raw) == task["prompt_sha256"])
+
+
+def complete(task: Task, message: str, why: str, *, cut: str = "") -> None:
+    """Write the reply, then its marker; the same message twice changes nothing.
+
+    `cut` says how it was joined from parts; hearing its last part alone again changes nothing either.
+    Half characters become U+FFFD, which the task records as `replaced`.
+    """
+    folder = layout.task_dir(task["task_id"])
+    text = valid(message)
+    data = text.encode()
+    digest = files.sha256(data)
+    marker = files.read(f"{folder}/.done")
+    if task["status"] is Step.DONE and marker is not None and marker.strip() == digest.encode():
+        return
+    if task["cut"] and not cut and (files.read(f"{folder}/reply.md") or b"").endswith(data):
+        return
+    # A parked task's reply can be its provisional one, in which half characters were already replaced.
+    task["replaced"] = text != message or (task["replaced"] and task["status"] is Step.PARKED)
+    task["cut"] = cut
+    files.write(f"{folder}/reply.md", data)
+    files.write(f"{folder}/.done", (digest + "\n").encode())
+    renewed = task["status"] is Step.DONE
+    if renewed:
+        # A reply that was already read is no longer the latest one.
+        task["read"] = None
+        note_fact(task, f"the reply was replaced: {why}")
+    else:
+        # A person who looked at the failure has not seen the reply.
+        task["error"], task["read"] = "", None
+        note_step(task, Step.DONE, why)
+
+
+def park(task: Task, message: str, why: str) -> None:
+    """Store a reply that may still be replaced by a later one."""
+    text = valid(message)
+    task["replaced"] = text != message
+    files.write(f"{layout.task_dir(task['task_id'])}/provisional.md", text.encode())
+    note_step(task, Step.PARKED, why)
+
+
+def reply_of(task_id: str) -> bytes | None:
+    """Return the complete reply of a task, None while there is none.
+
+    Raises:
+        DamagedFile: the marker does not match the reply.
+    """
+    folder = layout.task_dir(task_id)
+    for _ in range(RENEWALS):
+        marker, reply = files.read(f"{folder}/.done"), files.read(f"{folder}/reply.md")
+        if marker is None:
+            return None
+        if reply is not None and files.sha256(reply) == marker.decode(errors="replace").strip():
+            return reply
+        # The writer is between the two files, or was killed there. A reply file is always whole, so a newer one counts.
+        try:
+            newer = os.stat(f"{folder}/reply.md").st_mtime_ns >= os.stat(f"{folder}/.done").st_mtime_ns
+        except FileNotFoundError:
+            continue
+        if newer and reply is not None and files.read(f"{folder}/reply.md") == reply:
+            return reply
+    raise DamagedFile(f"{folder}/reply.md is not the reply that {folder}/.done was written for", hint="look at both")
+
+
+def provisional_of(task_id: str) -> bytes | None:
+    """Return the provisional reply of a parked task, None if there is none."""
+    return files.read(f"{layout.task_dir(task_id)}/provisional.md")
+
+
+def ended(task: Task) -> bool:
+    """Tell whether a task has ended."""
+    return task["status"] in ENDED
+
+
+def all_ids() -> list[str]:
+    """Return the ids of all tasks, the folder that changed longest ago first."""
+    return [task_id for _, task_id in sorted(changed())]
+
+
+def changed() -> list[tuple[int, str]]:
+    """Return when each task's folder last changed, in nanoseconds, and its id, in no order.
+
+    Every file of a task is renamed into place, which changes the folder.
+    """
+    top = f"{layout.home()}/tasks"
+    found = []
+    try:
+        with os.scandir(top) as entries:
+            for entry in entries:
+                try:
+                    if entry.is_dir():
+                        found.append((entry.stat().st_ctime_ns, entry.name))
+                except OSError:
+                    continue  # it was removed just now, or is a link that leads nowhere
+    except FileNotFoundError:
+        return []
+    return found
+
+
+def of_agent(agent_id: str) -> list[Task]:
+    """Return all readable tasks of one agent, in the order in which they were asked."""
+    found = [task for task_id in all_ids() if (task := find(task_id)) and task["agent_id"] == agent_id]
+    return sorted(found, key=lambda task: task["created"])

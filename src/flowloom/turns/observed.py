@@ -1,0 +1,135 @@
+"""What is seen of an agent from outside its hooks: a dead window, a question on its screen, an idle session.
+
+The caller holds the agent's lock and has just read `now`.
+"""
+
+from __future__ import annotations
+
+from flowloom.clock import elapsed_s, wall_s
+from flowloom.tasks import store as tasks
+from flowloom.tasks.steps import Step
+from flowloom.turns import parking, status
+from flowloom.turns.states import Event, State
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from flowloom.providers.protocol import Question
+    from flowloom.tasks.record import Task
+    from flowloom.turns.record import Status, Turn
+
+DEATHS_WITHIN_S = 120.0
+
+
+def leave(agent_dir: str, now: Status, event: Event, why: str) -> None:
+    """Take an agent for gone: what it worked on has failed, what only stood in its box is given back.
+
+    It died although it was not asked to leave, and also where it left before it was
+    ready: started again and again, it would never stop doing so.
+    """
+    waited = parking.limited(now) is not None
+    let_go(
+        now, Step.FAILED, f"the agent is gone: {why}" + ("; it waited for its usage limit to reset" if waited else "")
+    )
+    facts: dict[str, Any] = {"turn": None, "queued": [], "up": False, "parked": None, "also_parked": [], "pid": None}
+    # An agent that is offline already is only reported gone a second time.
+    if now["status"] is not State.OFFLINE and (event is Event.GONE or not now["up"] or now["status"] is State.STARTING):
+        facts["deaths"] = [*recent_deaths(now), wall_s()]
+    status.apply(agent_dir, now, event, why=why, source="hook" if event is Event.END else "tmux", **facts)
+
+
+def recent_deaths(now: Status) -> list[float]:
+    """Return the times of an agent's recent deaths."""
+    return [at for at in now["deaths"] if elapsed_s(at) < DEATHS_WITHIN_S]
+
+
+def quiet(agent_dir: str, now: Status, why: str, *, step: Step = Step.INTERRUPTED, in_box: str | None = None) -> None:
+    """Take an agent whose session is idle, although no hook said so, for idle: a person pressed Esc.
+
+    `in_box` is the task whose text stands in the box again; `step` is what becomes of that of the running turn.
+    """
+    turn = now["turn"]
+    task = tasks.find(turn["task"]) if turn else None
+    # No turn of its own: it was queued (and has a message of the turn before), or its receipt was lost.
+    own = turn is None or turn["prompt_id"] or turn["whose"] != "task" or turn["task"] == in_box
+    shared = tasks.provisional_of(task["task_id"]) if task and not own and not tasks.ended(task) else None
+    if task and shared is not None:
+        task["shared"] = True
+        tasks.complete(task, shared.decode("utf-8", "replace"), "answered within the turn that was running")
+    else:
+        let_go(now, step, why)
+    last = turn or now["last_turn"]
+    # Esc in a turn of the agent's own ends the task that was parked.
+    facts = parking.without(now, turn["task"]) if turn else {}
+    status.apply(agent_dir, now, Event.QUIET, why=why, source="session", turn=None, queued=[], last_turn=last, **facts)
+
+
+def box(agent_dir: str, now: Status) -> None:
+    """Mark an agent as idle that is up and shows its input box."""
+    status.apply(agent_dir, now, Event.BOX, why="ready for input", source="screen")
+
+
+def dialog(agent_dir: str, now: Status, question: Question) -> None:
+    """Mark an agent as blocked that has a question on its screen."""
+    if now["status"] is State.BLOCKED and now["question"] == question:
+        return
+    why = f"blocked on {question['kind']}: {question['text']}"
+    status.apply(agent_dir, now, Event.DIALOG, why=why, source="screen", question=question)
+
+
+def goes_on(agent_dir: str, now: Status, why: str) -> None:
+    """Mark an agent as working whose session is busy: a person answered, or a Stop hook continued its turn."""
+    turn = now["turn"] or now["last_turn"]
+    status.apply(agent_dir, now, Event.RESUME, why=why, source="session", turn=turn)
+
+
+def found_accepted(agent_dir: str, now: Status, task: Task) -> None:
+    """Mark a task as accepted whose receipt was lost: the transcript shows its prompt."""
+    if not tasks.note_step(task, Step.ACCEPTED, "seen in the transcript; its receipt was lost"):
+        return
+    turn: Turn = {
+        "prompt_id": None,
+        "whose": "task",
+        "task": task["task_id"],
+        # Not now: its session may be idle again already, and that counts only if it is said to be later.
+        "at": task["journal"][-2]["at"],
+        "before": now["background"],
+    }
+    why = f"working on task {task['task_id']}"
+    status.apply(
+        agent_dir, now, Event.ACCEPT, why=why, source="transcript", turn=turn, delivering=None, conversation=True
+    )
+
+
+def unpark(agent_dir: str, now: Status, task_id: str) -> None:
+    """Take a parked task's message for its reply, if none of what it began runs: another turn heard of its end."""
+    entry, task = parking.of(now, task_id), tasks.find(task_id)
+    if task is None or entry is None or entry.get("until") or not parking.is_over(entry, now["background"]):
+        return
+    message = (tasks.provisional_of(task_id) or b"").decode("utf-8", "replace")
+    tasks.complete(task, message, "its background work ended within another turn")
+    release(agent_dir, now, "its background work is over", task_id)
+
+
+def release(agent_dir: str, now: Status, why: str, task_id: str) -> None:
+    """Take a task out of what is parked; the agent is idle once nothing is."""
+    facts = parking.without(now, task_id)
+    event = Event.PARK if facts["parked"] else Event.STOP
+    status.apply(agent_dir, now, event, why=why, source="session", **facts)
+
+
+def let_go(now: Status, step: Step, why: str) -> None:
+    """End every task that the agent has taken: in its turn, queued, or parked."""
+    turn = now["turn"]
+    waiting = [entry["task"] for entry in parking.entries(now)] if step is Step.FAILED else []
+    for task_id in [turn["task"] if turn else None, *now["queued"], *waiting]:
+        if task_id:
+            end_task(task_id, step, why)
+
+
+def end_task(task_id: str, step: Step, why: str) -> None:
+    """End a task that has not ended yet."""
+    task = tasks.find(task_id)
+    if task is not None and not tasks.ended(task):
+        tasks.note_step(task, step, why)

@@ -1,0 +1,55 @@
+"""What a submitted text is: which task's, whether the agent has the whole of it, and what else stood there."""
+
+from __future__ import annotations
+
+from flowloom.store import files, layout
+from flowloom.store.log import log
+from flowloom.tasks import frame
+from flowloom.tasks import store as tasks
+from flowloom.tasks.steps import Step
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from flowloom.tasks.record import Task
+    from flowloom.turns.record import Status
+
+
+def addressed(now: Status, prompt: str) -> Task | None:
+    """Return the task whose frame stands in a submitted text and that still waits for this receipt."""
+    for task_id in frame.task_ids(prompt):
+        task = tasks.find(task_id)
+        waits = (Step.TYPED, Step.PASTED, Step.UNKNOWN)
+        if task and task["agent_id"] == now["agent_id"] and task["status"] in waits and task["prompt_id"] is None:
+            return task
+    return None
+
+
+def receive(task: Task, prompt: str, prompt_id: str | None, why: str) -> bool:
+    """Write a task's receipt down; tell whether the agent has the whole of it."""
+    first = frame.first_line(task["task_id"], task["asker"], prompt_path=prompt_path(task))
+    how = frame.received(prompt, first, task["task_id"], tasks.prompt_of(task))
+    if how == "cut":
+        tasks.note_step(task, Step.UNKNOWN, "only a part of it reached the agent; look at its window")
+        return False
+    task["prompt_id"] = prompt_id
+    task["altered"] = how == "altered"
+    if how == "altered":
+        why += ", together with something that was typed there"
+        _keep(task, frame.around(prompt, task["task_id"]))
+    return tasks.note_step(task, Step.ACCEPTED, why)
+
+
+def _keep(task: Task, words: str) -> None:
+    """Keep a person's words that were submitted with a task's text: they stand nowhere else."""
+    path = layout.drafts(task["agent_dir"])
+    try:
+        files.append(path, words)
+    except OSError as error:
+        log(layout.home(), "error", "turns", f"{path}: {error}", task=task["task_id"])
+    else:
+        task["notes"].append(f"what was typed in its window is kept, at the end of {path}")
+
+
+def prompt_path(task: Task) -> str:
+    """Return the path that the first line names: of the exact prompt, where a terminal changes it."""
+    return "" if task["exact"] else f"{layout.task_dir(task['task_id'])}/prompt.md"

@@ -1,0 +1,131 @@
+"""An agent's status on disk: read it, apply an event to it, and log the event."""
+
+from __future__ import annotations
+
+import json
+import os
+
+from flowloom.clock import wall_s
+from flowloom.store import files, layout, news
+from flowloom.store.log import log
+from flowloom.store.shapes import LATEST_S
+from flowloom.turns.record import status_from
+from flowloom.turns.states import Event, State, move
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+    from typing import Any
+
+    from flowloom.turns.record import Status
+
+EVENTS = "events.jsonl"
+# The file is rotated at this size; one old file is kept.
+EVENTS_LIMIT_BYTES = 1_000_000
+
+
+def lock(agent_dir: str) -> AbstractContextManager[None]:
+    """Hold the agent's lock, which is needed to change the agent or its tasks."""
+    return files.locked(f"{agent_dir}/lock")
+
+
+def read(agent_dir: str) -> Status | None:
+    """Return an agent's status; None if it was never started.
+
+    Raises:
+        DamagedFile: the file exists but is not a valid status.
+    """
+    path = f"{agent_dir}/status.json"
+    document = files.read_json(path)
+    return None if document is None else status_from(document, path)
+
+
+def write(agent_dir: str, status: Status) -> None:
+    """Replace an agent's status and wake the processes that wait for it. The caller holds the lock."""
+    files.write_json(f"{agent_dir}/status.json", status)
+    files.wake(agent_dir)
+
+
+def apply(agent_dir: str, status: Status, event: Event, *, why: str, source: str, **facts: Any) -> State:
+    """Apply one event to `status`, store `facts` in it, and write it; return the new state.
+
+    The caller holds the lock and has read `status` under it.
+    """
+    before = status["status"]
+    after = move(before, event)
+    now = round(wall_s(), 3)
+    status.update(facts)  # type: ignore[typeddict-item]
+    status.update({"seq": status["seq"] + 1, "last_active": now})
+    if after is not before:
+        status.update({"status": after, "since": now, "why": why, "source": source})
+    elif event in (Event.DIALOG, Event.ASK):
+        status.update({"why": why, "source": source})
+    if after is not State.BLOCKED:
+        status["question"] = None
+    turn = status["turn"]
+    status["current_task"] = turn["task"] if turn else status["delivering"]
+    write(agent_dir, status)
+    if (before is State.BLOCKED) is not (after is State.BLOCKED):
+        news.note(news.QUESTION, status["agent_id"], after is State.BLOCKED)
+    line = {
+        "seq": status["seq"],
+        "at": now,
+        "event": event,
+        "from": before,
+        "to": after,
+        "task": status["current_task"],
+        "why": why,
+    }
+    _remember(agent_dir, line)
+    return after
+
+
+def note(agent_dir: str, status: Status, **facts: Any) -> None:
+    """Store facts that change no state. The caller holds the lock."""
+    status.update(facts)  # type: ignore[typeddict-item]
+    status["seq"] += 1
+    write(agent_dir, status)
+
+
+def read_events(agent_dir: str) -> list[dict[str, Any]]:
+    """Return all logged events of an agent, oldest first; invalid lines are skipped."""
+    raw = b"".join(files.read(f"{agent_dir}/{name}") or b"" for name in (f"{EVENTS}.1", EVENTS))
+    return [event for line in raw.splitlines() if (event := event_from(line)) is not None]
+
+
+def event_from(line: bytes) -> dict[str, Any] | None:
+    """Return the event in a line of `events.jsonl`; None if the line is cut or damaged."""
+    try:
+        event = json.loads(line)
+    except ValueError:
+        return None
+    if not isinstance(event, dict) or not isinstance(event.get("seq"), int):
+        return None
+    at = event.get("at")
+    return event if isinstance(at, int | float) and abs(at) < LATEST_S else None
+
+
+def forget_events(agent_dir: str, before: float) -> int:
+    """Remove the events from before this time; return how many. The caller holds the lock."""
+    gone = 0
+    for name in (f"{EVENTS}.1", EVENTS):
+        raw = files.read(f"{agent_dir}/{name}")
+        if raw is None:
+            continue
+        lines = raw.splitlines(keepends=True)
+        kept = [line for line in lines if (event := event_from(line)) is not None and event["at"] >= before]
+        if len(kept) < len(lines):
+            gone += len(lines) - len(kept)
+            files.write(f"{agent_dir}/{name}", b"".join(kept), durable=False)
+    return gone
+
+
+def _remember(agent_dir: str, line: dict[str, object]) -> None:
+    """Log an event, for people to read. The new status is on disk already, so a full disk here loses only the log."""
+    path = f"{agent_dir}/{EVENTS}"
+    try:
+        if os.path.exists(path) and os.path.getsize(path) > EVENTS_LIMIT_BYTES:
+            os.replace(path, f"{path}.1")
+        files.append(path, json.dumps(line, ensure_ascii=False))
+    except OSError as error:
+        log(layout.home(), "error", "status", f"an event is not remembered: {error}")

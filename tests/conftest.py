@@ -7,10 +7,12 @@ import signal
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import psutil
 import pytest
+from tests.support import scheduling
 from tests.support.messages_api import MessagesApi
 from tests.support.world import World
 
@@ -39,6 +41,17 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     metafunc.parametrize("release", releases or [none], scope="session")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put what takes long first, behind pytest-randomly."""
+    items.sort(key=lambda item: scheduling.rank(item.nodeid))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> scheduling.Scheduling:
+    """Keep tests that share an agent on one worker."""
+    return scheduling.Scheduling(config, log)
+
+
 def pytest_configure() -> None:
     """Hear Ctrl-C and a hang-up also where the tests were started in the background or below nohup.
 
@@ -56,8 +69,12 @@ def _nothing_of_the_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     for name in list(os.environ):
         if name.startswith(("FLOWLOOM_", "CLAUDE", "ANTHROPIC_", "XDG_")) and name != "FLOWLOOM_TEST_CLAUDE":
             monkeypatch.delenv(name)
-    # The last three decide about colours, and CI about more; a test that is about them sets them.
-    for name in ("TMUX", "TMUX_PANE", "VISUAL", "EDITOR", "NO_COLOR", "FORCE_COLOR", "CI"):
+    # The last three of the first line decide about colours, and CI about more; a test that is about them sets them.
+    # Without its bytecode each of some thousand processes would compile all of FlowLoom.
+    for name in (
+        *("TMUX", "TMUX_PANE", "VISUAL", "EDITOR", "NO_COLOR", "FORCE_COLOR", "CI"),
+        *("PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED"),
+    ):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(nowhere / "home"))
     monkeypatch.setenv("FLOWLOOM_HOME", str(nowhere / "state"))

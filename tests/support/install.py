@@ -14,7 +14,8 @@ class Install:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        shutil.copytree(ROOT / "src", folder / "src", ignore=shutil.ignore_patterns("__pycache__"))
+        # With its bytecode, which counts as long as a module has the same time and size.
+        shutil.copytree(ROOT / "src", folder / "src")
         shutil.copytree(ROOT / "hooks", folder / "hooks")
         self.python = folder / ".venv" / "bin" / "python"
         self.python.parent.mkdir(parents=True)

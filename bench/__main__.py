@@ -10,12 +10,13 @@ import signal
 import sys
 from pathlib import Path
 
-from bench import ctrl_g, ground, hook, palette, windows
+from bench import commands, ctrl_g, ground, hook, palette, windows
 from bench.measure import Row, table
 
 BENCHES = {
     "ctrl-g": ctrl_g.run,
     "hook": hook.run,
+    "commands": commands.run,
     "palette": palette.run,
     "start": windows.start,
     "askers": windows.askers,

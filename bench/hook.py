@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from typing import Any
 
 from tests.support.world import AGENT_EVENT, World
 
+from bench.commands import cpu_ms
 from bench.ground import Ground, echo_world
 from bench.measure import Row, alternate, compare, timed_ms
 from flowloom.agents.agent import Agent
@@ -38,9 +38,9 @@ def run(ground: Ground) -> list[Row]:
         cpu: dict[str, list[float]] = {}
 
         def process(name: str, words: list[str], **more: Any) -> float:
-            before = _cpu_ms()
+            before = cpu_ms()
             took = timed_ms(lambda: subprocess.run(words, check=True, **more))
-            cpu.setdefault(name, []).append(_cpu_ms() - before)
+            cpu.setdefault(name, []).append(cpu_ms() - before)
             return took
 
         def call(name: str, payload: dict[str, object], *command: str) -> float:
@@ -89,12 +89,6 @@ def run(ground: Ground) -> list[Row]:
     # What the calls take from the machine, which is the same however busy it is.
     rows += [Row("hook", f"{name}: CPU", "ms", runs[1:], against=f"{BARE}: CPU") for name, runs in cpu.items()]
     return compare(rows)
-
-
-def _cpu_ms() -> float:
-    """Return the CPU time of all processes that we have waited for, and of those that they waited for."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return (used.ru_utime + used.ru_stime) * 1000
 
 
 @contextmanager

@@ -16,13 +16,12 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
-import typer.main
-from pydantic import BaseModel
+import click
 
 from flowloom import crash, errors
-from flowloom.cli import app, load, published
+from flowloom.cli import published
+from flowloom.cli.program import NAME, Argument, program
 from flowloom.config import schema, settings, trust
 from flowloom.doctor import claude_code
 from flowloom.editor import keys
@@ -33,7 +32,6 @@ DOCS = Path(__file__).resolve().parent
 PART = re.compile(r"(<!-- generated: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 PROTOCOL_FILE = DOCS.parent / "src/flowloom/providers/protocol.py"
 PROTOCOL = PROTOCOL_FILE.read_text("utf-8")
-load("")  # each module adds its commands to `app`
 
 
 def table(head: list[str], rows: list[list[str]]) -> str:
@@ -43,19 +41,20 @@ def table(head: list[str], rows: list[list[str]]) -> str:
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
-def commands() -> dict[str, Any]:
+def commands() -> dict[str, click.Command]:
     """Return the commands of `flowloom` by name."""
-    group: Any = typer.main.get_command(app)
-    return {name: group.commands[name] for name in group.list_commands(None)}
+    context = click.Context(program, info_name=NAME)
+    found = {name: program.get_command(context, name) for name in program.list_commands(context)}
+    return {name: command for name, command in found.items() if command is not None}
 
 
-def options(command: Any) -> Iterator[tuple[str, str]]:
+def options(command: click.Command) -> Iterator[tuple[str, str]]:
     """Yield the arguments and options of a command as typed, each with its help."""
     for each in command.params:
-        if each.param_type_name == "argument":
+        if isinstance(each, Argument):
             dots = "…" if each.nargs == -1 else ""
-            yield f"{each.metavar}{dots}" if each.required else f"[{each.metavar}{dots}]", each.help or ""
-        else:
+            yield f"{each.metavar}{dots}" if each.required else f"[{each.metavar}{dots}]", each.says
+        elif isinstance(each, click.Option):
             value = "" if each.is_flag else f" {each.metavar}"
             yield ", ".join(reversed(each.opts)) + value, each.help or ""
 
@@ -284,13 +283,13 @@ FIELD_MEANINGS = {
 }
 
 
-def fields(model: type[BaseModel]) -> str:
+def fields(document: type) -> str:
     """Return the fields of a published document."""
     rows = []
-    for name, field in model.model_fields.items():
-        kind = re.sub(r"<class '([\w.]+)'>", r"\1", str(field.annotation)).replace("flowloom.cli.published.", "")
-        kind = kind.replace("Published", "").replace("None", "null")
-        rows.append([f"`{name}`", f"`{kind}`", FIELD_MEANINGS.get(f"{model.__name__}.{name}") or FIELD_MEANINGS[name]])
+    for name, annotation in document.__annotations__.items():
+        kind = annotation.__forward_arg__.replace("Published", "").replace("None", "null")
+        said = FIELD_MEANINGS.get(f"{document.__name__}.{name}") or FIELD_MEANINGS[name]
+        rows.append([f"`{name}`", f"`{kind}`", said])
     return table(["field", "type", "description"], rows)
 
 

@@ -22,7 +22,7 @@ PACKAGE = ROOT / "src" / "flowloom"
 
 MAX_LINES = 400
 # The library, and the one module (or package) of ours that imports it.
-PORTS = {"libtmux": "ports.tmux", "psutil": "ports.procs", "typer": "cli"}
+PORTS = {"libtmux": "ports.tmux", "psutil": "ports.procs", "click": "cli"}
 # The faces, which turn whatever happened into one sentence for a person.
 FACES = {"__main__", "cli", "editor.main", "hook", "crash"}
 VAGUE = {"manager", "service", "handler", "helper", "util", "common", "misc", "data", "info"}
@@ -181,8 +181,8 @@ WRONG = [
     (strays, "agents", "import libtmux\n", ["agents: libtmux"]),
     (strays, "agents", "def f():\n    from psutil import Process\n", ["agents: psutil"]),
     (strays, "ports/procs", "import psutil\n", []),
-    (strays, "cli/start", "import typer\nimport psutil.tests\n", ["cli.start: psutil"]),
-    (strays, "client", "import typer\n", ["client: typer"]),
+    (strays, "cli/start", "import click\nimport psutil.tests\n", ["cli.start: psutil"]),
+    (strays, "client", "import click\n", ["client: click"]),
     (swallowers, "tasks", "try: f()\nexcept: pass\n", ["tasks:2: catches everything"]),
     (swallowers, "tasks", "try: f()\nexcept Exception: raise\n", ["tasks:2: catches Exception"]),
     (swallowers, "tasks", "try: f()\nexcept (OSError, Exception) as e: g(e)\n", ["tasks:2: catches Exception"]),
@@ -288,4 +288,4 @@ def unused(dependencies: list[str], sources: list[str]) -> list[str]:
 def test_every_dependency_is_imported() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     assert unused(project["dependencies"], [path.read_text("utf-8") for path in PACKAGE.rglob("*.py")]) == []
-    assert unused(["typer>=1", "watchfiles>=1.0"], ["def f():\n    from typer.core import x\n"]) == ["watchfiles"]
+    assert unused(["click>=1", "watchfiles>=1.0"], ["def f():\n    from click.core import x\n"]) == ["watchfiles"]

@@ -13,7 +13,7 @@ import pytest
 from tests.support.world import AGENT_EVENT, World
 
 from flowloom.cli import agents as agents_face
-from flowloom.cli import task_list as tasks_face
+from flowloom.cli import tasks as tasks_face
 
 pytestmark = pytest.mark.echo
 

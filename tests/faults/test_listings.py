@@ -13,7 +13,7 @@ import pytest
 from tests.support.another_user import TheirWorld, another_user
 from tests.support.world import World
 
-from flowloom.cli import agents, completion, status, task_list
+from flowloom.cli import agents, completion, status, tasks
 from flowloom.config import settings
 from flowloom.doctor import leftovers
 from flowloom.doctor.finding import Case
@@ -117,7 +117,7 @@ def test_nothing_of_one_agent_takes_a_listing_down(world: World, capsys: pytest.
         assert (str(path) in why) == (shown == UNKNOWN and damage is not no_provider), (what, why)
         assert ("there is no provider 'taken_away'" in why) == (damage is no_provider), (what, why)
         assert (agents.list_agents(), why in capsys.readouterr().out) == (0, True), what
-        assert (status.status(), task_list.list_tasks()) == (0, 0), what
+        assert (status.status(), tasks.list_tasks()) == (0, 0), what
         drawn = palette_rows(world)
         assert (drawn["planning"][0], drawn["review"][0]) == ("idle", shown), what
         assert drawn["review"][1] == why or shown == AS_EVER, what

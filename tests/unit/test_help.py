@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
+import click
 import pytest
-import typer.main
 
-from flowloom.cli import COMMANDS, app, load
+from flowloom.cli import COMMANDS
+from flowloom.cli.program import NAME, program
 
 
 def help_of(word: str) -> str:
     """Return the help of a command, or of the program, at 80 columns."""
-    load("")
-    group: Any = typer.main.get_command(app)
-    context = group.make_context("flowloom", [], resilient_parsing=True, terminal_width=80)
+    context = program.make_context(NAME, [], resilient_parsing=True, terminal_width=80)
     if not word:
-        return str(group.get_help(context))
-    command = group.get_command(context, word)
-    inner = command.make_context(word, [], parent=context, resilient_parsing=True, terminal_width=80)
-    return str(command.get_help(inner))
+        return program.get_help(context)
+    command = program.get_command(context, word)
+    assert isinstance(command, click.Command)
+    return command.get_help(command.make_context(word, [], parent=context, resilient_parsing=True, terminal_width=80))
 
 
 @pytest.mark.parametrize("word", COMMANDS)

@@ -51,6 +51,8 @@ def test_a_task_without_an_essential_key_is_damaged(key: str) -> None:
         ("queued", None, "'queued' is a NoneType"),
         ("up", "yes", "'up' is a str"),
         ("agent_id", 7, "'agent_id' is a int"),
+        ("held_up", 3, "'held_up' is a int"),
+        ("held_up", {"task": 3, "why": "", "since": 0.0}, "'task' is a int"),
         ("status", "sleepy", "'sleepy' is not a valid State"),
         ("status", None, "'status' is a NoneType"),
     ],

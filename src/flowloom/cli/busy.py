@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING, TypeVar
 
 from flowloom.agents.agent import Agent, named
-from flowloom.cli import say
+from flowloom.cli.output import say
 from flowloom.clock import wall_s
 from flowloom.delegation import ask
 from flowloom.errors import FlowLoomError
@@ -55,7 +55,7 @@ def busy_with(now: Status) -> str:
     return "it has background work running" if now["background"] else ""
 
 
-def started(names: list[str]) -> list[Agent]:
+def started(names: Sequence[str]) -> list[Agent]:
     """Return the agents with these names, each once.
 
     Raises:

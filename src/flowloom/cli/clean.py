@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
-
-import typer
 
 from flowloom.agents.agent import Agent
-from flowloom.cli import app
+from flowloom.cli.busy import agreed
+from flowloom.cli.options import YES, flag, value
+from flowloom.cli.output import print_line
+from flowloom.cli.program import command
 from flowloom.cli.tables import Cell, show, state
 from flowloom.clock import wall_s
 from flowloom.config import settings
@@ -21,14 +21,13 @@ from flowloom.tasks import store as tasks
 from flowloom.terminal.durations import UNITS_S, age
 
 
-@app.command()
-def clean(
-    older_than: Annotated[
-        str | None, typer.Option(metavar="AGE", help="Remove what is older than 90m, 12h, 30d or 2w.")
-    ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be removed and remove nothing.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-) -> int:
+@command(
+    "clean",
+    value("--older-than", metavar="AGE", help="Remove what is older than 90m, 12h, 30d or 2w."),
+    flag("--dry-run", help="Show what would be removed and remove nothing."),
+    YES,
+)
+def clean(older_than: str | None, dry_run: bool, yes: bool) -> int:
     """Show what FlowLoom keeps on disk, and remove old tasks.
 
     Unread replies, unfinished tasks and tasks in use are always kept.
@@ -79,12 +78,11 @@ def _show_plan(plan: old_tasks.Plan) -> None:
             ],
         )
     for folder, events in plan.events.items():
-        typer.echo(f"{_count(events, 'event')} of {Agent(folder).agent_id}")
+        print_line(f"{_count(events, 'event')} of {Agent(folder).agent_id}")
     if plan.drafts:
-        typer.echo(f"{_count(len(plan.drafts), 'draft')} passed to another Claude Code")
+        print_line(f"{_count(len(plan.drafts), 'draft')} passed to another Claude Code")
     total = amount(sum(old.size_bytes for old in plan.old))
     kept = ", ".join(f"{number} {why}" for why, number in sorted(plan.kept.items())) or "none"
-    sys.stdout.flush()
     what = f"{_count(len(plan.old), 'task')} to remove ({total})" if not plan.empty() else "nothing to remove"
     sys.stderr.write(f"{what}; kept: {kept}\n")
 
@@ -96,9 +94,7 @@ def _count(number: int, word: str) -> str:
 def _ask() -> None:
     if not sys.stdin.isatty():
         raise UsageError("no terminal to confirm on; nothing was removed", hint="use --yes, or look first: --dry-run")
-    sys.stderr.write("Remove them permanently? [y/N] ")
-    sys.stderr.flush()
-    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+    if not agreed("Remove them permanently?"):
         raise Stopped("nothing was removed")
 
 

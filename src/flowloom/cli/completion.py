@@ -1,11 +1,20 @@
-"""What the Tab key offers: agents, roles, tasks with the beginning of their prompts, providers."""
+"""What the Tab key offers: agents, roles, tasks with the beginning of their prompts, providers.
+
+The scripts below are what a shell loads. They ask `flowloom` itself, with the line that is typed in
+`_TYPER_COMPLETE_ARGS`: those names stand in the files that `setup` has written to people's folders.
+"""
 
 from __future__ import annotations
 
+import os
 import re
 from typing import TYPE_CHECKING
 
+from click.shell_completion import CompletionItem, ShellComplete, split_arg_string
+
 from flowloom.agents.agent import known
+from flowloom.cli import output
+from flowloom.cli.program import NAME, program
 from flowloom.clock import wall_s
 from flowloom.config import settings
 from flowloom.delegation import overview
@@ -71,6 +80,36 @@ _flowloom_completion() {
 }
 compdef _flowloom_completion flowloom
 """
+
+_FISH_ASKS = (
+    "env _FLOWLOOM_COMPLETE=complete_fish _TYPER_COMPLETE_FISH_ACTION={} "
+    "_TYPER_COMPLETE_ARGS=(commandline -cp) flowloom"
+)
+FISH = (
+    f'complete --command flowloom --no-files --arguments "({_FISH_ASKS.format("get-args")})" '
+    f'--condition "{_FISH_ASKS.format("is-args")}"\n'
+)
+
+
+def run() -> int:
+    """Answer the shell that asks for a completion, or for its script; return the exit code."""
+    if os.environ["_FLOWLOOM_COMPLETE"] == "source_zsh":
+        output.print_line(ZSH.removesuffix("\n"))
+        return 0
+    line = os.environ.get("_TYPER_COMPLETE_ARGS", "")
+    words = split_arg_string(line)[1:]
+    typed = words.pop() if words and not line.endswith(" ") else ""
+    found = ShellComplete(program, {}, NAME, "").get_completions(words, typed)
+    if os.environ.get("_TYPER_COMPLETE_FISH_ACTION") == "is-args":
+        return 0 if found else 1  # without any, fish offers files
+    for each in found:
+        output.print_line(f"{each.value}\t{' '.join(each.help.split())}" if each.help else each.value)
+    return 0
+
+
+def items(offer: Offer) -> list[CompletionItem[str]]:
+    """Return an offer as Click takes it."""
+    return [CompletionItem(value, help=said) for value, said in offer]
 
 
 def agents(incomplete: str) -> Offer:

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import os
-from typing import Annotated
 
-import typer
-
-from flowloom.cli import app
-from flowloom.cli.options import Json, as_value
+from flowloom.cli.options import JSON, as_value, flag
+from flowloom.cli.output import print_json, print_line
+from flowloom.cli.program import command
 from flowloom.cli.tables import CYAN, DIM, RED, Cell, show
 from flowloom.config import settings
 from flowloom.ports import git
 from flowloom.store import layout
 
 
-@app.command("config")
-def show_config(
-    only_paths: Annotated[bool, typer.Option("--path", help="Print the paths of the configuration files.")] = False,
-    as_json: Json = False,
-) -> int:
+@command("config", flag("--path", "only_paths", help="Print the paths of the configuration files."), JSON)
+def show_config(only_paths: bool, as_json: bool) -> int:
     """Show the settings in effect, and where each comes from.
 
     That is the default, your own file, the project's file or a variable. Values of the project's
@@ -29,7 +23,7 @@ def show_config(
     root = git.project_root(layout.here())
     places = settings.config_paths(root)
     if only_paths:
-        typer.echo("\n".join(places))
+        print_line("\n".join(places))
         return 0
     found = settings.explain(root)
     if as_json:
@@ -44,7 +38,7 @@ def show_config(
             "ignored": [{"key": each.key, "value": each.value, "why": each.why} for each in found.ignored],
             "trusted_by": found.agreed_by or None,
         }
-        typer.echo(json.dumps(document, indent=1, ensure_ascii=False))
+        print_json(document)
         return 0
     show(
         ("SETTING", "SOURCE", "VALUE"),
@@ -53,16 +47,16 @@ def show_config(
             for each in found.choices
         ],
     )
-    typer.echo()
+    print_line()
     where = [*zip(("user", "project"), places, strict=True), ("state", layout.home())]
     missing = Cell("(does not exist)", DIM)
     show(("FILE", "PATH", ""), [(name, path, "" if os.path.exists(path) else missing) for name, path in where])
     if found.digest:
-        typer.echo(
+        print_line(
             f"\nThis project's file is {f'trusted (by {found.agreed_by})' if found.agreed_by else 'not trusted'}."
         )
     if found.ignored:
-        typer.echo()
+        print_line()
         show(
             ("IGNORED", "WHY", "VALUE"),
             [(unused.key, Cell(unused.why, RED), as_value(unused.value)) for unused in found.ignored],

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import re
-import sys
-from typing import Annotated
+from typing import TYPE_CHECKING
 
-import typer
-
-from flowloom.cli import app
+from flowloom.cli.options import JSON, flag
+from flowloom.cli.output import print_json, print_line
+from flowloom.cli.program import command
 from flowloom.cli.tables import BOLD, GREEN, RED, YELLOW, coloured, columns
 from flowloom.doctor import FAIL, OK, WARN, Finding, examine
 from flowloom.store import layout
 from flowloom.terminal.tty import wrap
+
+if TYPE_CHECKING:
+    from flowloom.cli.published import Checks, PublishedCheck
 
 SHOWN = {OK: "ok  ", WARN: "warn", FAIL: "FAIL"}
 COLOURS = {OK: GREEN, WARN: YELLOW, FAIL: f"{BOLD};{RED}"}
@@ -22,14 +23,12 @@ NAME_WIDTH = 14
 INDENT = 4 + 2 + NAME_WIDTH + 1
 
 
-@app.command()
-def doctor(
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    claude: Annotated[
-        bool,
-        typer.Option("--claude", help="Also ask a real agent, in a folder of its own; costs one short turn."),
-    ] = False,
-) -> int:
+@command(
+    "doctor",
+    JSON,
+    flag("--claude", help="Also ask a real agent, in a folder of its own; costs one short turn."),
+)
+def doctor(as_json: bool = False, claude: bool = False) -> int:
     """Check everything that Ctrl-G needs, and say how to repair it.
 
     Checks every link from Ctrl-G to a reply, and sends a prompt through the whole chain.
@@ -40,12 +39,13 @@ def doctor(
         if not as_json:
             _print(finding)
     if as_json:
-        from flowloom.cli import published  # noqa: PLC0415 - pydantic, 60 ms
-
-        checks = [published.PublishedCheck(**dataclasses.asdict(finding)) for finding in found]
-        typer.echo(published.Checks(ok=not _failed(found), checks=checks).to_json())
+        checks: list[PublishedCheck] = [
+            {"name": each.name, "level": each.level, "saw": each.saw, "repair": each.repair} for each in found
+        ]
+        document: Checks = {"version": 1, "ok": not _failed(found), "checks": checks}
+        print_json(document)
     else:
-        typer.echo(f"\n{_counted(found, FAIL, 'broken')}, {_counted(found, WARN, 'warning')}, {len(found)} checks")
+        print_line(f"\n{_counted(found, FAIL, 'broken')}, {_counted(found, WARN, 'warning')}, {len(found)} checks")
     return 1 if _failed(found) else 0
 
 
@@ -66,10 +66,9 @@ def _print(finding: Finding) -> None:
     """Print one finding: its line, folded at the terminal's width, and its repair below it."""
     level = coloured(SHOWN[finding.level], COLOURS[finding.level])
     saw = _folded(_from_home(" ".join(finding.saw.split())), INDENT)
-    typer.echo(f"{level}  {finding.name:<{NAME_WIDTH}} {saw}")
+    print_line(f"{level}  {finding.name:<{NAME_WIDTH}} {saw}")
     if finding.repair:
-        typer.echo(f"{'':{INDENT}}→ {_folded(_from_home(finding.repair), INDENT + 2)}")
-    sys.stdout.flush()
+        print_line(f"{'':{INDENT}}→ {_folded(_from_home(finding.repair), INDENT + 2)}")
 
 
 def _folded(text: str, indent: int) -> str:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import select
 import sys
-from typing import Annotated, Any
-
-import typer
+from typing import Any
 
 from flowloom.agents.agent import named
-from flowloom.cli import app, tables
-from flowloom.cli.options import LOOK_AGAIN_S, Name
+from flowloom.cli import tables
+from flowloom.cli.options import AGENT, LOOK_AGAIN_S, flag, number
+from flowloom.cli.output import print_line
+from flowloom.cli.program import command
 from flowloom.cli.tables import Cell
 from flowloom.delegation import ask
 from flowloom.store import files, layout
@@ -23,15 +23,14 @@ HEAD = ("TIME", "EVENT", "STATUS", "TASK", "WHY")
 WIDTHS = (8, 7, 19, 4, 0)
 
 
-@app.command()
-def logs(
-    name: Name,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Follow new events; Ctrl-C stops.")] = False,
-    number: Annotated[
-        int, typer.Option("--lines", "-n", metavar="N", help="Show the last N events (default 40).", min=0)
-    ] = 40,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")] = False,
-) -> int:
+@command(
+    "logs",
+    AGENT,
+    flag("--follow", "-f", help="Follow new events; Ctrl-C stops."),
+    number("--lines", "-n", help="Show the last N events (default 40).", least=0, default=40),
+    flag("--json", "as_json", help="Print one JSON object per line."),
+)
+def logs(name: str, follow: bool, lines: int, as_json: bool) -> int:
     """Show what happened to an agent, and why."""
     agent = named(name, layout.here())
     ask.refuse_unstarted(agent)
@@ -42,8 +41,8 @@ def logs(
     try:
         seen = status.read_events(agent.directory)
         if not as_json:
-            typer.echo(tables.line([Cell(title, tables.DIM) for title in HEAD], WIDTHS))
-        for event in seen[-number:] if number else []:
+            print_line(tables.line([Cell(title, tables.DIM) for title in HEAD], WIDTHS))
+        for event in seen[-lines:] if lines else []:
             _tell(event, as_json=as_json)
         last = seen[-1]["seq"] if seen else 0
         while follow:
@@ -73,7 +72,6 @@ def _cells(event: dict[str, Any]) -> tuple[Cell | str, ...]:
 
 def _tell(event: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
-        typer.echo(json.dumps(event, ensure_ascii=False))
+        print_line(json.dumps(event, ensure_ascii=False))
     else:
-        typer.echo(tables.line(_cells(event), WIDTHS))
-    sys.stdout.flush()
+        print_line(tables.line(_cells(event), WIDTHS))

@@ -1,18 +1,27 @@
-"""Arguments and options that several commands share."""
+"""Arguments and options, and those that several commands share."""
 
 from __future__ import annotations
 
 import json
 import re
 import sys
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
+import click
 
 from flowloom.cli import completion
+from flowloom.cli.program import Argument
 from flowloom.config.settings import Settings, unheeded
 from flowloom.errors import UsageError
 from flowloom.terminal import durations
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from flowloom.cli.completion import Offer
+
+# How long `restart --wait` and `logs -f` sleep at most; both are woken by events.
+LOOK_AGAIN_S = 1.0
 
 
 def seconds(value: object) -> float:
@@ -30,23 +39,73 @@ def seconds(value: object) -> float:
     return found
 
 
-def limit(what: str, then: str) -> Any:
+def at_least(least: int) -> Callable[[click.Context, click.Parameter, object], int]:
+    """Return the check of an option with a whole number from `least` on."""
+
+    def checked(context: click.Context, option: click.Parameter, value: object) -> int:
+        text = str(value).strip()
+        is_number = re.fullmatch(r"[+-]?\d+", text) is not None
+        if is_number and int(text) >= least:
+            return int(text)
+        wrong = f"is less than {least}" if is_number else "is not a number"
+        raise UsageError(f"{_as_typed(option)}: {text!r} {wrong}", hint=f"see: {context.command_path} --help")
+
+    return checked
+
+
+def _as_typed(option: click.Parameter) -> str:
+    typed = (word.partition("=")[0] for word in sys.argv)
+    return next((name for name in typed if name in option.opts), option.opts[0])
+
+
+def flag(*names: str, help: str) -> click.Option:
+    """Return an option without a value."""
+    return click.Option(names, is_flag=True, help=help)
+
+
+def value(*names: str, metavar: str, help: str, **more: Any) -> click.Option:
+    """Return an option with a value; None where it is not typed."""
+    return click.Option(names, metavar=metavar, help=help, **more)
+
+
+def number(*names: str, help: str, least: int, default: int) -> click.Option:
+    """Return an option with a whole number."""
+    return value(*names, metavar="N", help=help, default=str(default), callback=at_least(least))
+
+
+def limit(what: str, then: str, default: float | None = None) -> click.Option:
     """Return the option `--timeout`: `what` it limits, and what holds `then`."""
     said = f"{what}, such as 90s, 5m or 2h; {then}."
-    return typer.Option(metavar="DURATION", parser=seconds, show_default=False, help=said)
+    return value("--timeout", metavar="DURATION", help=said, type=seconds, default=default)
 
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-NAME_HELP = "The agent: planning, or planning@site in another project."
-Name = Annotated[str, typer.Argument(metavar="NAME", help=NAME_HELP, autocompletion=completion.agents)]
-OptionalName = Annotated[str | None, typer.Argument(metavar="NAME", help=NAME_HELP, autocompletion=completion.agents)]
-NAMES_HELP = "The agents: planning, or planning@site in another project."
-Names = Annotated[list[str], typer.Argument(metavar="NAME", help=NAMES_HELP, autocompletion=completion.agents)]
-OptionalNames = Annotated[
-    list[str] | None, typer.Argument(metavar="NAME", help=NAMES_HELP, autocompletion=completion.agents)
-]
-# How long `restart --wait` and `logs -f` sleep at most; both are woken by events.
-LOOK_AGAIN_S = 1.0
+def offered(offer: Callable[[str], Offer]) -> dict[str, Any]:
+    """Return what makes Tab offer something for an argument or an option."""
+    return {"shell_complete": lambda ctx, param, typed: completion.items(offer(typed))}  # noqa: ARG005 - Click's
+
+
+JSON = flag("--json", "as_json", help="Print JSON.")
+YES = flag("--yes", "-y", help="Do not ask.")
+_NAME: dict[str, Any] = {
+    "metavar": "NAME",
+    "help": "The agent: planning, or planning@site in another project.",
+    **offered(completion.agents),
+}
+_NAMES: dict[str, Any] = {**_NAME, "help": "The agents: planning, or planning@site in another project.", "nargs": -1}
+AGENT = Argument("name", **_NAME)
+OPTIONAL_AGENT = Argument("name", required=False, **_NAME)
+AGENTS = Argument("names", required=True, **_NAMES)
+OPTIONAL_AGENTS = Argument("names", required=False, **_NAMES)
+
+
+def task(offer: Callable[[str], Offer]) -> Argument:
+    """Return the argument that names a task."""
+    return Argument("task_id", metavar="TASK", help="The task's id.", **offered(offer))
+
+
+def tasks(offer: Callable[[str], Offer]) -> Argument:
+    """Return the argument that names tasks."""
+    return Argument("task_ids", metavar="TASK", help="The tasks' ids.", nargs=-1, required=True, **offered(offer))
 
 
 def as_value(value: object) -> str:

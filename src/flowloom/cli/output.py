@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 import io
+import json
 import sys
-from typing import TYPE_CHECKING, TypeVar
 
-from flowloom.errors import DamagedFile, FlowLoomError, OutputFailed
+from flowloom.errors import FlowLoomError, OutputFailed
 from flowloom.terminal import text
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
-Row = TypeVar("Row")
-Shown = TypeVar("Shown")
 
 
 class Output(io.TextIOWrapper):
@@ -95,15 +89,22 @@ def put(reply: bytes) -> None:
     sys.stdout.flush()
 
 
-def each(rows: Iterable[Row], shown: Callable[[Row], Shown], tell: Callable[[FlowLoomError], None]) -> list[Shown]:
-    """Return the rows of a listing as they are shown; one that is damaged is told of and costs only itself."""
-    found = []
-    for row in rows:
-        try:
-            found.append(shown(row))
-        except DamagedFile as error:
-            tell(error)
-    return found
+def print_line(words: str = "") -> None:
+    """Print a line, at once."""
+    sys.stdout.write(f"{words}\n")
+    sys.stdout.flush()
+
+
+def print_json(document: object) -> None:
+    """Print a JSON document; bytes of a path that are no UTF-8 stay in it, and stdout escapes them."""
+    print_line(json.dumps(document, ensure_ascii=False, indent=1))
+
+
+def say(error: FlowLoomError) -> None:
+    """Tell an error and what to do next, on stderr."""
+    sys.stderr.write(theirs(f"flowloom: {error}\n"))
+    if error.hint:
+        sys.stderr.write(theirs(f"  {error.hint}\n"))
 
 
 def theirs(words: str) -> str:

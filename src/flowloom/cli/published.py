@@ -2,32 +2,19 @@
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-
-from flowloom.cli import output, say
 from flowloom.delegation import overview
-from flowloom.errors import DamagedFile
 from flowloom.store import layout
 
 if TYPE_CHECKING:
     from flowloom.tasks.record import Task
     from flowloom.turns.record import Status
 
-
-class Document(BaseModel):
-    """What is printed as JSON."""
-
-    model_config = ConfigDict(allow_inf_nan=False)
-
-    def to_json(self) -> str:
-        """Return it as JSON; bytes of a path that are no UTF-8 stay in it, and stdout escapes them."""
-        return json.dumps(self.model_dump(), ensure_ascii=False, indent=1)
+Kind = TypeVar("Kind")
 
 
-class PublishedQuestion(Document):
+class PublishedQuestion(TypedDict):
     """What an agent is blocked on."""
 
     kind: str
@@ -35,7 +22,7 @@ class PublishedQuestion(Document):
     how: str
 
 
-class PublishedHeldUp(Document):
+class PublishedHeldUp(TypedDict):
     """What holds an agent's next task up, and since when."""
 
     task: str
@@ -43,7 +30,7 @@ class PublishedHeldUp(Document):
     since: float
 
 
-class PublishedAgent(Document):
+class PublishedAgent(TypedDict):
     """One agent. Times are seconds since the epoch.
 
     Where its state cannot be told, because its tmux server cannot be reached or its
@@ -75,7 +62,7 @@ class PublishedAgent(Document):
     last_known: str
 
 
-class PublishedTask(Document):
+class PublishedTask(TypedDict):
     """One task. Times are seconds since the epoch; `reply` is a path, there once `status` is `done`.
 
     `unattended`: it has not ended, and no process waits for it.
@@ -104,30 +91,30 @@ class PublishedTask(Document):
     journal: list[dict[str, str | float]]
 
 
-class Agents(Document):
+class Agents(TypedDict):
     """`flowloom agents --json`."""
 
-    version: int = 1
+    version: int
     agents: list[PublishedAgent]
 
 
-class Tasks(Document):
+class Tasks(TypedDict):
     """`flowloom tasks --json`."""
 
-    version: int = 1
+    version: int
     tasks: list[PublishedTask]
 
 
-class Answer(Document):
+class Answer(TypedDict):
     """`flowloom ask --json` and `flowloom wait --json`."""
 
-    version: int = 1
+    version: int
     task: PublishedTask
     text: str | None
-    provisional: bool = False
+    provisional: bool
 
 
-class PublishedCheck(Document):
+class PublishedCheck(TypedDict):
     """One link that the doctor looked at; `level` is `ok`, `warn` or `fail`."""
 
     name: str
@@ -136,28 +123,28 @@ class PublishedCheck(Document):
     repair: str
 
 
-class Checks(Document):
+class Checks(TypedDict):
     """`flowloom doctor --json`."""
 
-    version: int = 1
+    version: int
     ok: bool
     checks: list[PublishedCheck]
 
 
-class Waiting(Document):
+class Waiting(TypedDict):
     """`flowloom status --json`: what waits for a person; `line` is the status line."""
 
-    version: int = 1
+    version: int
     line: str
     questions: list[PublishedAgent]
     unread: list[PublishedTask]
     failed: list[PublishedTask]
 
 
-class Shown(Document):
+class Shown(TypedDict):
     """`flowloom show --json`. The texts are cut; their files are not."""
 
-    version: int = 1
+    version: int
     task: PublishedTask
     prompt_begins: str
     reply_begins: str | None
@@ -165,44 +152,25 @@ class Shown(Document):
 
 
 def agent(status: Status) -> PublishedAgent:
-    """Return what is published of a status.
-
-    Raises:
-        DamagedFile: it is not as it must be.
-    """
+    """Return what is published of a status."""
     unreachable = status.get("unreachable", "")
-    more = {"unreachable": unreachable, "last_known": "" if "unread" in status else str(status["status"])}
-    try:
-        return PublishedAgent.model_validate({**status, **more, **({"status": "unknown"} if unreachable else {})})
-    except ValidationError as error:
-        raise _damaged(f"the status of {status['agent_id']}", error) from error
+    whole: dict[str, Any] = {**status, "unreachable": unreachable}
+    whole["last_known"] = "" if "unread" in status else str(status["status"])
+    if unreachable:
+        whole["status"] = "unknown"
+    for key, kind in (("question", PublishedQuestion), ("held_up", PublishedHeldUp)):
+        whole[key] = _only(kind, whole[key]) if whole[key] else None
+    return _only(PublishedAgent, whole)
 
 
-def task(record: Task, folder: str) -> PublishedTask:
-    """Return what is published of a task whose folder is `folder`.
-
-    Raises:
-        DamagedFile: its record is not as it must be.
-    """
+def task(record: Task) -> PublishedTask:
+    """Return what is published of a task."""
+    folder = layout.task_dir(record["task_id"])
     reply = f"{folder}/reply.md" if record["status"] == "done" else None
     more = {"prompt": f"{folder}/prompt.md", "reply": reply, "unattended": overview.unattended(record)}
-    try:
-        return PublishedTask.model_validate({**record, **more})
-    except ValidationError as error:
-        raise _damaged(f"{folder}/task.json", error) from error
+    return _only(PublishedTask, {**record, **more})
 
 
-def agents(statuses: list[Status]) -> list[PublishedAgent]:
-    """Return what is published of agents; one that is damaged is told of and costs its own row."""
-    return output.each(statuses, agent, say)
-
-
-def tasks(records: list[Task]) -> list[PublishedTask]:
-    """Return what is published of tasks; one that is damaged is told of and costs its own row."""
-    return output.each(records, lambda record: task(record, layout.task_dir(record["task_id"])), say)
-
-
-def _damaged(what: str, error: ValidationError) -> DamagedFile:
-    first = error.errors()[0]
-    key = ".".join(str(part) for part in first["loc"])
-    return DamagedFile(f"{what} is damaged: {key!r}: {first['msg']}", hint="look at it, then move it away")
+def _only(kind: type[Kind], whole: dict[str, Any]) -> Kind:
+    """Return of a record, whose shape was checked when it was read, what a document holds."""
+    return {key: whole[key] for key in kind.__annotations__}  # type: ignore[return-value]

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import select
 import sys
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from flowloom.agents import launch, stopping
 from flowloom.agents.agent import Agent
-from flowloom.cli import app
-from flowloom.cli.agents import START_TIMEOUT_S, await_ready, tell_kept
 from flowloom.cli.busy import busy_with, each_of, in_line, started, working_on
-from flowloom.cli.options import LOOK_AGAIN_S, Names, limit, tell_unheeded
+from flowloom.cli.options import AGENTS, LOOK_AGAIN_S, flag, limit, tell_unheeded
+from flowloom.cli.program import command
+from flowloom.cli.start import START_TIMEOUT_S, await_ready
+from flowloom.cli.stop import tell_kept
 from flowloom.clock import Deadline
 from flowloom.config import settings
 from flowloom.errors import FlowLoomError, UsageError
@@ -27,16 +26,14 @@ if TYPE_CHECKING:
     from flowloom.turns.record import Status
 
 
-@app.command()
-def restart(
-    names: Names,
-    wait: Annotated[bool, typer.Option("--wait", help="Wait until the tasks in line are done.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Restart even while it works; its task fails.")] = False,
-    timeout: Annotated[
-        float,
-        limit("How long to wait for its tasks, then until it is ready", "default: 2m"),
-    ] = START_TIMEOUT_S,
-) -> int:
+@command(
+    "restart",
+    AGENTS,
+    flag("--wait", help="Wait until the tasks in line are done."),
+    flag("--force", help="Restart even while it works; its task fails."),
+    limit("How long to wait for its tasks, then until it is ready", "default: 2m", START_TIMEOUT_S),
+)
+def restart(names: tuple[str, ...], wait: bool, force: bool, timeout: float) -> int:
     """Stop agents and start them again with their conversations."""
     return each_of(started(names), lambda agent: _restart(agent, wait=wait, force=force, timeout=timeout))
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import difflib
 import os
 import sys
-from typing import Annotated, Any
+from typing import Any
 
-import typer
-
-from flowloom.cli import app, completion, person
+from flowloom.cli import completion, person
+from flowloom.cli.options import YES, flag
+from flowloom.cli.output import print_line
+from flowloom.cli.program import command
 from flowloom.cli.tables import GREEN, RED, YELLOW, Cell, show
 from flowloom.errors import UsageError
 from flowloom.setup import json_text
@@ -19,23 +20,27 @@ from flowloom.store import layout
 COLOURS = {"+": "\x1b[32m", "-": "\x1b[31m", "@": "\x1b[36m"}
 
 
-@app.command()
-def setup(
-    undo: Annotated[bool, typer.Option("--undo", help="Undo every change.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show every change as a diff and make none.")] = False,
-    diff: Annotated[bool, typer.Option("--diff", help="Show every change as a diff before asking.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-) -> int:
+@command(
+    "setup",
+    flag("--undo", help="Undo every change."),
+    flag("--dry-run", help="Show every change as a diff and make none."),
+    flag("--diff", help="Show every change as a diff before asking."),
+    YES,
+)
+def setup(undo: bool, dry_run: bool, diff: bool, yes: bool) -> int:
     """Connect Ctrl-G in Claude Code to FlowLoom.
 
     Also installs a skill for Claude Code and shell completion. Asks first; --undo restores every file.
     """
     if not dry_run:
         person.refuse_model("change your settings", f"flowloom setup{' --undo' if undo else ''}")
-    plan = wiring.plan_undo() if undo else wiring.plan_setup(layout.here(), _completions())
+    plan = (
+        wiring.plan_undo()
+        if undo
+        else wiring.plan_setup(layout.here(), {"bash": completion.BASH, "fish": completion.FISH})
+    )
     if plan.changes:
         show(("CHANGE", "FILE"), [_row(change) for change in plan.changes])
-        sys.stdout.flush()
     if plan.changes and (diff or dry_run):
         _show_all(plan.changes)
     for note in plan.notes:
@@ -111,14 +116,6 @@ def _lines_said(change: wiring.Change) -> str:
     return f"+{marks.count('+')} -{marks.count('-')} lines"
 
 
-def _completions() -> dict[str, str]:
-    """Return the completion scripts for the shells that read a file of their own for each command."""
-    from typer._completion_shared import get_completion_script  # noqa: PLC0415 - for this command only
-
-    fish = get_completion_script(prog_name="flowloom", complete_var="_FLOWLOOM_COMPLETE", shell="fish")  # noqa: S604 - a name
-    return {"bash": completion.BASH, "fish": fish.strip() + "\n"}
-
-
 def _show(change: wiring.Change) -> None:
     """Print one change as a unified diff."""
     before, after = _lines(change.before), _lines(change.after)
@@ -127,10 +124,10 @@ def _show(change: wiring.Change) -> None:
     for line in difflib.unified_diff(before, after, old, new):
         colour = COLOURS.get(line[0], "") if sys.stdout.isatty() and not os.environ.get("NO_COLOR") else ""
         shown = line.rstrip("\r\n")
-        typer.echo(f"{colour}{shown}\x1b[0m" if colour else shown)
+        print_line(f"{colour}{shown}\x1b[0m" if colour else shown)
         if not line.endswith("\n"):
-            typer.echo("\\ No newline at end of file")
-    typer.echo()
+            print_line("\\ No newline at end of file")
+    print_line()
 
 
 def _lines(data: bytes | None) -> list[str]:
@@ -138,10 +135,9 @@ def _lines(data: bytes | None) -> list[str]:
 
 
 def _show_all(changes: list[wiring.Change]) -> None:
-    typer.echo()
+    print_line()
     for change in changes:
         _show(change)
-    sys.stdout.flush()
 
 
 def _agreed(changes: list[wiring.Change]) -> bool:

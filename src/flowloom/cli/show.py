@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from flowloom.agents.agent import Agent, named
-from flowloom.cli import app, completion
-from flowloom.cli.options import Json
+from flowloom.cli import completion, options, published
+from flowloom.cli.options import JSON
+from flowloom.cli.output import print_json, print_line
+from flowloom.cli.program import command
 from flowloom.clock import wall_s
 from flowloom.delegation import ask, headless, overview
 from flowloom.errors import BadName, NoSuchAgent, NoSuchTask
@@ -25,11 +25,8 @@ if TYPE_CHECKING:
 BEGINNING_CHARS = 600
 
 
-@app.command()
-def show(
-    task_id: Annotated[str, typer.Argument(metavar="TASK", help="The task's id.", autocompletion=completion.all_tasks)],
-    as_json: Json = False,
-) -> int:
+@command("show", options.task(completion.all_tasks), JSON)
+def show(task_id: str, as_json: bool) -> int:
     """Show a task: who asked, its steps, prompt and reply."""
     if not layout.is_task_id(task_id) or tasks.find(task_id) is None:
         _refuse_agent(task_id)
@@ -46,15 +43,14 @@ def show(
     reply, kind = _reply_of(task)
     ask.mark_seen(task)
     if as_json:
-        from flowloom.cli import published  # noqa: PLC0415 - pydantic, 60 ms
-
-        shown = published.Shown(
-            task=published.task(task, layout.task_dir(task_id)),
-            prompt_begins=_beginning(tasks.prompt_of(task)),
-            reply_begins=None if reply is None else _beginning(reply),
-            reply_kind=kind,
-        )
-        typer.echo(shown.to_json())
+        shown: published.Shown = {
+            "version": 1,
+            "task": published.task(task),
+            "prompt_begins": _beginning(tasks.prompt_of(task)),
+            "reply_begins": None if reply is None else _beginning(reply),
+            "reply_kind": kind,
+        }
+        print_json(shown)
         return 0
     _show(task, reply, kind)
     return 0
@@ -97,27 +93,27 @@ def _show(task: Task, reply: str | None, kind: str) -> None:
     once = ", without a window" if task.get("headless") is not None else ""
     unread = ", unread" if kind == "reply" and task["read"] is None else ""
     ago = age(wall_s() - task["created"])
-    typer.echo(f"task {task['task_id']} for {task['agent_id']}{once}: {task['status']}{unread}")
-    typer.echo(f"asked by {task['asker']} at {moment(task['created'])}, {ago} ago")
+    print_line(f"task {task['task_id']} for {task['agent_id']}{once}: {task['status']}{unread}")
+    print_line(f"asked by {task['asker']} at {moment(task['created'])}, {ago} ago")
     if task["error"]:
-        typer.echo(f"error: {task['error']}")
+        print_line(f"error: {task['error']}")
     left = ["left running"] if task["left"] else []
     if overview.unattended(task):
         left = [f"no process waits for it; send it: flowloom wait {task['task_id']}"]
     for note in [*remarks(task, provisional=kind == "provisional"), *left, *task["notes"]]:
-        typer.echo(f"note: {note}")
-    typer.echo("\njournal")
+        print_line(f"note: {note}")
+    print_line("\njournal")
     for entry in task["journal"]:
         after = entry["at"] - task["created"]
         # Who asked stands above.
         why = "" if entry["why"] == f"asked by {task['asker']}" else entry["why"]
-        typer.echo(f"  {moment(entry['at'])}  +{_after(after):<9} {entry['step']:<11} {why}".rstrip())
-    typer.echo(f"\nprompt ({task['prompt_bytes']} bytes, {folder}/prompt.md)")
-    typer.echo(_indented(_beginning(tasks.prompt_of(task))))
+        print_line(f"  {moment(entry['at'])}  +{_after(after):<9} {entry['step']:<11} {why}".rstrip())
+    print_line(f"\nprompt ({task['prompt_bytes']} bytes, {folder}/prompt.md)")
+    print_line(_indented(_beginning(tasks.prompt_of(task))))
     if reply is not None:
         name = {"reply": "reply", "provisional": "provisional reply", "partial": "what there is of a reply"}[kind]
-        typer.echo(f"\n{name} ({len(reply.encode('utf-8', 'replace'))} bytes, {folder}/{kind}.md)")
-        typer.echo(_indented(_beginning(reply)))
+        print_line(f"\n{name} ({len(reply.encode('utf-8', 'replace'))} bytes, {folder}/{kind}.md)")
+        print_line(_indented(_beginning(reply)))
 
 
 def _after(seconds: float) -> str:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import shlex
-from typing import Annotated
-
-import typer
 
 from flowloom.agents.survey import survey
-from flowloom.cli import app
-from flowloom.cli.options import Json
+from flowloom.cli import published
+from flowloom.cli.options import JSON, flag
+from flowloom.cli.output import print_json, print_line
+from flowloom.cli.program import command
 from flowloom.cli.tables import RED, YELLOW, Cell, coloured, show, words
 from flowloom.clock import wall_s
 from flowloom.delegation import overview
@@ -17,26 +16,24 @@ from flowloom.store import layout, news
 from flowloom.terminal.durations import age
 
 
-@app.command()
-def status(
-    tmux: Annotated[
-        bool, typer.Option("--tmux", help="Print the status line, and how to show it in tmux's status bar.")
-    ] = False,
-    as_json: Json = False,
-) -> int:
+@command(
+    "status",
+    flag("--tmux", help="Print the status line, and how to show it in tmux's status bar."),
+    JSON,
+)
+def status(tmux: bool = False, as_json: bool = False) -> int:
     """Show what waits for you: questions, unread replies, failed tasks."""
     asking = overview.questions(survey())
     unread, failed = overview.replies(), overview.failures()
     if as_json:
-        from flowloom.cli import published  # noqa: PLC0415 - pydantic, 60 ms
-
-        waiting = published.Waiting(
-            line=news.line(),
-            questions=published.agents(asking),
-            unread=published.tasks(unread),
-            failed=published.tasks(failed),
-        )
-        typer.echo(waiting.to_json())
+        waiting: published.Waiting = {
+            "version": 1,
+            "line": news.line(),
+            "questions": [published.agent(each) for each in asking],
+            "unread": [published.task(each) for each in unread],
+            "failed": [published.task(each) for each in failed],
+        }
+        print_json(waiting)
         return 0
     if tmux:
         _tmux()
@@ -55,7 +52,7 @@ def status(
         how = f"flowloom show {task['task_id']}"
         since = age(now_s - task["journal"][-1]["at"])
         rows.append([Cell("✗", RED), task["agent_id"], Cell(since, right=True), how, Cell(task["error"], RED)])
-    typer.echo(coloured(_words(len(asking), len(unread), len(failed)), "1"))
+    print_line(coloured(_words(len(asking), len(unread), len(failed)), "1"))
     if rows:
         show(["", "AGENT", "SINCE", "NEXT", "WHAT"], rows)
     return 0
@@ -72,9 +69,9 @@ def _words(asking: int, unread: int, failed: int) -> str:
 def _tmux() -> None:
     news.renew()
     path = shlex.quote(layout.status_line()).replace("%", "%%")
-    typer.echo(f"{news.line() or '(empty: nothing waits for you)'}\n")
-    typer.echo("Add these lines to ~/.tmux.conf, then run: tmux source-file ~/.tmux.conf\n")
-    typer.echo(f'set -ag status-right " #(cat {path})"')
-    typer.echo("set -g status-interval 5\n")
-    typer.echo("? questions of agents   ✉ unread replies   ✗ failed tasks")
-    typer.echo("Reading a reply, or flowloom show for a failed task, removes it from the list.")
+    print_line(f"{news.line() or '(empty: nothing waits for you)'}\n")
+    print_line("Add these lines to ~/.tmux.conf, then run: tmux source-file ~/.tmux.conf\n")
+    print_line(f'set -ag status-right " #(cat {path})"')
+    print_line("set -g status-interval 5\n")
+    print_line("? questions of agents   ✉ unread replies   ✗ failed tasks")
+    print_line("Reading a reply, or flowloom show for a failed task, removes it from the list.")

@@ -7,8 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-import typer
-
+from flowloom.cli.output import print_line
 from flowloom.tasks import store as tasks
 from flowloom.terminal.text import visible
 from flowloom.terminal.tty import shorten, width
@@ -68,7 +67,7 @@ def show(head: Sequence[str], rows: Sequence[Sequence[Cell | str]]) -> None:
     lines.insert(0, titles)
     widths = [max(_width(each[number].text) for each in lines) for number in range(len(head))]
     for each in lines:
-        typer.echo(line(each, widths))
+        print_line(line(each, widths))
 
 
 def words(task: Task) -> str:

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
 
-import typer
-
-from flowloom.cli import app, person
-from flowloom.cli.options import as_value
+from flowloom.cli import person
+from flowloom.cli.busy import agreed
+from flowloom.cli.options import YES, as_value, flag
+from flowloom.cli.output import print_line
+from flowloom.cli.program import command
 from flowloom.config import settings, trust
 from flowloom.errors import Stopped, UsageError
 from flowloom.ports import git
 from flowloom.store import layout
 
 
-@app.command("trust")
-def trust_project(
-    undo: Annotated[bool, typer.Option("--undo", help="Withdraw your agreement.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-) -> int:
+@command("trust", flag("--undo", help="Withdraw your agreement."), YES)
+def trust_project(undo: bool, yes: bool) -> int:
     """Agree to the values in this project's flowloom.toml.
 
     Until then, its agents, roles, directories and prompts are ignored. If the file changes, you must agree again.
@@ -38,15 +35,14 @@ def trust_project(
     asked = [each for each in found.ignored if each.why == trust.NOT_AGREED]
     for each in found.ignored:
         refused = "" if each in asked else f"  ({each.why})"
-        typer.echo(f"{each.key} = {as_value(each.value)}{refused}")
+        print_line(f"{each.key} = {as_value(each.value)}{refused}")
     if not asked:
         sys.stderr.write(f"nothing to agree to: {_why(found)}\n")
         return 0
-    sys.stdout.flush()
     if not yes:
         if not sys.stdin.isatty():
             raise UsageError("there is no terminal to ask on; nothing was changed", hint="agree with: --yes")
-        if not typer.confirm(f"Use these values of {root}/{settings.FILE}?"):
+        if not agreed(f"Use these values of {root}/{settings.FILE}?"):
             raise Stopped("nothing was changed")
     trust.agree(root, found.digest)
     sys.stderr.write(f"{root}/{settings.FILE} is trusted as it is now; to undo: flowloom trust --undo\n")

@@ -17,7 +17,7 @@ from flowloom.doctor.finding import Case, Finding, fail, ok, warn
 from flowloom.ports import procs
 from flowloom.store import files, layout
 
-LIBRARIES = ("libtmux", "psutil", "pydantic", "typer")
+LIBRARIES = ("libtmux", "psutil", "pydantic", "click")
 
 
 def python(case: Case) -> list[Finding]:

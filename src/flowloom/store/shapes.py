@@ -32,6 +32,7 @@ OPTIONAL: dict[str, Any] = {
     "last_turn": _TURN,
     "parked": {"task": "", "before": [], "ids": []},
     "question": {"kind": "", "text": "", "how": "", "call": ""},
+    "held_up": {"task": "", "why": "", "since": 0.0},
 }
 # The type of a list's items.
 ITEMS: dict[str, Any] = {

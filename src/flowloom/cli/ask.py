@@ -1,0 +1,96 @@
+"""The command `ask`."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from typing import TYPE_CHECKING
+
+from flowloom.agents import launch
+from flowloom.agents.agent import named
+from flowloom.cli import completion
+from flowloom.cli.headless import ASKED_HELP, run
+from flowloom.cli.options import JSON, flag, offered, tell_unheeded
+from flowloom.cli.output import print_line
+from flowloom.cli.program import Argument, command
+from flowloom.cli.reply import print_reply
+from flowloom.cli.wait import TIMEOUT, wait_for
+from flowloom.config import settings
+from flowloom.delegation import ask as asking
+from flowloom.delegation import overview, runner
+from flowloom.errors import UsageError
+from flowloom.ports import git
+from flowloom.ports.signals import Noted
+from flowloom.queue import line
+from flowloom.store import layout
+from flowloom.tasks import store as tasks
+
+if TYPE_CHECKING:
+    from flowloom.agents.agent import Agent
+
+
+@command(
+    "ask",
+    Argument("name", required=False, metavar="NAME", help=ASKED_HELP, **offered(completion.askable)),
+    Argument(
+        "prompt",
+        required=False,
+        default="-",
+        metavar="PROMPT",
+        help="The prompt; without it, or with -, stdin is read.",
+    ),
+    TIMEOUT,
+    flag("--no-wait", help="Print the task's id and return."),
+    flag("--headless", "without_window", help="Run once, without tmux; --timeout then ends it."),
+    JSON,
+)
+def ask(
+    name: str | None, prompt: str, timeout: float | None, no_wait: bool, without_window: bool, as_json: bool
+) -> int:
+    """Give an agent a task and print its reply."""
+    if without_window:
+        task_id = run(name or "", prompt, timeout, _stdin, no_wait=no_wait)
+        return 0 if no_wait else print_reply(task_id, as_json=as_json)
+    if name is None:
+        raise UsageError("name an agent to ask", hint="flowloom ask planning 'your prompt'; list them: flowloom agents")
+    here = layout.here()
+    root = git.project_root(here)
+    agent = named(name, here)
+    root = layout.project_root(agent.slug) or root
+    chosen = settings.load(root)
+    tell_unheeded(chosen)
+    asking.refuse_unknown(agent, chosen)
+    text = _stdin() if prompt == "-" else prompt
+    launch.prepare(agent, chosen, root=root)
+    asker, kind = asking.asked_by()
+    # From here on no signal may come between the task and its waiter.
+    stop = Noted(signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    with asking.in_turn(kind):
+        task = asking.ask(agent, text, asker=asker, asker_kind=kind)
+        carrier = runner.Carrier(task["task_id"], chosen)
+    _tell_abandoned(agent)
+    try:
+        if no_wait:
+            runner.leave(carrier, left=True)
+            print_line(task["task_id"])
+            return 0
+        wait_for([carrier], timeout if timeout is not None else chosen.timeout_s, stop)
+        return print_reply(task["task_id"], as_json=as_json)
+    finally:
+        carrier.close()
+        stop.give_back()
+
+
+def _tell_abandoned(agent: Agent) -> None:
+    """Tell of unfinished tasks whose process was killed: they are not sent by themselves, perhaps days later."""
+    for task_id in line.abandoned(agent.directory):
+        task = tasks.find(task_id)
+        if task is not None and overview.unattended(task):
+            again = f"flowloom wait {task_id}, or flowloom cancel {task_id}"
+            sys.stderr.write(f"flowloom: task {task_id} is {task['status']}, and no process waits for it: {again}\n")
+
+
+def _stdin() -> str:
+    if sys.stdin.isatty():
+        sys.stderr.write("flowloom: type the prompt, then press Ctrl-D\n")
+    return sys.stdin.buffer.read().decode("utf-8", "surrogateescape")

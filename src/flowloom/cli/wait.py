@@ -1,0 +1,157 @@
+"""The command `wait`, and how every command waits for tasks."""
+
+from __future__ import annotations
+
+import signal
+from typing import TYPE_CHECKING
+
+from flowloom.agents.agent import Agent
+from flowloom.cli import completion, live, options, output
+from flowloom.cli.options import JSON, flag, limit
+from flowloom.cli.program import command
+from flowloom.cli.reply import print_reply
+from flowloom.clock import Deadline
+from flowloom.config import settings
+from flowloom.delegation import loop, runner
+from flowloom.errors import Blocked, FlowLoomError, Stopped, TimedOut
+from flowloom.ports.signals import Noted
+from flowloom.store import layout
+from flowloom.tasks import store as tasks
+from flowloom.tasks.steps import Step
+from flowloom.terminal.durations import span
+from flowloom.turns.states import State
+
+if TYPE_CHECKING:
+    from flowloom.delegation.runner import Carrier, View
+    from flowloom.turns.record import Status
+
+TIMEOUT = limit("How long to wait", "the task keeps running")
+
+
+@command(
+    "wait",
+    options.tasks(completion.unfinished),
+    flag("--any", "any_of", help="Return when the first task ends."),
+    TIMEOUT,
+    JSON,
+)
+def wait(task_ids: tuple[str, ...], any_of: bool, timeout: float | None, as_json: bool) -> int:
+    """Wait for tasks and print their replies."""
+    for task_id in task_ids:
+        tasks.read(task_id)
+    stop = Noted(signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    carriers = [_carrier(task_id) for task_id in task_ids]
+    try:
+        ended = wait_for(carriers, timeout, stop, any_of=any_of)
+        return _print_each([carrier.task_id for carrier in ended], as_json=as_json, headed=len(task_ids) > 1)
+    finally:
+        for carrier in carriers:
+            carrier.close()
+        stop.give_back()
+
+
+def _carrier(task_id: str) -> Carrier:
+    agent = Agent(tasks.read(task_id)["agent_dir"])
+    return runner.Carrier(task_id, settings.load(layout.project_root(agent.slug) or layout.here()))
+
+
+def _print_each(task_ids: list[str], *, as_json: bool, headed: bool) -> int:
+    """Print the replies of several tasks; one without a reply is told on stderr, and its exit code kept."""
+    code = 0
+    for task_id in task_ids:
+        try:
+            if headed and not as_json:
+                output.print_line(f"== {tasks.read(task_id)['agent_id']} (task {task_id})")
+            code = max(code, print_reply(task_id, as_json=as_json))
+            if headed and not as_json:
+                output.print_line()
+        except FlowLoomError as error:
+            if not headed:
+                raise
+            output.say(error)
+            code = max(code, error.exit_code)
+    return code
+
+
+def wait_for(carriers: list[Carrier], limit_s: float | None, stop: Noted, *, any_of: bool = False) -> list[Carrier]:
+    """Wait until tasks have ended, all or one of them, and return those; whatever ends the wait, the others continue.
+
+    Raises:
+        Stopped, TimedOut, Blocked: the wait ended before the tasks did.
+    """
+    ids = " ".join(carrier.task_id for carrier in carriers)
+    shown = live.Live(f"Ctrl-C leaves {'it' if len(carriers) == 1 else 'them'} running")
+    notices = [Notices(shown) for _ in carriers]
+
+    def tell(views: list[View]) -> bool:
+        for notice, view in zip(notices, views, strict=True):
+            notice(view)
+        shown.draw(live.line(views))
+        return not stop.came()
+
+    views: list[View] | None = None
+    try:
+        views = loop.await_ends(carriers, Deadline(limit_s), tell, fds=[stop.fd], any_of=any_of)
+    finally:
+        shown.clear()
+        ended = [carrier for carrier, view in zip(carriers, views or [], strict=False) if view.ended]
+        over = {
+            id(carrier)
+            for carrier, view in zip(carriers, views or [], strict=False)
+            if view.ended and not view.provisional
+        }
+        for carrier in carriers:
+            if id(carrier) not in over:
+                runner.leave(carrier, left=True)
+    if views is not None:
+        return ended
+    again = f"flowloom wait {ids}"
+    if stop.came():
+        raise Stopped(f"stopped waiting for {ids}", hint=f"{_keep(carriers)}; wait again: {again}")
+    blocked = [now for carrier in carriers if (now := carrier.agent.status())["status"] is State.BLOCKED]
+    for now in blocked:
+        if now["question"]:
+            raise Blocked(
+                f"{now['agent_id']} is blocked on {now['question']['kind']}: {now['question']['text']}",
+                hint=f"answer it: flowloom attach {now['name']}; then wait again: {again}",
+            )
+    names = ", ".join(f"{carrier.agent.agent_id} ({_doing(carrier.agent.status())})" for carrier in carriers)
+    raise TimedOut(f"no reply from {names} within {span(limit_s or 0)}", hint=f"{_keep(carriers)}; wait again: {again}")
+
+
+def _keep(carriers: list[Carrier]) -> str:
+    """Return what becomes of tasks that this command no longer waits for."""
+    if len(carriers) > 1:
+        return "they keep running"
+    return "it stays in line" if tasks.read(carriers[0].task_id)["status"] is Step.CREATED else "it keeps running"
+
+
+def _doing(now: Status) -> str:
+    """Return what an agent does, and for one that is parked what it waits for."""
+    return f"{now['status']}: {now['why']}" if now["status"] is State.PARKED else now["status"]
+
+
+class Notices:
+    """Tells on stderr what a person has to know while a command waits; each thing once."""
+
+    def __init__(self, shown: live.Live) -> None:
+        self.shown = shown
+        self.told = ""
+        self.began_anew_told = False
+
+    def __call__(self, view: View) -> bool:
+        """Tell what is new in this view; the wait continues."""
+        if view.began_anew and not self.began_anew_told:
+            self.began_anew_told = True
+            self.shown.say(f"flowloom: {view.began_anew}\n")
+        said = view.says
+        if view.question and view.agent and view.agent["status"] is State.BLOCKED:
+            agent = view.agent
+            what = f"{view.question['kind']}: {view.question['text']}"
+            said = f"{agent['agent_id']} is blocked on {what}; answer with: flowloom attach {agent['name']}"
+        elif view.phase == "in line":
+            said = f"in line, {view.ahead} ahead of it"
+        if said and said != self.told:
+            self.shown.say(f"flowloom: {said}\n")
+        self.told = said or self.told
+        return True

@@ -14,6 +14,7 @@
     │  └─ TmuxUnreachable    1   this process cannot reach a tmux server; its agents may run
     │     └─ TmuxSilent      1   it has not answered yet: it hangs, or is stopped
     ├─ AgentFailed           1   the agent died, was interrupted or reported an error
+    ├─ QuestionClosed        1   a question was answered or withdrawn before
     ├─ ConversationOpen      1   another program has the agent's conversation open
     ├─ DamagedFile           1   one of our state files is invalid
     ├─ StateFailed           1   the state folder cannot be used: full, read-only, another user's
@@ -121,6 +122,10 @@ class TmuxSilent(TmuxUnreachable):
 
 class AgentFailed(FlowLoomError):
     """The agent cannot finish the task."""
+
+
+class QuestionClosed(FlowLoomError):
+    """A question is not open any more: another answer came first, or the agent has moved on."""
 
 
 class ConversationOpen(FlowLoomError):

@@ -75,6 +75,11 @@ def test_trust_answers_the_trust_dialog_whatever_the_release_preselects(desk: De
     desk.world.seed(hasCompletedOnboarding=True, theme="dark")
     desk.world.start("planning", "--trust")
     assert desk.reply("hello") == "answer 1: hello"
+    (noted,) = (json.loads(path.read_text()) for path in (desk.world.state / "questions").glob("*.json"))
+    assert (noted["kind"], noted["status"], noted["choice"], noted["answered_by"]) == (
+        *("trust", "answered"),
+        *("Yes", "--trust"),
+    )
     assert desk.world.status()["deaths"] == []
 
 

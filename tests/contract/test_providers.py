@@ -224,15 +224,16 @@ def test_hooks_that_are_none_are_refused_by_name(member: Any, document: dict[str
 # Reports.
 
 COMMON = {"session_id": "s1", "transcript_path": "/t.jsonl", "cwd": "/x", "prompt_id": "p1"}
-SAID = {"session_id": "s1", "transcript": "/t.jsonl", "prompt_id": "p1", "subagent": False}
+SAID = {"session_id": "s1", "transcript": "/t.jsonl", "prompt_id": "p1", "subagent": ""}
 BASH = {"tool_name": "Bash", "tool_input": {"command": "rm -r\n build", "description": "x"}}
 BASH_CALL = 'Bash{"command": "rm -r\\n build", "description": "x"}'
 
 
-def asks(kind: str, text: str, call: str) -> dict[str, Any]:
-    return {"event": "ask", "question": {"kind": kind, "text": text, "how": "", "call": call}}
+def asks(kind: str, text: str, call: str, *options: str) -> dict[str, Any]:
+    return {"event": "ask", "question": {"kind": kind, "text": text, "how": "", "call": call, "options": [*options]}}
 
 
+PORT = {"options": [{"label": "1"}, {"label": "2"}], "question": "Which port?"}
 HIT = "You've hit your 5-hour limit · resets 3:43pm (UTC)"
 MATE = {"id": "t1", "type": "teammate", "status": "running"}
 SERVER = " This is a server-side issue, usually temporary — try again in a moment."
@@ -276,6 +277,19 @@ REPORTS: list[tuple[str, dict[str, Any], dict[str, Any] | None]] = [
         "PermissionRequest",
         {"tool_name": "AskUserQuestion", "tool_input": {"questions": [{"question": "Which colour?"}]}},
         asks("question", "Which colour?", 'AskUserQuestion{"questions": [{"question": "Which colour?"}]}'),
+    ),
+    (
+        "PermissionRequest",
+        {"tool_name": "AskUserQuestion", "tool_input": {"questions": [PORT]}},
+        asks("question", "Which port?", f'AskUserQuestion{{"questions": [{json.dumps(PORT, sort_keys=True)}]}}', *"12"),
+    ),
+    *(
+        (
+            "PermissionRequest",
+            {"tool_name": "AskUserQuestion", "tool_input": {"questions": form}},
+            asks("question", "Which port?", f'AskUserQuestion{{"questions": {json.dumps(form, sort_keys=True)}}}'),
+        )
+        for form in ([PORT, PORT], [{**PORT, "multiSelect": True}])
     ),
     (
         "PermissionRequest",
@@ -371,7 +385,7 @@ def test_the_permission_and_the_end_of_its_tool_are_the_same_call(member: Any) -
 
 def test_a_subagents_report_is_marked(member: Any) -> None:
     report = member.report({**COMMON, "hook_event_name": "Stop", "agent_id": "a1"})
-    assert report["subagent"] is True
+    assert report["subagent"] == "a1"
 
 
 @pytest.mark.parametrize("payload", [{}, {"hook_event_name": None}, {"hook_event_name": 7}])

@@ -16,7 +16,7 @@ from tests.support.install import Install
 from tests.support.world import World
 
 from flowloom.agents.agent import named
-from flowloom.agents.startup import KEY_S
+from flowloom.agents.answering import KEY_S
 from flowloom.delegation import ask as asking
 from flowloom.delegation import waiter
 from flowloom.delegation.limit_wait import UNPARK_S

@@ -682,7 +682,7 @@ def test_a_text_among_a_persons_words_that_the_transcript_has_is_not_sent_again(
 
 
 def test_a_blocked_agent_is_not_freed_by_an_idle_session_while_something_hides_the_box(case: Case) -> None:
-    asked: protocol.Question = {"kind": "something unknown", "text": "x", "how": "", "call": ""}
+    asked: protocol.Question = {"kind": "something unknown", "text": "x", "how": "", "call": "", "options": []}
     observed.dialog(case.desk.directory, case.desk.status(), asked)
     assert case.desk.status()["status"] is State.BLOCKED
     assert case.look().startswith("its agent is blocked")

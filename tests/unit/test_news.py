@@ -33,6 +33,12 @@ def shown() -> str:
     return path.read_text() if path.exists() else "(no file)"
 
 
+def open_question(agent_dir: str) -> str:
+    now = status.read(agent_dir)
+    assert now is not None
+    return now["questions"][0]
+
+
 def left(agent_dir: str) -> task_record.Task:
     task = tasks.open_task("planning@site", agent_dir, "go", asker="chief", asker_kind="chief")
     task["left"] = True
@@ -41,10 +47,11 @@ def left(agent_dir: str) -> task_record.Task:
     return task
 
 
-def move(agent_dir: str, event: Event) -> None:
+def move(agent_dir: str, event: Event, call: str = "ls") -> None:
     now = status.read(agent_dir)
     assert now is not None
-    status.apply(agent_dir, now, event, why="", source="hook")
+    asked = {"kind": "permission", "text": "Bash: ls", "how": "", "call": call, "options": []}
+    status.apply(agent_dir, now, event, why="", source="hook", **({"question": asked} if event is Event.ASK else {}))
 
 
 def test_a_question_is_counted_by_the_event_that_asks_it_and_gone_with_its_answer(agent_dir: str) -> None:
@@ -52,6 +59,8 @@ def test_a_question_is_counted_by_the_event_that_asks_it_and_gone_with_its_answe
     assert shown() == "?1\n"
     move(agent_dir, Event.ASK)
     assert shown() == "?1\n"
+    move(agent_dir, Event.ASK, "rm")
+    assert shown() == "?2\n"
     move(agent_dir, Event.SIGN)
     assert shown() == ""
 
@@ -109,7 +118,7 @@ def test_all_three_stand_in_one_line(agent_dir: str) -> None:
         tasks.complete(left(agent_dir), "the reply", "")
     tasks.note_step(left(agent_dir), Step.FAILED, "500")
     assert shown() == "?1 ✉2 ✗1\n"
-    assert (news.waiting(news.QUESTION), len(news.waiting(news.REPLY))) == (["planning@site"], 2)
+    assert (news.waiting(news.QUESTION), len(news.waiting(news.REPLY))) == ([open_question(agent_dir)], 2)
 
 
 def test_of_many_that_write_at_once_the_line_misses_none() -> None:

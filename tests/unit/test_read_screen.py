@@ -38,15 +38,13 @@ def view(keys: list[str], draft: str = "", field: str = "") -> dict[str, Any]:
     return seen("view", keys=keys, draft=draft, field=field)
 
 
-def dialog(
-    kind: str, text: str, *, how: str = "answer it in its window", keys: list[str] | None = None
-) -> dict[str, Any]:
-    return seen("dialog", question={"kind": kind, "text": text, "how": how, "call": ""}, keys=keys or [])
+def dialog(kind: str, text: str, *, how: str = "answer it in its window") -> dict[str, Any]:
+    return seen("dialog", question={"kind": kind, "text": text, "how": how, "call": ""})
 
 
-def trust(key: str) -> dict[str, Any]:
+def trust() -> dict[str, Any]:
     asks = "Quick safety check: Is this a project you created or one you trust?"
-    return dialog("trust", asks, how="start it with --trust, or answer it in its window", keys=[key])
+    return dialog("trust", asks, how="start it with --trust, or answer it in its window")
 
 
 def lines_of_a_draft(first: int) -> str:
@@ -137,10 +135,8 @@ TABLE = [
     ("dialog-resume-command", BOTH, view(["Escape"])),
     ("dialog-tasks", BOTH, view(["Escape"])),
     ("dialog-tasks-one", BOTH, view(["Escape"])),
-    ("dialog-trust", OLD, trust("Enter")),
-    ("dialog-trust", NEW, trust("Down")),
-    ("dialog-trust-hooks", OLD, trust("Enter")),
-    ("dialog-trust-hooks", NEW, trust("Down")),
+    ("dialog-trust", BOTH, trust()),
+    ("dialog-trust-hooks", BOTH, trust()),
     ("error-400", BOTH, box()),
     ("error-401", BOTH, box()),
     ("error-403", BOTH, box()),
@@ -219,8 +215,11 @@ FREE = {
 
 
 def reading(screen: str) -> dict[str, Any]:
-    """Return what is read from a screen, but for the name of what stands open and what closing it loses."""
-    return {key: value for key, value in claude.read_screen(screen).items() if key not in ("title", "safe")}
+    """Return what is read from a screen, but for what has a table of its own below: titles, what is safe, options."""
+    read: dict[str, Any] = {**claude.read_screen(screen)}
+    if read["question"]:
+        read["question"] = {key: value for key, value in read["question"].items() if key != "options"}
+    return {key: value for key, value in read.items() if key not in ("title", "safe")}
 
 
 def golden(name: str) -> str:
@@ -304,6 +303,59 @@ SAFE = {
 def test_a_view_is_safe_to_close_only_where_a_person_can_type_nothing_into_it() -> None:
     read = [(path.stem, claude.read_screen(path.read_text(encoding="utf-8"))) for path in GOLDEN.glob("*/*.txt")]
     assert {name for name, seen in read if seen["safe"]} == SAFE
+
+
+TRUST = ["No, exit", "Yes, I trust this folder"]
+MCP = [
+    "Use this MCP server",
+    "Use this and all future MCP servers in this project",
+    "Continue without using this MCP server",
+]
+COLOURS = ["Red", "Blue", "Type something.", "Chat about this"]
+PLAN = ["Yes, and use auto mode", "Yes, manually approve edits", "Tell Claude what to change"]
+ALWAYS = "Yes, and always allow access to /home/dev/site from this project"
+SWITCH = "Yes, and switch to auto mode · auto mode handles these prompts for you"
+# What each dialog offers, and the next key towards a choice: none where it is not offered, or two options begin so.
+OPTIONS = [
+    ("2.1.197/dialog-trust", TRUST[::-1], {"Yes": "Enter", "No": "Down", "Yes, I trust this folder": "Enter", "": ""}),
+    ("2.1.329/dialog-trust", TRUST, {"Yes": "Down", "No": "Enter", "Ye": "", "yes": ""}),
+    ("2.1.329/dialog-trust-hooks", TRUST, {"Yes": "Down", "No, exit": "Enter"}),
+    ("2.1.197/dialog-permission-bash", ["Yes", ALWAYS.replace("/home/dev/site", "proj/"), "No"], {"Yes": "Enter"}),
+    ("2.1.329/dialog-permission-bash", ["Yes", ALWAYS, SWITCH, "No"], {"No": "Down", ALWAYS: "Down", "Nope": ""}),
+    ("2.1.329/fullscreen-dialog-permission-bash", ["Yes", ALWAYS, SWITCH, "No"], {"Yes": "Enter", "No": "Down"}),
+    ("2.1.329/dialog-question", COLOURS, {"Blue": "Down", "Red": "Enter", "warm": ""}),
+    ("2.1.197/dialog-plan", PLAN, {"Yes": "", PLAN[1]: "Down", "do a": ""}),
+    ("2.1.197/dialog-mcp", MCP, {"Use this": "", MCP[0]: "Enter"}),
+    ("2.1.329/dialog-mcp", MCP, {MCP[1]: "Up"}),
+    ("2.1.329/dialog-key", ["Yes", "No (recommended)"], {"Yes": "Up", "No": "Enter"}),
+    ("2.1.330/login-in-a-browser", [], {"Yes": ""}),
+    ("2.1.329/box-empty", None, {"Yes": ""}),
+    ("2.1.197/dialog-model", None, {"Default": ""}),
+]
+
+
+@pytest.mark.parametrize(("name", "options", "keys"), OPTIONS, ids=[name for name, _, _ in OPTIONS])
+def test_a_dialog_is_led_to_an_option_of_its_own(name: str, options: list[str] | None, keys: dict[str, str]) -> None:
+    question = claude.read_screen(golden(name))["question"]
+    assert (question and question["options"]) == options
+    assert {choice: "".join(claude.towards(golden(name), choice)) for choice in keys} == keys
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "text", "shown"),
+    [
+        ("2.1.329/dialog-permission-bash", "permission", "Bash: touch x", True),
+        ("2.1.329/dialog-permission-bash", "permission", "Bash: touch other", False),
+        ("2.1.329/dialog-permission-bash", "question", "touch x", False),
+        ("2.1.197/dialog-permission-write", "permission", "Write: /home/dev/site/new2.txt", True),
+        ("2.1.197/dialog-question", "question", "Which colour?", True),
+        ("2.1.197/dialog-question", "question", "Which port?", False),
+        ("2.1.197/box-empty", "permission", "Bash: touch x", False),
+    ],
+)
+def test_a_dialog_is_known_for_the_question_that_a_hook_told_of(name: str, kind: str, text: str, shown: bool) -> None:
+    asked = {"kind": kind, "text": text, "how": "", "call": "x", "options": []}
+    assert claude.shows(golden(name), asked) is shown  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("version", BOTH)

@@ -100,6 +100,7 @@ TREE = [
     (errors.TmuxUnreachable, 1),
     (errors.TmuxSilent, 1),
     (errors.AgentFailed, 1),
+    (errors.QuestionClosed, 1),
     (errors.ConversationOpen, 1),
     (errors.DamagedFile, 1),
     (errors.StateFailed, 1),

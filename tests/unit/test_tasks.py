@@ -270,7 +270,7 @@ def test_an_event_that_moves_nothing_keeps_why_and_since(agent_dir: str, now: st
 
 
 def test_a_question_is_forgotten_when_the_agent_is_blocked_no_more(agent_dir: str, now: status_record.Status) -> None:
-    question: protocol.Question = {"kind": "permission", "text": "Bash: rm", "how": "", "call": "x"}
+    question: protocol.Question = {"kind": "permission", "text": "Bash: rm", "how": "", "call": "x", "options": []}
     now["status"] = State.WORKING
     status.apply(agent_dir, now, Event.ASK, why="blocked on a permission", source="hook", question=question)
     assert now["question"] == question

@@ -88,7 +88,7 @@ class History:
         if verb == "old":
             self.play(tuple(given), at_ns=1)
         elif verb == "sub":
-            self.play(tuple(given), subagent=True)
+            self.play(tuple(given), subagent="sub1")
         elif verb == "accept":
             *what, prompt_id = given
             # `own b1 b2` tells of the end of what runs in the background; `own` of what nobody knows by its name.
@@ -104,7 +104,7 @@ class History:
             self.hear("fail", prompt_id=given[0], message=HIT, error=HIT, limited=True, **more)
         elif verb == "ask":
             call = given[0] if given else ""
-            question = {"kind": "permission", "text": f"Bash: {call}", "how": "", "call": call}
+            question: Any = {"kind": "permission", "text": f"Bash: {call}", "how": "", "call": call, "options": []}
             self.hear("ask", question=question, **more)
         elif verb == "notice":
             self.hear("notice", source=given[0], message=" ".join(given[1:]), **more)
@@ -122,7 +122,13 @@ class History:
     def seen(self, verb: str, name: str = "") -> None:
         """Play what no hook reports."""
         now, task_id = self.now(), self.ids.get(name, "")
-        question: protocol.Question = {"kind": "trust", "text": "trust this folder?", "how": "", "call": ""}
+        question: protocol.Question = {
+            "kind": "trust",
+            "text": "trust this folder?",
+            "how": "",
+            "call": "",
+            "options": [],
+        }
         if verb == "pasted":
             self.pasted(name)
         elif verb == "quiet":

@@ -24,7 +24,7 @@ def view(name: str, status: State = State.WORKING, *, asks: str = "") -> View:
     now = empty_status(f"{name}@site", name, name, "site", "echo")
     now.update({"status": status, "since": 100.0, "source": "hook"})
     if asks:
-        now["question"] = {"kind": "permission", "text": asks, "how": "", "call": ""}
+        now["question"] = {"kind": "permission", "text": asks, "how": "", "call": "", "options": []}
     made = View(task, now)
     made.since = 100.0
     made.screen = "\n".join(f"{name} row {number}" for number in range(200))
@@ -105,7 +105,7 @@ def test_on_few_rows_a_question_leaves_them_to_its_window() -> None:
         "permission: Bash: make",
     ]
     assert "Press a to answer in its window." in " ".join(high)
-    made.question = {"kind": "login", "text": "Log in", "how": "log in once in its window", "call": ""}
+    made.question = {"kind": "login", "text": "Log in", "how": "log in once in its window", "call": "", "options": []}
     assert "log in once in its window" in " ".join(wait_lines.state(made, "the prompt", 80, 24, 104.0))
 
 

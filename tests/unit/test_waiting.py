@@ -48,7 +48,7 @@ def view(task: task_record.Task, phase: str, **facts: Any) -> View:
     return seen
 
 
-ASKED: protocol.Question = {"kind": "permission", "text": "Bash: touch x", "how": "", "call": ""}
+ASKED: protocol.Question = {"kind": "permission", "text": "Bash: touch x", "how": "", "call": "", "options": []}
 
 
 @pytest.mark.parametrize(

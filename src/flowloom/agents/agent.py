@@ -16,7 +16,7 @@ from flowloom.store import files, foreign, layout
 from flowloom.tasks import store as tasks
 from flowloom.tasks.steps import Step
 from flowloom.transports.paste import drafts
-from flowloom.turns import observed, spool, status, whereabouts
+from flowloom.turns import observed, questions, spool, status, whereabouts
 from flowloom.turns.states import Event, State
 
 TYPE_CHECKING = False
@@ -160,6 +160,8 @@ class Agent:
         if seen is None or seen.dead:
             self._gone(now, seen)
             return self.status()
+        if now["status"] is State.BLOCKED and isinstance(seen, Look):
+            self._complete_question(now, seen)
         said = self.session_says(now, thorough=thorough, binary=binary)
         if said in ("", "idle") and self._stands_still(now, seen, said):
             return self.status()
@@ -181,6 +183,20 @@ class Agent:
         else:
             return now
         return self.status()
+
+    def _complete_question(self, now: Status, look: Look) -> None:
+        """Note the answers that the window offers to a question of which a hook has told without them."""
+        provider = self.provider()
+        for record in questions.open_of(now):
+            asked = questions.asked_by(record)
+            if not asked["options"] and provider.shows(look.screen, asked):
+                shown = provider.read_screen(look.screen)["question"]
+                with status.lock(self.directory):
+                    fresh = self.status()
+                    if shown and shown["options"] and fresh["seq"] == now["seq"]:
+                        questions.offer(fresh, record["question_id"], shown["options"])
+                        status.note(self.directory, fresh)
+                return
 
     def _stands_still(self, seen: Status, look: Look | Window, said: str) -> bool:
         """Tell whether a turn cannot begin because its program has lent its terminal to an editor.
@@ -231,12 +247,8 @@ class Agent:
         screen = self.read_screen(look)
         if screen["kind"] == "box" and screen["question"] is None:
             return  # it was answered, and says so late; or the dialog is still to come
-        question = screen["question"] or {
-            "kind": "dialog",
-            "text": "something in its window waits for an answer",
-            "how": "answer it in its window",
-            "call": "",
-        }
+        something = "something in its window waits for an answer"
+        question = screen["question"] or observed.asks("dialog", something, "answer it in its window")
         with status.lock(self.directory):
             now = self.status()
             if now["seq"] == seen["seq"]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from flowloom.agents.answering import Choice
 from flowloom.clock import steady_s
-from flowloom.ports import procs
-from flowloom.turns import observed, status
+from flowloom.turns import observed, questions, status
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,16 +17,12 @@ if TYPE_CHECKING:
 LIMIT_S = 60.0
 # The SessionStart hook normally reports within 0.1 s of the input box; the user's own hooks can delay it.
 SILENT_S = 8.0
-# A dialog that has not changed for this long is fully drawn, and has handled the previous key.
-STEADY_S = 0.2
 # The screen is empty before this, and each look slows down a starting Claude Code.
 FIRST_LOOK_S = 0.35
 LOOK_AGAIN_S = 0.15
 # The SessionStart hook wakes waiting processes; after it, only the input box is missing.
 BOX_AGAIN_S = 0.03
 QUESTION_AGAIN_S = 0.25
-# On a loaded machine, a key can take this long to have an effect.
-KEY_S = 2.0
 
 
 class Startup:
@@ -37,9 +33,7 @@ class Startup:
         self.ready = False
         self.again_s = FIRST_LOOK_S  # when to look again, in seconds
         self._began_s = steady_s()
-        self._dialog = ""
-        self._dialog_since_s = 0.0
-        self._pressed: tuple[str, float] = ("", 0.0)
+        self._choice: Choice | None = None
         self._box_since_s: float | None = None
         self._silence = ""
 
@@ -62,7 +56,7 @@ class Startup:
             with status.lock(directory):
                 observed.dialog(directory, self.agent.status(), question)
             if question["kind"] == "trust" and (self.agent.spec() or {}).get("trust"):
-                self._trust(now, look, screen["keys"])
+                self._trust(now, look)
         if self.ready:
             self.again_s = 0.0
         elif question is not None:
@@ -98,17 +92,11 @@ class Startup:
                     return f", because {path} has {key}"
         return ""
 
-    def _trust(self, now: Status, look: Look, keys: list[str]) -> None:
-        """Press one key towards yes each time the dialog is stable, so that no key acts on a screen we have not seen.
-
-        A second key sent too early would change the choice again just before the Enter.
-        """
-        at_s = steady_s()
-        if look.screen != self._dialog:
-            self._dialog, self._dialog_since_s = look.screen, at_s
-        pressed_on, pressed_at_s = self._pressed
-        on_its_way = look.screen == pressed_on and at_s - pressed_at_s < KEY_S
-        # When a hanging program continues, a second Enter would answer its next question.
-        if at_s - self._dialog_since_s >= STEADY_S and not on_its_way and not procs.unread_bytes(look.tty):
-            self._pressed = (look.screen, at_s)
-            self.agent.tmux(now).press(now["pane_id"] or "", *keys, stamp=look.stamp)
+    def _trust(self, now: Status, look: Look) -> None:
+        """Answer the question about trust as the person agreed to it with --trust."""
+        asked = [record for record in questions.open_of(self.agent.status()) if record["kind"] == "trust"]
+        if not asked:
+            return
+        if self._choice is None or self._choice.record["question_id"] != asked[-1]["question_id"]:
+            self._choice = Choice(self.agent, asked[-1], "Yes", "--trust")
+        self._choice.step(now, look)

@@ -40,7 +40,7 @@ def list_agents(as_json: bool = False) -> int:
         document: published.Agents = {"version": 1, "agents": [published.agent(row) for row in rows]}
         print_json(document)
     elif rows:
-        overview.questions(found)
+        overview.asking(found)
         _table(found)
         _tell_unstarted(found)
     else:

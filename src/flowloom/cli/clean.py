@@ -35,8 +35,8 @@ def clean(older_than: str | None, dry_run: bool, yes: bool) -> int:
     chosen = settings.load(git.project_root(layout.here()))
     past_s = old_tasks.seconds(older_than) if older_than is not None else (chosen.keep_days or 0.0) * UNITS_S["d"]
     for part, size_bytes in old_tasks.sizes().items():
-        if size_bytes or part not in ("drafts", "cache", "removed"):
-            sys.stderr.write(f"{part:<7}  {amount(size_bytes):>8}\n")
+        if size_bytes or part not in ("drafts", "questions", "cache", "removed"):
+            sys.stderr.write(f"{part:<9}  {amount(size_bytes):>8}\n")
     swept = 0 if dry_run else old_tasks.sweep()
     if swept:
         sys.stderr.write(f"removed {_count(swept, 'unused file')}: left by killed commands, or old caches\n")
@@ -81,6 +81,8 @@ def _show_plan(plan: old_tasks.Plan) -> None:
         print_line(f"{_count(events, 'event')} of {Agent(folder).agent_id}")
     if plan.drafts:
         print_line(f"{_count(len(plan.drafts), 'draft')} passed to another Claude Code")
+    if plan.questions:
+        print_line(f"{_count(len(plan.questions), 'question')} that were answered or withdrawn")
     total = amount(sum(old.size_bytes for old in plan.old))
     kept = ", ".join(f"{number} {why}" for why, number in sorted(plan.kept.items())) or "none"
     what = f"{_count(len(plan.old), 'task')} to remove ({total})" if not plan.empty() else "nothing to remove"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 
 from flowloom.delegation import overview
 from flowloom.store import layout
+from flowloom.turns import questions
 
 if TYPE_CHECKING:
     from flowloom.tasks.record import Task
@@ -20,6 +21,17 @@ class PublishedQuestion(TypedDict):
     kind: str
     text: str
     how: str
+
+
+class PublishedOpenQuestion(TypedDict):
+    """One open question of an agent; `subagent` is the id of the subagent that asks, empty for the agent itself."""
+
+    question_id: str
+    kind: str
+    text: str
+    options: list[str]
+    asked_at: float
+    subagent: str
 
 
 class PublishedHeldUp(TypedDict):
@@ -56,6 +68,7 @@ class PublishedAgent(TypedDict):
     why: str
     source: str
     question: PublishedQuestion | None
+    questions: list[PublishedOpenQuestion]
     held_up: PublishedHeldUp | None
     release: str
     unreachable: str
@@ -160,6 +173,7 @@ def agent(status: Status) -> PublishedAgent:
         whole["status"] = "unknown"
     for key, kind in (("question", PublishedQuestion), ("held_up", PublishedHeldUp)):
         whole[key] = _only(kind, whole[key]) if whole[key] else None
+    whole["questions"] = [_only(PublishedOpenQuestion, {**each}) for each in questions.open_of(status)]
     return _only(PublishedAgent, whole)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from typing import TYPE_CHECKING
 
 from flowloom.agents.survey import survey
 from flowloom.cli import published
@@ -14,6 +15,10 @@ from flowloom.clock import wall_s
 from flowloom.delegation import overview
 from flowloom.store import layout, news
 from flowloom.terminal.durations import age
+from flowloom.turns import questions
+
+if TYPE_CHECKING:
+    from flowloom.turns.record import Status
 
 
 @command(
@@ -23,7 +28,7 @@ from flowloom.terminal.durations import age
 )
 def status(tmux: bool = False, as_json: bool = False) -> int:
     """Show what waits for you: questions, unread replies, failed tasks."""
-    asking = overview.questions(survey())
+    asking = overview.asking(survey())
     unread, failed = overview.replies(), overview.failures()
     if as_json:
         waiting: published.Waiting = {
@@ -40,22 +45,30 @@ def status(tmux: bool = False, as_json: bool = False) -> int:
         return 0
     now_s = wall_s()
     rows: list[list[Cell | str]] = []
-    for now in asking:
-        says = now["question"]["text"] if now["question"] else now["why"]
+    asked = [(now, since, says) for now in asking for since, says in _asked(now)]
+    for now, since, says in asked:
         how = f"flowloom attach {now['agent_id']}"
-        rows.append([Cell("?", YELLOW), now["agent_id"], Cell(age(now_s - now["since"]), right=True), how, says])
+        rows.append([Cell("?", YELLOW), now["agent_id"], Cell(age(now_s - since), right=True), how, says])
     for task in unread:
         how = f"flowloom reply {task['task_id']}"
-        since = age(now_s - task["journal"][-1]["at"])
-        rows.append(["✉", task["agent_id"], Cell(since, right=True), how, words(task)])
+        ago = age(now_s - task["journal"][-1]["at"])
+        rows.append(["✉", task["agent_id"], Cell(ago, right=True), how, words(task)])
     for task in failed:
         how = f"flowloom show {task['task_id']}"
-        since = age(now_s - task["journal"][-1]["at"])
-        rows.append([Cell("✗", RED), task["agent_id"], Cell(since, right=True), how, Cell(task["error"], RED)])
-    print_line(coloured(_words(len(asking), len(unread), len(failed)), "1"))
+        ago = age(now_s - task["journal"][-1]["at"])
+        rows.append([Cell("✗", RED), task["agent_id"], Cell(ago, right=True), how, Cell(task["error"], RED)])
+    print_line(coloured(_words(len(asked), len(unread), len(failed)), "1"))
     if rows:
         show(["", "AGENT", "SINCE", "NEXT", "WHAT"], rows)
     return 0
+
+
+def _asked(now: Status) -> list[tuple[float, str]]:
+    """Return since when an agent waits and for what: one line for each open question."""
+    known = questions.open_of(now)
+    if known:
+        return [(each["asked_at"], each["text"]) for each in known]
+    return [(now["since"], now["question"]["text"] if now["question"] else now["why"])]
 
 
 def _words(asking: int, unread: int, failed: int) -> str:

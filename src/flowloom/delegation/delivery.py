@@ -186,7 +186,7 @@ class Delivery:
         if question is None:
             lines = [line.strip(" ─╌│❯") for line in plain_lines(look.screen)]
             text = " / ".join([line for line in lines if line][-4:])[:200] or "an empty screen"
-            question = {"kind": "something unknown", "text": text, "how": "look at its window", "call": ""}
+            question = observed.asks("something unknown", text, "look at its window")
         with status.lock(self.agent.directory):
             observed.dialog(self.agent.directory, self.agent.status(), question)
         return f"{question['kind']}: {question['text']}"

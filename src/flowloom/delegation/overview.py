@@ -9,7 +9,7 @@ from flowloom.store import layout, news
 from flowloom.store.log import log
 from flowloom.tasks import store as tasks
 from flowloom.tasks.steps import Step
-from flowloom.turns import status
+from flowloom.turns import questions, status
 from flowloom.turns.states import State
 
 TYPE_CHECKING = False
@@ -43,23 +43,58 @@ def unattended(task: Task) -> bool:
         return False
 
 
-def questions(surveyed: Iterable[tuple[Agent, Status]]) -> list[Status]:
+def asking(surveyed: Iterable[tuple[Agent, Status]]) -> list[Status]:
     """Return the agents that wait for a person; correct the markers that say otherwise."""
     known = {agent.agent_id: (agent, now) for agent, now in surveyed}
-    found = {name for name, (_, now) in known.items() if now["status"] is State.BLOCKED}
-    for name in found ^ set(news.waiting(news.QUESTION)):
-        if name not in known:
-            news.note(news.QUESTION, name, False)
-            continue
-        folder = known[name][0].directory
-        try:
-            with status.lock(folder):
-                now = status.read(folder)
-                news.note(news.QUESTION, name, now is not None and now["status"] is State.BLOCKED)
-        except (FlowLoomError, OSError) as error:
-            # Its marker stays as it is; its row says what is damaged.
-            log(layout.home(), "error", "overview", f"{name}: {layout.named(error)}")
-    return [now for name, (_, now) in known.items() if name in found]
+    blocked = {name: now for name, (_, now) in known.items() if now["status"] is State.BLOCKED}
+    marked = set(news.waiting(news.QUESTION))
+    for question_id in marked - {each for now in blocked.values() for each in now["questions"]}:
+        _correct(question_id, _owner(question_id), known)
+    for name, now in blocked.items():
+        if not now["questions"] or set(now["questions"]) - marked:
+            _mark(known[name][0])
+    return list(blocked.values())
+
+
+def _owner(question_id: str) -> str:
+    """Return whose question it is; empty where that is not known."""
+    try:
+        record = questions.read(question_id)
+    except (FlowLoomError, OSError) as error:
+        log(layout.home(), "error", "overview", f"{question_id}: {layout.named(error)}")
+        return ""
+    return record["agent_id"] if record else ""
+
+
+def _correct(question_id: str, owner: str, known: dict[str, tuple[Agent, Status]]) -> None:
+    """Remove the marker of a question that is not open."""
+    if owner not in known:
+        news.note(news.QUESTION, question_id, False)
+        return
+    folder = known[owner][0].directory
+    try:
+        with status.lock(folder):
+            now = status.read(folder)
+            news.note(news.QUESTION, question_id, now is not None and question_id in now["questions"])
+    except (FlowLoomError, OSError) as error:
+        # Its marker stays as it is; its row says what is damaged.
+        log(layout.home(), "error", "overview", f"{owner}: {layout.named(error)}")
+
+
+def _mark(agent: Agent) -> None:
+    """Create the markers of an agent's open questions, and the document of one that an older release wrote down."""
+    try:
+        with status.lock(agent.directory):
+            now = status.read(agent.directory)
+            if now is None or now["status"] is not State.BLOCKED:
+                return
+            if not now["questions"] and now["question"]:
+                questions.ask(now, now["question"], source=now["source"])
+                status.write(agent.directory, now)
+            for question_id in now["questions"]:
+                news.note(news.QUESTION, question_id, True)
+    except (FlowLoomError, OSError) as error:
+        log(layout.home(), "error", "overview", f"{agent.agent_id}: {layout.named(error)}")
 
 
 def replies() -> list[Task]:

@@ -147,7 +147,13 @@ def question(view: View) -> tuple[str, str] | None:
     if not asks(view) or not view.question:
         return None
     asked = view.question
-    return f"{asked['kind']}: {asked['text']}", asked["how"] or "Press a to answer in its window."
+    return f"{asked['kind']}: {asked['text']}{others(view)}", asked["how"] or "Press a to answer in its window."
+
+
+def others(view: View) -> str:
+    """Return how many more questions of the agent are open; empty for none."""
+    more = len(view.agent["questions"]) - 1 if view.agent else 0
+    return f" (and {more} more {'question' if more == 1 else 'questions'})" if more > 0 else ""
 
 
 def in_line(view: View) -> bool:

@@ -12,12 +12,13 @@ from typing import Any, Protocol, TypedDict
 
 
 class Question(TypedDict):
-    """What an agent is blocked on and how to answer it."""
+    """What an agent asks and how to answer it. `call` is the tool call that asks, `options` are the answers."""
 
     kind: str
     text: str
     how: str
     call: str
+    options: list[str]
 
 
 class Keys(TypedDict):
@@ -70,7 +71,7 @@ class Report(TypedDict, total=False):
     error: str
     limited: bool
     reason: str
-    subagent: bool
+    subagent: str
     at_ns: int
     pid: int
 
@@ -155,6 +156,14 @@ class Provider(Protocol):
 
     def read_screen(self, screen: str) -> Screen:
         """Return what a `capture-pane -e` shows."""
+        ...
+
+    def towards(self, screen: str, choice: str) -> list[str]:
+        """Return the next key towards an option of the question on the screen; none if it is not offered."""
+        ...
+
+    def shows(self, screen: str, question: Question) -> bool:
+        """Tell whether the dialog on the screen is this question."""
         ...
 
     def refusal(self, screen: str) -> str:

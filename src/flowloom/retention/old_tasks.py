@@ -13,7 +13,7 @@ from flowloom.store import files, layout, old_files
 from flowloom.tasks import store as tasks
 from flowloom.tasks.steps import Step
 from flowloom.terminal import durations
-from flowloom.turns import parking, status
+from flowloom.turns import parking, questions, status
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,10 +45,12 @@ class Plan:
         self.events: dict[str, int] = {}
         # Copies of the drafts that the palette passed to another Claude Code.
         self.drafts: list[str] = []
+        # Documents of questions that were answered or withdrawn.
+        self.questions: list[str] = []
 
     def empty(self) -> bool:
         """Tell whether there is nothing to remove."""
-        return not (self.old or self.events or self.drafts)
+        return not (self.old or self.events or self.drafts or self.questions)
 
 
 def seconds(text: str) -> float:
@@ -69,6 +71,7 @@ def sizes() -> dict[str, int]:
     events = sum(size_of(f"{folder}/{name}") for folder in _agent_folders() for name in _event_names())
     agents = size_of(f"{home}/agents")
     parts = {"tasks": size_of(f"{home}/tasks"), "events": events, "agents": agents - events}
+    parts["questions"] = size_of(layout.questions())
     parts["log"] = size_of(f"{home}/log")
     parts["drafts"] = size_of(_drafts())
     parts["cache"] = size_of(f"{home}/cache")
@@ -102,8 +105,22 @@ def plan(before: float) -> Plan:
         old = sum(1 for event in status.read_events(folder) if event["at"] < before)
         if old:
             found.events[folder] = old
+    found.questions = _closed_questions(before)
     # One that was just written is read when its window opens.
     found.drafts = old_files.older(_drafts(), min(before, wall_s() - SETTLED_S))
+    return found
+
+
+def _closed_questions(before: float) -> list[str]:
+    """Return the documents of questions that were closed before this time."""
+    found = []
+    for path in old_files.older(layout.questions(), before):
+        try:
+            record = questions.read(os.path.basename(path).removesuffix(".json"))
+        except DamagedFile:
+            continue  # a person looks at it
+        if record is not None and (record["closed_at"] or before) < before:
+            found.append(path)
     return found
 
 
@@ -143,7 +160,7 @@ def remove(found: Plan, before: float) -> list[str]:
                 status.forget_events(folder, before)
         except OSError as error:
             failed.append(f"{folder}: {error}")
-    for path in found.drafts:
+    for path in [*found.drafts, *found.questions]:
         try:
             os.unlink(path)
         except FileNotFoundError:

@@ -11,6 +11,7 @@ from flowloom.store import files
 
 NAME = r"[a-z][a-z0-9_-]{0,39}"
 TASK_ID = r"[a-z2-9]{4,8}"
+QUESTION_ID = r"q[0-9a-f]{8}"
 README = """This is the state of FlowLoom: its agents, tasks and replies.
 You can delete it when no agent is running. This deletes the prompts and replies stored here.
 """
@@ -242,6 +243,21 @@ def _recorded(path: str) -> bool:
 def news_dir() -> str:
     """Return the folder with a marker for each thing that waits for a person."""
     return f"{home()}/fleet/news"
+
+
+def questions() -> str:
+    """Return the folder of the questions of all agents."""
+    return f"{home()}/questions"
+
+
+def question(question_id: str) -> str:
+    """Return the document of one question."""
+    return f"{questions()}/{question_id}.json"
+
+
+def is_question_id(text: str) -> bool:
+    """Tell whether a text can be the id of a question, and so a part of a path."""
+    return re.fullmatch(QUESTION_ID, text) is not None
 
 
 def drafts(agent_dir: str) -> str:

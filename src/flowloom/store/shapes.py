@@ -31,12 +31,14 @@ OPTIONAL: dict[str, Any] = {
     "turn": _TURN,
     "last_turn": _TURN,
     "parked": {"task": "", "before": [], "ids": []},
-    "question": {"kind": "", "text": "", "how": "", "call": ""},
+    "question": {"kind": "", "text": "", "how": "", "call": "", "options": []},
     "held_up": {"task": "", "why": "", "since": 0.0},
+    "closed_at": 0.0,
+    "answering": {"pid": 0, "birth": ""},
 }
 # The type of a list's items.
 ITEMS: dict[str, Any] = {
-    **dict.fromkeys(("queued", "foreign", "background", "before", "notes", "ids"), ""),
+    **dict.fromkeys(("queued", "foreign", "background", "before", "notes", "ids", "questions", "options"), ""),
     "deaths": 0.0,
     "also_parked": {"task": "", "before": [], "ids": []},
     "journal": {"at": 0.0, "step": "", "why": ""},

@@ -8,7 +8,7 @@ from __future__ import annotations
 from flowloom.clock import elapsed_s, wall_s
 from flowloom.tasks import store as tasks
 from flowloom.tasks.steps import Step
-from flowloom.turns import parking, status
+from flowloom.turns import parking, questions, status
 from flowloom.turns.states import Event, State
 
 TYPE_CHECKING = False
@@ -72,10 +72,15 @@ def box(agent_dir: str, now: Status) -> None:
 
 def dialog(agent_dir: str, now: Status, question: Question) -> None:
     """Mark an agent as blocked that has a question on its screen."""
-    if now["status"] is State.BLOCKED and now["question"] == question:
+    if now["status"] is State.BLOCKED and questions.adds_nothing(now, question):
         return
     why = f"blocked on {question['kind']}: {question['text']}"
     status.apply(agent_dir, now, Event.DIALOG, why=why, source="screen", question=question)
+
+
+def asks(kind: str, text: str, how: str) -> Question:
+    """Return a question that only the window shows, and that cannot be read there."""
+    return {"kind": kind, "text": text, "how": how, "call": "", "options": []}
 
 
 def goes_on(agent_dir: str, now: Status, why: str) -> None:

@@ -33,6 +33,23 @@ if TYPE_CHECKING:
         # A turn that belongs to another parked task tells of its end, too.
         told: NotRequired[bool]
 
+    class QuestionRecord(Question):
+        """One question, as `questions/<id>.json` has it. Times are seconds since the epoch."""
+
+        format: int
+        question_id: str
+        agent_id: str
+        subagent: str
+        source: str
+        asked_at: float
+        status: Literal["open", "answered", "withdrawn"]
+        closed_at: float | None
+        choice: str
+        answered_by: str
+        # The process that presses its keys.
+        answering: Process | None
+        why: str
+
     class HeldUp(TypedDict):
         """What holds an agent's next task up, and since when: the time of day in seconds."""
 
@@ -76,6 +93,7 @@ if TYPE_CHECKING:
         adopt: str | None
         foreign: list[str]
         question: Question | None
+        questions: list[str]
         held_up: HeldUp | None
         background: list[str]
         conversation: bool
@@ -122,6 +140,7 @@ def empty_status(agent_id: str, name: str, role: str, project: str, provider: st
         "adopt": None,
         "foreign": [],
         "question": None,
+        "questions": [],
         "held_up": None,
         "background": [],
         "conversation": False,

@@ -12,7 +12,7 @@ from flowloom.store.log import log
 from flowloom.tasks import frame
 from flowloom.tasks import store as tasks
 from flowloom.tasks.steps import Step
-from flowloom.turns import limits, observed, parking, receipts, status, told
+from flowloom.turns import limits, observed, parking, questions, receipts, status, told
 from flowloom.turns.states import Event, State
 
 TYPE_CHECKING = False
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from flowloom.providers.protocol import Report
     from flowloom.tasks.record import Task
-    from flowloom.turns.record import Status, Turn
+    from flowloom.turns.record import QuestionRecord, Status, Turn
 
 # How much of a transcript's end can hold the prompt of a turn that just ended.
 TRANSCRIPT_TAIL_BYTES = 8_000_000
@@ -32,6 +32,8 @@ MERGED_S = 0.5
 CONTINUES_S = 3.0
 # Why a session ended, where that is known (SessionEnd).
 ENDS = {"prompt_input_exit": "it was closed with /exit", "logout": "it was logged out"}
+# What a subagent reports moves nothing but its questions, and is told beside the turns.
+OF_SUBAGENTS = frozenset({Event.ASK, Event.NOTICE, Event.SIGN, Event.STOP})
 # So many tasks back a report that comes late can be of.
 FORMER_LIMIT = 50
 
@@ -48,7 +50,7 @@ def hear(agent_dir: str, report: Report, shown: Callable[[Status], str] = lambda
         now = status.read(agent_dir)
         if now is None:
             return False
-        if report.get("subagent") and report["event"] not in (Event.ASK, Event.NOTICE):
+        if report.get("subagent") and report["event"] not in OF_SUBAGENTS:
             return True
         if _foreign(now, report) and not _follow_session(agent_dir, now, report, shown(now)):
             return True
@@ -207,20 +209,38 @@ def _ask(agent_dir: str, now: Status, report: Report) -> None:
     question = report["question"]
     if now["status"] is State.BLOCKED and now["question"] and not question["call"]:
         return  # the Notification, seconds after the PermissionRequest, says less
+    facts = {"question": question, "subagent": report.get("subagent", ""), "seen_ns": report["at_ns"]}
     why = f"blocked on {question['kind']}: {question['text']}"
-    status.apply(agent_dir, now, Event.ASK, why=why, source="hook", question=question, seen_ns=report["at_ns"])
+    status.apply(agent_dir, now, Event.ASK, why=why, source="hook", **facts)
 
 
 def _sign(agent_dir: str, now: Status, report: Report) -> None:
     if _late(now, report):
         return
-    question = now["question"]
-    if question and question["call"] and question["call"] != report.get("call"):
-        return  # another tool's end says nothing about the question
-    status.apply(agent_dir, now, Event.SIGN, why="continues after an answer", source="hook", seen_ns=report["at_ns"])
+    subagent, why = report.get("subagent", ""), "continues after an answer"
+    if now["questions"]:
+        closed = questions.answered(now, report.get("call", ""), subagent)
+        _close(agent_dir, now, closed, Event.SIGN, why, report["at_ns"])
+    elif not subagent:
+        status.apply(agent_dir, now, Event.SIGN, why=why, source="hook", seen_ns=report["at_ns"])
+
+
+def _close(agent_dir: str, now: Status, closed: list[QuestionRecord], event: Event, why: str, at_ns: int) -> None:
+    """Close some of the open questions; the agent continues once none is open. Another tool's end closes none."""
+    if not closed:
+        return
+    questions.close(now, closed, event, why)
+    if questions.open_of(now):
+        status.note(agent_dir, now, seen_ns=at_ns)
+    else:
+        status.apply(agent_dir, now, Event.SIGN, why=why, source="hook", seen_ns=at_ns)
 
 
 def _stop(agent_dir: str, now: Status, report: Report) -> None:
+    if report.get("subagent"):
+        asked = questions.of_subagent(now, report["subagent"])
+        _close(agent_dir, now, asked, Event.STOP, "its subagent has ended", report["at_ns"])
+        return
     prompt_id, message = report.get("prompt_id"), report.get("message", "")
     turn, last = now["turn"], now["last_turn"]
     if prompt_id and last and prompt_id == last["prompt_id"] and not (turn and turn["prompt_id"] == prompt_id):

@@ -6,9 +6,10 @@ import json
 import os
 
 from flowloom.clock import wall_s
-from flowloom.store import files, layout, news
+from flowloom.store import files, layout
 from flowloom.store.log import log
 from flowloom.store.shapes import LATEST_S
+from flowloom.turns import questions
 from flowloom.turns.record import status_from
 from flowloom.turns.states import Event, State, move
 
@@ -49,8 +50,10 @@ def write(agent_dir: str, status: Status) -> None:
 def apply(agent_dir: str, status: Status, event: Event, *, why: str, source: str, **facts: Any) -> State:
     """Apply one event to `status`, store `facts` in it, and write it; return the new state.
 
-    The caller holds the lock and has read `status` under it.
+    The facts `question` and `subagent` are what is asked and which subagent asks: they become a document. The
+    questions of an agent that is blocked no more are closed. The caller holds the lock and has read `status` under it.
     """
+    question, subagent = facts.pop("question", None), facts.pop("subagent", "")
     before = status["status"]
     after = move(before, event)
     now = round(wall_s(), 3)
@@ -61,12 +64,13 @@ def apply(agent_dir: str, status: Status, event: Event, *, why: str, source: str
     elif event in (Event.DIALOG, Event.ASK):
         status.update({"why": why, "source": source})
     if after is not State.BLOCKED:
+        questions.close_all(status, event, why)
         status["question"] = None
+    elif question is not None:
+        questions.ask(status, question, source=source, subagent=subagent)
     turn = status["turn"]
     status["current_task"] = turn["task"] if turn else status["delivering"]
     write(agent_dir, status)
-    if (before is State.BLOCKED) is not (after is State.BLOCKED):
-        news.note(news.QUESTION, status["agent_id"], after is State.BLOCKED)
     line = {
         "seq": status["seq"],
         "at": now,

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import re
 
 from flowloom.errors import UsageError
+from flowloom.providers.claude import dialect
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from flowloom.providers.protocol import Keys, Launch, Printed, Question, Report, Screen
+    from flowloom.providers.protocol import Keys, Launch, Printed, Question, Screen
 
 NAME = "claude"
 
@@ -46,37 +46,6 @@ _IDENTITY = (
     r"|CURRENT|CONTAINER_ID|HOST_|SIMPLE|PLAN_MODE|FORCE_FULL|IS_|TMUX|WORKER|ENVIRONMENT_|TAGS|INVOKED|RESUME)"
 )
 
-_EVENTS = {
-    "SessionStart": "up",
-    "UserPromptSubmit": "accept",
-    "PermissionRequest": "ask",
-    "Notification": "ask",
-    "PostToolUse": "sign",
-    "PostToolUseFailure": "sign",
-    "Stop": "stop",
-    "StopFailure": "fail",
-    "SessionEnd": "end",
-    "PermissionDenied": "notice",  # auto mode's safety check; 2.1.197 knows the name too
-}
-# The kinds of Notification that ask something, and of what kind the question is. The others only tell something.
-_ASKING = {
-    "": "permission",
-    "permission_prompt": "permission",
-    "worker_permission_prompt": "permission",
-    "elicitation_dialog": "elicitation",
-    "elicitation_url_dialog": "elicitation",
-    "agent_needs_input": "question",
-}
-
-# What the session itself submits: background work has ended; a usage limit has reset (2.1.330).
-_OWN = ("<task-notification>", "Your claude.ai usage limit has reset.")
-
-# What to do about an error that Claude Code has a name for.
-_WHAT_NOW = {
-    "rate_limit": "send it again later",
-    "overloaded": "send it again",
-    "server_error": "send it again",
-}
 # 2.1.329 finds a session of another folder by its id. 2.1.197 takes the path of its file for that.
 _ANYWHERE = (2, 1, 329)
 # From this release on a resumed conversation keeps the system prompt that it began with, unless told otherwise.
@@ -151,7 +120,11 @@ def read_headless(stdout: str, stderr: str, exit_code: int | None) -> Printed:
     said = printed.result(stdout)
     reply = printed.reply(said, exit_code)
     error = "" if reply is not None else printed.error(said, stdout, stderr, exit_code)
-    return {"reply": reply, "error": error, "refused": [_question(call)["text"] for call in printed.denied(said)]}
+    return {
+        "reply": reply,
+        "error": error,
+        "refused": [dialect.question(call)["text"] for call in printed.denied(said)],
+    }
 
 
 def settings(hook: str, extra: list[dict[str, Any]]) -> dict[str, Any]:
@@ -179,107 +152,14 @@ def settings(hook: str, extra: list[dict[str, Any]]) -> dict[str, Any]:
     # A left arrow or /bg would move the session to the background, away from its window. 2.1.197 has this setting too.
     merged["disableAgentView"] = True
     hooks = merged.setdefault("hooks", {})
-    for event in _EVENTS:
+    for event in dialect.EVENTS:
         # The limit is the user's patience, not ours: a hook call takes 30 ms.
         group: dict[str, Any] = {"hooks": [{"type": "command", "command": hook, "timeout": 30}]}
         hooks[event] = [*hooks.get(event, []), group]
     return merged
 
 
-def report(payload: dict[str, Any]) -> Report | None:
-    """Return what a hook's payload says in our words, None where it says nothing to us."""
-    name = payload.get("hook_event_name", "")
-    event = _EVENTS.get(name)
-    kind = str(payload.get("notification_type") or "") if name == "Notification" else ""
-    event = event if kind in _ASKING else "notice"
-    if event is None:
-        return None
-    said: Report = {
-        "event": event,
-        "session_id": payload.get("session_id", ""),
-        "transcript": payload.get("transcript_path", ""),
-        "prompt_id": payload.get("prompt_id"),
-        "subagent": bool(payload.get("agent_id")),
-    }
-    if event == "up":
-        said["source"] = payload.get("source", "startup")
-    elif event == "accept":
-        said["prompt"] = payload.get("prompt", "")
-        if said["prompt"].lstrip().startswith(_OWN):
-            said["source"] = "own"
-            said["ended"] = re.findall("<task-id>([^<>]{1,200})</task-id>", said["prompt"])
-    elif event == "ask":
-        said["question"] = _question(payload, _ASKING[kind])
-    elif event == "sign":
-        said["call"] = _call(payload)
-    elif event == "stop":
-        said["message"] = payload.get("last_assistant_message") or ""
-        said["background"] = [_background(task) for task in payload.get("background_tasks") or [] if _awaited(task)]
-    elif event == "fail":
-        said["message"] = payload.get("last_assistant_message") or ""
-        said["error"] = _error(str(payload.get("error") or "unknown"), said["message"])
-        # A usage limit, which resets: the rate limit of an API says no time.
-        limited = payload.get("error") == "rate_limit" and " resets " in said["message"]
-        said.update({"limited": True} if limited else {})
-    elif event == "notice":
-        said["source"], said["message"] = _notice(payload, kind)
-    elif event == "end":
-        said["reason"] = payload.get("reason", "")
-    return said
-
-
-def _notice(payload: dict[str, Any], kind: str) -> tuple[str, str]:
-    """Return the kind and the words of what is told beside the turns: a Notification, or a call that was denied."""
-    if kind:
-        return kind, str(payload.get("message") or "")
-    reason = " ".join(str(payload.get("reason") or "no reason given").split())[:300]
-    return "denied", f"{_question(payload)['text']}: {reason}"
-
-
-def _call(payload: dict[str, Any]) -> str:
-    """Return what tells one tool call from another; a PermissionRequest has no id of its own."""
-    return str(payload.get("tool_name", "")) + json.dumps(payload.get("tool_input"), sort_keys=True)[:2000]
-
-
-def _error(kind: str, message: str) -> str:
-    """Return why a turn failed, in the API's own words where it has any, and what to do."""
-    said = " ".join(message.split())
-    _, found, api = said.partition("API Error: ")
-    # What follows is the same for every error of a server.
-    words = (api if found else said).split(" This is a server-side issue")[0].rstrip(". ")[:300]
-    # A 403 is called so, too.
-    if kind == "authentication_failed" and (not found or words.startswith("401")):
-        what = f"{words}; " if found else ""
-        return f"{what}it is not logged in ({kind}); run /login in its window"
-    todo = "" if " resets " in words else _WHAT_NOW.get(kind)
-    return (words or kind) + (f"; {todo}" if todo else "")
-
-
-def _awaited(task: object) -> bool:
-    """Tell whether the end of background work is waited for: team-mates are there as long as their lead."""
-    return not (isinstance(task, dict) and task.get("type") == "teammate")
-
-
-def _background(task: object) -> str:
-    known = task if isinstance(task, dict) else {"id": task}
-    return str(known.get("id") or known.get("task_id") or json.dumps(known, sort_keys=True))
-
-
-def _question(payload: dict[str, Any], kind: str = "permission") -> Question:
-    tool, given = payload.get("tool_name", ""), payload.get("tool_input") or {}
-    if not tool and payload.get("hook_event_name") == "PermissionDenied":
-        tool = "a tool"
-    if not tool:
-        return {"kind": kind, "text": payload.get("message", ""), "how": "", "call": ""}
-    detail = given.get("command") or given.get("file_path") or given.get("url") or given.get("pattern") or ""
-    if tool == "AskUserQuestion":
-        asked = given.get("questions") or [{}]
-        return {"kind": "question", "text": str(asked[0].get("question", "")), "how": "", "call": _call(payload)}
-    if tool == "ExitPlanMode":
-        return {"kind": "plan", "text": "approve its plan?", "how": "", "call": _call(payload)}
-    text = f"{tool}: {detail}" if detail else tool
-    return {"kind": "permission", "text": " ".join(text.split())[:300], "how": "", "call": _call(payload)}
-
+report = dialect.report
 
 # What stands on the screen.
 
@@ -289,6 +169,20 @@ def read_screen(screen: str) -> Screen:
     from flowloom.providers.claude import screen as claude_screen  # noqa: PLC0415 - hook calls never read a screen
 
     return claude_screen.read(screen)
+
+
+def towards(screen: str, choice: str) -> list[str]:
+    """Return the next key towards an option of the question on the screen: Enter chooses it, none if there is none."""
+    from flowloom.providers.claude import screen as claude_screen  # noqa: PLC0415 - as above
+
+    return claude_screen.towards(screen, choice)
+
+
+def shows(screen: str, question: Question) -> bool:
+    """Tell whether the dialog on the screen is this question."""
+    from flowloom.providers.claude import screen as claude_screen  # noqa: PLC0415 - as above
+
+    return claude_screen.shows(screen, question)
 
 
 def refusal(screen: str) -> str:

@@ -10,6 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from flowloom.providers.protocol import Question, Screen
 
+IN_WINDOW = "answer it in its window"
 # Words of a dialog, its kind, and what to do about it. The first match counts.
 _DIALOGS = [
     (
@@ -17,17 +18,17 @@ _DIALOGS = [
         "trust",
         "start it with --trust, or answer it in its window",
     ),
-    (r"(?i)bypass permissions mode", "bypass warning", "answer it in its window"),
-    (r"(?i)custom api key|use this api key", "API key", "answer it in its window"),
+    (r"(?i)bypass permissions mode", "bypass warning", IN_WINDOW),
+    (r"(?i)custom api key|use this api key", "API key", IN_WINDOW),
     (r"(?i)select login method|paste code here|browser didn't open", "login", "log in once in its window"),
     (r"(?i)choose the text style|let's get started|auto \(match terminal\)", "first start", "do it once in its window"),
-    (r"(?i)fullscreen renderer", "renderer", "answer it in its window"),
-    (r"(?i)mcp server", "MCP server", "answer it in its window"),
-    (r"(?i)external imports|external claude\.md", "external imports", "answer it in its window"),
-    (r"(?i)resume from summary|resume full session|resuming the full session", "resume", "answer it in its window"),
-    (r"(?i)make auto mode your default", "auto mode", "answer it in its window"),
-    (r"(?i)ready to code|would you like to proceed", "plan", "answer it in its window"),
-    (r"(?i)do you want to", "permission", "answer it in its window"),
+    (r"(?i)fullscreen renderer", "renderer", IN_WINDOW),
+    (r"(?i)mcp server", "MCP server", IN_WINDOW),
+    (r"(?i)external imports|external claude\.md", "external imports", IN_WINDOW),
+    (r"(?i)resume from summary|resume full session|resuming the full session", "resume", IN_WINDOW),
+    (r"(?i)make auto mode your default", "auto mode", IN_WINDOW),
+    (r"(?i)ready to code|would you like to proceed", "plan", IN_WINDOW),
+    (r"(?i)do you want to", "permission", IN_WINDOW),
 ]
 _NEW_SESSION = "describe a task for a new session"
 _VIEWS = [
@@ -172,7 +173,7 @@ def _is_footer(lines: list[str]) -> bool:
 
 
 # An option that the cursor stands on; from 2.1.329 on, start-up dialogs have no numbers.
-_OPTION = r"\s*[│┃]?\s*❯\s*(?:\d+\.\s+)?(?P<text>\S.*)"
+_OPTION = r"\s*[│┃]?\s*❯\s*(?:(?P<number>\d+)\.\s+)?(?P<text>\S.*)"
 
 
 def _without_box(lines: list[str], seen: Screen) -> Screen:
@@ -190,7 +191,7 @@ def _without_box(lines: list[str], seen: Screen) -> Screen:
     seen["title"] = _title(lines, begins)
     if "Enter to stay in auto mode" in text:
         said = "Auto mode can't check actions in this session"
-        asked: Question = {"kind": "auto mode", "text": said, "how": "answer it in its window", "call": ""}
+        asked: Question = {"kind": "auto mode", "text": said, "how": IN_WINDOW, "call": "", "options": []}
         seen.update({"kind": "dialog", "question": asked})
         return seen
     # A question has its hints below a second rule.
@@ -201,13 +202,11 @@ def _without_box(lines: list[str], seen: Screen) -> Screen:
         question = _dialog(lines, option, begins)
         if question is not None:
             seen.update({"kind": "dialog", "question": question})
-            if question["kind"] == "trust":
-                seen["keys"] = _towards_yes(lines, option)
             return seen
     if "Esc to cancel" in text and (found := re.search(r"(?i)paste code here[^>\n]*", text)):
         # Its person is in a browser: closed, the login would begin again.
         how = "finish it, or press Escape, in its window"
-        asked = {"kind": "login", "text": found.group().strip(), "how": how, "call": ""}
+        asked = {"kind": "login", "text": found.group().strip(), "how": how, "call": "", "options": []}
         seen.update({"kind": "dialog", "question": asked})
         return seen
     for words, keys in _VIEWS:
@@ -215,14 +214,15 @@ def _without_box(lines: list[str], seen: Screen) -> Screen:
             seen.update({"kind": "view", "keys": keys, "safe": re.search(_SAFE, text) is not None})
             return seen
     if re.search(r"(?i)paste code here|press enter to continue", text):
-        how = "do it once in its window"
-        question = {"kind": "first start", "text": "Claude Code's first start", "how": how, "call": ""}
-        seen.update({"kind": "dialog", "question": question})
+        first = "Claude Code's first start"
+        asked = {"kind": "first start", "text": first, "how": "do it once in its window", "call": "", "options": []}
+        seen.update({"kind": "dialog", "question": asked})
     return seen
 
 
 def _dialog(lines: list[str], option: int, begins: int) -> Question | None:
     """Return the question above the option that the cursor stands on, None for a list that asks nothing."""
+    options = [text for _, text in _options(lines, option)]
     rules = [number for number in range(option) if re.match(r"─{20}", lines[number])]
     region = lines[rules[-1] if rules else 0 :]
     above = region[: option - (rules[-1] if rules else 0)]
@@ -236,20 +236,88 @@ def _dialog(lines: list[str], option: int, begins: int) -> Question | None:
             line = next((line for line in said if re.search(words, line)), said[-1] if said else kind)
             # What follows the question is an explanation, and ends where the line does.
             asked, mark, _ = line[:200].partition("? ")
-            return {"kind": kind, "text": f"{asked}{mark.strip()}", "how": how, "call": ""}
+            text = f"{asked}{mark.strip()}"
+            return {"kind": kind, "text": text, "how": how, "call": "", "options": options}
     if not re.search(r"❯\s*\d+\.\s", lines[option]):
         return None
     text = said[-1][:200] if said else "a question"
-    return {"kind": "question", "text": text, "how": "answer it in its window", "call": ""}
+    return {"kind": "question", "text": text, "how": IN_WINDOW, "call": "", "options": options}
 
 
-def _towards_yes(lines: list[str], option: int) -> list[str]:
-    """Return the next key on the way to the option `Yes`: no release preselects what another does."""
-    found = re.match(_OPTION, lines[option])
-    if found and found.group("text").startswith("Yes"):
-        return ["Enter"]
-    below = any(re.match(r"\s*(\d+\.\s+)?Yes", line) for line in lines[option + 1 :])
-    return ["Down"] if below else ["Up"]
+def _options(lines: list[str], at: int) -> list[tuple[int, str]]:
+    """Return (line, text) of each option of the list in which the cursor stands on the line `at`."""
+    found = re.match(_OPTION, lines[at])
+    if found is None:
+        return []
+    if found.group("number"):
+        return _numbered(lines, at, int(found.group("number")))
+    indent, options = found.start("text"), [(at, found.group("text"))]
+    for step in (-1, 1):
+        line = at + step
+        while 0 <= line < len(lines) and (text := _indented(lines[line], indent)):
+            options.append((line, text))
+            line += step
+    return sorted(options)
+
+
+def _indented(line: str, indent: int) -> str:
+    """Return the text of a line that begins exactly so far from the left; empty for any other line."""
+    text = line[indent:].strip(" │┃")
+    return text if text and not line[:indent].strip(" │┃") and line[indent : indent + 1] != " " else ""
+
+
+def _numbered(lines: list[str], at: int, number: int) -> list[tuple[int, str]]:
+    """Return the options of a list with numbers: those before the cursor's upwards, those behind it downwards.
+
+    Between two of them can stand what explains the first, or a rule.
+    """
+    found = {number: (at, _text_of(lines[at], number))}
+    for step, last in ((-1, 0), (1, len(lines))):
+        wanted, line = number + step, at + step
+        while wanted > 0 and line != last + min(step, 0):
+            text = _text_of(lines[line], wanted)
+            if text:
+                found[wanted] = (line, text)
+                wanted += step
+            line += step
+    return [found[each] for each in sorted(found)]
+
+
+def _text_of(line: str, number: int) -> str:
+    """Return the text of an option with this number; empty where the line is none."""
+    found = re.match(rf"\s*[│┃]?\s*(?:❯\s*)?{number}\.\s+(\S.*)", line)
+    return found.group(1).rstrip(" │┃") if found else ""
+
+
+def towards(screen: str, choice: str) -> list[str]:
+    """Return the next key on the way to an option: Enter where the cursor is on it, none where it is not offered.
+
+    An option is named by its text or by a beginning that no other has: `No` is `No, exit` as well. No release
+    preselects what another does, so the cursor's own place decides.
+    """
+    lines = [ansi.plain(row) for row in ansi.cells(screen)]
+    if read(screen)["question"] is None:
+        return []
+    at = max((number for number, line in enumerate(lines) if re.match(_OPTION, line)), default=-1)
+    options = _options(lines, at) if at >= 0 else []
+    wanted = [line for line, text in options if text == choice] or [
+        line for line, text in options if re.match(rf"{re.escape(choice)}\b", text)
+    ]
+    if len(wanted) != 1 or not choice:
+        return []
+    return ["Enter"] if wanted[0] == at else ["Down"] if wanted[0] > at else ["Up"]
+
+
+def shows(screen: str, question: Question) -> bool:
+    """Tell whether the dialog on the screen is this question: its words, or what its call is about, stand there."""
+    said = "".join("".join(ansi.plain(row).split()) for row in ansi.cells(screen))
+    detail = question["text"].partition(": ")[2]
+    about = detail if question["kind"] == "permission" and detail else question["text"]
+    seen = read(screen)["question"]
+    if seen is None or seen["kind"] != question["kind"]:
+        return False
+    # A path is shown as it is below the working directory, and a long command is cut.
+    return any("".join(word.split())[:60] in said for word in (about, about.rpartition("/")[2]) if word.strip())
 
 
 def refusal(screen: str) -> str:

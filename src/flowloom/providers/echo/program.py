@@ -27,6 +27,8 @@ scrub = claude.scrub
 read_sessions = claude.read_sessions
 read_waiting = claude.read_waiting
 refusal = claude.refusal
+towards = claude.towards
+shows = claude.shows
 read_headless = claude.read_headless
 
 

@@ -68,7 +68,7 @@ def ask(session: Session, turn: Turn, tool: str, detail: str) -> Flow:
         Ended: it was refused; the turn ends without a hook.
     """
     call = {"tool_name": tool, "tool_input": {"command" if tool == "Bash" else "file_path": detail}}
-    turn.spoke, session.dialog, session.choice = True, (tool, detail), ""
+    turn.spoke, session.dialog, session.choice, session.on_no = True, (tool, detail), "", False
     start(session, "PermissionRequest", **call)
     yield Wait(lambda: bool(session.choice))
     session.dialog = None

@@ -59,8 +59,12 @@ class Keyboard:
 
 def choose(session: Session, key: str) -> None:
     """Answer the permission dialog; any other key does nothing."""
-    if not session.choice and key in ("1", "\r", "2", "\x1b", "\x03"):
-        session.choice = "yes" if key in ("1", "\r") else "no"
+    if session.choice:
+        return
+    if key in ("\x1b[A", "\x1b[B", "\x1bOA", "\x1bOB"):
+        session.on_no = key.endswith("B")
+    elif key in ("1", "\r", "2", "\x1b", "\x03"):
+        session.choice = "yes" if key == "1" or (key == "\r" and not session.on_no) else "no"
 
 
 def press(session: Session, key: str) -> None:

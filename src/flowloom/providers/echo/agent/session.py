@@ -47,6 +47,7 @@ class Session:
         self.background: list[dict[str, str]] = []
         self.opening = self.leaving = False
         self.dialog: tuple[str, str] | None = None
+        self.on_no = False  # the dialog's cursor stands on its second option
         self.choice = ""  # what the dialog was answered: yes or no
         self.swallow, self.lag_s = 0, 0.0
         self.again_until = 0.0  # a second Ctrl-C before this moment exits

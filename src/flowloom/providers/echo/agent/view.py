@@ -20,7 +20,8 @@ def _rule(session: Session) -> str:
 
 def _dialog(session: Session, *call: str) -> tuple[list[str], tuple[int, int]]:
     tool, detail = (part.translate(CLEAN)[: session.screen.width - 4] for part in call)
-    question = ["Do you want to proceed?", "❯ 1. Yes", "  2. No", ""]
+    marks = "  ❯ " if session.on_no else "❯   "
+    question = ["Do you want to proceed?", f"{marks[:2]}1. Yes", f"{marks[2:]}2. No", ""]
     rows = [_rule(session), f"  {tool}", f"    {detail}", "", *question]
     return rows, (len(rows) - 1, 0)
 

@@ -9,6 +9,7 @@ import pytest
 from flowloom.cli import tables
 from flowloom.cli.tables import Cell
 from flowloom.terminal.durations import age, seconds, span
+from flowloom.terminal.style import RED
 
 
 @pytest.mark.parametrize(
@@ -74,7 +75,7 @@ def test_on_a_terminal_no_line_is_wider(
 
 
 def test_colours_are_for_a_terminal_only(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    row = [tables.state("failed"), Cell("\x1b[2Jan agent's words", tables.RED)]
+    row = [tables.state("failed"), Cell("\x1b[2Jan agent's words", RED)]
     tables.show(("A", "B"), [row])
     assert "\x1b" not in capsys.readouterr().out
     monkeypatch.delenv("NO_COLOR", raising=False)

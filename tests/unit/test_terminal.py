@@ -12,8 +12,9 @@ from collections.abc import Iterator
 import pytest
 from tests.support.world import ROOT
 
-from flowloom.terminal import tty
-from flowloom.terminal.tty import Keys, cut
+from flowloom.terminal import keys, style, text
+from flowloom.terminal.keys import Keys
+from flowloom.terminal.tty import Terminal
 
 # What a terminal sends for it, and the keys that it is.
 PRESSED: list[tuple[bytes, list[str]]] = [
@@ -81,8 +82,8 @@ def test_an_escape_with_nothing_behind_it_is_the_key() -> None:
     decoder = Keys()
     assert decoder.feed(b"\x1b", 0.0) == []
     assert decoder.held
-    assert decoder.feed(b"", tty.ESC_S / 2) == []
-    assert decoder.feed(b"", tty.ESC_S) == ["esc"]
+    assert decoder.feed(b"", keys.ESC_S / 2) == []
+    assert decoder.feed(b"", keys.ESC_S) == ["esc"]
     assert not decoder.held
 
 
@@ -94,8 +95,8 @@ def test_a_sequence_that_never_ends_is_noise() -> None:
 def test_a_paste_without_brackets_presses_no_key() -> None:
     decoder = Keys()
     assert decoder.feed(b"lclclc", 0.0) == []
-    assert decoder.feed(b"l", tty.BURST_S / 2) == []
-    assert decoder.feed(b"l", tty.BURST_S) == ["l"]
+    assert decoder.feed(b"l", keys.BURST_S / 2) == []
+    assert decoder.feed(b"l", keys.BURST_S) == ["l"]
 
 
 @pytest.mark.parametrize(
@@ -106,6 +107,8 @@ def test_a_paste_without_brackets_presses_no_key() -> None:
         ("hello", 4, "hell"),
         ("\x1b[1mhello\x1b[0m", 5, "\x1b[1mhello\x1b[0m"),
         ("\x1b[1mhello\x1b[0m", 4, "\x1b[1mhell"),
+        # A curly underline and a colour with colons, as tmux reports them.
+        ("\x1b[4:3;38:5:9mhello\x1b[0m", 4, "\x1b[4:3;38:5:9mhell"),
         ("日本語", 6, "日本語"),
         ("日本語", 5, "日本"),
         ("a\u0301b", 2, "a\u0301b"),
@@ -116,7 +119,7 @@ def test_a_paste_without_brackets_presses_no_key() -> None:
     ],
 )
 def test_a_line_is_cut_to_the_window(line: str, columns: int, fits: str) -> None:
-    assert cut(line, columns) == fits
+    assert text.cut(line, columns) == fits
 
 
 @pytest.mark.parametrize(
@@ -124,7 +127,7 @@ def test_a_line_is_cut_to_the_window(line: str, columns: int, fits: str) -> None
     [("hello", 5, "hello"), ("hello", 4, "hel…"), ("日本語", 5, "日本…"), ("a\u200db", 2, "ab"), ("hello", 1, "…")],
 )
 def test_what_is_cut_off_a_line_is_told_by_an_ellipsis(line: str, columns: int, fits: str) -> None:
-    assert tty.shorten(line, columns) == fits
+    assert text.shorten(line, columns) == fits
 
 
 @pytest.mark.parametrize(
@@ -137,7 +140,7 @@ def test_what_is_cut_off_a_line_is_told_by_an_ellipsis(line: str, columns: int, 
     ],
 )
 def test_without_colours_a_line_keeps_what_is_bold_dim_or_inverse(line: str, plain: str) -> None:
-    assert tty.colourless(line) == plain
+    assert style.colourless(line) == plain
 
 
 def test_where_a_line_is_typed_the_characters_of_a_paste_count_and_its_line_ends_do_not() -> None:
@@ -174,11 +177,11 @@ def test_an_enter_on_its_own_takes_the_line() -> None:
     decoder = Keys()
     decoder.begin_line()
     decoder.feed(b"/srv/a\r/srv/b\r", 1.0)
-    assert decoder.feed(b"\r", 1.0 + tty.BURST_S) == ["enter"]
+    assert decoder.feed(b"\r", 1.0 + keys.BURST_S) == ["enter"]
 
 
 @pytest.mark.parametrize(
-    ("text", "columns", "lines"),
+    ("words", "columns", "lines"),
     [
         ("one two three", 7, ["one two", "three"]),
         ("one two three", 20, ["one two three"]),
@@ -188,8 +191,8 @@ def test_an_enter_on_its_own_takes_the_line() -> None:
         ("", 5, [""]),
     ],
 )
-def test_a_text_is_wrapped_at_its_spaces(text: str, columns: int, lines: list[str]) -> None:
-    assert tty.wrap(text, columns) == lines
+def test_a_text_is_wrapped_at_its_spaces(words: str, columns: int, lines: list[str]) -> None:
+    assert text.wrap(words, columns) == lines
 
 
 USES = """
@@ -282,7 +285,7 @@ def test_a_terminal_without_a_size_is_eighty_by_twenty_four(
 ) -> None:
     monkeypatch.setattr(sys, "stdin", open(pair[1], closefd=False))  # noqa: SIM115 - as long as the test
     monkeypatch.setattr(sys, "stdout", open(pair[1], "w", closefd=False))  # noqa: SIM115
-    lent = tty.Terminal()
+    lent = Terminal()
     assert lent.size() == (80, 24)
     termios.tcsetwinsize(pair[1], (30, 100))
     assert lent.size() == (100, 30)

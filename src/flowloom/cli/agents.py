@@ -12,7 +12,7 @@ from flowloom.cli import published
 from flowloom.cli.options import JSON
 from flowloom.cli.output import print_json, say
 from flowloom.cli.program import command
-from flowloom.cli.tables import RED, Cell, show, state
+from flowloom.cli.tables import Cell, show, state
 from flowloom.clock import wall_s
 from flowloom.delegation import overview
 from flowloom.errors import FlowLoomError
@@ -22,6 +22,7 @@ from flowloom.store import layout
 from flowloom.tasks import store as tasks
 from flowloom.tasks.steps import Step
 from flowloom.terminal.durations import age
+from flowloom.terminal.style import RED
 
 if TYPE_CHECKING:
     from flowloom.agents.agent import Agent

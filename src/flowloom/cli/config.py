@@ -7,10 +7,11 @@ import os
 from flowloom.cli.options import JSON, as_value, flag
 from flowloom.cli.output import print_json, print_line
 from flowloom.cli.program import command
-from flowloom.cli.tables import CYAN, DIM, RED, Cell, show
+from flowloom.cli.tables import Cell, show
 from flowloom.config import settings
 from flowloom.ports import git
 from flowloom.store import layout
+from flowloom.terminal.style import CYAN, DIM, RED
 
 
 @command("config", flag("--path", "only_paths", help="Print the paths of the configuration files."), JSON)

@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING
 from flowloom.cli.options import JSON, flag
 from flowloom.cli.output import print_json, print_line
 from flowloom.cli.program import command
-from flowloom.cli.tables import BOLD, GREEN, RED, YELLOW, coloured, columns
+from flowloom.cli.tables import coloured, columns
 from flowloom.doctor import FAIL, OK, WARN, Finding, examine
 from flowloom.store import layout
-from flowloom.terminal.tty import wrap
+from flowloom.terminal.style import BOLD, GREEN, RED, YELLOW
+from flowloom.terminal.text import wrap
 
 if TYPE_CHECKING:
     from flowloom.cli.published import Checks, PublishedCheck
 
 SHOWN = {OK: "ok  ", WARN: "warn", FAIL: "FAIL"}
-COLOURS = {OK: GREEN, WARN: YELLOW, FAIL: f"{BOLD};{RED}"}
+COLOURS = {OK: GREEN, WARN: YELLOW, FAIL: f"{BOLD}{RED}"}
 NAME_WIDTH = 14
 INDENT = 4 + 2 + NAME_WIDTH + 1
 

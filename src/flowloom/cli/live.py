@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 from flowloom.clock import wall_s
 from flowloom.terminal.durations import age
-from flowloom.terminal.text import visible
-from flowloom.terminal.tty import cut, shorten
+from flowloom.terminal.text import cut, shorten, visible
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

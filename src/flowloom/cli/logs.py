@@ -16,6 +16,7 @@ from flowloom.cli.tables import Cell
 from flowloom.delegation import ask
 from flowloom.store import files, layout
 from flowloom.terminal.durations import moment
+from flowloom.terminal.style import DIM, STATES
 from flowloom.turns import status
 
 HEAD = ("TIME", "EVENT", "STATUS", "TASK", "WHY")
@@ -41,7 +42,7 @@ def logs(name: str, follow: bool, lines: int, as_json: bool) -> int:
     try:
         seen = status.read_events(agent.directory)
         if not as_json:
-            print_line(tables.line([Cell(title, tables.DIM) for title in HEAD], WIDTHS))
+            print_line(tables.line([Cell(title, DIM) for title in HEAD], WIDTHS))
         for event in seen[-lines:] if lines else []:
             _tell(event, as_json=as_json)
         last = seen[-1]["seq"] if seen else 0
@@ -64,7 +65,7 @@ def _cells(event: dict[str, Any]) -> tuple[Cell | str, ...]:
     return (
         moment(event["at"]),
         str(event.get("event", "")),
-        Cell(led_to, tables.STATES.get(after, "") if before != after else tables.DIM),
+        Cell(led_to, STATES.get(after, "") if before != after else DIM),
         event.get("task") or "-",
         str(event.get("why", "")),
     )

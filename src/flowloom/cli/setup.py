@@ -11,13 +11,14 @@ from flowloom.cli import completion, person
 from flowloom.cli.options import YES, flag
 from flowloom.cli.output import print_line
 from flowloom.cli.program import command
-from flowloom.cli.tables import GREEN, RED, YELLOW, Cell, show
+from flowloom.cli.tables import Cell, show
 from flowloom.errors import UsageError
 from flowloom.setup import json_text
 from flowloom.setup import plan as wiring
 from flowloom.store import layout
+from flowloom.terminal.style import CYAN, GREEN, RED, RESET, YELLOW
 
-COLOURS = {"+": "\x1b[32m", "-": "\x1b[31m", "@": "\x1b[36m"}
+COLOURS = {"+": GREEN, "-": RED, "@": CYAN}
 
 
 @command(
@@ -124,7 +125,7 @@ def _show(change: wiring.Change) -> None:
     for line in difflib.unified_diff(before, after, old, new):
         colour = COLOURS.get(line[0], "") if sys.stdout.isatty() and not os.environ.get("NO_COLOR") else ""
         shown = line.rstrip("\r\n")
-        print_line(f"{colour}{shown}\x1b[0m" if colour else shown)
+        print_line(f"{colour}{shown}{RESET}" if colour else shown)
         if not line.endswith("\n"):
             print_line("\\ No newline at end of file")
     print_line()

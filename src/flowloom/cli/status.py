@@ -10,11 +10,12 @@ from flowloom.cli import published
 from flowloom.cli.options import JSON, flag
 from flowloom.cli.output import print_json, print_line
 from flowloom.cli.program import command
-from flowloom.cli.tables import RED, YELLOW, Cell, coloured, show, words
+from flowloom.cli.tables import Cell, coloured, show, words
 from flowloom.clock import wall_s
 from flowloom.delegation import overview
 from flowloom.store import layout, news
 from flowloom.terminal.durations import age
+from flowloom.terminal.style import BOLD, RED, YELLOW
 from flowloom.turns import questions
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def status(tmux: bool = False, as_json: bool = False) -> int:
         how = f"flowloom show {task['task_id']}"
         ago = age(now_s - task["journal"][-1]["at"])
         rows.append([Cell("✗", RED), task["agent_id"], Cell(ago, right=True), how, Cell(task["error"], RED)])
-    print_line(coloured(_words(len(asked), len(unread), len(failed)), "1"))
+    print_line(coloured(_words(len(asked), len(unread), len(failed)), BOLD))
     if rows:
         show(["", "AGENT", "SINCE", "NEXT", "WHAT"], rows)
     return 0

@@ -13,7 +13,7 @@ from flowloom.errors import FlowLoomError, UsageError
 from flowloom.queue import line
 from flowloom.tasks import store as tasks
 from flowloom.tasks.steps import Step
-from flowloom.terminal.tty import shorten
+from flowloom.terminal.text import shorten
 
 # How an agent was stopped, in the words of `stopping.stop`.
 STOPPED = {

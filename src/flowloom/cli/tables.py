@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from flowloom.cli.output import print_line
 from flowloom.tasks import store as tasks
-from flowloom.terminal.text import visible
-from flowloom.terminal.tty import shorten, width
+from flowloom.terminal.style import DIM, RESET, STATES
+from flowloom.terminal.text import shorten, visible, width
 
 if TYPE_CHECKING:
     from flowloom.tasks.record import Task
@@ -18,23 +18,9 @@ if TYPE_CHECKING:
 # As much of a prompt as a line of a table shows where nothing else cuts it.
 BEGINNING_CHARS = 200
 
-DIM, BOLD, RED, GREEN, YELLOW, BLUE, CYAN = "2", "1", "31", "32", "33", "34", "36"
-STATES = {
-    "idle": GREEN,
-    "working": CYAN,
-    "blocked": f"{BOLD};{YELLOW}",
-    "parked": BLUE,
-    "offline": DIM,
-    "failed": RED,
-    "interrupted": YELLOW,
-    "unknown": YELLOW,
-    "done": GREEN,
-    "cancelled": DIM,
-}
-
 
 class Cell(NamedTuple):
-    """A text with its colours (the numbers of an SGR sequence); `right` puts it to the right of its column."""
+    """A text with its colours (of `terminal/style`); `right` puts it to the right of its column."""
 
     text: str
     colours: str = ""
@@ -49,7 +35,7 @@ def state(word: str) -> Cell:
 def coloured(text: str, colours: str) -> str:
     """Return a text in colours where standard output is a terminal that wants them."""
     wanted = colours and sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-    return f"\x1b[{colours}m{text}\x1b[0m" if wanted else text
+    return f"{colours}{text}{RESET}" if wanted else text
 
 
 def columns() -> int | None:
@@ -97,7 +83,7 @@ def line(row: Sequence[Cell | str], widths: Sequence[int]) -> str:
         parts.append(f"{filler}{shown}" if cell.right else shown if last else f"{shown}{filler}")
     whole, room = "  ".join(parts), columns()
     fits = whole if room is None else shorten(whole, room)
-    return fits if fits == whole or "\x1b" not in fits else f"{fits}\x1b[0m"
+    return fits if fits == whole or "\x1b" not in fits else f"{fits}{RESET}"
 
 
 def _one_line(text: str) -> str:

@@ -10,7 +10,7 @@ from flowloom.cli import completion, published
 from flowloom.cli.options import JSON, flag, number, offered
 from flowloom.cli.output import print_json, say
 from flowloom.cli.program import Argument, command
-from flowloom.cli.tables import BOLD, RED, Cell, show, state, words
+from flowloom.cli.tables import Cell, show, state, words
 from flowloom.clock import wall_s
 from flowloom.delegation import ask, overview
 from flowloom.errors import DamagedFile, NoSuchTask
@@ -18,6 +18,7 @@ from flowloom.ports import git
 from flowloom.store import layout
 from flowloom.tasks import store as tasks
 from flowloom.terminal.durations import age
+from flowloom.terminal.style import BOLD, RED
 
 if TYPE_CHECKING:
     from flowloom.tasks.record import Task

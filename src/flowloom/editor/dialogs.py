@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import select
 
-from flowloom.terminal.tty import ESC_S, choices, cut, shorten, wrap
+from flowloom.editor.keys import choices
+from flowloom.terminal.keys import ESC_S
+from flowloom.terminal.style import BOLD, DIM, RESET, REVERSE, YELLOW
+from flowloom.terminal.text import cut, shorten, wrap
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -12,7 +15,6 @@ if TYPE_CHECKING:
 
     from flowloom.terminal.tty import Terminal
 
-BOLD, DIM, REVERSE, YELLOW, RESET = "\x1b[1m", "\x1b[2m", "\x1b[7m", "\x1b[33m", "\x1b[0m"
 # How often what is shown is renewed.
 TICK_S = 1.0
 UP, DOWN, BACK = ("up", "k", "^P"), ("down", "j", "^N", "^I"), ("esc", "^C", "q")

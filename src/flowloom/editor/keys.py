@@ -6,7 +6,8 @@ where it does anything at all.
 
 from __future__ import annotations
 
-from flowloom.terminal.tty import choices, shorten, wrap
+from flowloom.terminal.style import BOLD, DIM, RESET, YELLOW
+from flowloom.terminal.text import shorten, width, wrap
 
 READS_ON = ("j", "down", " ")
 
@@ -155,6 +156,20 @@ def legend(
         entries.remove((least or spare)[-1])
 
 
+def choices(question: str, keys: list[tuple[str, str]], columns: int) -> list[str]:
+    """Return the keys that can be pressed, in as many lines as they need."""
+    lines, used = ["  "], 2
+    words = [(question, "")] if question else []
+    for key, says in [*words, *keys]:
+        room = sum(map(width, f"{key} {says}")) + 3
+        if used + room - 3 > columns and used > 2:
+            lines.append("  ")
+            used = 2
+        lines[-1] += f"{BOLD}{key}{RESET} {says}   " if says else f"{YELLOW}{key}{RESET}   "
+        used += room
+    return lines
+
+
 def explained(screen: str) -> list[tuple[str, str]]:
     """Return each command of a screen as (its keys, its sentence)."""
     return [(each.shown, each.help(screen)) for each in TABLE if screen in each.words]
@@ -175,4 +190,4 @@ def overlay(title: str, lines: list[str], columns: int, rows: int, first: int) -
     more = len(lines) > room
     shown = [title, "", *lines[min(first, max(0, len(lines) - room)) :][:room]][: rows - 1]
     foot = "j scrolls, any other key goes back" if more else "press any key to go back"
-    return [*shown, *[""] * (rows - 1 - len(shown)), shorten(f"  \x1b[2m{foot}\x1b[0m", columns)]
+    return [*shown, *[""] * (rows - 1 - len(shown)), shorten(f"  {DIM}{foot}{RESET}", columns)]

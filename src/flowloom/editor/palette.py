@@ -10,7 +10,8 @@ from flowloom.clock import wall_s
 from flowloom.editor import keys
 from flowloom.editor.dialogs import await_keys
 from flowloom.terminal.durations import age
-from flowloom.terminal.tty import choices, shorten, wrap
+from flowloom.terminal.style import BOLD, DIM, MAGENTA, RED, RESET, REVERSE, STATES, YELLOW
+from flowloom.terminal.text import shorten, wrap
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,28 +19,9 @@ if TYPE_CHECKING:
 
     from flowloom.terminal.tty import Terminal
 
-BOLD, DIM, REVERSE, YELLOW, GREEN, CYAN, RED, MAGENTA, RESET = (
-    "\x1b[1m",
-    "\x1b[2m",
-    "\x1b[7m",
-    "\x1b[33m",
-    "\x1b[32m",
-    "\x1b[36m",
-    "\x1b[31m",
-    "\x1b[35m",
-    "\x1b[0m",
-)
-COLOURS = {
-    "idle": GREEN,
-    "working": CYAN,
-    "blocked": YELLOW,
-    "unknown": YELLOW,
-    "parked": CYAN,
-    "failed": RED,
-}
 # What comes first: what needs the person, then what is ready, then the rest.
-STATES = ("blocked", "unknown", "idle", "parked", "working", "starting", "failed", "backoff", "offline")
-ORDER = {state: number for number, state in enumerate(STATES)}
+FIRST = ("blocked", "unknown", "idle", "parked", "working", "starting", "failed", "backoff", "offline")
+ORDER = {state: number for number, state in enumerate(FIRST)}
 # No name stands narrower than this where there is room; the longest stands whole where it takes half of the width.
 NAME_COLUMNS = 18
 # Narrower than this, the text of a row has the room of its age.
@@ -258,7 +240,7 @@ class Palette:
         elif row.unread:
             said = f"{MAGENTA}{row.unread} unread{RESET}" + (f" · {row.said}" if row.said else "")
         mark = f"{REVERSE}▸" if chosen else " "
-        colour = COLOURS.get(row.status, DIM)
+        colour = STATES.get(row.status, DIM)
         digit = f"{number}" if number <= len(keys.DIGITS) and not self.filtering else " "
         when = f"{DIM}{since:>7}{RESET}  " if columns >= AGE_COLUMNS else ""
         line = f"{mark}{digit} {shorten(row.name, widest):<{widest}}{RESET} {colour}{row.status:<9}{RESET} {when}{said}"
@@ -269,7 +251,7 @@ class Palette:
         if self.filtering:
             name = self.filter.strip()
             found = [("enter", "send"), ("↑↓", "select")] if row else [("enter", f"start '{name}'")] if name else []
-            return choices("", [*found, ("esc", "all agents")], columns)
+            return keys.choices("", [*found, ("esc", "all agents")], columns)
         words, without = {}, []
         blocked = row is not None and row.status == "blocked"
         if row is None:

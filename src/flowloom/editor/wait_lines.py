@@ -12,7 +12,8 @@ from flowloom.editor import keys
 from flowloom.tasks.steps import Step
 from flowloom.terminal import ansi
 from flowloom.terminal.durations import age
-from flowloom.terminal.tty import choices, cut, padded, shorten, wrap
+from flowloom.terminal.style import BOLD, DIM, GREEN, RED, RESET, REVERSE, STATES, YELLOW
+from flowloom.terminal.text import cut, padded, shorten, wrap
 from flowloom.turns.limits import clock
 from flowloom.turns.states import State
 
@@ -23,17 +24,6 @@ if TYPE_CHECKING:
     from flowloom.delegation.runner import View
     from flowloom.tasks.record import Task
 
-BOLD, DIM, REVERSE, YELLOW, GREEN, CYAN, RED, RESET = (
-    "\x1b[1m",
-    "\x1b[2m",
-    "\x1b[7m",
-    "\x1b[33m",
-    "\x1b[32m",
-    "\x1b[36m",
-    "\x1b[31m",
-    "\x1b[0m",
-)
-COLOURS = {State.IDLE: GREEN, State.WORKING: CYAN, State.BLOCKED: YELLOW, State.PARKED: CYAN, State.FAILED: RED}
 # Narrower than this no part stands beside another.
 PART_COLUMNS = 44
 # With fewer rows a question stands behind the status; from so many on there is room for a rule below a part.
@@ -112,7 +102,7 @@ def part(
         does = ending(view)
     else:
         since = f" {age(now_s - view.since)}"
-        does = f"{COLOURS.get(status, DIM)}{status}{RESET}{DIM}{since}{RESET}{phase(view)}"
+        does = f"{STATES.get(status, DIM)}{status}{RESET}{DIM}{since}{RESET}{phase(view)}"
         if now and "unreachable" in now:
             does = f"{YELLOW}unknown{RESET}{DIM}, was {status}{since}{RESET}"
     asked = question(view)
@@ -212,9 +202,9 @@ def our_question(which: str, view: View, columns: int, *, several: bool) -> list
         goes_on = "they keep working" if several else "the task stays in line" if queued else f"{name} keeps working"
         end = "take it out of line" if queued else "interrupt"
         found = [("s", f"stop waiting ({goes_on})"), ("^X", end), ("esc", "keep waiting")]
-        return choices("Stop?", found, columns)
+        return keys.choices("Stop?", found, columns)
     what = "Take it out of line?" if in_line(view) else f"Interrupt {name}?"
-    return choices(what, [("y", "yes"), ("esc", "keep waiting")], columns)
+    return keys.choices(what, [("y", "yes"), ("esc", "keep waiting")], columns)
 
 
 def legend(view: View, columns: int, lines: int, *, several: bool) -> list[str]:

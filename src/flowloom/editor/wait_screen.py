@@ -17,8 +17,10 @@ from flowloom.errors import TmuxFailed, sentences
 from flowloom.ports.tmux import client
 from flowloom.tasks import store as tasks
 from flowloom.tasks.steps import Step
-from flowloom.terminal.text import visible
-from flowloom.terminal.tty import ESC_S, Terminal, choices, wrap
+from flowloom.terminal.keys import ESC_S
+from flowloom.terminal.style import BOLD, DIM, RESET, YELLOW
+from flowloom.terminal.text import visible, wrap
+from flowloom.terminal.tty import Terminal
 from flowloom.turns import status, whereabouts
 
 TYPE_CHECKING = False
@@ -26,7 +28,6 @@ if TYPE_CHECKING:
     from flowloom.delegation.runner import View
     from flowloom.tasks.record import Task
 
-BOLD, DIM, YELLOW, RESET = "\x1b[1m", "\x1b[2m", "\x1b[33m", "\x1b[0m"
 # How long a failure stays on the screen when no key is pressed.
 TELL_S = 20.0
 # A second Ctrl-C counts as an answer only when the question can have been seen.
@@ -373,7 +374,7 @@ class OnTerminal(WaitScreen):
             room = max(10, min(columns, WIDEST) - 4)
             said = ["", *(line for part in text.split("\n") for line in wrap(part, room))]
             settled = steady_s() >= from_s
-            below = choices("", found, columns) if settled else [""]
+            below = keys.choices("", found, columns) if settled else [""]
             lines = [f" {BOLD}FlowLoom{RESET}  {self.agent_id}", *(f"  {colour}{line}{RESET}" for line in said)]
             self.terminal.draw(at_bottom(lines, ["", *below], rows))
             left_s = TICK_S if end_s is None else min(TICK_S, end_s - steady_s())

@@ -4,6 +4,26 @@ from __future__ import annotations
 
 import re
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# "Select graphic rendition": the sequence that sets colours and attributes.
+SGR = r"\x1b\[[0-9;:]*m"
+FOREGROUND, BACKGROUND, UNDERLINE = "38", "48", "58"
+
+
+def numbers(sequence: str) -> Iterator[str]:
+    """Yield the numbers of one SGR sequence; of a colour by its index or its RGB values only the first."""
+    rest = iter(sequence[2:-1].split(";"))
+    for number in rest:
+        if number in (FOREGROUND, BACKGROUND, UNDERLINE):
+            # What follows, `5;N` or `2;R;G;B`, belongs to it.
+            for _ in range(1 if next(rest, "") == "5" else 3):
+                next(rest, "")
+        first = number.partition(":")[0]
+        yield first if first in (FOREGROUND, BACKGROUND, UNDERLINE) else number
+
 
 def cells(screen: str) -> list[list[tuple[str, bool, bool]]]:
     """Return each line of a `capture-pane -e` as (character, dim, inverse); attributes run on over line ends."""
@@ -13,21 +33,16 @@ def cells(screen: str) -> list[list[tuple[str, bool, bool]]]:
         row: list[tuple[str, bool, bool]] = []
         for part in re.split(r"(\x1b\[[0-9;:]*m|\x1b[^\[].?|\x1b\[[0-9;?]*[a-ln-zA-Z])", line):
             if part.startswith("\x1b[") and part.endswith("m"):
-                dim, inverse = _attributes(part[2:-1], dim, inverse)
+                dim, inverse = _attributes(part, dim, inverse)
             elif not part.startswith("\x1b"):
                 row.extend((character, dim, inverse) for character in part)
         rows.append(row)
     return rows
 
 
-def _attributes(codes: str, dim: bool, inverse: bool) -> tuple[bool, bool]:
-    numbers = iter(codes.split(";"))
-    for number in numbers:
-        if number in ("38", "48", "58"):
-            # A colour: `5;N` or `2;R;G;B` are not attributes.
-            for _ in range(1 if next(numbers, "") == "5" else 3):
-                next(numbers, "")
-        elif number in ("", "0"):
+def _attributes(sequence: str, dim: bool, inverse: bool) -> tuple[bool, bool]:
+    for number in numbers(sequence):
+        if number in ("", "0"):
             dim = inverse = False
         elif number == "2":
             dim = True
@@ -62,17 +77,14 @@ def undimmed(row: list[tuple[str, bool, bool]]) -> str:
     return "".join(character for character, dim, _ in row if not dim).rstrip()
 
 
-SGR = r"\x1b\[[0-9;:]*m"
-
-
 def coloured_lines(screen: str) -> list[str]:
     """Return the lines of a `capture-pane -e`, each with the colours that it inherits from the lines above."""
-    active, found = "", []
+    active, lines = "", []
     for line in screen.split("\n"):
-        found.append(active + line)
+        lines.append(active + line)
         for code in re.findall(SGR, line):
             active = "" if code in ("\x1b[m", "\x1b[0m") else code if code.startswith("\x1b[0;") else active + code
-    return found
+    return lines
 
 
 def plain_text(line: str) -> str:
@@ -83,16 +95,11 @@ def plain_text(line: str) -> str:
 def begins_coloured(line: str) -> bool:
     """Tell whether the first character of a line has a colour of its own, and not the terminal's."""
     coloured = False
-    found = re.match(f"(?:{SGR})*", line)
-    for code in re.findall(SGR, found.group(0) if found else ""):
-        numbers = iter(code[2:-1].split(";"))
-        for number in numbers:
-            if number in ("38", "48", "58"):
-                coloured = coloured or number == "38"
-                for _ in range(1 if next(numbers, "") == "5" else 3):
-                    next(numbers, "")
+    beginning = re.match(f"(?:{SGR})*", line)
+    for sequence in re.findall(SGR, beginning.group(0) if beginning else ""):
+        for number in numbers(sequence):
+            if number == FOREGROUND or re.fullmatch(r"[39][0-7]", number):
+                coloured = True
             elif number in ("", "0", "39"):
                 coloured = False
-            elif re.fullmatch(r"[39][0-7]", number):
-                coloured = True
     return coloured

@@ -20,6 +20,21 @@ def steady_s() -> float:
     return time.monotonic()
 
 
+class Clock:
+    """Both clocks as one argument: what decides by time gets one, and a test hands in its own."""
+
+    def steady_s(self) -> float:
+        """Return `steady_s()`."""
+        return steady_s()
+
+    def wall_s(self) -> float:
+        """Return `wall_s()`."""
+        return wall_s()
+
+
+SYSTEM = Clock()
+
+
 class Deadline:
     """A point in time to pass down to every function that waits; a timeout of None never ends."""
 

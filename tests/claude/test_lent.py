@@ -10,7 +10,7 @@ from tests.support.messages_api import MessagesApi
 from tests.support.world import LIMIT_S, World
 
 from flowloom.agents.agent import BELIEVED_S
-from flowloom.delegation.delivery import LOST_S
+from flowloom.transports.paste.transport import LOST_S
 
 pytestmark = [pytest.mark.claude, pytest.mark.timeout(120)]
 

@@ -20,7 +20,7 @@ PLACES = {
     "opened": (("after", "flowloom.tasks.store:open_task"), "created"),
     "asked": (("after", "flowloom.delegation.ask:ask"), "created"),
     "in line": (("after", "flowloom.queue.line:enter"), "created"),
-    "about to write": (("before", "flowloom.delegation.delivery:Delivery._paste"), "created"),
+    "about to write": (("before", "flowloom.delegation.delivery:Delivery._send"), "created"),
     "typed": (("after", "flowloom.tasks.store:note_step", "Step.TYPED"), "typed"),
     "delivering noted": (("before", "flowloom.ports.tmux.server:Tmux.paste"), "typed"),
     "text in the box": (("after", "flowloom.ports.tmux.server:Tmux.paste"), "typed accepted done"),

@@ -10,7 +10,7 @@ import pytest
 from tests.support import leftovers
 from tests.support.world import World
 
-from flowloom.delegation.delivery import LOST_S
+from flowloom.transports.paste.transport import LOST_S
 
 pytestmark = pytest.mark.faults
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from flowloom.clock import Clock
 from flowloom.config.settings import Settings
-from flowloom.delegation import delivery
 from flowloom.delegation.delivery import Delivery
 from flowloom.ports import procs
 from flowloom.ports.tmux.formats import Look
@@ -23,7 +23,7 @@ from flowloom.tasks import frame
 from flowloom.tasks import record as task_record
 from flowloom.tasks import store as tasks
 from flowloom.tasks.steps import Step
-from flowloom.transports.paste import drafts, hand, held_up, lending
+from flowloom.transports.paste import drafts, hand, held_up, lending, transport
 from flowloom.transports.paste.held_up import HANGS
 from flowloom.turns import observed, status
 from flowloom.turns import record as status_record
@@ -149,6 +149,16 @@ class Case:
         status.note(self.desk.directory, now)
 
 
+class At(Clock):
+    """A clock that a test moves."""
+
+    def __init__(self, at: list[float]) -> None:
+        self.at = at
+
+    def steady_s(self) -> float:
+        return self.at[0]
+
+
 @pytest.fixture
 def case(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Case:
     monkeypatch.setenv("FLOWLOOM_HOME", str(tmp_path / "state"))
@@ -159,15 +169,13 @@ def case(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Case:
     first.update({"status": State.IDLE, "up": True, "pane_id": "%1", "pid": 7, "release": "2.1.330"})
     status.write(folder, first)
     clock = [100.0]
-    for module in (delivery, hand, lending):
-        monkeypatch.setattr(module, "steady_s", lambda: clock[0])
     monkeypatch.setattr(procs, "unread_bytes", lambda tty: 0)
     monkeypatch.setattr(procs, "is_lent", lambda tty: False)
     monkeypatch.setattr(procs, "has_other_reader", lambda tty, pid: True)
     task = tasks.open_task("planning@site", folder, PROMPT, asker="shell", asker_kind="shell")
     desk = Desk(folder)
     chosen = Settings(typing_pause_s=PAUSE_S)
-    return Case(desk, task["task_id"], Delivery(desk, task["task_id"], chosen), clock)  # type: ignore[arg-type]
+    return Case(desk, task["task_id"], Delivery(desk, task["task_id"], chosen, clock=At(clock)), clock)  # type: ignore[arg-type]
 
 
 def written(case: Case, step: Step) -> tuple[str, str]:
@@ -305,7 +313,7 @@ def test_a_window_that_nobody_knows_blocks_the_agent_once(case: Case) -> None:
 def test_a_program_that_does_not_read_its_keys_is_said_to_hang(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(procs, "unread_bytes", lambda tty: 1)
     assert case.look() == held_up.UNREAD
-    case.clock[0] += delivery.SLOW_S
+    case.clock[0] += transport.SLOW_S
     assert case.look() == HANGS
 
 
@@ -339,7 +347,7 @@ def test_what_a_stopped_process_was_at_is_seen_to_by_the_next(
         case.desk.screen = boxed(text)
     for _ in range(2):
         assert case.look() == held_up.ANOTHER
-        case.clock[0] += delivery.LOST_S
+        case.clock[0] += transport.LOST_S
     assert (case.desk.keys[:1], tasks.read(other)["status"]) == (keys, becomes)
     stopped[0], case.desk.screen = False, BOX
     if becomes is Step.PASTED:
@@ -362,7 +370,7 @@ def test_a_window_that_takes_no_input_is_tried_again_after_a_while_and_told_once
         case.clock[0] += 0.3
     assert [entry["step"] for entry in case.task()["journal"]] == ["created", "typed", "created"]
     case.desk.takes = True
-    case.clock[0] += delivery.REFUSED_AGAIN_S
+    case.clock[0] += transport.REFUSED_AGAIN_S
     assert case.look() == held_up.RECEIPT
     assert case.task()["status"] is Step.PASTED
 
@@ -526,7 +534,7 @@ def test_a_text_that_is_out_waits_for_its_receipt_or_says_what_is_before_it(
     for key, value in shows.items():
         setattr(case.desk, key, value)
     assert case.look() == held_up.RECEIPT
-    case.clock[0] += delivery.ENTER_AGAIN_S + 0.1
+    case.clock[0] += transport.ENTER_AGAIN_S + 0.1
     assert case.look() == waits_for
 
 
@@ -564,12 +572,12 @@ def test_while_an_editor_has_the_terminal_nothing_is_decided_about_a_text_that_i
     if submits:
         tasks.note_step(case.task(), Step.ACCEPTED, "the agent confirmed it")
     case.desk.screen = boxed(case.desk.pasted[0] if left else "")
-    case.clock[0] += delivery.ENTER_AGAIN_S
+    case.clock[0] += transport.ENTER_AGAIN_S
     for _ in range(4):
         case.look()
         if case.desk.keys == ["Enter"]:
             tasks.note_step(case.task(), Step.ACCEPTED, "the agent confirmed it")
-        case.clock[0] += delivery.LOST_S / 2
+        case.clock[0] += transport.LOST_S / 2
     assert (case.task()["status"], len(case.desk.pasted)) == (becomes, times)
     assert case.desk.keys[:1] == (["Enter"] if left else [])
 
@@ -578,7 +586,7 @@ def test_nothing_was_sent_is_said_only_with_the_box_on_the_screen(case: Case) ->
     case.look()
     case.desk.screen = golden("2.1.329/transcript")
     for _ in range(4):
-        case.clock[0] += delivery.RECEIPT_S
+        case.clock[0] += transport.RECEIPT_S
         assert case.look().startswith("a person looks at something else in its window")
     assert case.task()["status"] is Step.PASTED
     assert case.desk.keys[:1] == ["C-o"]
@@ -635,7 +643,7 @@ def test_a_program_that_stays_suspended_is_to_be_restarted(case: Case, monkeypat
 def test_a_program_that_hangs_with_our_text_is_named(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
     case.look()
     monkeypatch.setattr(procs, "unread_bytes", lambda tty: 1)
-    case.clock[0] += delivery.ENTER_AGAIN_S + 0.1
+    case.clock[0] += transport.ENTER_AGAIN_S + 0.1
     assert case.look() == HANGS
 
 
@@ -643,20 +651,20 @@ def test_enter_is_pressed_again_only_while_exactly_our_text_stands_in_the_box(ca
     case.look()
     case.desk.screen = boxed(case.desk.pasted[0])
     for _ in range(2):
-        case.clock[0] += delivery.ENTER_AGAIN_S + 0.1
+        case.clock[0] += transport.ENTER_AGAIN_S + 0.1
         assert case.look() == held_up.RECEIPT
     assert case.desk.keys == ["Enter", "Enter"]
     # Among a person's words it is not submitted: both are kept once nobody types, and it is delivered by itself.
     mixed = f"so {case.desk.pasted[0]} and mine"
     case.desk.screen = boxed(mixed)
-    case.clock[0] += delivery.LOST_S
+    case.clock[0] += transport.LOST_S
     assert case.look() == held_up.MIXED
     assert (case.desk.keys, case.task()["status"]) == (["Enter", "Enter"], Step.PASTED)
-    case.clock[0] += case.delivery.settings.typing_pause_s
+    case.clock[0] += PAUSE_S
     case.look()
     assert case.task()["status"] is Step.CREATED
     case.look()
-    case.clock[0] += case.delivery.settings.typing_pause_s
+    case.clock[0] += PAUSE_S
     case.look()
     assert case.desk.keys == ["Enter", "Enter", "C-c"]
     kept = Path(case.desk.directory) / "drafts.txt"
@@ -674,9 +682,9 @@ def test_a_text_among_a_persons_words_that_the_transcript_has_is_not_sent_again(
     transcript.write_text(f"[flowloom task {case.task_id} from shell] so it began")
     case.move(transcript=str(transcript))
     case.desk.screen = boxed(f"so {case.desk.pasted[0]} and mine")
-    case.clock[0] += delivery.LOST_S
+    case.clock[0] += transport.LOST_S
     assert case.look() == held_up.MIXED
-    case.clock[0] += case.delivery.settings.typing_pause_s
+    case.clock[0] += PAUSE_S
     case.look()
     assert case.task()["status"] is Step.ACCEPTED
 
@@ -698,7 +706,7 @@ def test_enter_is_not_pressed_again_soon_where_a_stashed_draft_would_be_submitte
     case.look()
     case.desk.screen = boxed(case.desk.pasted[0])
     for _ in range(5):
-        case.clock[0] += delivery.ENTER_AGAIN_S + 0.1
+        case.clock[0] += transport.ENTER_AGAIN_S + 0.1
         assert case.look() == held_up.RECEIPT
     assert case.desk.keys == ["C-s"]
     case.clock[0] += hand.UNCHANGED_AGAIN_S
@@ -730,14 +738,14 @@ def test_visual_mode_that_a_person_enters_as_we_paste_is_left_before_enter_is_pr
     case.look()
     free = boxed(case.desk.pasted[0])
     case.desk.screen = free.replace("? for", "-- VISUAL -- ? for")
-    case.clock[0] += delivery.ENTER_AGAIN_S + 0.1
+    case.clock[0] += transport.ENTER_AGAIN_S + 0.1
     assert case.look() == "vim's VISUAL mode is on in its window"
     assert case.desk.keys == ["Escape"]
     case.desk.screen = free
     case.clock[0] += 0.25
     assert case.look() == held_up.RECEIPT
     assert case.desk.keys == ["Escape"]  # Claude Code takes an Enter right behind it for a new line
-    case.clock[0] += delivery.ENTER_AGAIN_S
+    case.clock[0] += transport.ENTER_AGAIN_S
     case.look()
     assert case.desk.keys == ["Escape", "Enter"]
 

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from flowloom.clock import steady_s
+from flowloom.clock import SYSTEM
 from flowloom.tasks import prompt as prompt_text
-from flowloom.tasks import store as tasks
 from flowloom.transports.paste import drafts
 from flowloom.transports.paste.held_up import KEEPS, SETTLES
-from flowloom.turns import status
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from flowloom.agents.agent import Agent
+    from flowloom.clock import Clock
     from flowloom.ports.tmux.formats import Look
     from flowloom.ports.tmux.server import Tmux
     from flowloom.providers.protocol import Keys, Screen
+    from flowloom.transports.protocol import AgentWindow, Ledger
 
 # Claude Code takes a second Ctrl-C within 2.5 s for the wish to leave.
 CLEAR_AGAIN_S = 3.0
@@ -31,7 +30,8 @@ STASHED = "its input box has a draft, and another one is already stashed: send o
 class Hand:
     """Tells when a key may be pressed in one agent's window."""
 
-    def __init__(self, pause_s: float) -> None:
+    def __init__(self, pause_s: float, clock: Clock = SYSTEM) -> None:
+        self.clock = clock
         self._pause_s = pause_s
         self._seen = ""
         self._seen_since_s = 0.0
@@ -41,8 +41,8 @@ class Hand:
     def undisturbed(self, what: str) -> bool:
         """Tell whether the window has looked the same for the time that a person's pause may take."""
         if what != self._seen:
-            self._seen, self._seen_since_s = what, steady_s()
-        if steady_s() - self._seen_since_s >= self._pause_s:
+            self._seen, self._seen_since_s = what, self.clock.steady_s()
+        if self.clock.steady_s() - self._seen_since_s >= self._pause_s:
             self._seen = ""
             return True
         return False
@@ -53,9 +53,9 @@ class Hand:
         A second one on the box that is empty by now, and is not drawn yet, would
         bring the draft back, or begin to end the program.
         """
-        if steady_s() - self._key_at_s < (UNCHANGED_AGAIN_S if look.screen == self._key_on else again_s):
+        if self.clock.steady_s() - self._key_at_s < (UNCHANGED_AGAIN_S if look.screen == self._key_on else again_s):
             return False
-        self._key_at_s, self._key_on = steady_s(), look.screen
+        self._key_at_s, self._key_on = self.clock.steady_s(), look.screen
         return True
 
     def lead_back(self, tmux: Tmux, pane: str, look: Look, screen: Screen, *, ours: bool = False) -> str:
@@ -75,9 +75,9 @@ class Hand:
 class Draft:
     """What a person has typed into the box that a task needs: written to drafts.txt once, then taken out of the box."""
 
-    def __init__(self, agent: Agent, task_id: str, hand: Hand) -> None:
+    def __init__(self, agent: AgentWindow, ledger: Ledger, hand: Hand) -> None:
         self.agent = agent
-        self.task_id = task_id
+        self.ledger = ledger
         self.hand = hand
         self.stashed = False
         self._asked_for, self._asked_at_s, self._handed = "", 0.0, ""
@@ -92,7 +92,7 @@ class Draft:
 
     def empty(self) -> str:
         """Return what an empty box still waits for: behind the editor, it is empty before the draft stands there."""
-        waits = self._asked_for and steady_s() - self._asked_at_s < drafts.HANDED_WITHIN_S
+        waits = self._asked_for and self.hand.clock.steady_s() - self._asked_at_s < drafts.HANDED_WITHIN_S
         if not waits:
             self._kept, self._tries = "", 0
         return KEEPS if waits else ""
@@ -125,21 +125,19 @@ class Draft:
         if text and text != self._field:
             self._field = text
             path = drafts.keep(self.agent.directory, text)
-            with status.lock(self.agent.directory):
-                said = f"what was typed into a view in its window is kept, at the end of {path}"
-                tasks.note_fact(tasks.read(self.task_id), said)
+            self.ledger.note(f"what was typed into a view in its window is kept, at the end of {path}")
 
     def _is_fetched(self, tmux: Tmux, pane: str, look: Look, screen: Screen, edit: list[str]) -> bool:
         """Ask the agent's editor for a draft that is not whole on the screen; tell whether it is still waited for."""
         if drafts.is_whole(screen) or not edit or not drafts.hands_over(self.agent.directory):
             return False
         if not self._asked_for:
-            self._asked_for, self._asked_at_s = screen["draft"], steady_s()
+            self._asked_for, self._asked_at_s = screen["draft"], self.hand.clock.steady_s()
             drafts.ask(self.agent.directory)
             tmux.press(pane, *edit, stamp=look.stamp)
             return True
         self._handed = drafts.handed(self.agent.directory) or self._handed
-        return not self._handed and steady_s() - self._asked_at_s < drafts.HANDED_WITHIN_S
+        return not self._handed and self.hand.clock.steady_s() - self._asked_at_s < drafts.HANDED_WITHIN_S
 
     def _keep(self, screen: Screen) -> None:
         """Write the draft down, as whole as it can be had."""
@@ -147,7 +145,7 @@ class Draft:
         self._kept, self._kept_at = screen["draft"], drafts.keep(self.agent.directory, text)
         # An image stands nowhere but in the box, and in Claude Code's own stash.
         self._is_all = bool(self._handed or not screen["cut"]) and prompt_text.placeholder(text) is None
-        self._mixed = drafts.holds(text, self.task_id) and (bool(self._handed) or drafts.is_whole(screen))
+        self._mixed = drafts.holds(text, self.ledger.task_id) and (bool(self._handed) or drafts.is_whole(screen))
         self._asked_for = self._handed = ""
 
     def _way_out(self, keys: Keys) -> list[str]:
@@ -170,8 +168,7 @@ class Draft:
         if cleared and not self._noted:
             self._noted = True
             said = "a person typed into its text in the box" if self._mixed else "a draft was taken out of the box"
-            with status.lock(self.agent.directory):
-                tasks.note_fact(tasks.read(self.task_id), f"{said}: {self._kept_at}")
+            self.ledger.note(f"{said}: {self._kept_at}")
         tmux.press(pane, *pressed, stamp=look.stamp)
 
     def _stuck(self, stash: list[str]) -> str:
@@ -187,7 +184,7 @@ def key_name(keys: list[str]) -> str:
     return " ".join(f"Ctrl-{key[2:].upper()}" if key.startswith("C-") else key for key in keys)
 
 
-def look_at(agent: Agent) -> str:
+def look_at(agent: AgentWindow) -> str:
     """Return a remark that names the file in which the user binds the program's keys; empty where there is none."""
     path = agent.key_bindings_file()
     return f" (see {path})" if path else ""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from flowloom.clock import steady_s
+from flowloom.clock import SYSTEM
 from flowloom.ports import procs
 from flowloom.transports.paste.held_up import EDITOR, HANDED_OVER, SUSPENDED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from flowloom.clock import Clock
     from flowloom.ports.tmux.formats import Look
 
 # Once it has its terminal back, a program draws an empty box for a moment, and then the draft that the editor left.
@@ -21,7 +22,8 @@ CONTINUED = 3
 class Lending:
     """Tells, from look to look, why a terminal that is lent takes no text; continues a program that is suspended."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, clock: Clock = SYSTEM) -> None:
+        self.clock = clock
         self._name = name
         self._lent_at_s = -BACK_S
         self._readers_at_s = -READERS_AGAIN_S
@@ -30,7 +32,7 @@ class Lending:
 
     def reason(self, look: Look) -> str:
         """Return why nothing may be typed or decided; empty once its program has had its terminal back for a moment."""
-        at_s = steady_s()
+        at_s = self.clock.steady_s()
         if procs.is_lent(look.tty):
             self._lent_at_s = at_s
             if at_s - self._readers_at_s >= READERS_AGAIN_S:

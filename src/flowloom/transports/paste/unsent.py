@@ -15,9 +15,9 @@ from flowloom.transports.paste.lending import Lending
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from flowloom.agents.agent import Agent
     from flowloom.ports.tmux.formats import Look
     from flowloom.providers.protocol import Screen
+    from flowloom.transports.protocol import AgentWindow
     from flowloom.turns.record import Status
 
 # A view closes and a box is drawn within 0.2 s; a long conversation can take seconds.
@@ -30,7 +30,7 @@ SETTLED_S = 1.0
 COLUMNS, ROWS = 40, 400
 
 
-def keep(agent: Agent, now: Status, pane: str, *, force: bool = False) -> None:
+def keep(agent: AgentWindow, now: Status, pane: str, *, force: bool = False) -> None:
     """Keep the draft in an agent's box and the stashed one; `Agent.kept` says where.
 
     Raises:
@@ -47,7 +47,7 @@ def keep(agent: Agent, now: Status, pane: str, *, force: bool = False) -> None:
             agent.kept = drafts.keep(agent.directory, window.unkept)
 
 
-def keep_glued(agent: Agent, look: Look | None, ours: str) -> None:
+def keep_glued(agent: AgentWindow, look: Look | None, ours: str) -> None:
     """Keep what a person typed before or behind a text of ours that was not submitted."""
     if look is None or look.dead:
         return
@@ -64,7 +64,7 @@ def _is_persons(screen: Screen) -> bool:
 class _Window:
     """One agent's window, as it looked last."""
 
-    def __init__(self, agent: Agent, now: Status, pane: str) -> None:
+    def __init__(self, agent: AgentWindow, now: Status, pane: str) -> None:
         self.agent = agent
         self.now = now
         self.pane = pane

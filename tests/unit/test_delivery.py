@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.window import BOX, RULE, At, Desk, boxed, golden
 
-from flowloom.clock import Clock
 from flowloom.config.settings import Settings
 from flowloom.delegation.delivery import Delivery
 from flowloom.ports import procs
-from flowloom.ports.tmux.formats import Look
 from flowloom.providers import protocol
-from flowloom.providers.claude import program as claude
 from flowloom.queue import line
 from flowloom.store import files, layout
 from flowloom.tasks import frame
@@ -29,98 +27,11 @@ from flowloom.turns import observed, status
 from flowloom.turns import record as status_record
 from flowloom.turns.states import State
 
-GOLDEN = Path(__file__).parent / "screens"
 PAUSE_S = 2.0
 PROMPT = "what is it?\nsay"
 
 
-def golden(name: str) -> str:
-    return (GOLDEN / f"{name}.txt").read_text(encoding="utf-8")
-
-
-BOX = golden("2.1.330/reply-like-spinner")
-RULE = "─" * 40
-
-
-def boxed(draft: str) -> str:
-    rows = draft.split("\n")
-    inside = "\n".join([f"❯\xa0{rows[0]}", *(f"  {row}" for row in rows[1:])])
-    return f"\x1b[38;5;244m{RULE}\n\x1b[39m{inside}\n\x1b[38;5;244m{RULE}\n\x1b[39m  ? for shortcuts"
-
-
 VISUAL = boxed("my own words").replace("  ? for shortcuts", "  main\n  -- VISUAL LINE -- ? for shortcuts")
-
-
-@dataclass
-class Desk:
-    """A window that shows what a test puts there and remembers its keys, and the agent in it."""
-
-    directory: str
-    screen: str = BOX
-    says: str = "idle"
-    waits: str = ""
-    takes: bool = True
-    mode: str = ""
-    input_off: bool = False
-    stamp: str = "7/"
-    keys: list[str] = field(default_factory=list)
-    pasted: list[str] = field(default_factory=list)
-    submitted_by: list[list[str]] = field(default_factory=list)
-    bindings: str = ""
-    agent_id = "planning@site"
-    name = "planning"
-
-    # The agent.
-
-    def provider(self) -> Any:
-        return claude
-
-    def status(self) -> status_record.Status:
-        found = status.read(self.directory)
-        assert found is not None
-        return found
-
-    def tmux(self, now: status_record.Status) -> Desk:
-        return self
-
-    def read_screen(self, look: Look) -> protocol.Screen:
-        return claude.read_screen(look.screen)
-
-    def session_says(self, now: status_record.Status) -> str:
-        return self.says
-
-    def session_waits_for(self, now: status_record.Status) -> str:
-        return self.waits
-
-    def key_bindings(self) -> protocol.Keys:
-        return claude.keys(self.bindings)
-
-    def key_bindings_file(self) -> str:
-        return "keybindings.json" if self.bindings else ""
-
-    # The window.
-
-    def press(self, pane: str, *keys: str, stamp: str) -> None:
-        assert stamp == self.stamp
-        self.keys += keys
-
-    def leave_mode(self, pane: str) -> None:
-        self.keys.append("leave mode")
-
-    def paste(self, pane: str, buffers: dict[str, str], *keys: str, stamp: str, typed: str) -> str:
-        if stamp != self.stamp:
-            return "stale"
-        if self.takes:
-            self.stamp = f"7/{typed}"
-            self.submitted_by.append(list(keys))
-            self.pasted.append("".join(Path(path).read_text() for path in buffers.values()))
-        return "pasted" if self.takes else "refused"
-
-    def claim(self, pane: str, typed: str) -> None:
-        self.stamp = f"7/{typed}"
-
-    def history(self, pane: str) -> str:
-        return self.screen
 
 
 @dataclass
@@ -138,8 +49,7 @@ class Case:
     def look(self) -> str:
         """Take a step; return what is waited for, which nothing ever leaves open."""
         desk = self.desk
-        look = Look(f"0|{desk.mode}|{int(desk.input_off)}|7|,||@1|8|{desk.stamp}|{desk.agent_id}|/tmp/s\n{desk.screen}")
-        self.delivery.step(self.desk.status(), look)
+        self.delivery.step(desk.status(), desk.look())
         assert self.delivery.waits_for, "it waits mutely"
         return self.delivery.waits_for
 
@@ -147,16 +57,6 @@ class Case:
         now = self.desk.status()
         now.update(facts)  # type: ignore[typeddict-item]
         status.note(self.desk.directory, now)
-
-
-class At(Clock):
-    """A clock that a test moves."""
-
-    def __init__(self, at: list[float]) -> None:
-        self.at = at
-
-    def steady_s(self) -> float:
-        return self.at[0]
 
 
 @pytest.fixture

@@ -184,20 +184,25 @@ class Delivery:
         return why
 
     def _conclude(self, now: Status, look: Look, step: Step | None, why: str) -> bool:
-        """Move a delivery that was not confirmed to `step`, unless the transcript has its text; tell whether it has."""
+        """Move a delivery that was not confirmed to `step`, or to accepted where the transcript has its text.
+
+        Return whether it was moved, by this or by something else meanwhile.
+        """
+        accepted = reported.in_transcript(now["transcript"], self.task_id)
+        if step is None and not accepted:
+            return False
         with status.lock(self.agent.directory):
             task, fresh = tasks.read(self.task_id), self.agent.status()
-            if task["status"] not in (Step.TYPED, Step.PASTED):
+            if fresh["seq"] != now["seq"] or task["status"] not in (Step.TYPED, Step.PASTED):
                 return True
-            if reported.in_transcript(fresh["transcript"], self.task_id):
+            if accepted:
                 observed.found_accepted(self.agent.directory, fresh, task)
-                return True
-            if step is not None:
+            elif step is not None:
                 tasks.note_step(task, step, why)
-            if step is Step.UNKNOWN:
+            if step is Step.UNKNOWN and not accepted:
                 status.note(self.agent.directory, fresh, delivering=None)
                 log(layout.home(), "warning", "delivery", why, task=self.task_id, screen=look.screen[-2000:])
-        return False
+        return True
 
 
 def _text(task_id: str) -> Text:

@@ -23,6 +23,7 @@ BENCHES = {
     "sizes": ctrl_g.sizes,
     "agents": windows.agents,
     "watched": windows.watched,
+    "in-line": windows.in_line,
 }
 # These measure the real Claude Code and nothing else.
 REAL = {"ctrl-g", "start", "sizes"}

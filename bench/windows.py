@@ -125,6 +125,38 @@ def watched(_ground: Ground) -> list[Row]:
     ]
 
 
+def in_line(_ground: Ground) -> list[Row]:
+    """The CPU time of tasks in line for an agent that waits for a person: of their waiters, the agent and its tmux."""
+    rows: list[Row] = []
+    with echo_world() as world:
+        world.start()
+        count = 0
+        for wanted in (10, 100):
+            while count < wanted:
+                asked = [world.begin("ask", "planning", "echo: ask Bash ls", "--no-wait") for _ in range(5)]
+                for process in asked:
+                    _, said = process.communicate(timeout=120)
+                    assert process.returncode == 0, said.decode()
+                count += len(asked)
+            world.until_status("blocked")
+            _await_quiet(world)
+            bar = {"value": 1.0} if wanted == 100 else {}
+            what = f"{wanted} tasks in line"
+            rows.append(Row("in-line", what, "% of a core", [_cpu_percent(world)], bar=bar))
+    return rows
+
+
+def _await_quiet(world: World) -> None:
+    """Wait until every task has a waiter of its own that has taken over its place: starting them is not measured."""
+
+    def taken() -> bool:
+        waiters = {process.pid for process in psutil.process_iter() if _belongs(process, world.state)}
+        holders = [json.loads(place.read_text())["pid"] for place in world.agent_dir().glob("line/*")]
+        return len(set(holders)) == len(holders) == len(world.tasks()) and waiters.issuperset(holders)
+
+    world.until(taken, "every task has its waiter")
+
+
 def _start_many(world: World, count: int) -> None:
     """Start a0, a1 … as far as they do not run, a few at a time."""
     wanted = [f"a{number}" for number in range(count) if not (world.agent_dir(f"a{number}") / "status.json").exists()]

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import click
 
-from flowloom import crash, errors
+from flowloom import errors
 from flowloom.cli import published
 from flowloom.cli.program import NAME, Argument, program
 from flowloom.config import schema, settings, trust
@@ -79,8 +79,8 @@ STATE_MEANINGS = {
     "working": "A turn is running: a task's, its own, or that of a person who typed in its window.",
     "blocked": "It waits for a person: a permission, a question, a dialog at startup.",
     "parked": "Its turn has ended, but background work of the task is still running; or it waits for a usage limit.",
-    "backoff": "Reserved: no event leads to it yet.",
-    "failed": "Reserved: only `give_up` leads to it, and nothing sends that event yet.",
+    "backoff": "It died more than once within two minutes, and starts again after a pause; `why` has the time.",
+    "failed": "It died four times within two minutes, and tasks do not start it. A person starts it, or a later task.",
 }
 EVENT_MEANINGS = {
     "up": "SessionStart: its session is up.",
@@ -98,7 +98,9 @@ EVENT_MEANINGS = {
     "quiet": "Its session is idle although no hook reported it: someone pressed Esc.",
     "resume": "Its session is busy although it was believed to be blocked or idle.",
     "gone": "Its process or its window is gone.",
-    "give_up": "It died too often.",
+    "delay": "A task needs it, and it died a moment ago: it starts again after a pause.",
+    "give_up": "A task needs it, and it died too often.",
+    "reset": "You stopped it while it had no program; or no task waits for its next start any more.",
 }
 STEP_MEANINGS = {
     "created": "The prompt is on disk; nothing has been sent.",
@@ -126,7 +128,7 @@ def event_list() -> str:
 
 def moves() -> str:
     """Draw the table of states; the ends, which almost every state has, are told in a sentence."""
-    ends = (states.Event.END, states.Event.GONE, states.Event.GIVE_UP)
+    ends = tuple(states.Event(name) for name in ("end", "gone", "delay", "give_up", "reset"))
     edges: dict[tuple[str, str], list[str]] = {}
     for (before, event), after in states.TABLE.items():
         if event not in ends and before is not after:
@@ -222,7 +224,7 @@ CODE_MEANINGS = {
 
 def exit_codes() -> str:
     """Return the exit codes, with the errors that have them."""
-    names: dict[int, list[str]] = {0: [], crash.EXIT_CODE: []}
+    names: dict[int, list[str]] = {0: []}
     for each in vars(errors).values():
         if isinstance(each, type) and issubclass(each, errors.FlowLoomError):
             names.setdefault(each.exit_code, []).append(each.__name__)
@@ -251,8 +253,9 @@ FIELD_MEANINGS = {
     "last_active": "when it last reported anything",
     "seq": "increases with every change",
     "why": "the reason for this state",
-    "source": "what reported it: hook, screen, session, tmux, transcript, spawn",
+    "source": "what reported it: hook, screen, session, tmux, transcript, spawn, policy, person",
     "held_up": "what holds up its next task: the `task`, `why`, and `since` when; `null` during the first second",
+    "again_at": "when it may start again, in `backoff`; 0 otherwise",
     "question": "what it asked last: `kind`, `text`, and `how` to answer",
     "questions": "all its open questions: `question_id`, `kind`, `text`, the `options`, `asked_at`, and the `subagent`",
     "release": "the release of its program",

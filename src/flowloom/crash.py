@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import sys
 import time
 
 from flowloom import __version__
-from flowloom.errors import FlowLoomError
+from flowloom.errors import Bug, FlowLoomError
 from flowloom.store import files, layout
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-EXIT_CODE = 70
+
+_NUMBERS = itertools.count()
 
 
 def reported(run: Callable[[], int], where: str, tell: Callable[[str], object] | None = None) -> int:
@@ -31,20 +33,26 @@ def reported(run: Callable[[], int], where: str, tell: Callable[[str], object] |
         known = layout.trouble(error) if isinstance(error, OSError) else None
         if known is not None:
             raise known from error
-        import traceback  # noqa: PLC0415 - 3 ms that only a failing Ctrl-G should pay
+        bug = report(error, where)
+        (tell or sys.stderr.write)(f"flowloom: {bug}\n")
+        return bug.exit_code
 
-        text = (
-            f"FlowLoom {__version__}, Python {sys.version.split()[0]}, {sys.platform}\n"
-            f"in {where}: {' '.join(sys.argv[1:])}\n\n{traceback.format_exc()}"
-        )
-        path = _write(text)
-        said = f"flowloom: a bug in FlowLoom ({type(error).__name__}: {error}); the report is in {path}\n"
-        (tell or sys.stderr.write)(said)
-        return EXIT_CODE
+
+def report(error: Exception, where: str) -> Bug:
+    """Write a report of an exception that is being handled; return it as the error that names the report."""
+    import traceback  # noqa: PLC0415 - 3 ms that only a failing Ctrl-G should pay
+
+    text = (
+        f"FlowLoom {__version__}, Python {sys.version.split()[0]}, {sys.platform}\n"
+        f"in {where}: {' '.join(sys.argv[1:])}\n\n{traceback.format_exc()}"
+    )
+    path = _write(text)
+    return Bug(f"a bug in FlowLoom ({type(error).__name__}: {error}); the report is in {path}")
 
 
 def _write(text: str) -> str:
-    path = f"{layout.home()}/log/bug-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.txt"
+    number = next(_NUMBERS)
+    path = f"{layout.home()}/log/bug-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}{f'-{number}' if number else ''}.txt"
     try:
         files.ensure_dir(os.path.dirname(path))
         files.write(path, text.encode("utf-8", "replace"))

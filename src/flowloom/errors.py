@@ -19,6 +19,7 @@
     ├─ DamagedFile           1   one of our state files is invalid
     ├─ StateFailed           1   the state folder cannot be used: full, read-only, another user's
     ├─ OutputFailed          1   a command's output cannot be written
+    ├─ Bug                  70   a bug of ours ended one task; its report is named
     ├─ Blocked               3   a person must answer first
     ├─ TimedOut            124
     └─ Stopped             130   the user stopped waiting
@@ -144,6 +145,12 @@ class OutputFailed(FlowLoomError):
     """A command's output cannot be written, for example on a full disk."""
 
     hint = "check where it is redirected to; a reply stays unread until it is printed: flowloom tasks --unread"
+
+
+class Bug(FlowLoomError):
+    """A bug of FlowLoom's ended one task; the others continue."""
+
+    exit_code = 70
 
 
 class Blocked(FlowLoomError):

@@ -24,7 +24,7 @@ MAX_LINES = 400
 # The library, and the one module (or package) of ours that imports it.
 PORTS = {"libtmux": "ports.tmux", "psutil": "ports.procs", "click": "cli"}
 # The faces, which turn whatever happened into one sentence for a person.
-FACES = {"__main__", "cli", "editor.main", "hook", "crash"}
+FACES = {"__main__", "cli", "editor.main", "hook", "crash", "delegation.loop"}
 VAGUE = {"manager", "service", "handler", "helper", "util", "common", "misc", "data", "info"}
 SHELLS = {"#!/bin/sh": "sh", "#!/usr/bin/env bash": "bash"}
 

@@ -18,7 +18,7 @@ from tests.support.world import World
 from flowloom.agents.agent import named
 from flowloom.agents.answering import KEY_S
 from flowloom.delegation import ask as asking
-from flowloom.delegation import waiter
+from flowloom.delegation import loop, waiter
 from flowloom.delegation.limit_wait import UNPARK_S
 from flowloom.ports import procs
 from flowloom.ports.tmux import reach
@@ -65,7 +65,7 @@ def test_an_agent_that_starts_while_windows_are_listed_is_not_taken_for_gone(wor
 def test_a_waiter_outlasts_a_tmux_that_does_not_answer(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     # Both are ten and more seconds, for which nobody should have to wait here.
     monkeypatch.setattr(reach, "COMMAND_LIMIT_S", 0.5)
-    monkeypatch.setattr(waiter, "TRY_AGAIN_S", 0.1)
+    monkeypatch.setattr(loop, "TRY_AGAIN_S", 0.1)
     world.start()
     server = int(world.tmux("display-message", "-p", "#{pid}"))
     agent = named("planning", str(world.project))

@@ -44,6 +44,15 @@ def test_a_bug_is_exit_seventy_with_a_report_that_says_where(monkeypatch: pytest
     assert 'raise KeyError("missing")' in text
 
 
+def test_two_bugs_within_a_second_have_two_reports() -> None:
+    told: list[str] = []
+    for _ in range(2):
+        crash.reported(fails, "ask", told.append)
+    first, second = (said.rpartition(" ")[2].strip() for said in told)
+    assert first != second
+    assert Path(first).exists()
+
+
 def test_a_bug_where_nothing_can_be_written_is_told_whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -105,6 +114,7 @@ TREE = [
     (errors.DamagedFile, 1),
     (errors.StateFailed, 1),
     (errors.OutputFailed, 1),
+    (errors.Bug, 70),
     (errors.Blocked, 3),
     (errors.TimedOut, 124),
     (errors.Stopped, 130),

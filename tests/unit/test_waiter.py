@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from flowloom.delegation import handover, loop, waiter
+from flowloom.delegation import handover, loop, runner, waiter, waiting
 from flowloom.errors import AgentFailed, BadConfig, DamagedFile, FlowLoomError, StateFailed, TmuxFailed, UsageError
 from flowloom.ports import procs
 from flowloom.queue import line
@@ -51,8 +51,8 @@ def test_what_stops_a_waiter_ends_its_task_with_the_reason(
         raise error
 
     task_id, place = opened()
-    monkeypatch.setattr(waiter, "load", stopped) if early else monkeypatch.setattr(loop, "await_end", stopped)
-    monkeypatch.setattr(waiter, "PAUSES_S", (0.0, 0.0))
+    monkeypatch.setattr(waiter, "load", stopped) if early else monkeypatch.setattr(runner.Carrier, "step", stopped)
+    monkeypatch.setattr(loop, "PAUSES_S", (0.0, 0.0))
     monkeypatch.setattr(sys, "argv", ["waiter", task_id, str(place.descriptor)])
     waiter.main()
     task = tasks.read(task_id)
@@ -66,14 +66,17 @@ def test_what_can_pass_by_itself_is_tried_again(monkeypatch: pytest.MonkeyPatch,
     task_id, place = opened()
     said = []
 
-    def await_end(carrier: Any, *_: Any) -> None:
+    def step(carrier: Any) -> waiting.View:
         said.append(line.Before(carrier.place.agent_dir, carrier.place.name).says)
         if len(said) < 3:
             raise error
+        seen = waiting.View(tasks.read(task_id), None)
+        seen.ended = True
+        return seen
 
-    monkeypatch.setattr(loop, "await_end", await_end)
-    monkeypatch.setattr(waiter, "PAUSES_S", (0.0, 0.0))
-    monkeypatch.setattr(waiter, "TRY_AGAIN_S", 0.0)
+    monkeypatch.setattr(runner.Carrier, "step", step)
+    monkeypatch.setattr(loop, "PAUSES_S", (0.0, 0.0))
+    monkeypatch.setattr(loop, "TRY_AGAIN_S", 0.0)
     monkeypatch.setattr(sys, "argv", ["waiter", task_id, str(place.descriptor)])
     waiter.main()
     # Those behind it are told why nothing comes of its place.
@@ -90,9 +93,8 @@ def test_an_end_that_cannot_be_written_is_written_once_it_can(monkeypatch: pytes
             raise left.pop()
         real(*args, **more)
 
-    monkeypatch.setattr(waiter, "TRY_AGAIN_S", 0.0)
     monkeypatch.setattr(files, "write", write)
-    waiter.fail(task_id, "no way on")
+    assert [handover.fail(task_id, "no way on") for _ in range(3)] == [False, False, True]
     assert (tasks.read(task_id)["status"], tasks.read(task_id)["error"]) == (Step.FAILED, "no way on")
 
 
@@ -105,20 +107,16 @@ def test_a_task_for_which_no_waiter_can_be_started_has_an_end(monkeypatch: pytes
     if step is Step.TYPED:
         tasks.note_step(tasks.read(task_id), step, "its text is being sent")
     monkeypatch.setattr(procs, "detach", no_process)
-    handover.to_waiter(place.agent_dir, task_id, place, left=True)
+    handover.to_waiter(place.agent_dir, task_id, place)
     task = tasks.read(task_id)
     # What may have been sent is not taken for failed: the agent's hooks tell.
     assert task["status"] is (Step.FAILED if step is Step.CREATED else step)
     assert not line.waited_for(place.agent_dir, task_id)
 
 
-def test_a_task_whose_agent_was_removed_ends_and_so_does_its_waiter(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_task_whose_agent_was_removed_ends() -> None:
     task_id, _ = opened()
     shutil.rmtree(tasks.read(task_id)["agent_dir"])
 
-    def pause(*given: object) -> None:
-        raise AssertionError("it tries for ever")
-
-    monkeypatch.setattr("select.select", pause)
-    waiter.fail(task_id, "there is no agent planning@site")
+    assert handover.fail(task_id, "there is no agent planning@site")
     assert tasks.read(task_id)["status"] is Step.FAILED

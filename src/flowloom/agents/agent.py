@@ -17,7 +17,7 @@ from flowloom.tasks import store as tasks
 from flowloom.tasks.steps import Step
 from flowloom.transports.paste import drafts
 from flowloom.turns import observed, questions, spool, status, whereabouts
-from flowloom.turns.states import Event, State
+from flowloom.turns.states import NO_PROGRAM, Event, State
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from flowloom.turns.record import Status
 
 SAYS_LATE_S = 0.7
+# A task that waits for an agent to start again starts it within a second of its time.
+RESTED_S = 10.0
 # How long tmux may take from a program's end to its exit code.
 COLLECTED_S, COLLECTED_AGAIN_S = 1.0, 0.02
 # For so long after a prompt an `idle` from before it is taken for late. It may be all that will be said: the turn was
@@ -142,10 +144,20 @@ class Agent:
         """
         spool.drain(self.directory, self.provider().NAME)
         now = self.status()
-        if now["status"] in (State.OFFLINE, State.FAILED):
-            return now, None
+        if now["status"] in NO_PROGRAM:
+            return self._rested(now), None
         look = whereabouts.look(now)
         return self.compare(now, look, thorough=thorough, binary=binary), look
+
+    def _rested(self, seen: Status) -> Status:
+        """Return the status of an agent without a program; one that no task wants to start any more only is offline."""
+        if seen["status"] is not State.BACKOFF or wall_s() - seen["again_at"] < RESTED_S:
+            return seen
+        with status.lock(self.directory):
+            now = self.status()
+            if now["seq"] == seen["seq"]:
+                observed.rested(self.directory, now)
+        return self.status()
 
     def refresh(self) -> str:
         """Bring the status in line with what is there; say why where its tmux server cannot be reached."""
@@ -269,7 +281,7 @@ class Agent:
             now = self.status()
             if now["pane_id"] != seen["pane_id"] or now["pid"] != seen["pid"]:
                 return  # it has been started again since
-            if now["status"] in (State.OFFLINE, State.FAILED):
+            if now["status"] in NO_PROGRAM:
                 return
             how = f" ({look.end})" if look and look.end else ""
             why = "its window is gone" if look is None else f"its program ended{how}"

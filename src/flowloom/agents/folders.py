@@ -42,6 +42,18 @@ def _moved(directory: str, former: str, root: str) -> str:
     return os.path.normpath(os.path.join(root, os.path.relpath(directory, former)))
 
 
+def ensure(agent: Agent) -> str:
+    """Return the folder that an agent is started in: the one in its record, which must exist.
+
+    Raises:
+        FolderGone: it does not.
+    """
+    directory = str((agent.spec() or {}).get("dir") or "")
+    if not os.path.isdir(directory):
+        raise missing(agent, directory)
+    return directory
+
+
 def missing(agent: Agent, directory: str) -> FolderGone:
     """Return the error for an agent whose folder no longer exists: where it is now, and what to do."""
     now = status.read(agent.directory)

@@ -15,9 +15,9 @@ from flowloom.ports.tmux.server import Tmux
 from flowloom.providers import registry
 from flowloom.roles import builtin
 from flowloom.store import files, foreign, layout
-from flowloom.turns import observed, status
+from flowloom.turns import status
 from flowloom.turns.record import empty_status
-from flowloom.turns.states import NO_PROGRAM, Event, State
+from flowloom.turns.states import NO_PROGRAM, Event
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,10 +26,7 @@ if TYPE_CHECKING:
     from flowloom.agents.agent import Agent
     from flowloom.config.settings import Settings
     from flowloom.providers.protocol import Launch, Provider
-    from flowloom.turns.record import Status
 
-# After this many recent deaths, tasks no longer start the agent.
-DEATHS_LIMIT = 3
 SCRIPT = "launch"
 ENVIRONMENT = "environment.json"
 # Variables that are kept with the agent: they say where its program stores its session files.
@@ -63,7 +60,7 @@ def prepare(
             raise
         return  # it runs, and keeps working as it was started
     changed = any(was.get(key) != spec[key] for key in ("provider", "dir", "args"))
-    if was and changed and agent.reconcile()[0]["status"] is not State.OFFLINE:
+    if was and changed and agent.reconcile()[0]["status"] not in NO_PROGRAM:
         if spec["given"] == was.get("given", {}):
             return  # only the configuration has changed
         raise UsageError(
@@ -126,19 +123,14 @@ def specify(
     return spec
 
 
-def died_too_often(now: Status) -> bool:
-    """Tell whether an agent has recently died so often that starting it again will not help."""
-    return len(observed.recent_deaths(now)) >= DEATHS_LIMIT
-
-
-def spawn(agent: Agent, settings: Settings) -> str:
-    """Open the agent's window and start its program in it; return before it is ready.
+def spawn(agent: Agent, settings: Settings, directory: str) -> str:
+    """Open the agent's window and start its program in `directory`; return before it is ready. For `life.ensure_up`.
 
     A conversation that it had is resumed, and where that cannot be, the return
     value says why. Does nothing to an agent that runs.
 
     Raises:
-        FlowLoomError: its program is not installed; FolderGone: its folder no longer exists.
+        FlowLoomError: its program is not installed.
         ConversationOpen: another program has its conversation open.
         TmuxFailed: the window could not be opened.
     """
@@ -148,9 +140,7 @@ def spawn(agent: Agent, settings: Settings) -> str:
             return ""
         if panes.adopted(agent, now):
             return ""
-        spec, provider = agent.spec() or {}, agent.provider()
-        if not os.path.isdir(spec["dir"]):
-            raise folders.missing(agent, spec["dir"])
+        spec, provider = {**(agent.spec() or {}), "dir": directory}, agent.provider()
         had = bool(now["session_id"] and now["conversation"] and now["provider"] == provider.NAME)
         lost = conversations.lost(agent, provider, now) if had else ""
         kept = conversations.kept_elsewhere(provider, now) if lost else ""
@@ -196,6 +186,7 @@ def spawn(agent: Agent, settings: Settings) -> str:
             "foreign": [],
             "seen_ns": seen_ns,
             "conversation": resume,
+            "again_at": 0.0,
             "release": launch["release"],
         }
         why = (

@@ -11,7 +11,7 @@ from flowloom.ports import births, procs
 from flowloom.store import files
 from flowloom.transports.paste import unsent
 from flowloom.turns import observed, status, whereabouts
-from flowloom.turns.states import Event, State
+from flowloom.turns.states import NO_PROGRAM, Event, State
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -54,8 +54,7 @@ def stop(agent: Agent, *, force: bool = False) -> str:
             fresh = agent.status()
             if fresh["status"] is not State.OFFLINE and (fresh["pid"], fresh["pane_id"]) != (now["pid"], pane):
                 continue  # another process was just starting it, and had not recorded that when we looked
-            if fresh["status"] is not State.OFFLINE:
-                observed.leave(agent.directory, fresh, Event.END, "you stopped it")
+            _leave(agent, fresh)
             whereabouts.close(fresh)
             # Its own hook has told of its end, and not by whose hand.
             why = fresh["why"] if how == "was not running" else "you stopped it"
@@ -63,6 +62,14 @@ def stop(agent: Agent, *, force: bool = False) -> str:
                 why = f"you stopped it; the draft in its box is kept in {agent.kept}"
             status.note(agent.directory, fresh, window_id=None, pane_id=None, deaths=[], why=why)
             return how
+
+
+def _leave(agent: Agent, now: Status) -> None:
+    """Take an agent for stopped. The caller holds its lock."""
+    if now["status"] not in NO_PROGRAM:
+        observed.leave(agent.directory, now, Event.END, "you stopped it")
+    elif now["status"] is not State.OFFLINE:
+        status.apply(agent.directory, now, Event.RESET, why="you stopped it", source="person", again_at=0.0)
 
 
 def _stop_unseen(agent: Agent, error: TmuxUnreachable, *, force: bool) -> str:
@@ -82,8 +89,7 @@ def _stop_unseen(agent: Agent, error: TmuxUnreachable, *, force: bool) -> str:
     with status.lock(agent.directory):
         fresh = agent.status()
         if fresh["process"] == now["process"]:
-            if fresh["status"] is not State.OFFLINE:
-                observed.leave(agent.directory, fresh, Event.END, "you stopped it")
+            _leave(agent, fresh)
             # Its pane is still noted: the next start reopens it if it can be reached by then.
             status.note(agent.directory, fresh, deaths=[], why="you stopped it; its window could not be reached")
     return f"was stopped without its window: process {process['pid']} was ended, and a draft in its box is not kept"

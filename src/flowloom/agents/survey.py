@@ -8,7 +8,7 @@ from flowloom.store import layout
 from flowloom.store.log import log
 from flowloom.turns import spool, whereabouts
 from flowloom.turns.record import empty_status
-from flowloom.turns.states import State
+from flowloom.turns.states import NO_PROGRAM, State
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,8 +34,8 @@ def survey() -> list[tuple[Agent, Status]]:
 def _reconciled(agent: Agent, listing: whereabouts.Listing) -> Status:
     spool.drain(agent.directory, agent.provider().NAME)
     now = agent.status()
-    if now["status"] in (State.OFFLINE, State.FAILED):
-        return now
+    if now["status"] in NO_PROGRAM:
+        return agent.reconcile()[0]
     window = listing.pane(now)
     if window is None or window.dead or not whereabouts.is_own(now, window):
         # It can have been started since the windows were listed.

@@ -17,7 +17,7 @@ from flowloom.cli.reply import print_reply
 from flowloom.cli.wait import TIMEOUT, wait_for
 from flowloom.config import settings
 from flowloom.delegation import ask as asking
-from flowloom.delegation import overview, runner
+from flowloom.delegation import loop, overview, runner
 from flowloom.errors import UsageError
 from flowloom.ports import git
 from flowloom.ports.signals import Noted
@@ -67,11 +67,11 @@ def ask(
     stop = Noted(signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     with asking.in_turn(kind):
         task = asking.ask(agent, text, asker=asker, asker_kind=kind)
-        carrier = runner.Carrier(task["task_id"], chosen)
+        carrier = loop.open_carrier(task["task_id"], chosen)
     _tell_abandoned(agent)
     try:
         if no_wait:
-            runner.leave(carrier, left=True)
+            runner.leave(carrier)
             print_line(task["task_id"])
             return 0
         wait_for([carrier], timeout if timeout is not None else chosen.timeout_s, stop)

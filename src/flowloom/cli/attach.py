@@ -17,7 +17,7 @@ from flowloom.ports.tmux import client as viewer
 from flowloom.ports.tmux import server, tiles
 from flowloom.store import layout
 from flowloom.turns import whereabouts
-from flowloom.turns.states import State
+from flowloom.turns.states import NO_PROGRAM
 
 
 @command(
@@ -47,7 +47,7 @@ def _chosen() -> str:
     """
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise UsageError("name an agent, or use --all", hint="list them: flowloom agents")
-    running = [(agent, now) for agent, now in survey() if now["status"] is not State.OFFLINE]
+    running = [(agent, now) for agent, now in survey() if now["status"] not in NO_PROGRAM]
     if not running:
         raise NoSuchAgent("no agent is running", hint="start one: flowloom start planning")
     if len(running) == 1:
@@ -86,7 +86,7 @@ def _attach(name: str) -> int:
 def _attach_all(*, read_only: bool) -> int:
     chosen = settings.load(git.project_root(layout.here()))
     port = server.Tmux(chosen.tmux_socket)
-    running = [status for _, status in survey() if status["status"] is not State.OFFLINE]
+    running = [status for _, status in survey() if status["status"] not in NO_PROGRAM]
     if not running:
         raise NoSuchAgent("no agent is running", hint="start one: flowloom start planning")
     windows = [

@@ -32,6 +32,8 @@ class Live:
         self._hint = hint
         self._on = os.isatty(STDERR) and os.environ.get("TERM") != "dumb"
         self._shown = ""
+        # When it is to be drawn again, in seconds: its clock ticks.
+        self.again_s = 1.0 if self._on else None
 
     def draw(self, text: str) -> None:
         """Replace the line."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import select
 import sys
 from typing import Any
 
@@ -14,7 +13,8 @@ from flowloom.cli.output import print_line
 from flowloom.cli.program import command
 from flowloom.cli.tables import Cell
 from flowloom.delegation import ask
-from flowloom.store import files, layout
+from flowloom.store import layout
+from flowloom.store.bell import Bell
 from flowloom.terminal.durations import moment
 from flowloom.terminal.style import DIM, STATES
 from flowloom.turns import status
@@ -38,7 +38,7 @@ def logs(name: str, follow: bool, lines: int, as_json: bool) -> int:
     why = agent.refresh()
     if why:
         sys.stderr.write(f"flowloom: {why}\n")
-    wake_fd, wake_path = files.open_wake(agent.directory) if follow else (-1, "")
+    bell = Bell(agent.directory) if follow else None
     try:
         seen = status.read_events(agent.directory)
         if not as_json:
@@ -46,16 +46,15 @@ def logs(name: str, follow: bool, lines: int, as_json: bool) -> int:
         for event in seen[-lines:] if lines else []:
             _tell(event, as_json=as_json)
         last = seen[-1]["seq"] if seen else 0
-        while follow:
-            select.select([wake_fd], [], [], LOOK_AGAIN_S)
-            files.drain_wake(wake_fd)
+        while bell is not None:
+            bell.wait(LOOK_AGAIN_S)
             for event in status.read_events(agent.directory):
                 if event["seq"] > last:
                     _tell(event, as_json=as_json)
                     last = event["seq"]
     finally:
-        if follow:
-            files.close_wake(wake_fd, wake_path)
+        if bell is not None:
+            bell.close()
     return 0
 
 

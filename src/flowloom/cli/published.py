@@ -70,6 +70,7 @@ class PublishedAgent(TypedDict):
     question: PublishedQuestion | None
     questions: list[PublishedOpenQuestion]
     held_up: PublishedHeldUp | None
+    again_at: float
     release: str
     unreachable: str
     last_known: str

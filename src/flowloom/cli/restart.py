@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import select
 import sys
 from typing import TYPE_CHECKING
 
@@ -18,7 +17,8 @@ from flowloom.config import settings
 from flowloom.errors import FlowLoomError, UsageError
 from flowloom.ports import git
 from flowloom.queue import line
-from flowloom.store import files, layout
+from flowloom.store import layout
+from flowloom.store.bell import Bell
 from flowloom.tasks import store as tasks
 from flowloom.turns import status
 
@@ -62,10 +62,7 @@ def _restart(agent: Agent, *, wait: bool, force: bool, timeout: float) -> None:
             sys.stderr.write(f"task {task_id} {task['status']}: {task['error'] or task['journal'][-1]['why']}\n")
         # What the configuration says by now: its role, its arguments.
         launch.prepare(agent, chosen, root=root)
-        lost = launch.spawn(agent, chosen)
-        if lost:
-            sys.stderr.write(f"{lost}\n")
-        now = await_ready(agent, Deadline(timeout))
+        now = await_ready(agent, chosen, Deadline(timeout))
     finally:
         place.leave()
     kept = "its" if status_why(agent).startswith("started again, with") else "an empty"
@@ -87,7 +84,7 @@ def _await_free(agent: Agent, place: line.Place, deadline: Deadline) -> None:
     Raises:
         FlowLoomError: it has when the deadline is over; says what.
     """
-    wake_fd, wake_path = files.open_wake(agent.directory)
+    bell = Bell(agent.directory)
     try:
         while True:
             now, _ = agent.reconcile()
@@ -99,10 +96,9 @@ def _await_free(agent: Agent, place: line.Place, deadline: Deadline) -> None:
                     f"{agent.agent_id} is not free: {busy}",
                     hint=f"wait for it: flowloom restart {agent.name} --wait; or end its work: --force",
                 )
-            select.select([wake_fd], [], [], deadline.within_s(LOOK_AGAIN_S))
-            files.drain_wake(wake_fd)
+            bell.wait(deadline.within_s(LOOK_AGAIN_S))
     finally:
-        files.close_wake(wake_fd, wake_path)
+        bell.close()
 
 
 def _busy(agent: Agent, now: Status, place: line.Place) -> str:

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import select
 import sys
 from typing import TYPE_CHECKING
 
-from flowloom.agents import folders, launch
+from flowloom.agents import folders, launch, life
 from flowloom.agents.agent import Agent, named
-from flowloom.agents.startup import Startup
 from flowloom.cli import completion
 from flowloom.cli.live import Live
 from flowloom.cli.options import AGENT, flag, limit, offered, tell_unheeded, value
 from flowloom.cli.program import Argument, command
 from flowloom.clock import Deadline, steady_s
 from flowloom.config import settings
-from flowloom.errors import AgentFailed, Blocked, TimedOut
+from flowloom.errors import AgentFailed, Blocked, FlowLoomError, TimedOut
 from flowloom.ports import git
-from flowloom.store import files, layout
+from flowloom.store import layout
+from flowloom.store.bell import Bell
 from flowloom.terminal.durations import age
 from flowloom.turns.states import NO_PROGRAM, State
 
@@ -60,52 +59,69 @@ def start(
         layout.move_project(agent.slug, root)
         sys.stderr.write(f"the project {agent.slug} is in {root} from now on\n")
     before, _ = agent.reconcile()
-    lost = launch.spawn(agent, chosen)
-    if lost:
-        sys.stderr.write(f"{lost}\n")
-    now = await_ready(agent, Deadline(timeout))
+    now = await_ready(agent, chosen, Deadline(timeout))
     ran = before["status"] not in NO_PROGRAM and before["window_id"] == now["window_id"]
     is_now = f"was running already; it is {now['status']}" if ran else f"is {now['status']}"
     sys.stderr.write(f"{agent.agent_id} {is_now} (see it: flowloom attach {name})\n")
     return 0
 
 
-def await_ready(agent: Agent, deadline: Deadline) -> Status:
-    """Wait until an agent that was spawned is ready; a question on its screen is told at once."""
-    startup = Startup(agent)
-    told, began_s, live = "", steady_s(), Live("Ctrl-C stops waiting")
-    wake_fd, wake_path = files.open_wake(agent.directory)
+def await_ready(agent: Agent, chosen: settings.Settings, deadline: Deadline) -> Status:
+    """Start an agent unless it runs, and wait until it is ready; a question on its screen is told at once."""
+    up, tell = life.Start(agent, chosen, by_person=True), _Told(agent)
+    bell = Bell(agent.directory)
     try:
         while True:
             now, look = agent.reconcile()
-            if now["status"] is State.OFFLINE:
+            if now["status"] in NO_PROGRAM and up.started:
                 raise AgentFailed(
                     f"{agent.agent_id} did not come up: {now['why']}", hint=f"see: flowloom attach {agent.name}"
                 )
             if now["up"] and now["status"] not in (State.STARTING, State.BLOCKED):
                 return now
-            question, says = startup.step(now, look) if look else (None, "")
-            if says and says != told:
-                told = says
-                live.say(f"{agent.agent_id}: {says}\n")
-            agreed = question and question["kind"] == "trust" and (agent.spec() or {}).get("trust")
-            if question and not agreed and question["text"] != told:
-                told = question["text"]
-                live.say(f"{agent.agent_id} is blocked on {question['kind']}: {told}\n")
-                live.say(f"  {question['how']}: flowloom attach {agent.name}\n")
+            ready = up.step(now, look)
+            tell(up)
             if deadline.over():
-                if question:
-                    raise Blocked(
-                        f"{agent.agent_id} is blocked on {question['kind']}", hint=f"flowloom attach {agent.name}"
-                    )
-                why = f": {says}" if says else ""
-                raise TimedOut(f"{agent.agent_id} is not ready yet{why}", hint=f"flowloom attach {agent.name}")
-            if startup.ready:
+                raise _not_ready(agent, up)
+            if ready:
                 return agent.status()
-            waits_for = f"blocked on {question['kind']}" if question else "starting"
-            live.draw(f"{agent.agent_id}  {waits_for} {age(steady_s() - began_s)}")
-            select.select([wake_fd], [], [], deadline.within_s(startup.again_s))
-            files.drain_wake(wake_fd)
+            bell.wait(deadline.within_s(up.again_s))
     finally:
-        live.clear()
-        files.close_wake(wake_fd, wake_path)
+        tell.live.clear()
+        bell.close()
+
+
+class _Told:
+    """What a person is told of a start, each thing once, and a line that says how long it takes."""
+
+    def __init__(self, agent: Agent) -> None:
+        self.agent_id, self.name = agent.agent_id, agent.name
+        self.trusted = bool((agent.spec() or {}).get("trust"))
+        self.live, self.began_s = Live("Ctrl-C stops waiting"), steady_s()
+        self.told = ""
+
+    def __call__(self, up: life.Start) -> None:
+        question = up.question
+        if question and not (question["kind"] == "trust" and self.trusted):
+            attach = f"  {question['how']}: flowloom attach {self.name}\n"
+            self._say(question["text"], f"{self.agent_id} is blocked on {question['kind']}: {question['text']}", attach)
+        for said in (up.began_anew, up.says and f"{self.agent_id}: {up.says}"):
+            self._say(said, said)
+        waits_for = f"blocked on {question['kind']}" if question else "starting"
+        self.live.draw(f"{self.agent_id}  {waits_for} {age(steady_s() - self.began_s)}")
+
+    def _say(self, what: str, said: str, more: str = "") -> None:
+        if what and what not in self.told:
+            self.told += f"{what}\n"
+            self.live.say(f"{said}\n")
+            if more:
+                self.live.say(more)
+
+
+def _not_ready(agent: Agent, up: life.Start) -> FlowLoomError:
+    """Return the error for an agent that is not ready in time."""
+    hint = f"flowloom attach {agent.name}"
+    if up.question:
+        return Blocked(f"{agent.agent_id} is blocked on {up.question['kind']}", hint=hint)
+    why = up.says and f": {up.says}"
+    return TimedOut(f"{agent.agent_id} is not ready yet{why}", hint=hint)

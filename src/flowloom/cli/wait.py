@@ -40,10 +40,12 @@ def wait(task_ids: tuple[str, ...], any_of: bool, timeout: float | None, as_json
     for task_id in task_ids:
         tasks.read(task_id)
     stop = Noted(signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    carriers = [_carrier(task_id) for task_id in task_ids]
+    carriers: list[Carrier] = []
     try:
+        for task_id in task_ids:
+            carriers.append(_carrier(task_id))
         ended = wait_for(carriers, timeout, stop, any_of=any_of)
-        return _print_each([carrier.task_id for carrier in ended], as_json=as_json, headed=len(task_ids) > 1)
+        return _print_each(ended, as_json=as_json, headed=len(task_ids) > 1)
     finally:
         for carrier in carriers:
             carrier.close()
@@ -55,11 +57,13 @@ def _carrier(task_id: str) -> Carrier:
     return runner.Carrier(task_id, settings.load(layout.project_root(agent.slug) or layout.here()))
 
 
-def _print_each(task_ids: list[str], *, as_json: bool, headed: bool) -> int:
+def _print_each(ended: list[View], *, as_json: bool, headed: bool) -> int:
     """Print the replies of several tasks; one without a reply is told on stderr, and its exit code kept."""
     code = 0
-    for task_id in task_ids:
+    for task_id, error in [(view.task["task_id"], view.error) for view in ended]:
         try:
+            if error is not None:
+                raise error
             if headed and not as_json:
                 output.print_line(f"== {tasks.read(task_id)['agent_id']} (task {task_id})")
             code = max(code, print_reply(task_id, as_json=as_json))
@@ -73,11 +77,12 @@ def _print_each(task_ids: list[str], *, as_json: bool, headed: bool) -> int:
     return code
 
 
-def wait_for(carriers: list[Carrier], limit_s: float | None, stop: Noted, *, any_of: bool = False) -> list[Carrier]:
+def wait_for(carriers: list[Carrier], limit_s: float | None, stop: Noted, *, any_of: bool = False) -> list[View]:
     """Wait until tasks have ended, all or one of them, and return those; whatever ends the wait, the others continue.
 
     Raises:
         Stopped, TimedOut, Blocked: the wait ended before the tasks did.
+        FlowLoomError: the only task could not be carried on.
     """
     ids = " ".join(carrier.task_id for carrier in carriers)
     shown = live.Live(f"Ctrl-C leaves {'it' if len(carriers) == 1 else 'them'} running")
@@ -91,20 +96,18 @@ def wait_for(carriers: list[Carrier], limit_s: float | None, stop: Noted, *, any
 
     views: list[View] | None = None
     try:
-        views = loop.await_ends(carriers, Deadline(limit_s), tell, fds=[stop.fd], any_of=any_of)
+        views = loop.await_ends(
+            carriers, Deadline(limit_s), tell, fds=[stop.fd], any_of=any_of, tick=lambda: shown.again_s
+        )
     finally:
         shown.clear()
-        ended = [carrier for carrier, view in zip(carriers, views or [], strict=False) if view.ended]
-        over = {
-            id(carrier)
-            for carrier, view in zip(carriers, views or [], strict=False)
-            if view.ended and not view.provisional
-        }
+        over = {view.task["task_id"] for view in views or [] if view.ended and not view.provisional and not view.error}
         for carrier in carriers:
-            if id(carrier) not in over:
-                runner.leave(carrier, left=True)
+            # What has failed here is told here, and is no news.
+            if carrier.task_id not in over and not carrier.failed:
+                runner.leave(carrier)
     if views is not None:
-        return ended
+        return [view for view in views if view.ended]
     again = f"flowloom wait {ids}"
     if stop.came():
         raise Stopped(f"stopped waiting for {ids}", hint=f"{_keep(carriers)}; wait again: {again}")

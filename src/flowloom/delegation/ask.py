@@ -18,7 +18,7 @@ from flowloom.tasks.steps import ENDED, Step
 from flowloom.transports.paste import drafts
 from flowloom.transports.paste.held_up import EDITOR
 from flowloom.turns import limits, parking, status
-from flowloom.turns.states import State
+from flowloom.turns.states import NO_PROGRAM, State
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -145,29 +145,50 @@ def asked_by() -> tuple[str, str]:
 
 
 def before(place: line.Place) -> tuple[int, str]:
-    """Return how many stand before a place, and what to say of one that is passed over and should not be there."""
-    ahead, told = 0, ""
-    for before in place.before():
-        task = tasks.find(before.task_id)
-        step = task["status"] if task else None
-        # Its agent is free, and what it waits for may never come: background work, a person, the caller.
-        waits_on = step is Step.PARKED and task is not None and not task["until"]
-        if waits_on or step in ENDED or step is Step.UNKNOWN:
-            continue
-        if before.stopped and (task is not None or not before.says):
-            # What its agent has of it, who comes behind sees to.
-            if step in (Step.CREATED, Step.TYPED, Step.PASTED, None):
-                told = f"{before.what} is passed over: its process {before.pid} is stopped; continue it with fg"
-            continue
-        if step is Step.CREATED and before.says:
-            told = f"{before.what} is passed over: {before.says}"
-            continue
-        ahead += 1
-        if task is not None and before.says:
-            told = before.says
-        if before.stopped:
-            told = f"{before.what} stands before it, and its process {before.pid} is stopped; continue it with fg"
-    return ahead, told
+    """Return how many stand before a place, and what to say of one that is passed over and should not be there.
+
+    Only the two ends are looked at, so that a long line costs no more than a short
+    one: from the front to the first task that goes first, and from the place itself
+    to the nearest that does. Those in between count.
+    """
+    names, told = place.before(), ""
+    first, last = 0, len(names)
+    while first < last:
+        goes_first, said = _goes_first(place, names[first])
+        told = said or told
+        if goes_first:
+            break
+        first += 1
+    while last - 1 > first:
+        goes_first, said = _goes_first(place, names[last - 1])
+        told = told or said
+        if goes_first:
+            break
+        last -= 1
+    return last - first, told
+
+
+def _goes_first(place: line.Place, name: str) -> tuple[bool, str]:
+    """Tell whether a task before a place goes first, and what is to be said of it."""
+    before = place.look(name)
+    if before is None:
+        return False, ""
+    task = tasks.find(before.task_id)
+    step = task["status"] if task else None
+    # Its agent is free, and what it waits for may never come: background work, a person, the caller.
+    waits_on = step is Step.PARKED and task is not None and not task["until"]
+    if waits_on or step in ENDED or step is Step.UNKNOWN:
+        return False, ""
+    if before.stopped and (task is not None or not before.says):
+        # What its agent has of it, the next task sees to.
+        if step in (Step.CREATED, Step.TYPED, Step.PASTED, None):
+            return False, f"{before.what} is passed over: its process {before.pid} is stopped; continue it with fg"
+        return False, ""
+    if step is Step.CREATED and before.says:
+        return False, f"{before.what} is passed over: {before.says}"
+    if before.stopped:
+        return True, f"{before.what} stands before it, and its process {before.pid} is stopped; continue it with fg"
+    return True, before.says if task is not None else ""
 
 
 def mark_read(task_id: str) -> None:
@@ -210,7 +231,7 @@ def failure(task: Task) -> AgentFailed:
 def _has_window(task: Task) -> bool:
     """Tell whether the agent of a task still has a window to look at."""
     try:
-        return Agent(task["agent_dir"]).status()["status"] is not State.OFFLINE
+        return Agent(task["agent_dir"]).status()["status"] not in NO_PROGRAM
     except (DamagedFile, NoSuchAgent):
         return False
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import nullcontext
 
 from flowloom.delegation import announce
 from flowloom.ports import procs
@@ -10,14 +11,14 @@ from flowloom.store import layout
 from flowloom.store.log import log
 from flowloom.tasks import store as tasks
 from flowloom.tasks.steps import Step
-from flowloom.turns import status
+from flowloom.turns import observed, status
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from flowloom.queue.line import Place
 
 
-def to_waiter(agent_dir: str, task_id: str, place: Place | None, *, left: bool) -> None:
+def to_waiter(agent_dir: str, task_id: str, place: Place | None) -> None:
     """Start the waiter of a task, which takes over its place in line; without a place another process waits already.
 
     Where no waiter can be started, a task that was not sent ends as failed. One that its agent has is completed by
@@ -25,9 +26,8 @@ def to_waiter(agent_dir: str, task_id: str, place: Place | None, *, left: bool) 
     """
     with status.lock(agent_dir):
         task = tasks.read(task_id)
-        if left:
-            task["left"] = True
-            task["left_tty"], task["left_tmux"] = announce.origin()
+        task["left"] = True
+        task["left_tty"], task["left_tmux"] = announce.origin()
         try:
             tasks.write(task)
         except OSError as error:
@@ -42,6 +42,21 @@ def to_waiter(agent_dir: str, task_id: str, place: Place | None, *, left: bool) 
         _unattended(agent_dir, task_id, error)
         return
     os.close(place.descriptor)
+
+
+def fail(task_id: str, why: str) -> bool:
+    """End a task that cannot be carried on, unless it has ended; tell whether that could be written."""
+    task = tasks.find(task_id)
+    if task is None or tasks.ended(task):
+        return True
+    try:
+        # Where its agent's folder was removed, no one is left who could hold the lock.
+        with status.lock(task["agent_dir"]) if os.path.isdir(task["agent_dir"]) else nullcontext():
+            observed.end_task(task_id, Step.FAILED, why)
+    except OSError as error:
+        log(layout.home(), "error", "loop", f"its end is not noted: {layout.named(error)}", task=task_id)
+        return False
+    return True
 
 
 def _unattended(agent_dir: str, task_id: str, error: OSError) -> None:

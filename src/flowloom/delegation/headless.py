@@ -12,6 +12,7 @@ from flowloom.agents import launch
 from flowloom.agents.agent import Agent
 from flowloom.chief import settings_files
 from flowloom.clock import Deadline
+from flowloom.delegation import handover
 from flowloom.errors import FlowLoomError, UsageError
 from flowloom.ports import births, procs
 from flowloom.ports.child import Child, begin
@@ -144,11 +145,8 @@ class Run:
     def hand_over(self) -> None:
         """Let a background process wait for the end."""
         if self.place is not None:
-            procs.detach(
-                "flowloom.delegation.waiter", [self.task_id, str(self.place.descriptor)], keep=[self.place.descriptor]
-            )
-            os.close(self.place.descriptor)
-            self.place = None
+            place, self.place = self.place, None
+            handover.to_waiter(self.directory, self.task_id, place)
 
     def close(self) -> None:
         """Give up the task's place."""

@@ -1,18 +1,153 @@
-"""Waiting for the ends of tasks that are carried."""
+"""The one loop in which tasks are carried, one or many: each is stepped when its bell rings or its time has come.
+
+An error is that of one task, whatever it is: it ends as failed with the reason, and
+the others continue. What can pass by itself is tried again by a patient loop; another
+one gives the task up unharmed, for a waiter to carry on.
+"""
 
 from __future__ import annotations
 
 import select
 
-from flowloom.errors import FlowLoomError
+from flowloom import crash
+from flowloom.clock import steady_s
+from flowloom.delegation import handover
+from flowloom.delegation.runner import Carrier
+from flowloom.errors import DamagedFile, FlowLoomError, StateFailed, TmuxFailed
+from flowloom.queue import line
 from flowloom.store import layout
+from flowloom.store.log import log
+from flowloom.tasks import store as tasks
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from flowloom.clock import Deadline
-    from flowloom.delegation.runner import Carrier, View
+    from flowloom.config.settings import Settings
+    from flowloom.delegation.waiting import View
+
+# How often it is checked whether a full disk has room again.
+TRY_AGAIN_S = 5.0
+# The pauses after which a command that tmux refuses is tried again; after the last one its task fails.
+PAUSES_S = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
+
+
+class Seat:
+    """One task in the loop: its carrier, what was seen of it last, and when it is stepped next."""
+
+    def __init__(self, carrier: Carrier) -> None:
+        self.carrier = carrier
+        self.view: View | None = None
+        self.due_s = 0.0
+        self.pauses: Iterator[float] = iter(PAUSES_S)
+        # What has ended it, while that cannot be written.
+        self.fatal: FlowLoomError | None = None
+
+    @property
+    def over(self) -> bool:
+        """Tell whether there is nothing left to do: its task has ended, or cannot be carried on here."""
+        return self.view is not None and self.view.ended
+
+
+class Loop:
+    """Carries tasks, each at its own pace; more can be added and taken out at any time."""
+
+    def __init__(self, carriers: Iterable[Carrier] = (), *, patient: bool = False) -> None:
+        self.patient = patient
+        self.seats: list[Seat] = []
+        for carrier in carriers:
+            self.add(carrier)
+
+    def add(self, carrier: Carrier) -> Seat:
+        """Let the loop carry one more task, from its next turn on."""
+        seat = Seat(carrier)
+        self.seats.append(seat)
+        return seat
+
+    def remove(self, seat: Seat) -> None:
+        """Take a task out of the loop; its carrier is the caller's again."""
+        self.seats.remove(seat)
+
+    def turn(self, rung: Iterable[int] = ()) -> None:
+        """Step every task whose time has come or whose bell is among those that `rung`."""
+        rung = set(rung)
+        for seat in [seat for seat in self.seats if not seat.over]:
+            if seat.view is None or seat.due_s <= steady_s() or seat.carrier.wake_fd in rung:
+                self._step(seat)
+
+    def wait(self, limit_s: float | None, fds: Sequence[int] = ()) -> set[int]:
+        """Block until a task is due, one of `fds` can be read or the time is over; return what can be read."""
+        going = [seat for seat in self.seats if not seat.over]
+        until_s = [max(0.0, seat.due_s - steady_s()) for seat in going if seat.view is not None]
+        if any(seat.view is None for seat in going):
+            until_s.append(0.0)  # it was added just now
+        if limit_s is not None:
+            until_s.append(limit_s)
+        bells = [seat.carrier.wake_fd for seat in going]
+        return set(select.select([*bells, *fds], [], [], min(until_s, default=None))[0])
+
+    def _step(self, seat: Seat) -> None:
+        if seat.fatal is not None:
+            self._give_up(seat, seat.fatal)
+            return
+        try:
+            seat.view = seat.carrier.step()
+        except FlowLoomError as error:
+            self._failed(seat, error)
+        except Exception as error:  # noqa: BLE001 - one task's error, even a bug's, must not take the others down
+            known = layout.trouble(error) if isinstance(error, OSError) else None
+            self._failed(seat, known or crash.report(error, f"task {seat.carrier.task_id}"))
+        else:
+            seat.pauses = iter(PAUSES_S)
+            seat.due_s = steady_s() + seat.view.again_s
+
+    def _failed(self, seat: Seat, error: FlowLoomError) -> None:
+        """Try what failed again later where it can pass by itself; else end the task with the reason."""
+        carrier = seat.carrier
+        passes = _can_pass(carrier.task_id, error)
+        if passes and self.patient:
+            # A full disk may have room again after any time. What tmux refuses has a limit.
+            pause_s = next(seat.pauses, None) if isinstance(error, TmuxFailed) else TRY_AGAIN_S
+            if pause_s is not None:
+                log(layout.home(), "error", "loop", str(error), task=carrier.task_id)
+                seat.view = carrier.held_up(error, again_s=pause_s)
+                seat.due_s = steady_s() + pause_s
+                return
+        self._give_up(seat, error, fails=self.patient or not passes)
+
+    def _give_up(self, seat: Seat, error: FlowLoomError, *, fails: bool = True) -> None:
+        """End a task; where that cannot be written, the others continue until it can."""
+        seat.view, seat.fatal = seat.carrier.give_up(error, fails=fails), error
+        seat.due_s = steady_s() + TRY_AGAIN_S
+
+
+def open_carrier(task_id: str, settings: Settings) -> Carrier:
+    """Return the carrier of a task that was opened just now; one that cannot be carried has failed with the reason.
+
+    Raises:
+        FlowLoomError: why; its hint names the task.
+    """
+    try:
+        return Carrier(task_id, settings)
+    except FlowLoomError as error:
+        known = error
+    except Exception as error:  # noqa: BLE001 - as in `Loop`: a task must not be left without a waiter
+        trouble = layout.trouble(error) if isinstance(error, OSError) else None
+        known = trouble or crash.report(error, f"task {task_id}")
+    task = tasks.find(task_id)
+    if task is not None and not line.waited_for(task["agent_dir"], task_id):
+        handover.fail(task_id, layout.named(known))
+    see = f"your prompt is saved: flowloom show {task_id}"
+    known.hint = f"{known.hint}; {see}" if known.hint else see
+    raise known
+
+
+def _can_pass(task_id: str, error: FlowLoomError) -> bool:
+    """Tell whether an error can pass by itself; damage to the task's own record cannot."""
+    if isinstance(error, DamagedFile) and tasks.find(task_id) is None:
+        return False
+    return isinstance(error, (StateFailed, DamagedFile, TmuxFailed))
 
 
 def await_ends(
@@ -22,52 +157,38 @@ def await_ends(
     *,
     fds: Sequence[int] = (),
     any_of: bool = False,
+    tick: Callable[[], float | None] = lambda: None,
+    patient: bool = False,
 ) -> list[View] | None:
-    """Step until all tasks have ended (one of them with `any_of`) and return the last views.
+    """Carry tasks until all have ended (one of them with `any_of`) and return the last views.
 
-    Returns None when the deadline is over or `on_views` returns False. It sees
-    every round of views, and is called at once when one of `fds` can be read.
-    """
-    views: list[View | None] = [None] * len(carriers)
-    while True:
-        for number, carrier in enumerate(carriers):
-            seen = views[number]
-            if seen is None or not seen.ended:
-                views[number] = _stepped(carrier)
-        shown = [view for view in views if view is not None]
-        if not on_views(shown):
-            return None
-        if (any if any_of else all)(view.ended for view in shown):
-            return shown
-        if deadline.over():
-            return None
-        again_s = min(view.again_s for view in shown if not view.ended)
-        pipes = [carrier.wake_fd for carrier in carriers]
-        ready, _, _ = select.select([*pipes, *fds], [], [], deadline.within_s(again_s))
-        if any(fd in ready for fd in fds) and not on_views(shown):
-            return None
-
-
-def _stepped(carrier: Carrier) -> View:
-    """Return what a carrier's step shows.
+    Returns None when the deadline is over or `on_views` returns False. It sees every
+    turn, and is called when one of `fds` can be read and every `tick()` seconds.
 
     Raises:
-        FlowLoomError: its hint names the task, which is kept and carried on.
+        FlowLoomError: the only task could not be carried on; of several, the view says why (`View.error`).
     """
-    goes_on = f"the task is kept: flowloom wait {carrier.task_id}, or flowloom cancel {carrier.task_id}"
-    try:
-        return carrier.step()
-    except (OSError, FlowLoomError) as error:
-        known = layout.trouble(error) if isinstance(error, OSError) else error
-        if known is None:
-            raise
-        known.hint = f"{known.hint}; {goes_on}" if known.hint else goes_on
-        raise known from error
+    loop = Loop(carriers, patient=patient)
+    rung: set[int] = set()
+    while True:
+        loop.turn(rung)
+        views = [seat.view for seat in loop.seats if seat.view is not None]
+        if not on_views(views):
+            return None
+        ended = [view for view in views if view.ended]
+        if len(ended) == len(views) or (any_of and ended):
+            if len(views) == 1 and ended[0].error is not None:
+                raise ended[0].error
+            return views
+        if deadline.over():
+            return None
+        tick_s, left_s = tick(), deadline.left_s()
+        rung = loop.wait(min((limit for limit in (tick_s, left_s) if limit is not None), default=None), fds)
 
 
 def await_end(
-    carrier: Carrier, deadline: Deadline, on_view: Callable[[View], bool], *, fds: Sequence[int] = ()
+    carrier: Carrier, deadline: Deadline, on_view: Callable[[View], bool], *, patient: bool = False
 ) -> View | None:
     """Do what `await_ends` does, for one task."""
-    views = await_ends([carrier], deadline, lambda seen: on_view(seen[0]), fds=fds)
+    views = await_ends([carrier], deadline, lambda seen: on_view(seen[0]), patient=patient)
     return views[0] if views else None

@@ -7,20 +7,21 @@ steps on `Carrier.wake_fd` or for `View.again_s` seconds, whichever comes first.
 
 from __future__ import annotations
 
-from flowloom.agents import launch
+from flowloom.agents import life
 from flowloom.agents.agent import Agent
-from flowloom.agents.startup import Startup
 from flowloom.clock import steady_s
 from flowloom.delegation import ask, handover, headless, limit_wait
 from flowloom.delegation.delivery import Delivery
+from flowloom.delegation.line_wait import LineWait
+from flowloom.delegation.settling import Settling
 from flowloom.delegation.waiting import LOOK_AGAIN_S, View, Wait
 from flowloom.delegation.whole_reply import WholeReply
 from flowloom.errors import ConversationOpen, DamagedFile, FlowLoomError, StateFailed, TmuxFailed, TmuxUnreachable
 from flowloom.queue import line
-from flowloom.store import files, layout
+from flowloom.store import layout
 from flowloom.tasks import store as tasks
 from flowloom.tasks.steps import ENDED, Step
-from flowloom.turns import limits, observed, reported, status, whereabouts
+from flowloom.turns import limits, observed, reported, status
 from flowloom.turns.states import NO_PROGRAM, State
 
 TYPE_CHECKING = False
@@ -36,7 +37,6 @@ __all__ = ["Carrier", "View", "leave"]
 HEADLESS_AGAIN_S = 0.25
 # After a Stop the session is idle 30 ms later, unless a Stop hook of the user's sends it on.
 SETTLE_AGAIN_S = 0.004
-SETTLE_S = 0.3
 # How often the transcript is looked at for the last part of a reply that passed the output limit.
 WHOLE_AGAIN_S = 0.01
 # Where the program's own file says nothing, the slow question is asked this often.
@@ -52,10 +52,10 @@ class Carrier:
         self.settings = settings
         self.task_id = task_id
         self._is_waiter = inherited is not None
-        task = tasks.read(task_id)
+        self._task = task = tasks.read(task_id)
         self.agent = Agent(task["agent_dir"])
         self.agent.load()
-        self.wake_fd, self._wake_path = files.open_wake(task["agent_dir"])
+        self._line_wait = LineWait(self.agent, task_id)
         if inherited is None:
             self.place = line.enter(task["agent_dir"], task_id)
         else:
@@ -64,16 +64,18 @@ class Carrier:
         self._thorough_at_s = steady_s()
         self._looked_at_s = 0.0
         self._seen: Look | None = None
-        self._settle_since_s = 0.0
-        self._settle_seq: int | None = None
-        self._startup = Startup(self.agent)
-        self._began_anew = ""
+        self._settling = Settling(self.agent, task_id)
+        self._start = life.Start(self.agent, settings)
         self._quiet_since_s: float | None = None
         self._wait = Wait(self.agent, task_id)
-        self._looked_in_line = False
-        self.waits_on = False
+        self.waits_on = self.failed = False
         self._whole = WholeReply(self.agent)
         self._limit = limit_wait.LimitWait(self.agent, settings.typing_pause_s)
+
+    @property
+    def wake_fd(self) -> int:
+        """What can be read once a step is due; it can change with each step."""
+        return self._line_wait.bell.fd
 
     def wait_on(self) -> None:
         """Wait for what the agent says next, to a person in its window, after its task was interrupted."""
@@ -87,7 +89,7 @@ class Carrier:
         self._give_up_place()
         if self.waits_on:
             self._adopt_no_more()
-        files.close_wake(self.wake_fd, self._wake_path)
+        self._line_wait.close()
 
     def _adopt_no_more(self) -> None:
         """Stop taking what is said in the window for the reply: no caller waits for it any more."""
@@ -97,10 +99,10 @@ class Carrier:
                 status.note(self.agent.directory, now, adopt=None)
 
     def _give_up_place(self) -> None:
+        place, self.place = self.place, None
+        if place is not None:
+            place.leave()
         self._wait.over()
-        if self.place is not None:
-            self.place.leave()
-            self.place = None
 
     def _entrust(self) -> None:
         """Leave a task that has not ended to a waiter, whatever ended the wait: a bug of ours, a Ctrl-C, tmux."""
@@ -108,7 +110,40 @@ class Carrier:
         if self.place is None or self._is_waiter or task is None:
             return
         if not tasks.ended(task) and task["status"] is not Step.UNKNOWN:
-            leave(self, left=True)
+            leave(self)
+
+    def give_up(self, error: FlowLoomError, *, fails: bool) -> View:
+        """Return the end of a task that cannot be carried on; where it `fails`, it has ended with the reason.
+
+        Otherwise `close` leaves it to a waiter. One that another process carries is left
+        alone. The view of a waiter's task has not `ended` while its end cannot be written.
+        """
+        view, mine = self._without_agent(error), self.place is not None
+        failed = fails and mine and handover.fail(self.task_id, layout.named(error))
+        kept = f"the task is kept: flowloom wait {self.task_id}, or flowloom cancel {self.task_id}"
+        view.ended = failed or not (fails and mine and self._is_waiter)
+        if view.ended:
+            again = f"the task has failed: flowloom show {self.task_id}" if failed else kept
+            error.hint = f"{error.hint}; {again}" if error.hint else again
+            view.phase = "ended"
+        self.failed = failed
+        if failed:
+            view.task = tasks.find(self.task_id) or view.task
+            self._give_up_place()
+        return view
+
+    def held_up(self, error: FlowLoomError, *, again_s: float) -> View:
+        """Return the view of a task that an error holds up, which is tried again; who comes behind is told."""
+        if self.place is not None:
+            self.place.say(str(error))
+        view = self._without_agent(error)
+        view.waits_for, view.again_s = layout.named(error), again_s
+        return view
+
+    def _without_agent(self, error: FlowLoomError) -> View:
+        view = View(tasks.find(self.task_id) or self._task, None)
+        view.error = error
+        return view
 
     def step(self) -> View:
         """Do what can be done now and return what there is to see.
@@ -136,10 +171,10 @@ class Carrier:
         return view
 
     def _step(self) -> View:
-        files.drain_wake(self.wake_fd)
-        task = tasks.read(self.task_id)
+        self._line_wait.bell.drain()
+        self._task = task = tasks.read(self.task_id)
         if task["status"] is Step.DONE:
-            if self._settled():
+            if self._settling.over():
                 return self._end_whole(task)
             now = self.agent.status()
             if now["status"] is State.IDLE:
@@ -155,31 +190,17 @@ class Carrier:
             # Another process carries it: watch, and take over when that one is gone.
             self.place = line.enter(task["agent_dir"], self.task_id)
         if self.place is None:
-            return self._wait_with(task)
+            return self._line_wait.beside(task)
         if task.get("headless") is not None:
             return self._watch_headless(task)
         passed = ""
         if task["status"] in (Step.CREATED, Step.TYPED, Step.PASTED) and not self._hands_over(task):
             ahead, passed = ask.before(self.place)
             if ahead:
-                if not self._looked_in_line:
-                    # Once, so that a caller that cannot reach its window is told now and not when it is its turn.
-                    self._looked_in_line = True
-                    whereabouts.look(self.agent.status())
-                view = View(task, self.agent.status())
-                view.phase, view.ahead, view.says, view.again_s = "in line", ahead, passed, 0.5
-                return view
+                return self._line_wait.behind(task, ahead, passed)
+        self._line_wait.first(self.place)
         view = self._carry(task)
         view.says = view.says or passed
-        return view
-
-    def _wait_with(self, task: Task) -> View:
-        view = View(task, self.agent.status())
-        stopped = line.stopped(task["agent_dir"], self.task_id)
-        if stopped:
-            view.says = f"its own process {stopped} is stopped; continue it with fg, or: kill -CONT {stopped}"
-        elif not task["left"] and not task["until"]:
-            view.says = "another process already waits for it; waiting with it"
         return view
 
     def _hands_over(self, task: Task) -> bool:
@@ -224,14 +245,14 @@ class Carrier:
             view.again_s = 0.0
             return view
         if now["status"] in NO_PROGRAM:
-            self._start(task, now, view)
+            self._bring_up(task, now, view)
         elif not now["up"] or now["status"] is State.STARTING:
             self._await_start(now, look, view)
         elif task["status"] in (Step.CREATED, Step.TYPED, Step.PASTED):
             self._deliver(now, look, view)
         else:
             self._watch(task, now, view)
-        view.began_anew = self._began_anew
+        view.began_anew = self._start.began_anew
         return view
 
     def _look(self, task: Task) -> tuple[Status, Look | None]:
@@ -254,32 +275,29 @@ class Carrier:
         now, self._seen = self.agent.reconcile(thorough=thorough, binary=self.settings.claude)
         return now, self._seen
 
-    def _start(self, task: Task, now: Status, view: View) -> None:
-        if launch.died_too_often(now):
-            often = f"died {launch.DEATHS_LIMIT} times within two minutes"
-            self._fail(f"{self.agent.agent_id} {often}; last: {now['why']}", view)
-            return
+    def _bring_up(self, task: Task, now: Status, view: View) -> None:
         if task["status"] in (Step.TYPED, Step.PASTED):
             # It died with our text in its box or just submitted: what does its transcript say?
             self._judge_dead(now)
             view.again_s = 0.0
             return
-        self._delivery = None
+        self._delivery, told = None, self._start.began_anew
+        view.phase = "starting"
         try:
-            self._began_anew = launch.spawn(self.agent, self.settings)
+            self._start.step(now, None)
         except (TmuxFailed, StateFailed, DamagedFile):
             raise  # what can pass by itself is tried again
         except ConversationOpen as error:
-            view.phase, view.waits_for, view.again_s = "starting", f"{error}; {error.hint}", REACH_AGAIN_S
+            view.waits_for, view.again_s = f"{error}; {error.hint}", REACH_AGAIN_S
             return
         except FlowLoomError as error:
             self._fail(layout.named(error), view)
             return
-        if self._began_anew:
+        if self._start.began_anew != told:
             with status.lock(self.agent.directory):
-                tasks.note_fact(tasks.read(self.task_id), self._began_anew)
-        self._startup = Startup(self.agent)
-        view.phase, view.again_s = "starting", self._startup.again_s
+                tasks.note_fact(tasks.read(self.task_id), self._start.began_anew)
+        view.agent = self.agent.status()
+        view.waits_for, view.again_s = self._start.waits_for, self._start.again_s
 
     def _fail(self, why: str, view: View) -> None:
         with status.lock(self.agent.directory):
@@ -296,9 +314,8 @@ class Carrier:
 
     def _await_start(self, now: Status, look: Look | None, view: View) -> None:
         view.phase = "starting"
-        if look is not None:
-            view.question, view.says = self._startup.step(now, look)
-        view.again_s = self._startup.again_s
+        self._start.step(now, look)
+        view.question, view.says, view.again_s = self._start.question, self._start.says, self._start.again_s
 
     def _deliver(self, now: Status, look: Look | None, view: View) -> None:
         view.phase = "delivering"
@@ -322,7 +339,7 @@ class Carrier:
     def _await_person(self, now: Status, view: View) -> None:
         """Watch a person go on with what was interrupted; the agent's next message is the reply."""
         view.phase, view.says = "with a person", "the agent's next message in its window will be the reply"
-        if now["status"] in (State.OFFLINE, State.FAILED) or now["adopt"] != self.task_id:
+        if now["status"] in NO_PROGRAM or now["adopt"] != self.task_id:
             self.waits_on = False
 
     def _dialog_gone(self, now: Status, look: Look) -> None:
@@ -354,38 +371,8 @@ class Carrier:
         else:
             self._quiet_since_s = None
 
-    def _settled(self) -> bool:
-        """Tell whether the turn that brought the reply is really over: the session idle again."""
-        now = self.agent.status()
-        if now["status"] in (State.OFFLINE, State.FAILED):
-            return True
-        said = self.agent.session_says(now)
-        if said != "busy":
-            self._rest(now)
-            return True
-        turn = now["turn"]
-        if turn is not None and turn["task"] != self.task_id:
-            return True  # busy with something else already
-        if now["seq"] != self._settle_seq:
-            self._settle_seq, self._settle_since_s = now["seq"], steady_s()  # each Stop starts the time again
-        elif now["status"] is State.IDLE and steady_s() - self._settle_since_s > SETTLE_S:
-            with status.lock(self.agent.directory):
-                fresh = self.agent.status()
-                if fresh["seq"] == now["seq"]:
-                    observed.goes_on(self.agent.directory, fresh, "a Stop hook sent its turn on")
-        return False
 
-    def _rest(self, now: Status) -> None:
-        """Take an agent that we held to go on after its Stop for idle again: its session says so."""
-        turn = now["turn"]
-        if now["status"] is State.WORKING and turn is not None and turn["task"] == self.task_id:
-            with status.lock(self.agent.directory):
-                fresh = self.agent.status()
-                if fresh["seq"] == now["seq"]:
-                    observed.quiet(self.agent.directory, fresh, "its turn ended")
-
-
-def leave(carrier: Carrier, *, left: bool) -> None:
+def leave(carrier: Carrier) -> None:
     """Hand a task over to a process of its own that outlives us, with its place in line."""
     place, carrier.place = carrier.place, None
-    handover.to_waiter(carrier.agent.directory, carrier.task_id, place, left=left)
+    handover.to_waiter(carrier.agent.directory, carrier.task_id, place)

@@ -5,29 +5,25 @@ from __future__ import annotations
 import os
 import select
 import sys
-from contextlib import nullcontext
 
 from flowloom import crash
 from flowloom.agents.agent import Agent
 from flowloom.clock import Deadline, wall_s
 from flowloom.config.settings import load
-from flowloom.delegation import announce, loop, runner
-from flowloom.errors import DamagedFile, FlowLoomError, StateFailed, TmuxFailed
+from flowloom.delegation import announce, handover, loop, runner
+from flowloom.errors import FlowLoomError
 from flowloom.store import files, layout, news
+from flowloom.store.bell import Bell
 from flowloom.store.log import log
 from flowloom.tasks import store as tasks
 from flowloom.tasks.steps import Step
-from flowloom.turns import observed, status
+from flowloom.turns import status
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from flowloom.delegation.runner import View
     from flowloom.tasks.record import Task
 
-# How often a waiter checks whether a full disk has room again.
-TRY_AGAIN_S = 5.0
-# The pauses after which a command that tmux refuses is tried again; after the last one its task fails.
-PAUSES_S = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 # At most one announcement in this time for each agent, however many permissions it asks for.
 ANNOUNCE_AGAIN_S = 60.0
 # The time of its last announcement, in the agent's folder.
@@ -48,19 +44,9 @@ def main() -> None:
         why = layout.named(error)
     if why:
         log(layout.home(), "error", "waiter", why, task=task_id)
-        fail(task_id, why)
-
-
-def fail(task_id: str, why: str) -> None:
-    """End a task that cannot be carried on; where that cannot be written, try again until it can."""
-    while (task := tasks.find(task_id)) is not None and not tasks.ended(task):
-        try:
-            # Where its agent's folder was removed, no one is left who could hold the lock.
-            with status.lock(task["agent_dir"]) if os.path.isdir(task["agent_dir"]) else nullcontext():
-                observed.end_task(task_id, Step.FAILED, why)
-        except OSError as error:
-            log(layout.home(), "error", "waiter", f"its end is not noted: {layout.named(error)}", task=task_id)
-            select.select([], [], [], TRY_AGAIN_S)
+        # No other process would do it.
+        while not handover.fail(task_id, why):
+            select.select([], [], [], loop.TRY_AGAIN_S)
 
 
 def carry(task_id: str, inherited: int) -> int:
@@ -70,12 +56,13 @@ def carry(task_id: str, inherited: int) -> int:
     settings.park_s = float("inf")
     carrier = runner.Carrier(task_id, settings, inherited=inherited)
     announcer = Announcer(agent, task_id)
-    told, pauses = "", iter(PAUSES_S)
+    told = ""
 
     def see(view: View) -> bool:
         """Log what keeps a task from its agent: no person is here to be told."""
-        nonlocal told, pauses
-        pauses = iter(PAUSES_S)
+        nonlocal told
+        if view.error is not None:
+            return True  # the loop has logged it, and tries again
         says = view.says if view.phase == "out of reach" else ""
         if says and says != told:
             log(layout.home(), "error", "waiter", says, task=task_id)
@@ -83,21 +70,9 @@ def carry(task_id: str, inherited: int) -> int:
         return announcer.see(view) if settings.announce else True
 
     try:
-        while True:
-            try:
-                loop.await_end(carrier, Deadline(None), see)
-                break
-            except (StateFailed, DamagedFile, TmuxFailed) as error:
-                if isinstance(error, DamagedFile) and tasks.find(task_id) is None:
-                    raise  # its own record
-                # It can pass by itself, and all who could be told are gone. What tmux refuses has a limit.
-                pause_s = next(pauses, None) if isinstance(error, TmuxFailed) else TRY_AGAIN_S
-                if pause_s is None:
-                    raise
-                log(layout.home(), "error", "waiter", str(error), task=task_id)
-                if carrier.place is not None:
-                    carrier.place.say(str(error))
-                select.select([], [], [], pause_s)
+        loop.await_end(carrier, Deadline(None), see, patient=True)
+    except FlowLoomError as error:
+        log(layout.home(), "error", "waiter", str(error), task=task_id)  # its task has failed with that
     finally:
         carrier.close()
         files.wake(agent.directory)
@@ -130,18 +105,17 @@ class Announcer:
 
         Not if the reply is read until then, or another announcement has counted it.
         """
-        wake_fd, wake_path = files.open_wake(self.agent.directory)
+        bell = Bell(self.agent.directory)
         try:
             while True:
-                files.drain_wake(wake_fd)
                 task = tasks.find(self.task_id)
                 if task is None or not task["left"] or not (tasks.unread(task) or tasks.unseen_failure(task)):
                     return
                 if self._last() > task["journal"][-1]["at"] or self._say(*self._end(task), task):
                     return
-                select.select([wake_fd], [], [], max(0.0, self._last() + ANNOUNCE_AGAIN_S - wall_s()))
+                bell.wait(max(0.0, self._last() + ANNOUNCE_AGAIN_S - wall_s()))
         finally:
-            files.close_wake(wake_fd, wake_path)
+            bell.close()
 
     def _end(self, task: Task) -> tuple[str, str]:
         name, task_id = self.agent.name, task["task_id"]

@@ -13,6 +13,7 @@ from flowloom.turns.states import State
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from flowloom.agents.agent import Agent
+    from flowloom.errors import FlowLoomError
     from flowloom.providers.protocol import Question
     from flowloom.tasks.record import Task
     from flowloom.turns.record import HeldUp, Status
@@ -47,6 +48,8 @@ class View:
         self.screen = ""
         self.ended = False
         self.provisional = False
+        # Why it cannot be carried on, or not now; it is no end of its own making.
+        self.error: FlowLoomError | None = None
         self.again_s = LOOK_AGAIN_S
 
 

@@ -20,7 +20,7 @@ from flowloom.store import files, layout
 from flowloom.tasks import store as tasks
 from flowloom.tasks.steps import Step
 from flowloom.turns import spool
-from flowloom.turns.states import State
+from flowloom.turns.states import NO_PROGRAM, State
 
 if TYPE_CHECKING:
     from flowloom.tasks.record import Task
@@ -95,12 +95,14 @@ def agents(case: Case) -> list[Finding]:
             saw, _, repair = now["unreachable"].rpartition("; ")
             found.append(fail("agents", f"{name} is unknown: {saw or repair}", repair))
             continue
-        alive += now["status"] is not State.OFFLINE
+        alive += now["status"] not in NO_PROGRAM
         saw, _, repair = folders.told(agent).partition("; ")
         if saw:
             found.append(warn("agents", saw, repair))
         if now["status"] is State.FAILED:
             found.append(warn("agents", f"{name} has failed: {now['why']}", f"flowloom start {name}"))
+        elif now["status"] is State.BACKOFF:
+            found.append(warn("agents", f"{name} is in backoff: {now['why']}", f"flowloom start {name}"))
         elif now["status"] is State.BLOCKED:
             what = now["question"]["text"] if now["question"] else now["why"]
             found.append(warn("agents", f"{name} is blocked: {what}", f"flowloom attach {name}"))
@@ -109,7 +111,7 @@ def agents(case: Case) -> list[Finding]:
             saw = f"{name}'s conversation is open in another Claude Code, too (process {other})"
             found.append(warn("agents", saw, "close that one; your own conversations are listed by: claude --resume"))
         hook = _hook_of(agent.directory)
-        if now["status"] is not State.OFFLINE and hook and not os.path.exists(hook):
+        if now["status"] not in NO_PROGRAM and hook and not os.path.exists(hook):
             saw = f"{name} calls {hook}, which is gone: nothing it does is heard"
             found.append(fail("agents", saw, f"flowloom stop {name}; flowloom start {name}"))
     return found or [ok("agents", f"{alive} running" if alive else "none running")]

@@ -223,10 +223,10 @@ class Errand:
 
     def _carry(self, sent: list[Task]) -> list[Task]:
         """Wait for the tasks; return none when the file is written, or what is sent in their place."""
-        carriers = [runner.Carrier(task["task_id"], self.chosen) for task in sent]
-        fds = self.screen.fds
+        carriers: list[runner.Carrier] = []
         try:
-            views = loop.await_ends(carriers, Deadline(self.chosen.timeout_s), self._show, fds=fds)
+            self._open(carriers, sent)
+            views = self._await(carriers, Deadline(self.chosen.timeout_s))
             while views is not None and len(views) == 1 and views[0].task["status"] is Step.INTERRUPTED:
                 choice = self.screen.choose_interrupted(views[0])
                 if choice == "again":
@@ -235,7 +235,7 @@ class Errand:
                     self.screen.failed = [views[0].task["task_id"]]
                     raise ask.failure(views[0].task)
                 carriers[0].wait_on()
-                views = loop.await_ends(carriers, Deadline(None), self._show, fds=fds)
+                views = self._await(carriers, Deadline(None))
             if self.signals.came():
                 self._leave(carriers)
                 self.signals.refuse()
@@ -248,10 +248,29 @@ class Errand:
             for carrier in carriers:
                 carrier.close()
 
+    def _open(self, carriers: list[runner.Carrier], sent: list[Task]) -> None:
+        """Fill in the carriers of the tasks that were sent.
+
+        Raises:
+            FlowLoomError: one of them cannot be carried; the others are left to waiters when they are closed.
+        """
+        errors: list[FlowLoomError] = []
+        for task in sent:
+            try:
+                carriers.append(loop.open_carrier(task["task_id"], self.chosen))
+            except FlowLoomError as error:
+                errors.append(error)
+        if errors:
+            raise errors[0]
+
+    def _await(self, carriers: list[runner.Carrier], deadline: Deadline) -> list[View] | None:
+        fds = self.screen.fds
+        return loop.await_ends(carriers, deadline, self._show, fds=fds, tick=lambda: self.screen.again_s)
+
     def _leave(self, carriers: list[runner.Carrier]) -> None:
         for carrier in carriers:
             if not tasks.ended(tasks.read(carrier.task_id)):
-                runner.leave(carrier, left=True)
+                runner.leave(carrier)
 
     def _write(self, carriers: list[runner.Carrier]) -> None:
         """Write the replies into the prompt file, and for a part without one the reason and its prompt.

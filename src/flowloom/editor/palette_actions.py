@@ -6,7 +6,7 @@ import difflib
 import os
 import re
 
-from flowloom.agents import launch
+from flowloom.agents import launch, life
 from flowloom.agents.agent import named
 from flowloom.agents.survey import survey
 from flowloom.chief import touched_files
@@ -24,7 +24,7 @@ from flowloom.tasks import store as tasks
 from flowloom.tasks.steps import Step
 from flowloom.terminal.durations import age
 from flowloom.turns import status, whereabouts
-from flowloom.turns.states import State
+from flowloom.turns.states import NO_PROGRAM, State
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -271,7 +271,7 @@ class Lobby:
         if directory is None:
             return
         self.started = name
-        self.note = launch.spawn(named(name, self.root), self.chosen)
+        self.note = life.ensure_up(named(name, self.root), self.chosen, by_person=True).began_anew
 
     def _refused_name(self, name: str) -> str:
         """Return why no agent can be created under a name, empty where one can."""
@@ -282,7 +282,7 @@ class Lobby:
         now = self.statuses.get(name)
         if agent.slug != self.slug:
             return "Give a name without @: the agent belongs to this project"
-        return f"{name} exists already ({now['status']})" if now and now["status"] != State.OFFLINE else ""
+        return f"{name} exists already ({now['status']})" if now and now["status"] not in NO_PROGRAM else ""
 
     def _refused_directory(self, name: str, text: str) -> str:
         """Prepare an agent to work in a directory; return why that is impossible, empty where it is done."""

@@ -67,6 +67,8 @@ class WaitScreen:
         self.failed: list[str] = []
         self.hangup_fd = hangup_fd
         self.fds = [hangup_fd]
+        # When `show` is due again, in seconds, whatever the tasks do: a caller that was killed sends no signal.
+        self.again_s = TICK_S
 
     def show(self, views: list[View]) -> bool:
         """Show what there is to see; False when the person does not want to wait on (then `chosen` says what)."""
@@ -135,8 +137,7 @@ class OnTerminal(WaitScreen):
         if self.visit is None:
             self._select_question(views)
             self.terminal.draw(self._drawn(views))
-            for shown in views:
-                shown.again_s = min(shown.again_s, ESC_S if self.terminal.keys.held else TICK_S)
+            self.again_s = ESC_S if self.terminal.keys.held else TICK_S
         return True
 
     def _select_question(self, views: list[View]) -> None:
@@ -250,7 +251,7 @@ class OnTerminal(WaitScreen):
         self.visit = self._begin_visit(whereabouts.socket(now), now["window_id"], now["name"])
         if self.visit is not None:
             self.fds.remove(0)
-            view.again_s = VISITED_TICK_S
+            self.again_s = VISITED_TICK_S
 
     def _begin_visit(self, socket: str, window_id: str, name: str) -> client.Visit | None:
         self.note = ""
@@ -272,8 +273,7 @@ class OnTerminal(WaitScreen):
         """Tell whether the visit is over; wait for that when the tasks have ended, which the visitor is told."""
         assert self.visit is not None
         if not all(view.ended for view in views) and not self.visit.over():
-            for view in views:
-                view.again_s = min(view.again_s, VISITED_TICK_S)
+            self.again_s = VISITED_TICK_S
             return False
         if all(view.ended for view in views):
             self.visit.tell(wait_lines.news(views))

@@ -12,7 +12,8 @@ import os
 
 from flowloom.clock import steady_s
 from flowloom.ports import births
-from flowloom.store import files
+from flowloom.store import files, layout
+from flowloom.store.log import log
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,14 +35,15 @@ class Place:
 
     def ahead(self) -> list[str]:
         """Return the tasks ahead of this one whose places are held by a running process, first in line first."""
-        return [name.split("-", 1)[1] for name in self._ahead()]
+        return [name.split("-", 1)[1] for name in self.before() if _alive(self.agent_dir, name)]
 
-    def before(self) -> list[Before]:
-        """Return what is known of those places and their holders."""
-        return [Before(self.agent_dir, name) for name in self._ahead()]
+    def before(self) -> list[str]:
+        """Return the names of the places before this one, first in line first, also those whose process was killed."""
+        return [name for name in _names(self.agent_dir) if name < self.name]
 
-    def _ahead(self) -> list[str]:
-        return [name for name in _names(self.agent_dir) if name < self.name and _alive(self.agent_dir, name)]
+    def look(self, name: str) -> Before | None:
+        """Return what is known of a place and its holder; None where no running process holds it."""
+        return Before(self.agent_dir, name) if _alive(self.agent_dir, name) else None
 
     def say(self, why: str) -> None:
         """Tell the processes behind why this place makes no progress; empty when it does again."""
@@ -59,14 +61,32 @@ class Place:
         except OSError:
             return  # on a full disk, the place is still held
 
+    def wake_next(self) -> None:
+        """Wake the task behind this place, and the next one too where that cannot continue.
+
+        Only these: a line of a hundred would otherwise wake a hundred processes for
+        each that leaves it. Whoever stands further back looks by itself, less often.
+        """
+        for name in _names(self.agent_dir):
+            behind = self.look(name) if name > self.name else None
+            if behind is None:
+                continue
+            files.wake(layout.task_dir(behind.task_id))
+            if not behind.stopped and not behind.says:
+                return
+
     def leave(self) -> None:
-        """Give up the place and wake the processes behind it."""
+        """Give up the place and wake the task behind it."""
         try:
             os.unlink(f"{self.agent_dir}/{LINE}/{self.name}")
         except FileNotFoundError:
             pass
+        except OSError as error:
+            # Without its lock it holds nothing up.
+            log(layout.home(), "error", "line", f"the place of task {self.task_id} stays behind: {error}")
         os.close(self.descriptor)
         files.wake(self.agent_dir)
+        self.wake_next()
 
 
 class Before:

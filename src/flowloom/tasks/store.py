@@ -128,8 +128,10 @@ def find(task_id: str | None) -> Task | None:
 
 
 def write(task: Task) -> None:
-    """Replace a task's record and wake the processes that wait for its agent."""
-    files.write_json(f"{layout.task_dir(task['task_id'])}/task.json", task)
+    """Replace a task's record and wake the processes that wait for it or for its agent."""
+    folder = layout.task_dir(task["task_id"])
+    files.write_json(f"{folder}/task.json", task)
+    files.wake(folder)
     files.wake(task["agent_dir"])
     if task["left"]:
         # A process that waits for a task sees its end; the end of a task that was left is news.

@@ -17,6 +17,7 @@ STATES = {
     "blocked": f"{BOLD}{YELLOW}",
     "parked": BLUE,
     "offline": DIM,
+    "backoff": YELLOW,
     "failed": RED,
     "interrupted": YELLOW,
     "unknown": YELLOW,

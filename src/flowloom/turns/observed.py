@@ -9,7 +9,7 @@ from flowloom.clock import elapsed_s, wall_s
 from flowloom.tasks import store as tasks
 from flowloom.tasks.steps import Step
 from flowloom.turns import parking, questions, status
-from flowloom.turns.states import Event, State
+from flowloom.turns.states import NO_PROGRAM, Event, State
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from flowloom.tasks.record import Task
     from flowloom.turns.record import Status, Turn
 
+# Deaths that lie further back do not count any more.
 DEATHS_WITHIN_S = 120.0
+# What stands before the reason of the last death, in the reason for a pause and for giving up.
+LAST = "; last: "
 
 
 def leave(agent_dir: str, now: Status, event: Event, why: str) -> None:
@@ -33,8 +36,8 @@ def leave(agent_dir: str, now: Status, event: Event, why: str) -> None:
         now, Step.FAILED, f"the agent is gone: {why}" + ("; it waited for its usage limit to reset" if waited else "")
     )
     facts: dict[str, Any] = {"turn": None, "queued": [], "up": False, "parked": None, "also_parked": [], "pid": None}
-    # An agent that is offline already is only reported gone a second time.
-    if now["status"] is not State.OFFLINE and (event is Event.GONE or not now["up"] or now["status"] is State.STARTING):
+    # An agent that has no program is only reported gone a second time.
+    if now["status"] not in NO_PROGRAM and (event is Event.GONE or not now["up"] or now["status"] is State.STARTING):
         facts["deaths"] = [*recent_deaths(now), wall_s()]
     status.apply(agent_dir, now, event, why=why, source="hook" if event is Event.END else "tmux", **facts)
 
@@ -42,6 +45,12 @@ def leave(agent_dir: str, now: Status, event: Event, why: str) -> None:
 def recent_deaths(now: Status) -> list[float]:
     """Return the times of an agent's recent deaths."""
     return [at for at in now["deaths"] if elapsed_s(at) < DEATHS_WITHIN_S]
+
+
+def rested(agent_dir: str, now: Status) -> None:
+    """Take an agent in backoff whose time is over, and that no task starts again, for offline."""
+    why = now["why"].rpartition(LAST)[2]
+    status.apply(agent_dir, now, Event.RESET, why=why, source="policy", again_at=0.0)
 
 
 def quiet(agent_dir: str, now: Status, why: str, *, step: Step = Step.INTERRUPTED, in_box: str | None = None) -> None:

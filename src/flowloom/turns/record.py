@@ -98,6 +98,7 @@ if TYPE_CHECKING:
         background: list[str]
         conversation: bool
         deaths: list[float]
+        again_at: float
         release: str
         # In memory only: why it cannot be told whether the rest still holds; and that none of it could be read.
         unreachable: NotRequired[str]
@@ -145,6 +146,7 @@ def empty_status(agent_id: str, name: str, role: str, project: str, provider: st
         "background": [],
         "conversation": False,
         "deaths": [],
+        "again_at": 0.0,
         "release": "",
     }
 

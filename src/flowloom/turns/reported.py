@@ -13,7 +13,7 @@ from flowloom.tasks import frame
 from flowloom.tasks import store as tasks
 from flowloom.tasks.steps import Step
 from flowloom.turns import limits, observed, parking, questions, receipts, status, told
-from flowloom.turns.states import Event, State
+from flowloom.turns.states import NO_PROGRAM, Event, State
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def _follow_transcript(now: Status, report: Report) -> None:
 def _late(now: Status, report: Report) -> bool:
     """Tell whether a report is older than what has been seen, or of the program before the one that runs now."""
     # While none runs, a report with a process id is of one that has ended.
-    former = report.get("pid", now["pid"]) != now["pid"] and (now["pid"] is not None or now["status"] is State.OFFLINE)
+    former = report.get("pid", now["pid"]) != now["pid"] and (now["pid"] is not None or now["status"] in NO_PROGRAM)
     return former or report.get("at_ns", 0) < now["seen_ns"]
 
 

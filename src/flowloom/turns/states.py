@@ -9,7 +9,11 @@ from enum import StrEnum
 
 
 class State(StrEnum):
-    """The states of an agent. `blocked` waits for a person, `parked` for its own background work."""
+    """The states of an agent. `blocked` waits for a person, `parked` for its own background work.
+
+    `backoff` died again and starts again after a pause; `failed` died too often: a
+    person or a later task starts it.
+    """
 
     OFFLINE = "offline"
     STARTING = "starting"
@@ -44,20 +48,24 @@ class Event(StrEnum):
     QUIET = "quiet"  # its session is idle although no hook said so: Esc, or a denied permission
     RESUME = "resume"  # its session is busy although we believed it blocked or idle: an answer, or a Stop hook
     GONE = "gone"  # its process or window is gone
+    DELAY = "delay"  # it died again, and starts again after a pause
     GIVE_UP = "give_up"  # it died too often
+    RESET = "reset"  # stopped by a person while it had no program, or no task waits for its start any more
 
 
 S, E = State, Event
+# NO_PROGRAM in a fixed order, as the documentation draws it.
+NONE = (S.OFFLINE, S.BACKOFF, S.FAILED)
 
 
 # A pair that is missing here changes nothing.
 TABLE: dict[tuple[State, Event], State] = {
-    **{(s, E.SPAWN): S.STARTING for s in (S.OFFLINE, S.BACKOFF, S.FAILED)},
-    **{(s, E.UP): S.STARTING for s in (S.OFFLINE, S.STARTING, S.BLOCKED)},
+    **{(s, E.SPAWN): S.STARTING for s in NONE},
+    **{(s, E.UP): S.STARTING for s in (*NONE, S.STARTING, S.BLOCKED)},
     (S.STARTING, E.BOX): S.IDLE,
     (S.BLOCKED, E.BOX): S.IDLE,
     **{(s, E.DIALOG): S.BLOCKED for s in (S.STARTING, S.IDLE, S.WORKING, S.PARKED)},
-    **{(s, E.ACCEPT): S.WORKING for s in (S.OFFLINE, S.STARTING, S.IDLE, S.WORKING, S.BLOCKED, S.PARKED)},
+    **{(s, E.ACCEPT): S.WORKING for s in (*NONE, S.STARTING, S.IDLE, S.WORKING, S.BLOCKED, S.PARKED)},
     **{(s, E.ASK): S.BLOCKED for s in (S.IDLE, S.WORKING, S.PARKED, S.BLOCKED)},
     (S.BLOCKED, E.SIGN): S.WORKING,
     **{(s, E.RESUME): S.WORKING for s in (S.IDLE, S.BLOCKED)},
@@ -65,9 +73,11 @@ TABLE: dict[tuple[State, Event], State] = {
     **{(s, E.PARK): S.PARKED for s in (S.STARTING, S.IDLE, S.WORKING, S.BLOCKED, S.PARKED)},
     **{(s, E.FAIL): S.IDLE for s in (S.STARTING, S.IDLE, S.WORKING, S.BLOCKED, S.PARKED)},
     **{(s, E.QUIET): S.IDLE for s in (S.WORKING, S.BLOCKED)},
-    **{(s, E.END): S.OFFLINE for s in S if s is not S.FAILED},
-    **{(s, E.GONE): S.OFFLINE for s in S if s is not S.FAILED},
-    **{(s, E.GIVE_UP): S.FAILED for s in S},
+    **{(s, E.END): S.OFFLINE for s in S if s not in NO_PROGRAM},
+    **{(s, E.GONE): S.OFFLINE for s in S if s not in NO_PROGRAM},
+    **{(s, E.DELAY): S.BACKOFF for s in NONE},
+    **{(s, E.GIVE_UP): S.FAILED for s in NONE},
+    **{(s, E.RESET): S.OFFLINE for s in NONE},
 }
 
 

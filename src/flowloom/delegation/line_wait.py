@@ -1,0 +1,83 @@
+"""What wakes a task in line, and how often it looks by itself; only the next one listens to the agent."""
+
+from __future__ import annotations
+
+import os
+
+from flowloom.delegation.waiting import View
+from flowloom.queue import line
+from flowloom.store import layout
+from flowloom.store.bell import Bell
+from flowloom.turns import whereabouts
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from flowloom.agents.agent import Agent
+    from flowloom.tasks.record import Task
+
+# How often a task in line looks by itself: the next one, and one far behind. A process that is killed rings no bell.
+NEXT_AGAIN_S, LINE_AGAIN_S = 1.0, 30.0
+# The further behind, the less often: from this many places on, every LINE_AGAIN_S.
+FAR = 10
+
+
+class LineWait:
+    """The bell that one task's process listens to: its agent's or, with several tasks before it in line, its own."""
+
+    def __init__(self, agent: Agent, task_id: str) -> None:
+        self.agent = agent
+        self.task_id = task_id
+        self.bell = Bell(agent.directory)
+        self._stands = False
+
+    def behind(self, task: Task, ahead: int, passed: str) -> View:
+        """Return the view of a task that stands behind others, and listen as fits its place.
+
+        Every word of an agent would otherwise wake all who stand in line for it, and a
+        hundred of them would look at each other twice a second.
+        """
+        view = View(task, self.agent.status())
+        if not self._stands:
+            # Once, so that a caller that cannot reach its window is told now and not when it is its turn.
+            self._stands = True
+            whereabouts.look(self.agent.status())
+        view.phase, view.ahead, view.says = "in line", ahead, passed
+        moved = self._listen_to(self.agent.directory if ahead == 1 else layout.task_dir(self.task_id))
+        view.again_s = NEXT_AGAIN_S if ahead == 1 else LINE_AGAIN_S * min(ahead, FAR) / FAR
+        if moved:
+            view.again_s = 0.0  # what was told before the new bell hung there was not heard
+        return view
+
+    def beside(self, task: Task) -> View:
+        """Return the view of a task that another process carries."""
+        view = View(task, self.agent.status())
+        stopped = line.stopped(self.agent.directory, self.task_id)
+        if stopped:
+            view.says = f"its own process {stopped} is stopped; continue it with fg, or: kill -CONT {stopped}"
+        elif not task["left"] and not task["until"]:
+            view.says = "another process already waits for it; waiting with it"
+        return view
+
+    def first(self, place: line.Place) -> None:
+        """Listen to the agent: the task is first in line; the one behind it is the next now."""
+        if self._stands:
+            self._stands = False
+            self._listen_to(self.agent.directory)
+            place.wake_next()
+
+    def _listen_to(self, directory: str) -> bool:
+        """Wake up by the bell of a directory from now on; tell whether it was another one before."""
+        if directory == self.bell.directory:
+            return False
+        self.close()
+        self.bell = Bell(directory)
+        return True
+
+    def close(self) -> None:
+        """Take the bell down."""
+        self.bell.close()
+        if self.bell.directory != self.agent.directory and self.bell.path:
+            try:
+                os.rmdir(os.path.dirname(self.bell.path))
+            except OSError:
+                pass  # another process listens there, or the task was removed

@@ -1,0 +1,302 @@
+"""The loop that carries tasks, on a clock that the test moves: who is stepped when, and whose error is whose."""
+
+from __future__ import annotations
+
+import os
+import select
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flowloom.agents.agent import Agent
+from flowloom.clock import Deadline
+from flowloom.config.settings import Settings
+from flowloom.delegation import loop as waits
+from flowloom.delegation.runner import Carrier
+from flowloom.delegation.waiting import View
+from flowloom.errors import Bug, DamagedFile, FlowLoomError, StateFailed, TmuxFailed, UsageError
+from flowloom.queue import line
+from flowloom.store import files, layout
+from flowloom.tasks import record as task_record
+from flowloom.tasks import store as tasks
+from flowloom.tasks.steps import Step
+from flowloom.turns import record as status_record
+from flowloom.turns import status, whereabouts
+
+
+class Paced:
+    """A task whose steps the test writes down: how long each lasts until the next, an error, or the end."""
+
+    clock: list[float]
+
+    def __init__(self, name: str, steps: list[Any]) -> None:
+        self.task_id = name
+        self.steps = steps
+        self.stepped: list[float] = []
+        self.said: list[str] = []
+        self.unwritten = 0
+        self.wake_fd, self.bell = os.pipe()
+
+    def ring(self) -> None:
+        os.write(self.bell, b"\n")
+
+    def view(self) -> View:
+        return View(task_record.empty_task(self.task_id, "planning@site", "/nowhere"), None)
+
+    def step(self) -> View:
+        self.stepped.append(self.clock[0])
+        step = self.steps.pop(0) if self.steps else 1000.0
+        if isinstance(step, Exception):
+            raise step
+        seen = self.view()
+        if step == "end":
+            seen.ended = True
+        else:
+            seen.again_s = step
+        return seen
+
+    def held_up(self, error: FlowLoomError, *, again_s: float) -> View:
+        self.said.append(f"held up: {error}")
+        return self.view()
+
+    def give_up(self, error: FlowLoomError, *, fails: bool) -> View:
+        self.said.append(f"{'failed' if fails else 'kept'}: {error}")
+        seen, self.unwritten = self.view(), self.unwritten - 1
+        seen.ended, seen.error = self.unwritten < 0, error
+        return seen
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    at = [100.0]
+    monkeypatch.setattr(waits, "steady_s", lambda: at[0])
+    monkeypatch.setattr(Paced, "clock", at, raising=False)
+    return at
+
+
+def loop_of(*members: Paced, patient: bool = False) -> waits.Loop:
+    return waits.Loop(members, patient=patient)  # type: ignore[arg-type]
+
+
+def run(loop: waits.Loop, clock: list[float], until_s: float) -> None:
+    """Let the loop run to a time, from one due step to the next."""
+    while True:
+        loop.turn()
+        due = [seat.due_s for seat in loop.seats if not seat.over]
+        if not due or min(due) > until_s:
+            clock[0] = until_s
+            return
+        clock[0] = max(clock[0], min(due))
+
+
+def test_each_task_is_stepped_at_its_own_pace(clock: list[float]) -> None:
+    slow, quick = Paced("slow", [30.0, 30.0]), Paced("quick", [2.0, 3.0, 100.0])
+    run(loop_of(slow, quick), clock, 140.0)
+    assert [at - 100 for at in slow.stepped] == [0, 30]
+    assert [at - 100 for at in quick.stepped] == [0, 2, 5]
+
+
+def test_only_the_task_whose_bell_rings_is_stepped_before_its_time(clock: list[float]) -> None:
+    one, other = Paced("one", [30.0]), Paced("other", [30.0])
+    loop = loop_of(one, other)
+    loop.turn()
+    clock[0] += 5
+    other.ring()
+    loop.turn(loop.wait(0.0))
+    assert (len(one.stepped), len(other.stepped)) == (1, 2)
+
+
+def test_a_task_is_added_and_taken_out_while_others_continue(clock: list[float]) -> None:
+    one, other = Paced("one", [10.0] * 9), Paced("other", [10.0] * 9)
+    loop = loop_of(one)
+    run(loop, clock, 115.0)
+    seat = loop.add(other)  # type: ignore[arg-type]
+    assert loop.wait(1000.0) == set()  # it is due at once
+    run(loop, clock, 126.0)
+    loop.remove(seat)
+    run(loop, clock, 145.0)
+    assert [at - 100 for at in other.stepped] == [15, 25]
+    assert [at - 100 for at in one.stepped] == [0, 10, 20, 30, 40]
+
+
+# What a step raises, and what becomes of its task in a loop that a person waits for, and in a patient one.
+ERRORS: list[tuple[Exception, str, str]] = [
+    (UsageError("there is no provider 'x'"), "failed", "failed"),
+    (FlowLoomError("no program 'claude'"), "failed", "failed"),
+    (RuntimeError("a slip"), "failed", "failed"),
+    (RecursionError("deep"), "failed", "failed"),
+    (OSError(5, "Input/output error"), "failed", "failed"),
+    (StateFailed("no room"), "kept", "held up"),
+    (OSError(28, "No space left on device"), "kept", "held up"),
+    (TmuxFailed("tmux: no"), "kept", "held up"),
+]
+
+
+@pytest.mark.parametrize("patient", [False, True])
+@pytest.mark.parametrize(
+    ("error", "hasty", "patiently"), ERRORS, ids=[f"{type(each[0]).__name__}-{each[1]}" for each in ERRORS]
+)
+def test_an_error_is_that_of_one_task_and_the_others_continue(
+    clock: list[float], error: Exception, hasty: str, patiently: str, patient: bool
+) -> None:
+    broken, sound = Paced("broken", [1.0, error]), Paced("sound", [1.0] * 4 + ["end"])
+    loop = loop_of(broken, sound, patient=patient)
+    run(loop, clock, 104.5)
+    assert len(sound.stepped) == 5
+    assert broken.said[0].startswith(patiently if patient else hasty), broken.said
+    assert bool(list(Path(layout.home()).glob("log/bug-*"))) == (
+        not isinstance(error, FlowLoomError) and "failed" in hasty
+    )
+
+
+def test_damage_to_the_tasks_own_record_does_not_pass(clock: list[float]) -> None:
+    broken = Paced("nonsuch", [DamagedFile("task.json is damaged")])
+    run(loop_of(broken, patient=True), clock, 101.0)
+    assert broken.said == ["failed: task.json is damaged"]
+
+
+def test_what_tmux_refuses_is_tried_again_later_each_time_and_then_fails(clock: list[float]) -> None:
+    broken = Paced("broken", [TmuxFailed("tmux: no") for _ in range(20)])
+    run(loop_of(broken, patient=True), clock, 1000.0)
+    passed = [later - earlier for earlier, later in zip(broken.stepped, broken.stepped[1:], strict=False)]
+    assert passed == list(waits.PAUSES_S)
+    assert broken.said[-1] == "failed: tmux: no"
+
+
+def test_a_pause_begins_again_small_once_a_step_went_well(clock: list[float]) -> None:
+    no = TmuxFailed("tmux: no")
+    broken = Paced("broken", [no, no, no, 1.0, no, no, "end"])
+    run(loop_of(broken, patient=True), clock, 1000.0)
+    assert [at - 100 for at in broken.stepped] == [0, 1, 3, 7, 8, 9, 11]
+
+
+def test_a_full_disk_is_waited_for_without_limit(clock: list[float]) -> None:
+    broken = Paced("broken", [*(StateFailed("no room") for _ in range(50)), "end"])
+    run(loop_of(broken, patient=True), clock, 100 + 50 * waits.TRY_AGAIN_S)
+    assert len(broken.stepped) == 51
+
+
+def test_an_end_that_cannot_be_written_is_tried_again_and_holds_nothing_up(clock: list[float]) -> None:
+    broken, sound = Paced("broken", [RuntimeError("a slip")]), Paced("sound", [1.0] * 100)
+    broken.unwritten = 3
+    run(loop_of(broken, sound, patient=True), clock, 150.0)
+    assert len(broken.said) == 4
+    assert set(broken.said) == {broken.said[0]}
+    assert (len(broken.stepped), len(sound.stepped)) == (1, 51)
+
+
+# The foreground: who is told what.
+
+
+def test_the_views_come_back_when_one_of_two_cannot_be_carried(clock: list[float]) -> None:
+    members = [Paced("broken", [UsageError("no")]), Paced("sound", ["end"])]
+    views = waits.await_ends(members, Deadline(None), lambda seen: True)  # type: ignore[arg-type]
+    assert views is not None
+    assert [str(view.error) if view.error else "" for view in views] == ["no", ""]
+
+
+def test_the_error_of_the_only_task_is_raised(clock: list[float]) -> None:
+    members = [Paced("one", [RuntimeError("a slip")])]
+    with pytest.raises(Bug, match="a slip"):
+        waits.await_ends(members, Deadline(None), lambda seen: True)  # type: ignore[arg-type]
+
+
+# A real task.
+
+
+@pytest.fixture
+def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> task_record.Task:
+    monkeypatch.setenv("FLOWLOOM_HOME", str(tmp_path / "state"))
+    layout.ensure_home()
+    folder = layout.agent_dir("site", "planning")
+    files.ensure_dir(folder)
+    status.write(folder, status_record.empty_status("planning@site", "planning", "planning", "site", "echo"))
+    return tasks.open_task("planning@site", folder, "what?", asker="shell", asker_kind="shell")
+
+
+def test_a_task_that_cannot_be_carried_has_failed_and_has_no_place_any_more(
+    opened: task_record.Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(self: Carrier) -> View:
+        raise UsageError("there is no provider 'x'", hint="there are: echo")
+
+    monkeypatch.setattr(Carrier, "_step", broken)
+    carrier = Carrier(opened["task_id"], Settings())
+    with pytest.raises(UsageError) as caught:
+        waits.await_ends([carrier], Deadline(None), lambda seen: True)
+    carrier.close()
+    task = tasks.read(opened["task_id"])
+    assert (task["status"], task["error"]) == (Step.FAILED, "there is no provider 'x'; there are: echo")
+    assert caught.value.hint.endswith(f"flowloom show {opened['task_id']}")
+    assert not line.standing(opened["agent_dir"])
+
+
+def test_a_process_that_only_watches_does_not_fail_a_task_that_another_one_carries(
+    opened: task_record.Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(self: Carrier) -> View:
+        raise RuntimeError("a slip")
+
+    place = line.enter(opened["agent_dir"], opened["task_id"])
+    assert place is not None
+    monkeypatch.setattr(Carrier, "_step", broken)
+    watching = Carrier(opened["task_id"], Settings())
+    with pytest.raises(Bug):
+        waits.await_ends([watching], Deadline(None), lambda seen: True)
+    watching.close()
+    assert tasks.read(opened["task_id"])["status"] is Step.CREATED
+    place.leave()
+
+
+@pytest.mark.parametrize("error", [UsageError("no"), RuntimeError("a slip"), StateFailed("full")])
+def test_a_task_that_cannot_even_be_taken_up_has_failed(
+    opened: task_record.Task, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def broken(*_: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(Agent, "load", broken)
+    with pytest.raises(FlowLoomError) as caught:
+        waits.open_carrier(opened["task_id"], Settings())
+    assert opened["task_id"] in caught.value.hint
+    assert tasks.read(opened["task_id"])["status"] is Step.FAILED
+    assert isinstance(caught.value, Bug) == isinstance(error, RuntimeError)
+
+
+def test_in_a_long_line_only_the_next_listens_to_the_agent_and_the_others_look_seldom(
+    opened: task_record.Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(whereabouts, "look", lambda now: None)
+    first = line.enter(opened["agent_dir"], "aaaa")
+    assert first is not None
+    more = [
+        tasks.open_task("planning@site", opened["agent_dir"], f"{number}", asker="shell", asker_kind="shell")
+        for number in range(40)
+    ]
+    carriers = [Carrier(task["task_id"], Settings()) for task in [opened, *more]]
+    for carrier in carriers:
+        carrier.step()
+    seen = [carrier.step() for carrier in carriers]
+    assert [view.ahead for view in seen] == list(range(1, 42))
+    assert [view.again_s for view in seen[:4]] == [1.0, 6.0, 9.0, 12.0]
+    assert max(view.again_s for view in seen) == 30.0
+    assert sum(1 / view.again_s for view in seen) < 3.0
+
+    def rung() -> list[int]:
+        return [number for number, each in enumerate(carriers) if select.select([each.wake_fd], [], [], 0)[0]]
+
+    for carrier in carriers:
+        carrier._line_wait.bell.drain()
+    files.wake(opened["agent_dir"])  # the agent says something
+    assert rung() == [0]
+    carriers[0]._line_wait.bell.drain()
+    tasks.note_step(more[9], Step.CANCELLED, "cancelled")
+    assert rung() == [0, 10]
+    carriers[0]._line_wait.bell.drain()
+    carriers[10]._line_wait.bell.drain()
+    first.leave()
+    assert rung() == [0]
+    for carrier, task in zip(carriers, [opened, *more], strict=True):
+        tasks.note_step(task, Step.CANCELLED, "cancelled")  # it needs no waiter
+        carrier.close()

@@ -13,6 +13,7 @@ from flowloom.ports import git, procs
 from flowloom.ports.tmux.formats import Look
 from flowloom.providers import registry
 from flowloom.store import files, foreign, layout
+from flowloom.store.document import Document
 from flowloom.tasks import store as tasks
 from flowloom.tasks.steps import Step
 from flowloom.transports.paste import drafts
@@ -80,6 +81,12 @@ def _seen_on_screen(question: Question | None) -> bool:
     return question is not None and not question["call"]
 
 
+def _check_spec(document: dict[str, object], path: str) -> None:
+    for key, example in SPEC.items():
+        if not isinstance(document.get(key, example), type(example)):
+            raise files.damaged(path, f"{key!r} is a {type(document[key]).__name__}")
+
+
 class Agent:
     """One agent by its folder. Cheap to make; reads what it needs when it is asked."""
 
@@ -89,6 +96,8 @@ class Agent:
         self.slug = slug
         self.agent_id = f"{self.name}@{slug}"
         self.kept = ""  # where `stop` has kept a draft
+        self._spec = Document(f"{directory}/agent.json", _check_spec)
+        self._environment = Document(f"{directory}/environment.json")
 
     # What is known.
 
@@ -98,12 +107,7 @@ class Agent:
         Raises:
             DamagedFile: its record cannot be believed.
         """
-        path = f"{self.directory}/agent.json"
-        document = files.read_json(path)
-        for key, example in SPEC.items():
-            if document is not None and not isinstance(document.get(key, example), type(example)):
-                raise files.damaged(path, f"{key!r} is a {type(document[key]).__name__}")
-        return document
+        return self._spec.read()
 
     def status(self) -> Status:
         """Return the status on disk.
@@ -359,7 +363,7 @@ class Agent:
 
     def environment(self) -> dict[str, str]:
         """Return the variables that say where the agent's program keeps its sessions, as they were at its start."""
-        known = files.read_json(f"{self.directory}/environment.json") or {}
+        known = self._environment.read() or {}
         return {**os.environ, **{str(key): str(value) for key, value in known.items()}}
 
     def key_bindings(self) -> Keys:

@@ -60,9 +60,14 @@ def plain(row: list[tuple[str, bool, bool]]) -> str:
     return "".join(character for character, _, _ in row).rstrip()
 
 
+def plain_rows(rows: list[list[tuple[str, bool, bool]]]) -> list[str]:
+    """Return the text of each line."""
+    return [plain(row) for row in rows]
+
+
 def plain_lines(screen: str) -> list[str]:
     """Return the text of each line of a `capture-pane -e`."""
-    return [plain(row) for row in cells(screen)]
+    return plain_rows(cells(screen))
 
 
 def undimmed(row: list[tuple[str, bool, bool]]) -> str:

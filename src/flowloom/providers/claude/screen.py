@@ -59,7 +59,7 @@ def read(screen: str) -> Screen:
     of a reply, or of the user's status line.
     """
     rows = ansi.cells(screen)
-    lines = [ansi.plain(row) for row in rows]
+    lines = ansi.plain_rows(rows)
     seen: Screen = {
         "kind": "none",
         "busy": False,
@@ -124,7 +124,7 @@ def _field(screen: str, rows: list[list[tuple[str, bool, bool]]]) -> str:
     following = [dim for character, dim, _ in rows[at][cursor + 1 :] if character.strip(" │")]
     if following and (following[0] or ansi.begins_coloured(behind)):
         return ""
-    said = [ansi.plain(row).strip() for row in rows]
+    said = [line.strip() for line in ansi.plain_rows(rows)]
     framed, first, last = said[at].startswith("│"), at, at
     while first > 0 and said[first - 1] and said[first - 1].startswith("│") == framed:
         first -= 1
@@ -295,7 +295,7 @@ def towards(screen: str, choice: str) -> list[str]:
     An option is named by its text or by a beginning that no other has: `No` is `No, exit` as well. No release
     preselects what another does, so the cursor's own place decides.
     """
-    lines = [ansi.plain(row) for row in ansi.cells(screen)]
+    lines = ansi.plain_lines(screen)
     if read(screen)["question"] is None:
         return []
     at = max((number for number, line in enumerate(lines) if re.match(_OPTION, line)), default=-1)
@@ -322,7 +322,7 @@ def shows(screen: str, question: Question) -> bool:
 
 def refusal(screen: str) -> str:
     """Return why the last prompt never became a turn, where the screen says so; empty otherwise."""
-    text = "\n".join(ansi.plain(row) for row in ansi.cells(screen))
+    text = "\n".join(ansi.plain_lines(screen))
     found = list(re.finditer(r"UserPromptSubmit operation blocked by hook:?\s*\n?\s*(.*)", text))
     # A prompt below it was taken, so it speaks of an earlier one.
     last = found[-1] if found and not re.search(r"(?m)^❯ ", text[found[-1].end() :]) else None
@@ -334,7 +334,7 @@ def limit(screen: str) -> str:
 
     The first two only below the last prompt sign, where nothing but Claude Code writes.
     """
-    lines = [ansi.plain(row) for row in ansi.cells(screen)]
+    lines = ansi.plain_lines(screen)
     at = max((number for number, line in enumerate(lines) if re.match(r"\s*❯", line)), default=len(lines))
     below = "\n".join(lines[at:])
     if re.search(r"❯ 1\. Stop and wait for limit to reset", below):

@@ -1,0 +1,46 @@
+"""A JSON document that other processes replace, parsed once for each file that takes its place."""
+
+from __future__ import annotations
+
+import os
+
+from flowloom.store import files
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Document:
+    """The document at `path`, as it is now.
+
+    Every writer makes a new file and renames it (`files.write`), so a file that is
+    still the same one has not changed.
+    """
+
+    __slots__ = ("_check", "_content", "_is", "path")
+
+    def __init__(self, path: str, check: Callable[[dict[str, object], str], None] | None = None) -> None:
+        self.path = path
+        self._check = check
+        self._is: tuple[int, int, int] | None = None
+        self._content: dict[str, object] | None = None
+
+    def read(self) -> dict[str, object] | None:
+        """Return a copy of the object, or None if there is no file; its values are shared, so do not change them.
+
+        Raises:
+            DamagedFile: it cannot be read, is not a JSON object, or `check` refuses it.
+        """
+        try:
+            found = os.stat(self.path)
+        except OSError:
+            self._is = None
+            return files.read_json(self.path)  # which tells absent from unreadable
+        same = (found.st_ino, found.st_mtime_ns, found.st_size)
+        if same != self._is:
+            content = files.read_json(self.path)
+            if content is not None and self._check is not None:
+                self._check(content, self.path)
+            self._is, self._content = same, content
+        return None if self._content is None else {**self._content}

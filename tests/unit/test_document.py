@@ -1,0 +1,57 @@
+"""A document that others replace."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from flowloom.errors import DamagedFile
+from flowloom.store import files
+from flowloom.store.document import Document
+
+
+def test_a_document_is_parsed_once_for_each_file_that_takes_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "agent.json"
+    parsed: list[str] = []
+    real = files.read_json
+
+    def counted(path: str) -> dict[str, object] | None:
+        parsed.append(path)
+        return real(path)
+
+    monkeypatch.setattr(files, "read_json", counted)
+    agent = Document(str(path))
+    assert agent.read() is None
+    files.write_json(str(path), {"dir": "a"})
+    parsed.clear()
+    assert [agent.read(), agent.read()] == [{"dir": "a"}] * 2
+    assert len(parsed) == 1
+    files.write_json(str(path), {"dir": "b"})  # as long as the former, and perhaps at the same moment
+    assert agent.read() == {"dir": "b"}
+    path.unlink()
+    assert agent.read() is None
+
+
+def test_what_a_caller_does_to_its_copy_changes_no_other(tmp_path: Path) -> None:
+    path = tmp_path / "agent.json"
+    files.write_json(str(path), {"dir": "a"})
+    agent = Document(str(path))
+    (agent.read() or {}).clear()
+    assert agent.read() == {"dir": "a"}
+
+
+def test_a_damaged_document_is_refused_each_time_it_is_read(tmp_path: Path) -> None:
+    def check(content: dict[str, object], path: str) -> None:
+        if "dir" not in content:
+            raise files.damaged(path, "no 'dir'")
+
+    path = tmp_path / "agent.json"
+    agent = Document(str(path), check)
+    for text in ('{"name": "x"}', "{"):
+        path.write_text(text)
+        for _ in range(2):
+            with pytest.raises(DamagedFile):
+                agent.read()

@@ -82,8 +82,8 @@ DAMAGES: list[tuple[str, Damage, str]] = [
 
 def palette_rows(world: World) -> dict[str, tuple[str, str]]:
     root = str(world.project)
-    lobby = palette_actions.Lobby("", b"hello", root, settings.load(root), cast(Any, None), cast(Any, None))
-    return {row.name: (row.status, row.why) for row in lobby._rows()}
+    actions = palette_actions.PaletteActions("", b"hello", root, settings.load(root), cast(Any, None), cast(Any, None))
+    return {row.name: (row.status, row.why) for row in actions._rows()}
 
 
 def test_nothing_of_one_agent_takes_a_listing_down(world: World, capsys: pytest.CaptureFixture[str]) -> None:

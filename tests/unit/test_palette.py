@@ -61,8 +61,8 @@ CHOICES = {
     "q goes back": (["q"], ("back", "")),
     "ctrl-c goes back at once": (["/", "l", "^C"], ("back", "")),
     "any key leaves the help and does nothing else": (["?", "e", "enter"], ("enter", "review")),
-    "a opens the window of the chosen one": (["down", "a"], ("attach", "docs")),
-    "ctrl-x ends the task of the chosen one": (["4", "^X"], ("end", "planning")),
+    "a opens the window of the selected one": (["down", "a"], ("attach", "docs")),
+    "ctrl-x ends the task of the selected one": (["4", "^X"], ("end", "planning")),
     "ctrl-x without a task ends nothing": (["3", "^X"], None),
     "enter on nothing starts what was typed": (["/", "z", "z", "enter"], ("new", "zz")),
     "after the choice no key counts": (["e", "enter", "q"], ("edit", "review")),
@@ -72,12 +72,12 @@ CHOICES = {
 @pytest.mark.parametrize("case", CHOICES)
 def test_keys_lead_to_a_choice(case: str) -> None:
     presses, outcome = CHOICES[case]
-    assert pressed(presses).outcome == outcome
+    assert pressed(presses).choice == outcome
 
 
 def test_every_command_of_the_table_leads_to_what_it_says() -> None:
     moves = {"down", "up", "row", "filter", "help"}
-    made = {each.does: pressed(["4", each.keys[0]]).outcome for each in keys.TABLE if keys.PALETTE in each.words}
+    made = {each.does: pressed(["4", each.keys[0]]).choice for each in keys.TABLE if keys.PALETTE in each.words}
     assert {does: outcome and outcome[0] for does, outcome in made.items()} == {
         does: None if does in moves else does for does in made
     }
@@ -105,21 +105,21 @@ def test_a_key_that_does_nothing_says_what_to_press_instead(key: str) -> None:
 
 
 def test_the_last_one_used_is_chosen() -> None:
-    assert pressed(["enter"], last="coding").outcome == ("enter", "coding")
+    assert pressed(["enter"], last="coding").choice == ("enter", "coding")
 
 
 def test_one_that_is_gone_is_not() -> None:
-    assert pressed(["enter"], last="vanished").outcome == ("enter", "review")
+    assert pressed(["enter"], last="vanished").choice == ("enter", "review")
 
 
 def test_for_an_unknown_name_nothing_is_chosen_until_the_person_chooses() -> None:
     made = pressed(["enter"], unknown="frontend", last="coding")
-    assert (made.outcome, made.selected()) == (None, None)
+    assert (made.choice, made.selected()) == (None, None)
     assert "n creates frontend" in made.flash
     made.renew(rows(), NOW)
     assert made.selected() is None
-    assert pressed(["j", "enter"], unknown="frontend").outcome == ("enter", "review")
-    assert pressed(["n"], unknown="frontend").outcome == ("new", "")
+    assert pressed(["j", "enter"], unknown="frontend").choice == ("enter", "review")
+    assert pressed(["n"], unknown="frontend").choice == ("new", "")
 
 
 def test_a_question_that_has_just_come_up_is_not_answered_by_a_key_meant_for_something_else() -> None:
@@ -127,9 +127,9 @@ def test_a_question_that_has_just_come_up_is_not_answered_by_a_key_meant_for_som
     made.renew([*rows()[:2], Row("planning", "blocked", 99.5, ""), *rows()[3:]], 99.9)
     made.press("4", NOW)
     made.press("a", NOW)
-    assert (made.outcome, made.flash) == (None, "planning asked this just now. Press a again to answer")
+    assert (made.choice, made.flash) == (None, "planning asked this just now. Press a again to answer")
     made.press("a", 100.9)
-    assert made.outcome == ("attach", "planning")
+    assert made.choice == ("attach", "planning")
 
 
 def test_it_shows_the_draft_the_agents_and_the_window_of_the_chosen_one() -> None:
@@ -246,7 +246,7 @@ def test_the_help_of_a_small_terminal_is_read_on_to_its_end() -> None:
     made = pressed(["?", *"j" * 40])
     assert "Show these keys." in "\n".join(text(made, 40, 12))
     made.press("q", NOW)
-    assert (made.helping, made.outcome) == (False, None)
+    assert (made.helping, made.choice) == (False, None)
 
 
 def test_the_help_explains_every_command() -> None:
@@ -277,7 +277,7 @@ def test_with_an_empty_prompt_enter_answers_an_agent_that_asks() -> None:
 
 
 @pytest.mark.parametrize("screen", keys.SCREENS)
-def test_what_a_key_says_instead_fits_80_columns(screen: str) -> None:
+def test_what_a_key_says_instead_fits_80_columns(screen: keys.ScreenName) -> None:
     others = [each.keys[0] for each in keys.TABLE if screen not in each.words]
     said = [keys.instead(key, screen) for key in ("z", "^B", *others)]
     assert [line for line in said if len(line) > 76] == []

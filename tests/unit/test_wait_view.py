@@ -31,9 +31,9 @@ def view(name: str, status: State = State.WORKING, *, asks: str = "") -> View:
     return made
 
 
-def text(views: list[View], columns: int, rows: int, chosen: int = 0) -> list[str]:
+def text(views: list[View], columns: int, rows: int, selected: int = 0) -> list[str]:
     prompts = [f"prompt {number} 日本語" for number in range(len(views))]
-    shown = wait_lines.lines(views, prompts, columns, rows, now_s=104.0, waited_s=4, chosen=chosen)
+    shown = wait_lines.lines(views, prompts, columns, rows, now_s=104.0, waited_s=4, selected=selected)
     return [ansi.plain_text(line) for line in shown]
 
 
@@ -60,7 +60,7 @@ def test_a_question_is_seen_whatever_the_room(columns: int, rows: int) -> None:
 
 
 def test_the_chosen_part_is_seen_where_not_all_are() -> None:
-    shown = text([view(f"agent{number}") for number in range(20)], 80, 5, chosen=17)
+    shown = text([view(f"agent{number}") for number in range(20)], 80, 5, selected=17)
     assert [line.startswith("▸ agent17") for line in shown].count(True) == 1
 
 
@@ -121,7 +121,7 @@ LEGENDS: dict[str, tuple[dict[str, Any], list[str]]] = {
 def test_the_legend_says_what_is_true_now(case: str) -> None:
     facts, words = LEGENDS[case]
     made = view("one", State.BLOCKED if "asks" in facts else State.WORKING, asks=str(facts.get("asks", "")))
-    made.phase = str(facts.get("phase", "working"))
+    made.phase = facts.get("phase", "working")
     made.task["status"] = Step.PARKED if facts.get("parked") else Step.ACCEPTED
     shown = ansi.plain_text(" ".join(wait_lines.legend(made, 100, 4, several=False)))
     assert [word for word in words if word not in shown] == []

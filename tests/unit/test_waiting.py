@@ -38,7 +38,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return at
 
 
-def view(task: task_record.Task, phase: str, **facts: Any) -> View:
+def view(task: task_record.Task, phase: waiting.Phase, **facts: Any) -> View:
     now = Agent(task["agent_dir"]).status()
     now["since"] = 900.0
     seen = View(task, now)
@@ -65,11 +65,10 @@ ASKED: protocol.Question = {"kind": "permission", "text": "Bash: touch x", "how"
         ("with a person", {}, "the next message of planning in its window"),
         ("waiting", {}, "the process that already handles it"),
         ("waiting", {"says": "another process already waits for it"}, "another process already waits for it"),
-        ("a phase of tomorrow", {}, "the reply of planning"),
     ],
 )
 def test_every_phase_says_what_it_waits_for(
-    task: task_record.Task, clock: list[float], phase: str, facts: dict[str, Any], waits_for: str
+    task: task_record.Task, clock: list[float], phase: waiting.Phase, facts: dict[str, Any], waits_for: str
 ) -> None:
     seen = view(task, phase, **facts)
     Wait(Agent(task["agent_dir"]), task["task_id"]).tell(seen)

@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from flowloom.delegation.runner import View
+    from flowloom.delegation.waiting import Phase
 
 STDERR = 2
-WORDS = {
+WORDS: dict[Phase, str] = {
     "working": "working",
     "starting": "starting",
     "delivering": "sending the prompt",

@@ -12,11 +12,28 @@ from flowloom.turns.states import State
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Literal
+
     from flowloom.agents.agent import Agent
     from flowloom.errors import FlowLoomError
     from flowloom.providers.protocol import Question
     from flowloom.tasks.record import Task
     from flowloom.turns.record import HeldUp, Status
+
+    # Where a task is, for who waits for it: finer than its step, which is written down.
+    Phase = Literal[
+        "waiting",
+        "in line",
+        "starting",
+        "delivering",
+        "blocked",
+        "working",
+        "parked",
+        "settling",
+        "with a person",
+        "out of reach",
+        "ended",
+    ]
 
 # How long a step may wait for a wake-up before it looks by itself. Only what no
 # hook reports depends on it: Esc, deaths, dialogs at the start.
@@ -38,7 +55,7 @@ class View:
     def __init__(self, task: Task, now: Status | None) -> None:
         self.task = task
         self.agent = now
-        self.phase = "waiting"
+        self.phase: Phase = "waiting"
         self.ahead = 0
         self.question: Question | None = now["question"] if now else None
         self.says = ""
@@ -111,7 +128,7 @@ def reason(view: View) -> str:
         return limits.waits_for(view.task["until"], wall_s())
     if view.task["status"] is Step.UNKNOWN:
         return f"a person to look: {view.task['error']}"
-    return {
+    reasons: dict[Phase, str] = {
         "in line": f"{view.ahead} ahead of it in line",
         "starting": f"{name} to start",
         "delivering": f"{name} to take it",
@@ -120,7 +137,8 @@ def reason(view: View) -> str:
         "settling": f"the end of the turn of {name}",
         "with a person": f"the next message of {name} in its window",
         "waiting": "the process that already handles it",
-    }.get(view.phase, f"the reply of {name}")
+    }
+    return reasons.get(view.phase, f"the reply of {name}")
 
 
 def began(view: View, seen: float) -> float:

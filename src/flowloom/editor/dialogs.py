@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import select
 
+from flowloom.clock import steady_s
 from flowloom.editor.keys import choices
 from flowloom.terminal.keys import ESC_S
 from flowloom.terminal.style import BOLD, DIM, RESET, REVERSE, YELLOW
@@ -12,11 +13,16 @@ from flowloom.terminal.text import cut, shorten, wrap
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from typing import TypeVar
 
     from flowloom.terminal.tty import Terminal
 
+    Choice = TypeVar("Choice", bound=str)
+
 # How often what is shown is renewed.
 TICK_S = 1.0
+# On a wide terminal a line is no longer than an eye can follow.
+WIDEST = 110
 UP, DOWN, BACK = ("up", "k", "^P"), ("down", "j", "^N", "^I"), ("esc", "^C", "q")
 
 
@@ -56,6 +62,45 @@ def confirm(terminal: Terminal, title: str, says: str, hangup_fd: int) -> bool:
             if key in (*BACK, "n", "N"):
                 return False
             flash = "Press y for yes, esc for no"
+
+
+def choose_key(
+    terminal: Terminal,
+    hangup_fd: int,
+    title: str,
+    text: str,
+    keys: list[tuple[str, str]],
+    meant: dict[str, Choice],
+    *,
+    colour: str = "",
+    limit_s: float | None = None,
+    settle_s: float = 0.0,
+) -> Choice | None:
+    """Show a text and its keys until one of them is pressed; None when the time is over or the terminal is gone.
+
+    `meant` says what each key means, "any" what every other one does. Keys count, and
+    are shown, from `settle_s` on: the person may be pressing one for what stood here before.
+    """
+    end_s = None if limit_s is None else steady_s() + limit_s
+    from_s = steady_s() + settle_s
+    terminal.open()
+    terminal.read_keys()
+    while not terminal.gone():
+        columns, rows = terminal.size()
+        settled = steady_s() >= from_s
+        words = [line for part in text.split("\n") for line in wrap(part, max(10, min(columns, WIDEST) - 4))]
+        lines = [title, "", *(f"  {colour}{line}{RESET}" for line in words)]
+        terminal.draw(at_bottom(lines, ["", *(choices("", keys, columns) if settled else [""])], rows))
+        left_s = TICK_S if end_s is None else min(TICK_S, end_s - steady_s())
+        if left_s <= 0:
+            return None
+        pressed = await_keys(terminal, hangup_fd, left_s if settled else min(left_s, max(0.01, from_s - steady_s())))
+        if pressed is None:
+            return None
+        for key in pressed if settled else []:
+            if key in meant or "any" in meant:
+                return meant.get(key) or meant["any"]
+    return None
 
 
 def pick(

@@ -9,10 +9,38 @@ from __future__ import annotations
 from flowloom.terminal.style import BOLD, DIM, RESET, YELLOW
 from flowloom.terminal.text import shorten, width, wrap
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final, Literal
+
+    ScreenName = Literal["palette", "wait"]
+    # What a key does.
+    Command = Literal[
+        "enter",
+        "down",
+        "up",
+        "row",
+        "attach",
+        "filter",
+        "replies",
+        "new",
+        "leave",
+        "message",
+        "log",
+        "edit",
+        "terminal",
+        "parallel",
+        "files",
+        "end",
+        "back",
+        "help",
+    ]
+
 READS_ON = ("j", "down", " ")
 
-PALETTE, WAIT = "palette", "wait"
-SCREENS = {PALETTE: "the palette", WAIT: "the wait screen"}
+PALETTE: Final = "palette"
+WAIT: Final = "wait"
+SCREENS: dict[ScreenName, str] = {PALETTE: "the palette", WAIT: "the wait screen"}
 DIGITS = tuple("123456789")
 
 
@@ -22,7 +50,12 @@ class Key:
     __slots__ = ("does", "keys", "says", "shown", "words")
 
     def __init__(
-        self, does: str, keys: tuple[str, ...], shown: str, words: dict[str, str], says: str | dict[str, str]
+        self,
+        does: Command,
+        keys: tuple[str, ...],
+        shown: str,
+        words: dict[ScreenName, str],
+        says: str | dict[ScreenName, str],
     ) -> None:
         self.does = does
         self.keys = keys
@@ -31,7 +64,7 @@ class Key:
         self.words = words
         self.says = says
 
-    def help(self, screen: str) -> str:
+    def help(self, screen: ScreenName) -> str:
         """Return its sentence, on one screen."""
         return self.says if isinstance(self.says, str) else self.says[screen]
 
@@ -103,15 +136,15 @@ TABLE = (
     ),
     Key("help", ("?",), "?", {PALETTE: "all keys", WAIT: "all keys"}, "Show these keys."),
 )
-ALWAYS = ("back", "help")
+ALWAYS: tuple[Command, ...] = ("back", "help")
 
 
-def does(key: str, screen: str) -> str:
-    """Return what a key does on a screen, empty for nothing."""
-    return next((each.does for each in TABLE if key in each.keys and screen in each.words), "")
+def does(key: str, screen: ScreenName) -> Command | None:
+    """Return what a key does on a screen, None for nothing."""
+    return next((each.does for each in TABLE if key in each.keys and screen in each.words), None)
 
 
-def instead(key: str, screen: str, *, asks: str = "") -> str:
+def instead(key: str, screen: ScreenName, *, asks: str = "") -> str:
     """Return what to press in place of a key that does nothing; `asks` names the agent that asks a question."""
     if asks:
         return f"Press a to answer {asks} in its window"
@@ -128,13 +161,13 @@ def instead(key: str, screen: str, *, asks: str = "") -> str:
 
 
 def legend(
-    screen: str,
+    screen: ScreenName,
     columns: int,
     lines: int,
     *,
-    words: dict[str, str] | None = None,
-    without: tuple[str, ...] = (),
-    first_to_go: str = "",
+    words: dict[Command, str] | None = None,
+    without: tuple[Command, ...] = (),
+    first_to_go: Command | None = None,
 ) -> list[str]:
     """Return the legend in at most so many lines: the most useful keys, and always the way back and the help.
 
@@ -170,12 +203,12 @@ def choices(question: str, keys: list[tuple[str, str]], columns: int) -> list[st
     return lines
 
 
-def explained(screen: str) -> list[tuple[str, str]]:
+def explained(screen: ScreenName) -> list[tuple[str, str]]:
     """Return each command of a screen as (its keys, its sentence)."""
     return [(each.shown, each.help(screen)) for each in TABLE if screen in each.words]
 
 
-def help_lines(screen: str, columns: int) -> list[str]:
+def help_lines(screen: ScreenName, columns: int) -> list[str]:
     """Return the help of a screen: the keys of each command, and its sentence beside them."""
     lines = []
     for shown, says in explained(screen):

@@ -1,8 +1,7 @@
 """What `hooks/editor` runs on Ctrl-G: route the prompt file to an agent, wait, write the reply into it.
 
-Four outcomes: *replied* (the file replaced, exit 0), *left* (the file emptied once
-the prompt is kept, exit 0), *unchanged* by the person's choice (untouched; exit 0
-where Claude Code is the caller, 130 for others), anything else (untouched, exit not 0).
+`Outcome` says what became of the file; a failure leaves it untouched and exits with the
+error's own code. *Unchanged* exits with 0 where Claude Code is the caller, 130 for others.
 """
 
 from __future__ import annotations
@@ -16,9 +15,10 @@ from flowloom.agents import launch
 from flowloom.agents.agent import named
 from flowloom.chief import touched_files
 from flowloom.clock import Deadline
-from flowloom.config import settings
+from flowloom.config import settings as config
 from flowloom.delegation import ask, loop, runner
 from flowloom.editor import palette_actions, parts, prompt_file, wait_screen
+from flowloom.editor.outcome import Outcome
 from flowloom.errors import Blocked, FlowLoomError, Stopped, TimedOut, UsageError
 from flowloom.ports import git, procs
 from flowloom.ports.signals import Noted
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from flowloom.delegation.runner import View
     from flowloom.tasks.record import Task
 
-NO_ROUTE = 112
 # What hooks/editor turns into 1, which is how a Python ends that cannot even start.
 FAILED = 101
 
@@ -78,7 +77,7 @@ def main() -> None:
     screen = wait_screen.open_screen(signals.fd)
     ordered = os.path.lexists(f"{sys.argv[1]}.delegate")  # which is gone once its tasks are on disk
     try:
-        code = crash.reported(lambda: edit(sys.argv[1], signals, screen), "editor", screen.tell)
+        code = crash.reported(lambda: edit(sys.argv[1], signals, screen).exit_code, "editor", screen.tell)
     except FlowLoomError as error:
         code = error.exit_code
         if screen.tell(f"flowloom: {error}", error.hint):
@@ -96,8 +95,8 @@ def main() -> None:
     os._exit(code)
 
 
-def edit(path: str, signals: Signals, screen: wait_screen.WaitScreen) -> int:
-    """Carry one prompt file through; return the exit code.
+def edit(path: str, signals: Signals, screen: wait_screen.WaitScreen) -> Outcome:
+    """Send what the prompt file holds and write the reply into it; return what became of the file.
 
     Raises:
         FlowLoomError: it ended without a reply; the file is untouched.
@@ -106,67 +105,66 @@ def edit(path: str, signals: Signals, screen: wait_screen.WaitScreen) -> int:
     draft = prompt_text.text(raw)
     here = layout.here()
     root = git.project_root(here)
-    chosen = settings.load(root)
+    settings = config.load(root)
     layout.refuse_foreign()
     procs.ensure_files()
-    wanted = _ordered(path, draft, chosen) or parts.split(draft, lambda name: _known(name, here, chosen))
+    wanted = _ordered(path, draft, settings) or parts.split(draft, lambda name: _known(name, here, settings))
     if not wanted:
-        terminal = None if chosen.no_route == "editor" else screen.opened()
+        terminal = None if settings.no_route == "editor" else screen.opened()
         if terminal is None:
-            return NO_ROUTE
-        outcome = palette_actions.choose(path, raw, root, chosen, screen, terminal)
-        if isinstance(outcome, int):
-            return outcome
-        wanted = [outcome]
-    screen.note = settings.unheeded(chosen.ignored)
+            return Outcome.REAL_EDITOR
+        choice = palette_actions.choose(path, raw, root, settings, screen, terminal)
+        if isinstance(choice, Outcome):
+            return choice
+        wanted = [choice]
+    screen.note = config.unheeded(settings.ignored)
     screen.agent_id = ", ".join(named(name, here).agent_id for name, _ in wanted)
-    Errand(path, raw, wanted, here, chosen, screen, signals).run(root)
-    return 0
+    return Exchange(path, raw, wanted, here, settings, screen, signals).run(root)
 
 
-def _ordered(path: str, draft: str, chosen: Settings) -> list[tuple[str, str]]:
+def _ordered(path: str, draft: str, settings: Settings) -> list[parts.Part]:
     """Return the parts that a `.delegate` document beside the prompt file orders; none without one."""
     if not os.path.lexists(f"{path}.delegate"):
         return []
     from flowloom.editor import delegate_file  # noqa: PLC0415 - pydantic, 60 ms, and only programs write one
 
-    given = delegate_file.read(path)
-    if given is None:
+    order = delegate_file.read(path)
+    if order is None:
         return []
-    chosen.timeout_s = given.timeout or chosen.timeout_s
-    chosen.reply = given.reply or chosen.reply
-    return [(name, draft.rstrip("\n")) for name in given.names(chosen.default_agent)]
+    settings.timeout_s = order.timeout or settings.timeout_s
+    settings.reply = order.reply or settings.reply
+    return [(name, draft.rstrip("\n")) for name in order.names(settings.default_agent)]
 
 
-def _known(name: str, here: str, chosen: Settings) -> bool:
+def _known(name: str, here: str, settings: Settings) -> bool:
     """Tell whether a name means an agent or a role: `@README.md` is a file mention and is left alone."""
     try:
-        return ask.means_agent(named(name, here), chosen)
+        return ask.means_agent(named(name, here), settings)
     except UsageError:
         return False
 
 
-class Errand:
-    """One prompt file on its way to one agent, or to several, and back."""
+class Exchange:
+    """One prompt file: its parts sent to their agents, and their replies written back into it."""
 
     def __init__(
         self,
         path: str,
         raw: bytes,
-        wanted: list[tuple[str, str]],
+        wanted: list[parts.Part],
         here: str,
-        chosen: Settings,
+        settings: Settings,
         screen: wait_screen.WaitScreen,
         signals: Signals,
     ) -> None:
         self.path = path
         self.raw = raw
         self.parts = [(named(name, here), prompt) for name, prompt in wanted]
-        self.chosen = chosen
+        self.settings = settings
         self.screen = screen
         self.signals = signals
 
-    def run(self, root: str) -> None:
+    def run(self, root: str) -> Outcome:
         """Send every part and wait until the file is written.
 
         Raises:
@@ -181,9 +179,9 @@ class Errand:
                 )
             if not prompt.strip():
                 raise UsageError(f"Add a prompt after @{agent.name}")
-            ask.refuse_unknown(agent, self.chosen)
+            ask.refuse_unknown(agent, self.settings)
             theirs = layout.project_root(agent.slug) or root
-            launch.prepare(agent, self.chosen if theirs == root else settings.load(theirs), root=theirs)
+            launch.prepare(agent, self.settings if theirs == root else config.load(theirs), root=theirs)
             # Only from here on has one that is new a status.
             if touched_files.has_open(os.environ.get("FLOWLOOM_CHIEF", ""), agent.status()["session_id"]):
                 raise UsageError(
@@ -200,37 +198,38 @@ class Errand:
             palette_actions.remember(agent.slug, agent.name)
         except (FlowLoomError, OSError):
             for task in sent:
-                runner.Carrier(task["task_id"], self.chosen).close()  # which leaves it to a waiter
+                runner.Carrier(task["task_id"], self.settings).close()  # which leaves it to a waiter
             raise
-        while sent:
-            sent = self._carry(sent)
+        while (outcome := self._carry(sent)) is None:
+            sent = [self._ask(*self.parts[0])]
+        return outcome
 
     def _ask(self, agent: Agent, prompt: str) -> Task:
         return ask.ask(agent, prompt, asker="chief", asker_kind="chief")
 
     def _former(self) -> Task | None:
         """Return the unfinished or unread task that this draft was sent as before, if that is what the person wants."""
-        known = ask.former(*self.parts[0])
-        if known is None:
+        former = ask.former(*self.parts[0])
+        if former is None:
             return None
-        choice = self.screen.choose_former(known)
+        choice = self.screen.choose_former(former)
         if choice == "back":
-            raise Stopped("went back; nothing was sent", hint=f"The task you sent before is {known['task_id']}")
-        return known if choice == "rejoin" else None
+            raise Stopped("went back; nothing was sent", hint=f"The task you sent before is {former['task_id']}")
+        return former if choice == "rejoin" else None
 
     def _show(self, views: list[View]) -> bool:
         return not self.signals.came() and self.screen.show(views)
 
-    def _carry(self, sent: list[Task]) -> list[Task]:
-        """Wait for the tasks; return none when the file is written, or what is sent in their place."""
+    def _carry(self, sent: list[Task]) -> Outcome | None:
+        """Wait for the tasks and write the file; None when the person wants the prompt to be sent again."""
         carriers: list[runner.Carrier] = []
         try:
             self._open(carriers, sent)
-            views = self._await(carriers, Deadline(self.chosen.timeout_s))
+            views = self._await(carriers, Deadline(self.settings.timeout_s))
             while views is not None and len(views) == 1 and views[0].task["status"] is Step.INTERRUPTED:
                 choice = self.screen.choose_interrupted(views[0])
                 if choice == "again":
-                    return [self._ask(*self.parts[0])]
+                    return None
                 if choice != "wait":
                     self.screen.failed = [views[0].task["task_id"]]
                     raise ask.failure(views[0].task)
@@ -239,11 +238,7 @@ class Errand:
             if self.signals.came():
                 self._leave(carriers)
                 self.signals.refuse()
-            if views is None:
-                self._stopped(carriers)
-            else:
-                self._write(carriers)
-            return []
+            return self._stop(carriers) if views is None else self._write(carriers)
         finally:
             for carrier in carriers:
                 carrier.close()
@@ -257,7 +252,7 @@ class Errand:
         errors: list[FlowLoomError] = []
         for task in sent:
             try:
-                carriers.append(loop.open_carrier(task["task_id"], self.chosen))
+                carriers.append(loop.open_carrier(task["task_id"], self.settings))
             except FlowLoomError as error:
                 errors.append(error)
         if errors:
@@ -272,7 +267,7 @@ class Errand:
             if not tasks.ended(tasks.read(carrier.task_id)):
                 runner.leave(carrier)
 
-    def _write(self, carriers: list[runner.Carrier]) -> None:
+    def _write(self, carriers: list[runner.Carrier]) -> Outcome:
         """Write the replies into the prompt file, and for a part without one the reason and its prompt.
 
         Raises:
@@ -294,7 +289,7 @@ class Errand:
                 failed.append(carrier.task_id)
                 texts.append(parts.unanswered(carrier.agent.name, tasks.prompt_of(task), task["error"] or "no reply"))
                 continue
-            plain = self.chosen.reply == "plain"
+            plain = self.settings.reply == "plain"
             name, prompt = carrier.agent.name, tasks.prompt_of(task)
             texts.append(prompt_file.with_reply(name, task, prompt, reply, plain=plain, provisional=provisional))
             if not provisional:
@@ -306,6 +301,7 @@ class Errand:
         self._replace(parts.joined(texts), [carrier.task_id for carrier in carriers])
         for task_id in [*read, *failed]:
             ask.mark_read(task_id)
+        return Outcome.REPLIED
 
     def _replace(self, data: bytes, task_ids: list[str]) -> None:
         """Write the prompt file; what another program put there meanwhile is kept, there and beside the task.
@@ -324,28 +320,27 @@ class Errand:
                 error.hint += f"; the changed text: {kept}"
             raise
 
-    def _stopped(self, carriers: list[runner.Carrier]) -> None:
-        """Do what the person chose instead of waiting on, or say that the time is over.
+    def _stop(self, carriers: list[runner.Carrier]) -> Outcome:
+        """Do what the person chose in place of waiting on, or say that the time is over.
 
         Raises:
             Stopped, TimedOut, Blocked: the file is untouched.
         """
         ids = " ".join(carrier.task_id for carrier in carriers)
-        chosen = self.screen.chosen
-        if chosen == "interrupt":
+        choice = self.screen.choice
+        if choice == "interrupt":
             done = [f"{carrier.task_id}: {ask.cancel(carrier.task_id)}" for carrier in carriers]
             raise Stopped(f"cancelled {'; '.join(done)}", hint="Your draft is unchanged")
-        if chosen == "provisional":
-            self._write(carriers)
-            return
+        if choice == "provisional":
+            return self._write(carriers)
         self._leave(carriers)
         goes_on = f"It keeps running. Its reply: flowloom wait {ids}"
-        if chosen == "leave":
+        if choice == "leave":
             self._replace(b"", [carrier.task_id for carrier in carriers])
             names = ", ".join(carrier.agent.name for carrier in carriers)
             client.tell_around(f"{names} will keep working; Ctrl-G, then r collects the reply")
-            return
-        if chosen == "stop":
+            return Outcome.LEFT
+        if choice == "stop":
             raise Stopped(f"stopped waiting for {ids}", hint=goes_on)
         for carrier in carriers:
             now = carrier.agent.status()
@@ -356,4 +351,4 @@ class Errand:
                     hint=f"Answer it: flowloom attach {now['name']}. {goes_on}",
                 )
         names = ", ".join(carrier.agent.agent_id for carrier in carriers)
-        raise TimedOut(f"{names} did not reply within {self.chosen.timeout_s} s", hint=goes_on)
+        raise TimedOut(f"{names} did not reply within {self.settings.timeout_s} s", hint=goes_on)

@@ -1,7 +1,7 @@
 """The palette: what Ctrl-G shows for a prompt without a route.
 
-`Palette` is values in, values out: keys change it, `lines` draws it, `outcome`
-says what was chosen. `choose` runs it on a terminal.
+`Palette` is values in, values out: keys change it, `lines` draws it, `choice`
+is what the person chose. `choose` runs it on a terminal.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from flowloom.editor.keys import Command
     from flowloom.terminal.tty import Terminal
 
 # What comes first: what needs the person, then what is ready, then the rest.
@@ -26,7 +27,7 @@ ORDER = {state: number for number, state in enumerate(FIRST)}
 NAME_COLUMNS = 18
 # Narrower than this, the text of a row has the room of its age.
 AGE_COLUMNS = 60
-# With fewer rows for the agents they have all of them; what is left over is for the window of the chosen one.
+# With fewer rows for the agents they have all of them; what is left over is for the window of the selected one.
 TALL_ROWS = 12
 # With fewer rows there are no empty lines.
 ROOMY_ROWS = 16
@@ -35,7 +36,7 @@ SEEN_S = 1.0
 
 
 class Row:
-    """One line that can be chosen: an agent, or a role that has none yet."""
+    """One line that can be selected: an agent, or a role that has none yet."""
 
     def __init__(
         self,
@@ -83,28 +84,28 @@ class Palette:
         self.rows = sorted(rows, key=Row.rank)
         self.draft = draft
         self.hint = hint
-        # The name that the draft is for and that no agent has: nothing is chosen until the person chooses.
+        # The name that the draft is for and that no agent has: no row is selected until the person selects one.
         self.unknown = unknown
         self.filter = ""
         self.filtering = False
         self.helping, self.help_at = False, 0
         self.flash = ""
-        self.outcome: tuple[str, str] | None = None
+        self.choice: tuple[Command, str] | None = None
         names = [row.name for row in self.rows]
         self.at: int | None = None if unknown else names.index(last) if last in names else 0
         self._asked_s = {row.name: row.since for row in rows if row.status == "blocked"}
 
     def renew(self, rows: list[Row], now_s: float) -> None:
         """Show these rows from now on, in the order they have: no row moves away under a number or an Enter."""
-        chosen = self.selected()
+        before = self.selected()
         places = {row.name: number for number, row in enumerate(self.rows)}
         self._asked_s = {row.name: self._asked_s.get(row.name, now_s) for row in rows if row.status == "blocked"}
         self.rows = sorted(rows, key=lambda row: (places.get(row.name, len(places)), *row.rank()))
         names = [row.name for row in self.shown()]
-        if chosen and chosen.name in names:
-            self.at = names.index(chosen.name)
-        elif chosen:
-            # It is gone, and what stands in its place was never chosen.
+        if before and before.name in names:
+            self.at = names.index(before.name)
+        elif before:
+            # It is gone, and the row in its place was never selected.
             self.at = None
 
     def shown(self) -> list[Row]:
@@ -117,9 +118,9 @@ class Palette:
         return rows[min(self.at, len(rows) - 1)] if rows and self.at is not None else None
 
     def press(self, key: str, now_s: float) -> None:
-        """Take one key: `outcome` is (what, agent's name) once something was chosen."""
+        """Take one key: `choice` is (command, agent's name) once there is one."""
         self.flash = ""
-        if self.outcome is not None:
+        if self.choice is not None:
             return
         if self.helping and key in keys.READS_ON:
             self.help_at += 1
@@ -141,14 +142,14 @@ class Palette:
         elif key == "esc":
             self.filter, self.filtering = "", False
         elif key == "^C":
-            self.outcome = ("back", "")
+            self.choice = ("back", "")
         elif key == "enter":
             row = self.selected()
-            self.outcome = ("enter", row.name) if row else ("new", self.filter.strip())
+            self.choice = ("enter", row.name) if row else ("new", self.filter.strip())
         else:
             self._move(keys.does(key, keys.PALETTE))
 
-    def _move(self, does: str) -> None:
+    def _move(self, does: Command | None) -> None:
         last = len(self.shown()) - 1
         if does in ("up", "down") and last >= 0:
             first = 0 if does == "down" else last
@@ -169,7 +170,7 @@ class Palette:
             self.filtering = True
         elif does == "help":
             self.helping, self.help_at = True, 0
-        elif not does:
+        elif does is None:
             self.flash = keys.instead(key, keys.PALETTE)
         elif does in ("enter", "attach", "log", "end") and row is None:
             self.flash = "Select an agent first: j, k or its number"
@@ -179,15 +180,15 @@ class Palette:
         elif does == "end" and row and not row.task:
             self.flash = f"{row.name} has no task to end"
         else:
-            self.outcome = (does, "" if does == "back" or row is None else row.name)
+            self.choice = (does, "" if does == "back" or row is None else row.name)
 
     def lines(self, columns: int, rows: int, live: list[str], now_s: float) -> list[str]:
-        """Return the screen: the draft's beginning, the agents, the end of the chosen one's window, the keys."""
+        """Return the screen: the draft's beginning, the agents, the end of the selected one's window, the keys."""
         if self.helping:
             lines = keys.help_lines(keys.PALETTE, columns)
             return keys.overlay(f"{BOLD}FlowLoom{RESET}  keys", lines, columns, rows, self.help_at)
         head = [f"{BOLD}FlowLoom{RESET}  {self.project}   {DIM}Send to{RESET}", self._draft_line(columns)]
-        # Never all of a small terminal: what can be chosen stands below.
+        # Never all of a small terminal: the agents stand below.
         told = wrap(self.hint, columns)[: max(1, rows // 6)] if self.hint else []
         head += [f"{YELLOW}{line}{RESET}" for line in told]
         if self.filtering or rows >= ROOMY_ROWS:
@@ -224,13 +225,13 @@ class Palette:
             return [f"  {DIM}No agent matches “{self.filter}”{RESET}"]
         least = NAME_COLUMNS if columns >= AGE_COLUMNS else 8
         widest = max(least, min(max(len(row.name) for row in shown), columns // (2 if columns >= AGE_COLUMNS else 3)))
-        chosen = self.selected()
+        selected = self.selected()
         return [
-            self._row(shown[number], number + 1, now_s, widest, columns, chosen=shown[number] is chosen)
+            self._row(shown[number], number + 1, now_s, widest, columns, selected=shown[number] is selected)
             for number in range(first, first + listed)
         ]
 
-    def _row(self, row: Row, number: int, now_s: float, widest: int, columns: int, *, chosen: bool) -> str:
+    def _row(self, row: Row, number: int, now_s: float, widest: int, columns: int, *, selected: bool) -> str:
         since = age(int(now_s - row.since)) if row.since else ""
         said = row.said
         if row.status in ("blocked", "unknown"):
@@ -239,7 +240,7 @@ class Palette:
             said = f"{RED}✗ {row.failed}{RESET}"
         elif row.unread:
             said = f"{MAGENTA}{row.unread} unread{RESET}" + (f" · {row.said}" if row.said else "")
-        mark = f"{REVERSE}▸" if chosen else " "
+        mark = f"{REVERSE}▸" if selected else " "
         colour = STATES.get(row.status, DIM)
         digit = f"{number}" if number <= len(keys.DIGITS) and not self.filtering else " "
         when = f"{DIM}{since:>7}{RESET}  " if columns >= AGE_COLUMNS else ""
@@ -252,7 +253,8 @@ class Palette:
             name = self.filter.strip()
             found = [("enter", "send"), ("↑↓", "select")] if row else [("enter", f"start '{name}'")] if name else []
             return keys.choices("", [*found, ("esc", "all agents")], columns)
-        words, without = {}, []
+        words: dict[Command, str] = {}
+        without: list[Command] = []
         blocked = row is not None and row.status == "blocked"
         if row is None:
             without += ["enter", "attach", "log"]
@@ -274,9 +276,9 @@ def choose(
     renew: Callable[[], None],
     live: Callable[[str, int, int], list[str]],
     hangup_fd: int,
-) -> tuple[str, str]:
-    """Run the palette until something is chosen; `renew` renews its rows, `live` gives the end of a window."""
-    while palette.outcome is None:
+) -> tuple[Command, str]:
+    """Run the palette until the person has made a choice; `renew` renews its rows, `live` gives the end of a window."""
+    while palette.choice is None:
         columns, rows = terminal.size()
         row = palette.selected()
         seen = live(row.name, columns, rows) if row and row.status != "offline" else []
@@ -288,4 +290,4 @@ def choose(
             renew()
         for key in pressed:
             palette.press(key, wall_s())
-    return palette.outcome
+    return palette.choice

@@ -11,9 +11,10 @@ from flowloom.agents.agent import named
 from flowloom.agents.survey import survey
 from flowloom.chief import touched_files
 from flowloom.clock import wall_s
-from flowloom.config import settings
+from flowloom.config import settings as config
 from flowloom.delegation import ask
 from flowloom.editor import dialogs, palette, parts, prompt_file, replies, side_windows, wait_lines
+from flowloom.editor.outcome import Outcome
 from flowloom.editor.palette import Row
 from flowloom.errors import FlowLoomError, TmuxUnreachable
 from flowloom.ports.tmux import client
@@ -28,28 +29,28 @@ from flowloom.turns.states import NO_PROGRAM, State
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from flowloom.config.settings import Settings
+    from flowloom.editor.keys import Command
+    from flowloom.editor.parts import Part
     from flowloom.editor.wait_screen import WaitScreen
     from flowloom.tasks.record import Task
     from flowloom.terminal.tty import Terminal
     from flowloom.turns.record import Status
 
-# The exit codes of `hooks/editor` for what the palette decides.
-REAL_EDITOR = 112
-WENT_BACK = 130
-DONE = 0
 EMPTY = "Your prompt is empty. Type one, or press r for replies"
 
 
 def choose(
-    path: str, raw: bytes, root: str, chosen: Settings, screen: WaitScreen, terminal: Terminal
-) -> tuple[str, str] | int:
-    """Let the person choose; return (agent, prompt) to send, or the exit code that ends it."""
-    return Lobby(path, raw, root, chosen, screen, terminal).run()
+    path: str, raw: bytes, root: str, settings: Settings, screen: WaitScreen, terminal: Terminal
+) -> Part | Outcome:
+    """Let the person choose; return the part to send, or what became of the prompt file."""
+    return PaletteActions(path, raw, root, settings, screen, terminal).run()
 
 
 def remember(slug: str, name: str) -> None:
-    """Note the agent of a project that was asked last: the palette opens with it chosen."""
+    """Note the agent of a project that was asked last: the palette opens with it selected."""
     try:
         files.ensure_dir(f"{layout.ensure_home()}/agents/{slug}")
         files.write(layout.last_path(slug), name.encode(), durable=False)
@@ -57,30 +58,30 @@ def remember(slug: str, name: str) -> None:
         return  # a disk without room for it is no reason to give up a task that is sent
 
 
-class Lobby:
-    """The palette on a terminal, until something is chosen that ends it."""
+class PaletteActions:
+    """The palette on a terminal, and what each of its commands does, until one of them ends it."""
 
     def __init__(
-        self, path: str, raw: bytes, root: str, chosen: Settings, screen: WaitScreen, terminal: Terminal
+        self, path: str, raw: bytes, root: str, settings: Settings, screen: WaitScreen, terminal: Terminal
     ) -> None:
         self.path = path
         self.raw = raw
         self.draft = prompt_text.text(raw)
         self.root = root
-        self.chosen = chosen
+        self.settings = settings
         self.screen = screen
         self.terminal = terminal
         self.slug = layout.project_slug(root)
         self.unseen = replies.Unseen(self.slug)
-        self.note = settings.unheeded(chosen.ignored)
+        self.note = config.unheeded(settings.ignored)
         # What follows a first word that names no agent: for the one that is meant, or is created under that name.
         self.unknown, self.meant, self.rest = "", "", ""
         self.started = ""
         self.statuses: dict[str, Status] = {}
         self.waiting: list[Task] = []
 
-    def run(self) -> tuple[str, str] | int:
-        """Show the palette again and again until a choice ends it."""
+    def run(self) -> Part | Outcome:
+        """Show the palette until a command ends it."""
         rows = self._rows()
         self._read_names()
         self.name_at_first = self.meant or self._last()
@@ -98,12 +99,12 @@ class Lobby:
                 shown.renew(self._rows(), wall_s())
                 shown.hint = self._hint()
 
-            what, name = palette.choose(self.terminal, shown, renew, self._live, self.screen.hangup_fd)
+            command, name = palette.choose(self.terminal, shown, renew, self._live, self.screen.hangup_fd)
             self.note = ""
-            # Chosen once, it stays chosen when the palette comes back.
+            # Its row stays selected when the palette is shown again.
             self.name_at_first = name or self.name_at_first
             try:
-                ended = self._do(what, name)
+                ended = self._do(command, name)
             except FlowLoomError as error:
                 self.note = error.sentences()
                 ended = None
@@ -111,34 +112,34 @@ class Lobby:
                 return ended
             rows = self._rows()
 
-    def _do(self, what: str, name: str) -> tuple[str, str] | int | None:
-        """Carry one choice out; None shows the palette again."""
-        if what == "enter" and self.draft.strip():
+    def _do(self, command: Command, name: str) -> Part | Outcome | None:
+        """Carry out one command; None shows the palette again."""
+        if command == "enter" and self.draft.strip():
             theirs = self.rest if name in (self.meant, self.started) and self.rest else ""
             return name, theirs or self.draft.rstrip("\n")
-        if what in ("edit", "back"):
-            return REAL_EDITOR if what == "edit" else WENT_BACK
-        done = {
+        if command in ("edit", "back"):
+            return Outcome.REAL_EDITOR if command == "edit" else Outcome.UNCHANGED
+        for_an_agent: dict[Command, Callable[[str], None]] = {
             "enter": self._open_window,
             "attach": self._open_window,
             "log": self._log,
             "end": self._end,
             "new": self._start,
         }
-        if what in done:
-            done[what](name)
+        if command in for_an_agent:
+            for_an_agent[command](name)
             return None
-        chosen = {
+        others: dict[Command, Callable[[], Outcome | None]] = {
             "replies": self._take_reply,
             "parallel": self._parallel,
             "terminal": self._shell,
             "files": self._mention,
         }
-        return chosen[what]()
+        return others[command]()
 
     def _read_names(self) -> None:
         """Read which agent the draft itself names: nearly, as one that is unknown, or on a later line."""
-        names = {*builtin.ROLES, *self.chosen.agents, *self.statuses}
+        names = {*builtin.ROLES, *self.settings.agents, *self.statuses}
         found = prompt_text.route(self.draft)
         if found is None or os.path.lexists(os.path.join(self.root, found[0])):
             self.meant, line = parts.later(self.draft, names.__contains__)
@@ -192,7 +193,7 @@ class Lobby:
                     task=now["current_task"] or "",
                 )
             )
-        fresh = [name for name in [*builtin.ROLES, *self.chosen.agents] if name not in self.statuses]
+        fresh = [name for name in [*builtin.ROLES, *self.settings.agents] if name not in self.statuses]
         start = "not started (Enter starts it and sends)" if self.draft.strip() else "not started"
         return [*rows, *(Row(name, State.OFFLINE, 0.0, start) for name in fresh)]
 
@@ -253,7 +254,7 @@ class Lobby:
     def _start(self, meant: str) -> None:
         """Start an agent: its name (a role's, or an own one), then its directory."""
         free = [name for name in builtin.ROLES if name not in self.statuses]
-        # From a filter without a hit, or from the prompt, comes a name; from a chosen row does not.
+        # From a filter without a hit, or from the prompt, comes a name; from a selected row none does.
         given = meant if meant and meant not in self.statuses and meant not in free else self.unknown
         field = dialogs.Field(
             "New agent's name",
@@ -271,7 +272,7 @@ class Lobby:
         if directory is None:
             return
         self.started = name
-        self.note = life.ensure_up(named(name, self.root), self.chosen, by_person=True).began_anew
+        self.note = life.ensure_up(named(name, self.root), self.settings, by_person=True).began_anew
 
     def _refused_name(self, name: str) -> str:
         """Return why no agent can be created under a name, empty where one can."""
@@ -290,12 +291,12 @@ class Lobby:
         if not os.path.isdir(directory):
             return f"{directory} is not a directory"
         try:
-            launch.prepare(named(name, self.root), self.chosen, root=self.root, directory=directory)
+            launch.prepare(named(name, self.root), self.settings, root=self.root, directory=directory)
         except FlowLoomError as error:
             return error.sentences()
         return ""
 
-    def _take_reply(self) -> int | None:
+    def _take_reply(self) -> Outcome | None:
         """Let the person read what waits and take one into the draft, above what stands there."""
         waiting = self.unseen.look(wall_s())
         if not waiting:
@@ -319,38 +320,38 @@ class Lobby:
                 ask.mark_read(task["task_id"])  # a failure has been looked at; a reply is read when it is taken
         if at is None:
             return None
-        text = replies.as_draft(waiting[at], plain=self.chosen.reply == "plain")
+        text = replies.as_draft(waiting[at], plain=self.settings.reply == "plain")
         below = self.draft.encode("utf-8", "surrogateescape")
         prompt_file.write(self.path, text + (b"\n\n" + below if below.strip() else b""), self.raw)
         ask.mark_read(waiting[at]["task_id"])
-        return DONE
+        return Outcome.REPLIED
 
-    def _parallel(self) -> int | None:
+    def _parallel(self) -> Outcome | None:
         """Open a fresh Claude Code with this draft in a window of its own."""
         if not self.draft.strip():
             self.note = EMPTY
             return None
-        side_windows.refuse_parallel(self.draft, self.chosen)
+        side_windows.refuse_parallel(self.draft, self.settings)
         says = (
-            f"It starts on your prompt at once, in the tmux window {self.chosen.session}:parallel."
+            f"It starts on your prompt at once, in the tmux window {self.settings.session}:parallel."
             " Your prompt box is emptied; a copy of the prompt is kept on disk."
         )
         title = "Start another Claude Code with this prompt?"
         if not dialogs.confirm(self.terminal, title, says, self.screen.hangup_fd):
             return None
-        side_windows.open_parallel(self.draft, self.root, self.chosen)
+        side_windows.open_parallel(self.draft, self.root, self.settings)
         client.tell_around(
-            f"another Claude Code works on your prompt in the tmux window {self.chosen.session}:parallel"
+            f"another Claude Code works on your prompt in the tmux window {self.settings.session}:parallel"
         )
         prompt_file.write(self.path, b"", self.raw)
-        return DONE
+        return Outcome.LEFT
 
     def _shell(self) -> None:
         """Show the project's terminal, with the draft in $PROMPT."""
-        window_id, said = side_windows.ensure_terminal(self.draft, self.root, self.chosen)
-        self.note = self.screen.show_window(self.chosen.tmux_socket, window_id, "terminal") or said
+        window_id, said = side_windows.ensure_terminal(self.draft, self.root, self.settings)
+        self.note = self.screen.show_window(self.settings.tmux_socket, window_id, "terminal") or said
 
-    def _mention(self) -> int | None:
+    def _mention(self) -> Outcome | None:
         """Add a file that the caller's Claude Code touched to the end of the draft."""
         touched = touched_files.touched_files(os.environ.get("FLOWLOOM_CHIEF", ""))
         if not touched:
@@ -363,4 +364,4 @@ class Lobby:
         gap = "" if not self.draft or re.search(r"\s$", self.draft) else " "
         text = f"{self.draft}{gap}@{shown[at]} "
         prompt_file.write(self.path, text.encode("utf-8", "surrogateescape"), self.raw)
-        return DONE
+        return Outcome.EDITED

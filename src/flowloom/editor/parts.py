@@ -10,8 +10,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    # The name of an agent and the prompt for it.
+    Part = tuple[str, str]
 
-def split(draft: str, known: Callable[[str], bool]) -> list[tuple[str, str]]:
+
+def split(draft: str, known: Callable[[str], bool]) -> list[Part]:
     """Return the parts of a draft as (name, prompt), in their order; empty when its first word is no route.
 
     Once the first word is a route, every further line that begins with a known

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 ARGUMENT_LIMIT_BYTES = 130_000
 
 
-def ensure_terminal(draft: str, root: str, chosen: Settings) -> tuple[str, str]:
+def ensure_terminal(draft: str, root: str, settings: Settings) -> tuple[str, str]:
     """Return the window of this project's terminal, opened with the draft in $PROMPT, and what to say of it.
 
     One that stands there already is taken, with whatever runs in it.
@@ -30,31 +30,31 @@ def ensure_terminal(draft: str, root: str, chosen: Settings) -> tuple[str, str]:
     raw = _argument(draft, "$PROMPT")
     mark = f"terminal:{layout.project_slug(root)}:"
     whole = mark + files.sha256(raw)[:12]
-    window_id, found = server.Tmux(chosen.tmux_socket).find_beside(mark)
+    window_id, found = server.Tmux(settings.tmux_socket).find_beside(mark)
     if window_id:
         earlier = "This terminal was open already: its $PROMPT is the prompt you opened it with."
         return window_id, "" if found == whole else earlier
     shell = os.environ.get("SHELL") or "/bin/sh"
-    return window_script.open_beside(chosen, "terminal", root, [shell], {"PROMPT": draft}, mark=whole), ""
+    return window_script.open_beside(settings, "terminal", root, [shell], {"PROMPT": draft}, mark=whole), ""
 
 
-def refuse_parallel(draft: str, chosen: Settings) -> None:
+def refuse_parallel(draft: str, settings: Settings) -> None:
     """Refuse to start another Claude Code that could not start.
 
     Raises:
         UsageError: the draft is too long for an argument, or there is no such program.
     """
     _argument(draft, "a parallel Claude")
-    launch.program(registry.find("claude"), chosen, "a parallel Claude")
+    launch.program(registry.find("claude"), settings, "a parallel Claude")
 
 
-def open_parallel(draft: str, root: str, chosen: Settings) -> None:
+def open_parallel(draft: str, root: str, settings: Settings) -> None:
     """Start another Claude Code on the draft, in a window that closes with it; the draft is kept on disk."""
     folder = files.ensure_dir(layout.ensure_home() + "/parallel")
     kept = f"{folder}/{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.md"
     files.write(kept, draft.encode("utf-8", "surrogateescape"))
-    command = ["sh", "-c", 'exec "$1" -- "$(cat "$2")"', "sh", chosen.claude, kept]
-    window_script.open_beside(chosen, "parallel", root, command, {})
+    command = ["sh", "-c", 'exec "$1" -- "$(cat "$2")"', "sh", settings.claude, kept]
+    window_script.open_beside(settings, "parallel", root, command, {})
 
 
 def _argument(draft: str, what: str) -> bytes:

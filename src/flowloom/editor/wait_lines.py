@@ -19,10 +19,15 @@ from flowloom.turns.states import State
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, Literal
 
     from flowloom.delegation.runner import View
+    from flowloom.delegation.waiting import Phase
+    from flowloom.editor.keys import Command
     from flowloom.tasks.record import Task
+
+    # A question of ours to the person: whether to stop waiting, or to end the work.
+    OwnQuestion = Literal["back", "end"]
 
 # Narrower than this no part stands beside another.
 PART_COLUMNS = 44
@@ -54,14 +59,14 @@ def lines(
     *,
     now_s: float,
     waited_s: int,
-    chosen: int = 0,
+    selected: int = 0,
 ) -> list[str]:
     """Return what fills `columns` by `rows`: the parts side by side as far as they fit, the others below them."""
     across = max(1, min(len(views), columns // PART_COLUMNS))
     bands = -(-len(views) // across)
     across = -(-len(views) // bands)
-    # Where not even a row each is there: those around the chosen one.
-    first = max(0, min(chosen // across - rows // 2, bands - rows))
+    # Where not even a row each is there: those around the selected one.
+    first = max(0, min(selected // across - rows // 2, bands - rows))
     shown: list[str] = []
     for band in range(first, bands):
         room = (rows - len(shown)) // (bands - band) if rows >= 2 * bands else 1
@@ -77,7 +82,7 @@ def lines(
                 room - ruled,
                 now_s=now_s,
                 waited_s=waited_s,
-                mark=number == chosen,
+                mark=number == selected,
             )
             for number in numbers
         ]
@@ -194,7 +199,7 @@ def state(view: View, prompt: str, columns: int, rows: int, now_s: float, *, not
     return lines
 
 
-def our_question(which: str, view: View, columns: int, *, several: bool) -> list[str]:
+def our_question(which: OwnQuestion, view: View, columns: int, *, several: bool) -> list[str]:
     """Return our own question with its keys: whether to stop waiting (`back`), or to end the work (`end`)."""
     name = "all of them" if several else name_of(view)
     if which == "back":
@@ -209,8 +214,8 @@ def our_question(which: str, view: View, columns: int, *, several: bool) -> list
 
 def legend(view: View, columns: int, lines: int, *, several: bool) -> list[str]:
     """Return the legend, with the words that are true now."""
-    words = {"end": "take it out of line"} if in_line(view) else {}
-    without = [] if several else ["row"]
+    words: dict[Command, str] = {"end": "take it out of line"} if in_line(view) else {}
+    without: list[Command] = [] if several else ["row"]
     if view.task["status"] is not Step.PARKED or view.task["until"]:
         without.append("message")
     if asks(view):
@@ -310,7 +315,7 @@ def phase(view: View) -> str:
 def doing(view: View) -> str:
     """Return in a sentence where the task is."""
     name = name_of(view)
-    phase = view.phase
+    phase: Phase | State = view.phase
     if phase == "waiting" and view.agent and view.agent["current_task"] == view.task["task_id"]:
         # Another process carries it, and only the agent says how far it is.
         phase = view.agent["status"]
@@ -318,7 +323,7 @@ def doing(view: View) -> str:
         now_s = wall_s()
         left = age(max(0, int(view.task["until"] - now_s)))
         return f"{name} is waiting for its usage limit, which resets at {clock(view.task['until'], now_s)} (in {left})"
-    return {
+    sentences: dict[Phase | State, str] = {
         "in line": f"in line for {name}, {view.ahead} ahead",
         "starting": f"{name} is starting",
         "delivering": f"handing it to {name}",
@@ -329,7 +334,8 @@ def doing(view: View) -> str:
         "with a person": f"someone is working in {name}'s window",
         "waiting": f"waiting for {name}",
         "out of reach": f"{name} cannot be reached",
-    }.get(phase, phase)
+    }
+    return sentences.get(phase, str(phase))
 
 
 def live_end(screen: str, columns: int, rows: int) -> list[str]:

@@ -6,13 +6,12 @@ Without a terminal there is no screen, and every question has its safe answer.
 from __future__ import annotations
 
 import os
-import select
 import signal
 import sys
 
 from flowloom.clock import steady_s, wall_s
 from flowloom.editor import keys, replies, wait_lines
-from flowloom.editor.dialogs import at_bottom
+from flowloom.editor.dialogs import WIDEST, at_bottom, choose_key
 from flowloom.errors import TmuxFailed, sentences
 from flowloom.ports.tmux import client
 from flowloom.tasks import store as tasks
@@ -25,8 +24,16 @@ from flowloom.turns import status, whereabouts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Literal
+
     from flowloom.delegation.runner import View
     from flowloom.tasks.record import Task
+
+    # What a person does with a task that the same draft was sent as before, and after an interruption.
+    FormerChoice = Literal["rejoin", "new", "back"]
+    InterruptedChoice = Literal["wait", "again", "give up"]
+    # What a person chose in place of waiting on.
+    Choice = Literal["leave", "provisional", "stop", "interrupt", "back", "give up"]
 
 # How long a failure stays on the screen when no key is pressed.
 TELL_S = 20.0
@@ -38,8 +45,6 @@ TICK_S, VISITED_TICK_S = 1.0, 0.1
 SETTLED_S = 1.0
 # What the agent's window shows is worth its rows only where there are this many.
 TAIL_FROM_ROWS = 16
-# On a wide terminal a line is no longer than an eye can follow.
-WIDEST = 110
 
 
 def open_screen(hangup_fd: int) -> WaitScreen:
@@ -61,7 +66,7 @@ class WaitScreen:
 
     def __init__(self, hangup_fd: int) -> None:
         self.agent_id = ""
-        self.chosen = ""
+        self.choice: Choice | None = None
         self.note = ""
         # The tasks whose end without a reply is about to be told.
         self.failed: list[str] = []
@@ -71,15 +76,15 @@ class WaitScreen:
         self.again_s = TICK_S
 
     def show(self, views: list[View]) -> bool:
-        """Show what there is to see; False when the person does not want to wait on (then `chosen` says what)."""
+        """Show what there is to see; False when the person does not want to wait on (then `choice` says what)."""
         return True
 
-    def choose_former(self, task: Task) -> str:
-        """Ask what to do with a task that the same draft was sent as: rejoin, new, back."""
+    def choose_former(self, task: Task) -> FormerChoice:
+        """Ask what to do with a task that the same draft was sent as before."""
         return "rejoin"
 
-    def choose_interrupted(self, view: View) -> str:
-        """Ask what to do after an interruption: wait, again, give up."""
+    def choose_interrupted(self, view: View) -> InterruptedChoice:
+        """Ask what to do after an interruption."""
         return "give up"
 
     def opened(self) -> Terminal | None:
@@ -107,10 +112,11 @@ class OnTerminal(WaitScreen):
         super().__init__(hangup_fd)
         self.fds = [0, hangup_fd]
         self.started_s = 0.0
-        self.asks = ""
+        self.asks: wait_lines.OwnQuestion | None = None
         self.asked_s = 0.0
         self.flash = ""
-        self.overlay, self.read_on = "", 0
+        self.overlay: Literal["help", "log"] | None = None
+        self.read_on = 0
         self.visit: client.Visit | None = None
         self.terminal = Terminal()
         self.part, self.moved = 0, False
@@ -152,7 +158,7 @@ class OnTerminal(WaitScreen):
         return self._lines(view) if len(views) == 1 else self._parts(views)
 
     def _page(self, view: View) -> list[str]:
-        """Return the help, or the log of the chosen agent, in place of the wait."""
+        """Return the help, or the log of the selected agent, in place of the wait."""
         columns, rows = self.terminal.size()
         if self.overlay == "help":
             title, lines = "keys", keys.help_lines(keys.WAIT, columns)
@@ -170,8 +176,8 @@ class OnTerminal(WaitScreen):
         prompts = [self._prompt(view.task) for view in views]
         waited_s = int(steady_s() - self.started_s)
         room = rows - len(foot)
-        chosen = self.part
-        body = wait_lines.lines(views, prompts, columns, room, now_s=wall_s(), waited_s=waited_s, chosen=chosen)
+        part = self.part
+        body = wait_lines.lines(views, prompts, columns, room, now_s=wall_s(), waited_s=waited_s, selected=part)
         return at_bottom(body, foot, rows)
 
     # Keys.
@@ -182,21 +188,21 @@ class OnTerminal(WaitScreen):
         self.flash = ""
         if self.overlay:
             self.read_on += 1
-            self.overlay = self.overlay if key in keys.READS_ON else ""
+            self.overlay = self.overlay if key in keys.READS_ON else None
             return True
         if self.asks:
             return self._answer(key)
         does = keys.does(key, keys.WAIT)
         asks = wait_lines.asks(view)
         if does in ("up", "down", "row"):
-            self._choose_part(key, does, views)
+            self._select_part(key, does, views)
         elif does == "leave":
-            self.chosen = "leave"
+            self.choice = "leave"
             return False
         elif does in ("back", "end"):
             self.asks, self.asked_s = does, steady_s()
         elif does == "message" and view.task["status"] is Step.PARKED and not view.task["until"]:
-            self.chosen = "provisional"
+            self.choice = "provisional"
             return False
         elif does == "attach" or (does == "enter" and not asks):
             self._attach(view, key)
@@ -208,7 +214,7 @@ class OnTerminal(WaitScreen):
             self.flash = keys.instead(key, keys.WAIT, asks=wait_lines.name_of(view) if asks else "")
         return True
 
-    def _choose_part(self, key: str, does: str, views: list[View]) -> None:
+    def _select_part(self, key: str, does: keys.Command, views: list[View]) -> None:
         if len(views) == 1:
             asks = wait_lines.name_of(views[0]) if wait_lines.asks(views[0]) else ""
             self.flash = keys.instead(key, keys.WAIT, asks=asks) if asks else "There is only one agent here"
@@ -222,15 +228,15 @@ class OnTerminal(WaitScreen):
         """Take one key as the answer to our own question; False when it ends the wait."""
         again = key == "^C" and self.asks == "back" and steady_s() - self.asked_s >= SEEN_S
         if self.asks == "back" and (key == "s" or again):
-            self.chosen = "stop"
+            self.choice = "stop"
             return False
         if self.asks == "end" and key in ("y", "Y"):
-            self.chosen = "interrupt"
+            self.choice = "interrupt"
             return False
         if key == "^X":
             self.asks, self.asked_s = "end", steady_s()
         elif key in ("esc", "q", "n", "N"):
-            self.asks = ""
+            self.asks = None
         elif key != "^C":
             self.flash = "Press s to stop waiting, esc to keep waiting" if self.asks == "back" else "Press y or esc"
         return True
@@ -318,78 +324,55 @@ class OnTerminal(WaitScreen):
 
     # Questions.
 
-    def choose_former(self, task: Task) -> str:
+    def _title(self) -> str:
+        return f" {BOLD}FlowLoom{RESET}  {self.agent_id}"
+
+    def choose_former(self, task: Task) -> FormerChoice:
         """Ask what to do with the former task."""
         ended, text = task["status"] is Step.DONE, wait_lines.former(task, wall_s())
-        found = [("r", "take that reply" if ended else "wait for it"), ("n", "send again"), ("esc", "back")]
-        meant = {"r": "rejoin", "enter": "rejoin", "n": "new", "esc": "back", "^C": "back", "q": "back"}
-        choice = self._choose("", text, found, meant, None) or "back"
-        self.chosen = choice if choice == "back" else ""
+        offered = [("r", "take that reply" if ended else "wait for it"), ("n", "send again"), ("esc", "back")]
+        meant: dict[str, FormerChoice] = {
+            "r": "rejoin",
+            "enter": "rejoin",
+            "n": "new",
+            "esc": "back",
+            "^C": "back",
+            "q": "back",
+        }
+        choice = choose_key(self.terminal, self.hangup_fd, self._title(), text, offered, meant) or "back"
+        self.choice = choice if choice == "back" else None
         return choice
 
-    def choose_interrupted(self, view: View) -> str:
+    def choose_interrupted(self, view: View) -> InterruptedChoice:
         """Ask what to do after an interruption."""
         text = f"Task {view.task['task_id']}: {view.task['error']}."
-        found = [("w", "keep waiting: its next message becomes the reply"), ("s", "send again"), ("q", "give up")]
-        meant = {"w": "wait", "s": "again", "q": "give up", "g": "give up", "esc": "give up", "^C": "give up"}
-        choice = self._choose(YELLOW, text, found, meant, None, unforeseen=True) or "give up"
-        self.chosen = choice if choice == "give up" else ""
+        offered = [("w", "keep waiting: its next message becomes the reply"), ("s", "send again"), ("q", "give up")]
+        meant: dict[str, InterruptedChoice] = {"w": "wait", "s": "again"}
+        meant.update(dict.fromkeys(("q", "g", "esc", "^C"), "give up"))
+        choice = choose_key(
+            self.terminal, self.hangup_fd, self._title(), text, offered, meant, colour=YELLOW, settle_s=SETTLED_S
+        )
+        choice = choice or "give up"
+        self.choice = choice if choice == "give up" else None
         return choice
 
     def tell(self, text: str, hint: str = "") -> bool:
-        """Show a bad end until a key is pressed, at most TELL_S; what the person chose is no news."""
-        if self.chosen:
+        """Show a bad end until a key is pressed, at most TELL_S; the person knows an end of their own choice."""
+        if self.choice:
             return True
-        found, meant = [("any other key", "goes back")], {"any": "back"}
+        offered = [("any other key", "goes back")]
+        meant: dict[str, Literal["attach", "back"]] = {"any": "back"}
         now = replies.asked_agent(self.failed)
         if now and now["window_id"]:
-            found, meant = [("a", "open its window"), *found], {"a": "attach", **meant}
+            offered, meant = [("a", "open its window"), *offered], {"a": "attach", **meant}
         while True:
-            choice = self._choose(YELLOW, wait_lines.bad_end(text, hint), found, meant, TELL_S)
+            said = wait_lines.bad_end(text, hint)
+            choice = choose_key(
+                self.terminal, self.hangup_fd, self._title(), said, offered, meant, colour=YELLOW, limit_s=TELL_S
+            )
             if choice != "attach" or now is None or not now["window_id"]:
                 return choice is not None
             self.show_window(whereabouts.socket(now), now["window_id"], now["name"])
-
-    def _choose(
-        self,
-        colour: str,
-        text: str,
-        found: list[tuple[str, str]],
-        meant: dict[str, str],
-        limit_s: float | None,
-        *,
-        unforeseen: bool = False,
-    ) -> str | None:
-        """Ask until one of the keys is pressed; None when the time is over or the terminal is gone.
-
-        One that comes `unforeseen`, in the middle of a wait, takes keys from SETTLED_S on.
-        """
-        end_s = None if limit_s is None else steady_s() + limit_s
-        from_s = steady_s() + (SETTLED_S if unforeseen else 0.0)
-        # A key that was meant for the wait must not answer a question that the person has not seen.
-        self.terminal.open()
-        self.terminal.read_keys()
-        while not self.terminal.gone():
-            columns, rows = self.terminal.size()
-            room = max(10, min(columns, WIDEST) - 4)
-            said = ["", *(line for part in text.split("\n") for line in wrap(part, room))]
-            settled = steady_s() >= from_s
-            below = keys.choices("", found, columns) if settled else [""]
-            lines = [f" {BOLD}FlowLoom{RESET}  {self.agent_id}", *(f"  {colour}{line}{RESET}" for line in said)]
-            self.terminal.draw(at_bottom(lines, ["", *below], rows))
-            left_s = TICK_S if end_s is None else min(TICK_S, end_s - steady_s())
-            if left_s <= 0:
-                return None
-            if self.terminal.keys.held:
-                left_s = ESC_S
-            left_s = left_s if settled else min(left_s, max(0.01, from_s - steady_s()))
-            ready, _, _ = select.select([0, self.hangup_fd], [], [], left_s)
-            if self.hangup_fd in ready:
-                return None
-            for key in self.terminal.read_keys():
-                if settled and (key in meant or "any" in meant):
-                    return meant.get(key) or meant["any"]
-        return None
 
     def close(self) -> None:
         """Give the terminal back as it was found."""

@@ -11,6 +11,7 @@ import termios
 import time
 from pathlib import Path
 
+from tests.support import old_tasks
 from tests.support.world import EDITOR, World
 
 from bench.ground import Ground, echo_world
@@ -24,16 +25,26 @@ DRAWN = b" files"
 
 
 def run(ground: Ground) -> list[Row]:
-    """Open the palette again and again, with no agent and with four."""
+    """Open the palette again and again, with no agent, with four, and with many old tasks."""
     with echo_world() as world:
         none = alternate(ground.rounds(15), lambda: _first_frame_ms(world))[0]
         for name in AGENTS:
             world.start(name)
         four = alternate(ground.rounds(15), lambda: _first_frame_ms(world))[0]
+        many = old_tasks.make(str(world.state), ground.old_tasks())
+        old = alternate(ground.rounds(15), lambda: _first_frame_ms(world))[0]
     return compare(
         [
             Row("palette", "first frame, no agent", "ms", none, bar={"value": 150.0}),
             Row("palette", "first frame, 4 agents", "ms", four, against="first frame, no agent", bar={"value": 150.0}),
+            Row(
+                "palette",
+                f"first frame, {many:,} old tasks",
+                "ms",
+                old,
+                against="first frame, 4 agents",
+                bar={"value": 60.0},
+            ),
         ]
     )
 

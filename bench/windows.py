@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import time
 from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 
 import psutil
+from tests.support import old_tasks
 from tests.support.world import World
 
 from bench.ground import Ground, claude_world, echo_world
@@ -105,6 +107,11 @@ def agents(ground: Ground) -> list[Row]:
                 rows.append(Row("agents", NOTHING, "ms", nothing))
             bar = {"value": 300.0} if count == 50 else {}
             rows.append(Row("agents", f"{count} windows", "ms", took, against=NOTHING, bar=bar))
+        many = old_tasks.make(str(world.state), ground.old_tasks())
+        for words in (("agents",), ("tasks",)):
+            took = alternate(ground.rounds(8), partial(timed_ms, partial(world.flowloom, *words)))[0]
+            what = f"flowloom {words[0]}, 50 windows, {many:,} old tasks"
+            rows.append(Row("agents", what, "ms", took, against=NOTHING, bar={"value": 200.0}))
     return compare(rows)
 
 

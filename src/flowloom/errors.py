@@ -17,6 +17,7 @@
     ├─ QuestionClosed        1   a question was answered or withdrawn before
     ├─ ConversationOpen      1   another program has the agent's conversation open
     ├─ DamagedFile           1   one of our state files is invalid
+    │  └─ NewerFormat        1   a newer FlowLoom wrote it
     ├─ StateFailed           1   the state folder cannot be used: full, read-only, another user's
     ├─ OutputFailed          1   a command's output cannot be written
     ├─ Bug                  70   a bug of ours ended one task; its report is named
@@ -135,6 +136,12 @@ class ConversationOpen(FlowLoomError):
 
 class DamagedFile(FlowLoomError):
     """A state file exists, but its content is invalid."""
+
+
+class NewerFormat(DamagedFile):
+    """A state file was written by a newer FlowLoom, and is left as it is."""
+
+    hint = "upgrade FlowLoom, or set FLOWLOOM_HOME to another folder"
 
 
 class StateFailed(FlowLoomError):

@@ -112,6 +112,7 @@ TREE = [
     (errors.QuestionClosed, 1),
     (errors.ConversationOpen, 1),
     (errors.DamagedFile, 1),
+    (errors.NewerFormat, 1),
     (errors.StateFailed, 1),
     (errors.OutputFailed, 1),
     (errors.Bug, 70),

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from tests.support.world import ROOT
 
+from flowloom.cli.busy import working_on
 from flowloom.errors import DamagedFile, NoSuchTask
 from flowloom.providers import protocol
 from flowloom.store import files, layout
@@ -284,19 +285,22 @@ def test_a_question_is_forgotten_when_the_agent_is_blocked_no_more(agent_dir: st
 
 
 def test_a_note_moves_nothing_but_the_number(agent_dir: str, now: status_record.Status) -> None:
-    status.note(agent_dir, now, delivering="7k2m")
+    status.note(agent_dir, now, adopt="7k2m")
     read = status.read(agent_dir)
     assert read is not None
-    assert (read["delivering"], read["seq"], read["status"]) == ("7k2m", 1, State.OFFLINE)
+    assert (read["adopt"], read["seq"], read["status"]) == ("7k2m", 1, State.OFFLINE)
     assert not Path(agent_dir, "events.jsonl").exists()
 
 
-def test_the_current_task_is_the_turns_or_the_one_under_way(agent_dir: str, now: status_record.Status) -> None:
+def test_the_current_task_is_the_turns_or_the_one_under_way(
+    agent_dir: str, now: status_record.Status, task: task_record.Task
+) -> None:
+    tasks.note_step(task, Step.TYPED, "its text is being sent")
     turn = {"prompt_id": "p", "whose": "task", "task": "aaaa", "at": 0.0, "before": []}
-    status.apply(agent_dir, now, Event.ACCEPT, why="works", source="hook", turn=turn, delivering="bbbb")
+    status.apply(agent_dir, now, Event.ACCEPT, why="works", source="hook", turn=turn, delivering=task["task_id"])
     assert now["current_task"] == "aaaa"
     status.apply(agent_dir, now, Event.STOP, why="ended", source="hook", turn=None)
-    assert now["current_task"] == "bbbb"
+    assert now["current_task"] == task["task_id"]
 
 
 def test_the_events_begin_anew_when_they_are_many(
@@ -311,3 +315,36 @@ def test_the_events_begin_anew_when_they_are_many(
 
 def test_an_agent_without_a_status_has_none(agent_dir: str) -> None:
     assert status.read(agent_dir) is None
+
+
+@pytest.mark.parametrize("step", list(Step))
+@pytest.mark.parametrize("how", ["given", "its turn", "queued"])
+def test_what_an_agent_is_given_is_told_by_the_step_of_the_task(
+    task: task_record.Task, agent_dir: str, step: Step, how: str
+) -> None:
+    """Its coordinator can be killed behind the submit, and another process then ends the task."""
+    task["status"] = step
+    tasks.write(task)
+    now = status_record.empty_status("planning@site", "planning", "planning", "site", "echo")
+    now["delivering"] = task["task_id"]
+    if how == "its turn":
+        now["turn"] = {"prompt_id": None, "whose": "task", "task": task["task_id"], "at": 0.0, "before": []}
+    elif how == "queued":
+        now["queued"] = [task["task_id"]]
+    on_its_way = how == "given" and step in (Step.TYPED, Step.PASTED)
+    at = task["task_id"] if on_its_way or how == "its turn" else None
+    given = {"delivering": task["task_id"] if on_its_way else None, "current_task": at}
+    # As another process left it, and as it is written by any change that it knows nothing of.
+    files.write_json(f"{agent_dir}/status.json", now)
+    read = status.read(agent_dir)
+    assert read is not None
+    assert {key: read[key] for key in given} == given  # type: ignore[literal-required]
+    for write in (
+        lambda written: status.note(agent_dir, written),
+        lambda written: status.apply(agent_dir, written, Event.NOTICE, why="", source="hook"),
+    ):
+        write(now.copy())
+        document = files.read_json(f"{agent_dir}/status.json")
+        assert document is not None
+        assert {key: document[key] for key in given} == given
+    assert (task["task_id"] in working_on(read)) == (on_its_way or how != "given")

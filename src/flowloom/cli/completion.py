@@ -23,6 +23,7 @@ from flowloom.ports import git
 from flowloom.providers import registry
 from flowloom.roles import builtin
 from flowloom.store import layout
+from flowloom.tasks import index
 from flowloom.tasks import store as tasks
 from flowloom.terminal.durations import age
 from flowloom.turns import status
@@ -141,7 +142,7 @@ def replies(incomplete: str) -> Offer:
 
 def unfinished(incomplete: str) -> Offer:
     """Offer the tasks that have not ended."""
-    return _offer(incomplete, [_described(task) for task in _tasks() if not tasks.ended(task)])
+    return _offer(incomplete, map(_described, reversed(index.unfinished())))
 
 
 def programs(incomplete: str) -> Offer:
@@ -164,8 +165,8 @@ def _agents() -> Offer:
 
 def _tasks() -> list[Task]:
     """Return the newest tasks, the newest first."""
-    ids = [task_id for task_id in tasks.all_ids() if layout.is_task_id(task_id)]
-    return [task for task_id in reversed(ids[-LOOKED_AT:]) if (task := tasks.find(task_id)) is not None]
+    found = index.newest()[:LOOKED_AT]
+    return [task for entry in found if (task := tasks.find(entry.task_id)) is not None]
 
 
 def _described(task: Task) -> tuple[str, str]:

@@ -16,11 +16,15 @@ from flowloom.delegation import ask, overview
 from flowloom.errors import DamagedFile, NoSuchTask
 from flowloom.ports import git
 from flowloom.store import layout
+from flowloom.tasks import index
 from flowloom.tasks import store as tasks
+from flowloom.tasks.steps import FAILURES
 from flowloom.terminal.durations import age
 from flowloom.terminal.style import BOLD, RED
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from flowloom.tasks.record import Task
 
 
@@ -48,46 +52,52 @@ def list_tasks(
     as_json: bool = False,
 ) -> int:
     """List tasks, newest last."""
-    found = _read_all()
-    overview.count_unread(found)
-    if agent is not None:
-        asked = named(agent, layout.here())
-        found = [task for task in found if task["agent_id"] == asked.agent_id]
-        if not found:
-            ask.refuse_unstarted(asked)
-    if project:
-        slug = layout.project_slug(git.project_root(layout.here()))
-        found = [task for task in found if task["agent_id"].endswith(f"@{slug}")]
-    if unread or failed:
-        kept = {"unread": unread, "failed": failed}
-        found = [task for task in found if _is(task, **kept)]
+    overview.count_unread()
+    asked = named(agent, layout.here()) if agent is not None else None
+    at = asked.agent_id if asked else f"@{layout.project_slug(git.project_root(layout.here()))}" if project else ""
+    ids = _ids(at, unread=unread and not failed) if not as_json else reversed(tasks.all_ids())
+    found = _read(ids, at, unread=unread, failed=failed, limit=None if as_json else limit)
+    if asked is not None and not found and not index.newest(asked.agent_id):
+        ask.refuse_unstarted(asked)
     if as_json:
         document: published.Tasks = {"version": 1, "tasks": [published.task(task) for task in found]}
         print_json(document)
     elif found:
-        _table(found[-limit:])
-    elif agent is not None or project or unread or failed:
+        _table(found)
+    elif at or unread or failed:
         sys.stderr.write("no tasks match\n")
     else:
         sys.stderr.write("no tasks yet; ask: flowloom ask planning …\n")
     return 0
 
 
-def _read_all() -> list[Task]:
-    """Return all tasks that can be read, the oldest first."""
-    found = []
-    for task_id in tasks.all_ids():
+def _ids(at: str, *, unread: bool) -> Iterable[str]:
+    """Return the tasks of the agents whose ids end in `at`, the newest first; where that is enough, only the unread."""
+    if unread:
+        return [task["task_id"] for task in reversed(index.unread())]
+    return (entry.task_id for entry in index.newest() if entry.agent_id.endswith(at))
+
+
+def _read(ids: Iterable[str], at: str, *, unread: bool, failed: bool, limit: int | None) -> list[Task]:
+    """Return the newest tasks that are asked for, the oldest of them first; no more are read than that takes."""
+    found: list[Task] = []
+    for task_id in ids:
         try:
-            found.append(tasks.read(task_id))
+            task = tasks.read(task_id)
         except NoSuchTask:
-            continue  # its folder is just being made
+            continue  # its folder is just being made, or was removed
         except DamagedFile as error:
             say(error)
+            continue
+        if task["agent_id"].endswith(at) and (not (unread or failed) or _is(task, unread=unread, failed=failed)):
+            found.append(task)
+        if len(found) == limit:
+            break
     return sorted(found, key=lambda task: task["created"])
 
 
 def _is(task: Task, *, unread: bool, failed: bool) -> bool:
-    return (unread and tasks.unread(task)) or (failed and task["status"] in tasks.FAILURES)
+    return (unread and tasks.unread(task)) or (failed and task["status"] in FAILURES)
 
 
 def _table(shown: list[Task]) -> None:

@@ -262,7 +262,7 @@ def cancel(task_id: str) -> str:
         if entry is not None and entry.get("until"):
             return _no_continue(agent, now, look)
         if now["delivering"] == task_id:
-            status.note(agent.directory, now, delivering=None)
+            status.note(agent.directory, now)
         if task_was_parked:
             return "its background work continues in its window; its message so far is kept"
         if running and look is not None and now["pane_id"]:

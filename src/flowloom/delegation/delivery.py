@@ -200,7 +200,7 @@ class Delivery:
             elif step is not None:
                 tasks.note_step(task, step, why)
             if step is Step.UNKNOWN and not accepted:
-                status.note(self.agent.directory, fresh, delivering=None)
+                status.note(self.agent.directory, fresh)
                 log(layout.home(), "warning", "delivery", why, task=self.task_id, screen=look.screen[-2000:])
         return True
 

@@ -7,6 +7,7 @@ from flowloom.errors import FlowLoomError
 from flowloom.queue import line
 from flowloom.store import layout, news
 from flowloom.store.log import log
+from flowloom.tasks import index
 from flowloom.tasks import store as tasks
 from flowloom.tasks.steps import Step
 from flowloom.turns import questions, status
@@ -119,10 +120,10 @@ def _marked(kind: str) -> list[Task]:
     return sorted(found, key=lambda task: task["created"])
 
 
-def count_unread(read: Iterable[Task]) -> None:
-    """Mark unread replies among these tasks that no process waits for, because their asker died."""
+def count_unread() -> None:
+    """Mark unread replies that no process waits for, because their asker died."""
     known = set(news.waiting(news.REPLY))
-    for task in read:
+    for task in index.unread():
         if not tasks.unread(task) or task["task_id"] in known:
             continue
         try:

@@ -17,6 +17,7 @@ from flowloom.errors import DamagedFile, TmuxUnreachable
 from flowloom.ports.tmux.server import Tmux
 from flowloom.queue import line
 from flowloom.store import files, layout
+from flowloom.tasks import index
 from flowloom.tasks import store as tasks
 from flowloom.tasks.steps import Step
 from flowloom.turns import spool
@@ -166,10 +167,10 @@ def windows(case: Case) -> list[Finding]:
 def tasks_unattended(case: Case) -> list[Finding]:
     """Look for unfinished tasks that no process waits for: their end would not be seen."""
     found = []
-    for task_id in tasks.all_ids():
-        task = tasks.find(task_id)
-        if task is None or tasks.ended(task) or _waited_for(task):
+    for task in index.unfinished():
+        if _waited_for(task):
             continue
+        task_id = task["task_id"]
         saw = f"{task_id} for {task['agent_id']} is {task['status']}, and no process waits for it"
         name = task["agent_id"]
         unknown = f"look at its window first: flowloom attach {name}; then " if task["status"] is Step.UNKNOWN else ""

@@ -5,8 +5,10 @@ from __future__ import annotations
 from flowloom.delegation import ask
 from flowloom.editor import parts, prompt_file
 from flowloom.errors import DamagedFile
+from flowloom.tasks import index
 from flowloom.tasks import store as tasks
-from flowloom.tasks.steps import Step
+from flowloom.tasks.index_files import UNREAD
+from flowloom.tasks.steps import FAILURES, Step
 from flowloom.turns import status
 
 TYPE_CHECKING = False
@@ -22,8 +24,9 @@ class Unseen:
     """A project's tasks that have ended and have not been looked at; a second look reads only what has changed."""
 
     def __init__(self, slug: str) -> None:
-        self._project = f"@{slug}"
-        self._known: dict[str, _Known] = {}
+        self._slug = slug
+        # Of each: when its folder last changed, and its record.
+        self._known: dict[str, tuple[int, Task | None]] = {}
 
     def look(self, now_s: float) -> list[Task]:
         """Return them, newest first; `now_s` is the time of day.
@@ -31,38 +34,30 @@ class Unseen:
         The failure of a task that was not left was already shown to its asker, so it
         counts only while its agent has no newer task.
         """
-        known = {}
-        for changed_ns, task_id in tasks.changed():
-            former = self._known.get(task_id)
+        known, shown = {}, []
+        for entry in index.unread_of(self._slug):
+            changed_ns = tasks.changed_ns(entry.task_id)
+            former = self._known.get(entry.task_id)
             # A folder can change twice within one tick of its clock: what has just changed is read again.
-            if former is None or former.changed_ns != changed_ns or now_s - former.changed_ns / 1e9 < SETTLED_S:
-                former = _Known(changed_ns, tasks.find(task_id), self._project)
-            known[task_id] = former
+            if former is None or former[0] != changed_ns or now_s - former[0] / 1e9 < SETTLED_S:
+                former = changed_ns, tasks.find(entry.task_id)
+            known[entry.task_id] = former
+            task = former[1]
+            if task is None or task["read"] is not None:
+                index.correct(entry, UNREAD)
+            elif _counts(task):
+                shown.append(task)
         self._known = known
-        mine = sorted((each for each in known.values() if each.agent_id), key=lambda each: -each.created)
-        newest: dict[str, _Known] = {}
-        for each in mine:
-            newest.setdefault(each.agent_id, each)
-        return [each.task for each in mine if each.task and _counts(each.task, each is newest[each.agent_id])]
+        return sorted(shown, key=lambda task: -task["created"])
 
 
-class _Known:
-    """What was read of one task: its record only while it has not been looked at, no agent for another project's."""
-
-    __slots__ = ("agent_id", "changed_ns", "created", "task")
-
-    def __init__(self, changed_ns: int, task: Task | None, project: str) -> None:
-        mine = task is not None and task["agent_id"].endswith(project)
-        self.changed_ns = changed_ns
-        self.agent_id = task["agent_id"] if task is not None and mine else ""
-        self.created = task["created"] if task is not None else 0.0
-        self.task = task if task is not None and mine and task["read"] is None else None
-
-
-def _counts(task: Task, newest: bool) -> bool:
-    if task["status"] in tasks.FAILURES:
-        return tasks.unseen_failure(task) or newest
-    return tasks.unread(task)
+def _counts(task: Task) -> bool:
+    if task["status"] not in FAILURES:
+        return tasks.unread(task)
+    if task["left"] or index.is_newest(task):
+        return True
+    index.supersede(task)
+    return False
 
 
 def words(task: Task) -> str:

@@ -10,6 +10,7 @@ from flowloom.clock import wall_s
 from flowloom.errors import DamagedFile, FlowLoomError, NoSuchTask, UsageError
 from flowloom.queue import line
 from flowloom.store import files, layout, old_files
+from flowloom.tasks import index_files
 from flowloom.tasks import store as tasks
 from flowloom.tasks.steps import Step
 from flowloom.terminal import durations
@@ -173,15 +174,18 @@ def remove(found: Plan, before: float) -> list[str]:
 
 
 def _remove_task(task_id: str, before: float, trash: str) -> None:
-    agent_dir = tasks.read(task_id)["agent_dir"]
+    task = tasks.read(task_id)
+    agent_dir = task["agent_dir"]
     if not os.path.isdir(agent_dir):
         os.rename(layout.task_dir(task_id), f"{trash}/{task_id}")
+        index_files.forget(task)
         return
     with status.lock(agent_dir):
         task = tasks.read(task_id)
         if _kept(task, before, _in_hand(agent_dir)):
             return  # it has been used since
         os.rename(layout.task_dir(task_id), f"{trash}/{task_id}")
+        index_files.forget(task)
         draft = f"{agent_dir}/drafts/{task['prompt_sha256']}"
         if files.read(draft) == task_id.encode():
             os.unlink(draft)

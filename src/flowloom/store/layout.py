@@ -275,6 +275,26 @@ def is_task_id(text: str) -> bool:
     return re.fullmatch(TASK_ID, text) is not None
 
 
+def tasks_dir() -> str:
+    """Return the folder of all tasks."""
+    return f"{home()}/tasks"
+
+
 def task_dir(task_id: str) -> str:
     """Return the folder of one task."""
     return f"{home()}/tasks/{task_id}"
+
+
+def index_dir(kind: str) -> str:
+    """Return a folder of the index of tasks: of those that are `unfinished`, `unread`, or all as they were `asked`."""
+    return f"{home()}/index/{kind}"
+
+
+def index_format() -> str:
+    """Return the file that says which format the index has."""
+    return f"{home()}/index/format"
+
+
+def index_lock() -> str:
+    """Return the file that is locked while the index is built."""
+    return f"{home()}/index/lock"

@@ -25,6 +25,8 @@ class Step(StrEnum):
 
 T = Step
 ENDED = frozenset({T.DONE, T.FAILED, T.INTERRUPTED, T.CANCELLED})
+# Ends without a reply that a person must be told about; one who cancels a task knows.
+FAILURES = frozenset({T.FAILED, T.INTERRUPTED, T.UNKNOWN})
 # A late reply is never refused: every step from `typed` on may still become `done`.
 FOLLOWS: dict[Step, frozenset[Step]] = {
     T.CREATED: frozenset({T.TYPED, T.FAILED, T.CANCELLED}),

@@ -13,9 +13,10 @@ from flowloom.clock import wall_s
 from flowloom.errors import DamagedFile, NoSuchTask
 from flowloom.store import files, layout, news
 from flowloom.store.log import log
+from flowloom.tasks import index_files
 from flowloom.tasks.frame import arrives_exactly, valid
 from flowloom.tasks.record import empty_task, task_from
-from flowloom.tasks.steps import ENDED, FOLLOWS, Step
+from flowloom.tasks.steps import ENDED, FAILURES, FOLLOWS, Step
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
 ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 # A new reply is on disk before its marker, so a reader can find the two out of step. How often it tries again.
 RENEWALS = 10
-# Ends without a reply that a person must be told about; one who cancels a task knows.
-FAILURES = frozenset({Step.FAILED, Step.INTERRUPTED, Step.UNKNOWN})
 
 
 def open_task(
@@ -38,11 +37,10 @@ def open_task(
     same draft finds it even if its asker was killed.
     """
     task_id = _new_folder()
-    folder = layout.task_dir(task_id)
+    folder, task = layout.task_dir(task_id), empty_task(task_id, agent_id, agent_dir)
     try:
         data = prompt.encode("utf-8", "surrogateescape")
         files.write(f"{folder}/prompt.md", data)
-        task = empty_task(task_id, agent_id, agent_dir)
         task.update(
             {
                 "asker": asker,
@@ -59,6 +57,7 @@ def open_task(
     except OSError:
         # A full disk, for example: the asker gets the error and still has the prompt.
         _take_away(folder)
+        index_files.forget(task)
         if draft_known:
             _forget_draft(f"{agent_dir}/drafts/{files.sha256(data)}", task_id)
         raise
@@ -130,7 +129,9 @@ def find(task_id: str | None) -> Task | None:
 def write(task: Task) -> None:
     """Replace a task's record and wake the processes that wait for it or for its agent."""
     folder = layout.task_dir(task["task_id"])
+    index_files.add(task)
     files.write_json(f"{folder}/task.json", task)
+    index_files.drop(task)
     files.wake(folder)
     files.wake(task["agent_dir"])
     if task["left"]:
@@ -259,6 +260,12 @@ def provisional_of(task_id: str) -> bytes | None:
     return files.read(f"{layout.task_dir(task_id)}/provisional.md")
 
 
+def on_its_way(task_id: str) -> bool:
+    """Tell whether a task's text has been sent, or is being sent, and no more is known of it."""
+    task = find(task_id)
+    return task is not None and task["status"] in (Step.TYPED, Step.PASTED)
+
+
 def ended(task: Task) -> bool:
     """Tell whether a task has ended."""
     return task["status"] in ENDED
@@ -274,7 +281,7 @@ def changed() -> list[tuple[int, str]]:
 
     Every file of a task is renamed into place, which changes the folder.
     """
-    top = f"{layout.home()}/tasks"
+    top = layout.tasks_dir()
     found = []
     try:
         with os.scandir(top) as entries:
@@ -287,6 +294,14 @@ def changed() -> list[tuple[int, str]]:
     except FileNotFoundError:
         return []
     return found
+
+
+def changed_ns(task_id: str) -> int:
+    """Return when a task's folder last changed, in nanoseconds; 0 where it is gone."""
+    try:
+        return os.stat(layout.task_dir(task_id)).st_ctime_ns
+    except OSError:
+        return 0
 
 
 def of_agent(agent_id: str) -> list[Task]:

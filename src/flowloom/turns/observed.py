@@ -111,9 +111,7 @@ def found_accepted(agent_dir: str, now: Status, task: Task) -> None:
         "before": now["background"],
     }
     why = f"working on task {task['task_id']}"
-    status.apply(
-        agent_dir, now, Event.ACCEPT, why=why, source="transcript", turn=turn, delivering=None, conversation=True
-    )
+    status.apply(agent_dir, now, Event.ACCEPT, why=why, source="transcript", turn=turn, conversation=True)
 
 
 def unpark(agent_dir: str, now: Status, task_id: str) -> None:

@@ -142,7 +142,9 @@ def _accept(agent_dir: str, now: Status, report: Report) -> None:
     if _late(now, report) or over:
         if task is not None:
             receipts.receive(task, prompt, prompt_id, "the receipt came late")
-            _undeliver(agent_dir, now, task)
+            status.remember(agent_dir, now, "receipt", task["task_id"], "the receipt came late")
+            if now["delivering"] == task["task_id"]:
+                status.note(agent_dir, now)
         return
     running = now["turn"] if now["status"] in (State.WORKING, State.BLOCKED) else None
     if running and prompt_id and running["prompt_id"] == prompt_id:
@@ -173,8 +175,7 @@ def _accept(agent_dir: str, now: Status, report: Report) -> None:
             turn["before"] = parking.began(now, entry)
             limits.go_on(entry)
         why = "started a turn of its own"
-    delivering = None if task is not None and now["delivering"] == task["task_id"] else now["delivering"]
-    facts = {"turn": turn, "seen_ns": report["at_ns"], "delivering": delivering, "conversation": True}
+    facts = {"turn": turn, "seen_ns": report["at_ns"], "conversation": True}
     status.apply(agent_dir, now, Event.ACCEPT, why=why, source="hook", **facts)
 
 
@@ -195,12 +196,7 @@ def _queue(agent_dir: str, now: Status, task: Task | None, report: Report) -> No
         return
     if receipts.receive(task, report.get("prompt", ""), None, "queued behind a running turn"):
         facts = {"queued": [*now["queued"], task["task_id"]], "seen_ns": report["at_ns"]}
-        status.note(agent_dir, now, **facts, delivering=None)
-
-
-def _undeliver(agent_dir: str, now: Status, task: Task) -> None:
-    if now["delivering"] == task["task_id"]:
-        status.note(agent_dir, now, delivering=None)
+        status.note(agent_dir, now, **facts)
 
 
 def _ask(agent_dir: str, now: Status, report: Report) -> None:
@@ -249,7 +245,7 @@ def _stop(agent_dir: str, now: Status, report: Report) -> None:
         status.note(agent_dir, now, seen_ns=max(now["seen_ns"], report.get("at_ns", 0)))
         return
     if turn is None or (prompt_id and turn["prompt_id"] not in (None, prompt_id)):
-        former = _former(prompt_id)
+        former = _former(agent_dir, prompt_id)
         if former is not None:
             tasks.complete(former, message, "its Stop came late")
             return
@@ -280,8 +276,6 @@ def _stop(agent_dir: str, now: Status, report: Report) -> None:
         **parked,
         "context_summary": frame.valid(" ".join(message.split())[:200]),
     }
-    delivering = None if task is not None and now["delivering"] == task["task_id"] else now["delivering"]
-    facts["delivering"] = delivering
     _next_turn(agent_dir, now, message, Event.PARK if parked["parked"] else Event.STOP, facts)
 
 
@@ -311,9 +305,9 @@ def _renew(now: Status, last: Turn, message: str) -> None:
         tasks.complete(task, message, why)
 
 
-def _former(prompt_id: str | None) -> Task | None:
+def _former(agent_dir: str, prompt_id: str | None) -> Task | None:
     """Return the task of an earlier turn that had this id and was given up: what ends it comes late."""
-    near = [tasks.find(task_id) for task_id in tasks.all_ids()[-FORMER_LIMIT:]] if prompt_id else []
+    near = map(tasks.find, status.recent_tasks(agent_dir, FORMER_LIMIT)) if prompt_id else ()
     return next((task for task in near if task and task["prompt_id"] == prompt_id), None)
 
 
@@ -343,7 +337,7 @@ def _fail(agent_dir: str, now: Status, report: Report) -> None:
     turn = now["turn"]
     prompt_id = report.get("prompt_id")
     if turn is None or (prompt_id and turn["prompt_id"] not in (None, prompt_id)):
-        if _former(prompt_id):
+        if _former(agent_dir, prompt_id):
             return
         turn = _unannounced(now, prompt_id)
     task = tasks.find(turn["task"])
@@ -361,11 +355,10 @@ def _fail(agent_dir: str, now: Status, report: Report) -> None:
         "last_turn": {**turn, "prompt_id": prompt_id},
         "seen_ns": max(now["seen_ns"], report.get("at_ns", 0)),
     }
-    delivering = None if task is not None and now["delivering"] == task["task_id"] else now["delivering"]
     newest = parked["parked"]
     if newest and newest.get("until"):
         event, why = Event.PARK, limits.waits_for(newest["until"], wall_s())
-    facts |= {"delivering": delivering, **parked}
+    facts |= parked
     _next_turn(agent_dir, now, "", event, facts, why)
 
 

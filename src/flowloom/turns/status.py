@@ -9,6 +9,7 @@ from flowloom.clock import wall_s
 from flowloom.store import files, layout
 from flowloom.store.log import log
 from flowloom.store.shapes import LATEST_S
+from flowloom.tasks import store as tasks
 from flowloom.turns import questions
 from flowloom.turns.record import status_from
 from flowloom.turns.states import Event, State, move
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 EVENTS = "events.jsonl"
 # The file is rotated at this size; one old file is kept.
 EVENTS_LIMIT_BYTES = 1_000_000
+# How much of the end of the events is read for the tasks of late; an event has about 200 bytes.
+RECENT_BYTES = 200_000
 
 
 def lock(agent_dir: str) -> AbstractContextManager[None]:
@@ -38,11 +41,28 @@ def read(agent_dir: str) -> Status | None:
     """
     path = f"{agent_dir}/status.json"
     document = files.read_json(path)
-    return None if document is None else status_from(document, path)
+    if document is None:
+        return None
+    status = status_from(document, path)
+    status.update(in_hand(status))  # type: ignore[typeddict-item]
+    return status
+
+
+def in_hand(status: Status) -> dict[str, Any]:
+    """Return which task an agent is being given, and which one it is at: the one place that tells.
+
+    A task is being given while it is on its way: whatever becomes of it, by whichever process, is in its own record.
+    """
+    turn, given = status["turn"], status["delivering"]
+    at = turn["task"] if turn else None
+    if given is not None and (given == at or given in status["queued"] or not tasks.on_its_way(given)):
+        given = None
+    return {"delivering": given, "current_task": at if turn else given}
 
 
 def write(agent_dir: str, status: Status) -> None:
     """Replace an agent's status and wake the processes that wait for it. The caller holds the lock."""
+    status.update(in_hand(status))  # type: ignore[typeddict-item]
     files.write_json(f"{agent_dir}/status.json", status)
     files.wake(agent_dir)
 
@@ -68,8 +88,6 @@ def apply(agent_dir: str, status: Status, event: Event, *, why: str, source: str
         status["question"] = None
     elif question is not None:
         questions.ask(status, question, source=source, subagent=subagent)
-    turn = status["turn"]
-    status["current_task"] = turn["task"] if turn else status["delivering"]
     write(agent_dir, status)
     line = {
         "seq": status["seq"],
@@ -107,6 +125,27 @@ def event_from(line: bytes) -> dict[str, Any] | None:
         return None
     at = event.get("at")
     return event if isinstance(at, int | float) and abs(at) < LATEST_S else None
+
+
+def recent_tasks(agent_dir: str, limit: int) -> list[str]:
+    """Return the tasks that an agent's newest events name, the newest first; each once."""
+    found: dict[str, None] = {}
+    for name in (EVENTS, f"{EVENTS}.1"):
+        lines = files.tail(f"{agent_dir}/{name}", RECENT_BYTES).splitlines()
+        for line in reversed(lines):
+            event = event_from(line)
+            if event is not None and isinstance(event.get("task"), str):
+                found.setdefault(event["task"])
+                if len(found) == limit:
+                    return list(found)
+    return list(found)
+
+
+def remember(agent_dir: str, status: Status, event: str, task_id: str, why: str) -> None:
+    """Log something about a task that moves no state, so that `recent_tasks` knows of it."""
+    now, state = round(wall_s(), 3), status["status"]
+    line = {"seq": status["seq"], "at": now, "event": event, "from": state, "to": state, "task": task_id, "why": why}
+    _remember(agent_dir, line)
 
 
 def forget_events(agent_dir: str, before: float) -> int:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from typing import Any
 
 import psutil
 import pytest
@@ -17,7 +18,7 @@ from tests.support.world import World
 pytestmark = pytest.mark.claude
 
 
-def ask(world: World, *words: str, stdin: str = "", **more: object) -> tuple[int, str, str]:
+def ask(world: World, *words: str, stdin: str = "", **more: Any) -> tuple[int, str, str]:
     done: subprocess.CompletedProcess[bytes] = world.flowloom("ask", "--headless", *words, stdin=stdin.encode(), **more)
     return done.returncode, done.stdout.decode(), done.stderr.decode()
 

@@ -6,6 +6,7 @@ import os
 import signal
 
 import psutil
+from tests.support.warm import Warm
 from tests.support.world import World
 
 from flowloom.queue import line
@@ -13,7 +14,7 @@ from flowloom.queue import line
 
 def processes(world: World) -> list[str]:
     """Return the command lines of this world's processes that do not belong to its tmux server."""
-    found = []
+    found = [str(begun.args) for begun in world.started if isinstance(begun, Warm) and begun.poll() is None]
     for process in psutil.process_iter():
         try:
             if process.environ().get("FLOWLOOM_HOME") != str(world.state):

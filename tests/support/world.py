@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from tests.support import warm
 
 ROOT = Path(__file__).resolve().parents[2]
 EDITOR = ROOT / "hooks" / "editor"
@@ -92,7 +93,14 @@ class World:
 
     def popen(self, *words: str, **more: Any) -> subprocess.Popen[bytes]:
         """Start a program in the project folder and return it."""
-        environment = {**os.environ, **self.environment, **more.pop("env", {})}
+        environment, options = self._given(more)
+        process: subprocess.Popen[bytes] = subprocess.Popen(words, env=environment, **options)
+        self.started.append(process)
+        return process
+
+    def _given(self, more: dict[str, Any]) -> tuple[dict[str, str], dict[str, Any]]:
+        """Return the environment and the options of a program; a variable that is None is taken out."""
+        environment = {**os.environ, **self.environment, **more.get("env", {})}
         environment = {name: value for name, value in environment.items() if value is not None}
         options: dict[str, Any] = {
             "stdin": subprocess.DEVNULL,
@@ -100,31 +108,43 @@ class World:
             "stderr": subprocess.PIPE,
             "cwd": self.project,
         }
-        process: subprocess.Popen[bytes] = subprocess.Popen(words, env=environment, **(options | more))
-        self.started.append(process)
-        return process
+        return environment, options | {name: value for name, value in more.items() if name != "env"}
 
     def run(
         self, *words: str, stdin: bytes = b"", limit_s: float = LIMIT_S, **more: Any
     ) -> subprocess.CompletedProcess[bytes]:
         """Run a program to its end."""
-        process = self.popen(*words, **{"stdin": subprocess.PIPE, **more})
+        return self._finish(self.popen(*words, **{"stdin": subprocess.PIPE, **more}), stdin, limit_s)
+
+    def _finish(
+        self, process: subprocess.Popen[bytes], stdin: bytes, limit_s: float
+    ) -> subprocess.CompletedProcess[bytes]:
         try:
             out, err = process.communicate(stdin, timeout=limit_s)
         except subprocess.TimeoutExpired:
             process.kill()
             out, err = process.communicate()
-            raise AssertionError(f"{words} still ran after {limit_s} s\n{out!r}\n{err!r}\n{self.screen()}") from None
-        return subprocess.CompletedProcess(words, process.returncode, out, err)
+            said = f"{process.args!r} still ran after {limit_s} s\n{out!r}\n{err!r}\n{self.screen()}"
+            raise AssertionError(said) from None
+        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
-    def flowloom(self, *words: str, **more: Any) -> subprocess.CompletedProcess[bytes]:
-        """Run `flowloom`; what only a person may do runs below nobody, because a model can run the tests."""
-        apart = [sys.executable, str(APART)] if words[:1] in (("setup",), ("trust",)) else []
-        return self.run(*apart, sys.executable, "-m", "flowloom", *words, **more)
+    def flowloom(
+        self, *words: str, stdin: bytes = b"", limit_s: float = LIMIT_S, **more: Any
+    ) -> subprocess.CompletedProcess[bytes]:
+        """Run `flowloom` to its end; what only a person may do runs below nobody, because a model can run the tests."""
+        if words[:1] in (("setup",), ("trust",)):
+            apart = (sys.executable, str(APART), sys.executable, "-m", "flowloom")
+            return self.run(*apart, *words, stdin=stdin, limit_s=limit_s, **more)
+        return self._finish(self.begin(*words, **{"stdin": subprocess.PIPE, **more}), stdin, limit_s)
 
     def begin(self, *words: str, **more: Any) -> subprocess.Popen[bytes]:
-        """Start `flowloom` and return it."""
-        return self.popen(sys.executable, "-m", "flowloom", *words, **more)
+        """Start `flowloom` and return it: warm, where a cold start would make no difference to it."""
+        environment, options = self._given(more)
+        if not warm.may_be_warm(environment, options):
+            return self.popen(sys.executable, "-m", "flowloom", *words, **more)
+        process = warm.Warm(list(words), environment, **options)
+        self.started.append(process)
+        return process
 
     def begin_ahead(self, *words: str, **more: Any) -> subprocess.Popen[bytes]:
         """Start `flowloom` with a clock that `advance` moves, and return it."""

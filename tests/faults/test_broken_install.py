@@ -46,21 +46,21 @@ def python_without_its_library(install: Install) -> None:
 
 
 def syntax_error(install: Install) -> None:
-    install.module("editor").write_text("def (:\n")
+    install.module("editor/main").write_text("def (:\n")
 
 
 def syntax_error_further_down(install: Install) -> None:
-    install.module("tasks").write_text("<<<<<<< HEAD\n")
+    install.module("tasks/store").write_text("<<<<<<< HEAD\n")
 
 
 def module_gone(install: Install) -> None:
-    install.module("coordinator").unlink()
+    install.module("delegation/runner").unlink()
 
 
 def name_gone(install: Install) -> None:
-    text = install.module("asking").read_text()
-    install.module("asking").write_text(
-        text.replace("from flowloom.states import", "from flowloom.states import Gone,")
+    text = install.module("delegation/ask").read_text()
+    install.module("delegation/ask").write_text(
+        text.replace("from flowloom.turns.states import", "from flowloom.turns.states import Gone,")
     )
 
 
@@ -105,7 +105,7 @@ def test_git_commit_never_depends_on_us(world: World, install: Install) -> None:
 
 def test_an_agent_started_by_a_broken_flowloom_answers_once_it_is_repaired(world: World, install: Install) -> None:
     world.flowloom("start", "planning", env=install.environment)
-    module = install.module("turns")
+    module = install.module("turns/reported")
     good = module.read_text()
     module.write_text("def (:\n")
     keep = world.folder / "go"

@@ -77,7 +77,7 @@ def test_without_locks_the_folder_is_named_and_nothing_is_sent(world: World) -> 
 
 def shift(install: Install, seconds: float) -> None:
     """Set the clock of every process of this install, from now on; the real one belongs to everybody."""
-    for name, call in (("clock", "time.time()"), ("spool", "time.time_ns()")):
+    for name, call in (("clock", "time.time()"), ("turns/spool", "time.time_ns()")):
         module = install.module(name)
         plain = (ROOT / "src" / "flowloom" / f"{name}.py").read_text()
         by = f"{int(seconds * 1e9)}" if call.endswith("ns()") else f"{seconds}"
@@ -265,12 +265,11 @@ def test_the_state_of_another_user_is_refused_and_stays_as_it_is(theirs: TheirWo
 def newer(install: Install, folder: Path) -> Install:
     """Return a copy of an install that knows one more key of a status and one more of a task."""
     made = Install(folder)
-    records = made.module("records")
-    text = records.read_text()
-    for key in ('"release": "",\n    }', '"left_tmux": "",\n    }'):
+    for name, key in (("turns/record", '"release": "",\n    }'), ("tasks/record", '"left_tmux": "",\n    }')):
+        module = made.module(name)
+        text = module.read_text()
         assert text.count(key) == 1
-        text = text.replace(key, key.replace("\n    }", '\n        "mood": "fine",\n    }'))
-    records.write_text(text)
+        module.write_text(text.replace(key, key.replace("\n    }", '\n        "mood": "fine",\n    }')))
     return made
 
 

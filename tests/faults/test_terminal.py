@@ -119,11 +119,11 @@ def test_a_bug_of_ours_is_told_and_gives_the_terminal_back(world: World) -> None
     shutil.copytree(ROOT / "src", root / "src", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(ROOT / "hooks", root / "hooks")
     (root / ".venv").symlink_to(ROOT / ".venv")
-    module = root / "src" / "flowloom" / "coordinator.py"
+    module = root / "src" / "flowloom" / "delegation" / "runner.py"
     text = module.read_text()
-    assert "        files.drain_wake(self.wake_fd)\n" in text
+    assert "        self._line_wait.bell.drain()\n" in text
     module.write_text(
-        text.replace("        files.drain_wake(self.wake_fd)\n", "        raise ZeroDivisionError('unforeseen')\n")
+        text.replace("        self._line_wait.bell.drain()\n", "        raise ZeroDivisionError('unforeseen')\n")
     )
     world.start()
     seat = ChiefSeat(world, editor=root / "hooks" / "editor")
@@ -133,9 +133,8 @@ def test_a_bug_of_ours_is_told_and_gives_the_terminal_back(world: World) -> None
     seat.press("x")
     assert seat.given_back() == AS_FOUND
     assert (seat.ended()["code"], path.read_text()) == (70, "@planning hello\n")
-    # The waiter that takes the task over runs into the same bug, and reports it too.
     reports = [report.read_text() for report in (world.state / "log").glob("bug-*.txt")]
-    assert len([report for report in reports if "\nin editor: " in report]) == 1
+    assert [f"\nin task {world.task()['task_id']}: " in report for report in reports] == [True]
 
 
 def test_a_resize_during_the_wait_leaves_keys_and_screen_readable(world: World) -> None:

@@ -37,5 +37,7 @@ class Install:
         fresh.rename(self.python)
 
     def module(self, name: str) -> Path:
-        """Return the file of one of its modules."""
-        return self.folder / "src" / "flowloom" / f"{name}.py"
+        """Return the file of one of its modules, named as in `turns/status`."""
+        path = self.folder / "src" / "flowloom" / f"{name}.py"
+        assert path.exists(), path
+        return path

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import array
 import atexit
+import contextlib
 import gc
 import importlib
 import io
@@ -128,7 +129,9 @@ def load() -> None:
 
     for module in pkgutil.walk_packages(flowloom.__path__, "flowloom."):
         if not module.name.endswith("__main__"):
-            importlib.import_module(module.name)
+            # Some are for the type checker only; a command that needs a broken one says so as from a cold start.
+            with contextlib.suppress(ImportError, SyntaxError):
+                importlib.import_module(module.name)
     for name in LIBRARIES:
         importlib.import_module(name)
     gc.freeze()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import re
 import sys
@@ -157,6 +158,64 @@ def test_every_word_of_the_glossary_is_used() -> None:
     text = " ".join(path.read_text("utf-8") for path in [*others, *(ROOT / "src").rglob("*.py")]).lower()
     assert len(words) > 20
     assert [word for word in words if not re.search(rf"\b{word.lower()}s?\b", text)] == []
+
+
+# Documents are described by their schemas, errors by the tree in errors.py.
+DESCRIBED = {"TypedDict", "BaseModel", "Exception"}
+
+
+def classes(package: Path) -> dict[str, tuple[Path, set[str]]]:
+    """Return the public classes of a package: where each is, and the names of all its bases."""
+    trees = {path: ast.parse(path.read_text("utf-8")) for path in sorted(package.rglob("*.py"))}
+    nodes = [(path, node) for path, tree in trees.items() for node in tree.body if isinstance(node, ast.ClassDef)]
+    bases: dict[str, set[str]] = {}
+    for _, node in nodes:
+        bases.setdefault(node.name, set()).update(bases_of(node))
+
+    def all_bases(names: set[str]) -> set[str]:
+        more = names.union(*(bases.get(name, set()) for name in names))
+        return names if more == names else all_bases(more)
+
+    public = [(path, node) for path, node in nodes if not node.name.startswith("_")]
+    return {f"{path.relative_to(package)}: {node.name}": (path, all_bases(bases_of(node))) for path, node in public}
+
+
+def bases_of(node: ast.ClassDef) -> set[str]:
+    return {ast.unparse(base).rpartition(".")[2] for base in node.bases}
+
+
+def nameless(package: Path, glossary: str) -> list[str]:
+    """Find classes that stand neither in the glossary nor in the docstring of their package."""
+    found = []
+    for where, (path, bases) in classes(package).items():
+        marker = path.parent / "__init__.py"
+        docstring = ast.get_docstring(ast.parse(marker.read_text("utf-8"))) if marker.exists() else ""
+        name = f"`{where.rpartition(' ')[2]}`"
+        if not bases & DESCRIBED and name not in glossary and name not in (docstring or ""):
+            found.append(where)
+    return found
+
+
+def test_every_class_has_a_name_of_the_field() -> None:
+    assert nameless(ROOT / "src" / "flowloom", (REFERENCE / "glossary.md").read_text("utf-8")) == []
+
+
+def test_every_class_of_the_glossary_exists() -> None:
+    section = (REFERENCE / "glossary.md").read_text("utf-8").partition("## In the code")[2]
+    listed = {
+        name for row in re.findall(r"^\| (`[^|]*) \|", section, re.MULTILINE) for name in re.findall(r"`(\w+)`", row)
+    }
+    assert listed - {where.rpartition(" ")[2] for where in classes(ROOT / "src" / "flowloom")} == set()
+
+
+def test_a_class_without_a_name_is_found(tmp_path: Path) -> None:
+    (tmp_path / "rooms").mkdir()
+    (tmp_path / "rooms" / "__init__.py").write_text('"""Rooms. A `Lobby` is the first one."""\n')
+    (tmp_path / "rooms" / "a.py").write_text(
+        "class Lobby: ...\nclass Errand: ...\nclass _Own: ...\nclass Kept(TypedDict): ...\nclass More(Kept): ...\n"
+        "class Lost(errors.Gone): ...\nclass Place: ...\nclass Gone(Exception): ...\n"
+    )
+    assert nameless(tmp_path, "a `Place` in line; no Errand") == ["rooms/a.py: Errand"]
 
 
 def test_the_glossary_has_every_state_and_step() -> None:

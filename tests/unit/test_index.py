@@ -191,7 +191,7 @@ def test_an_index_that_could_not_be_written_to_is_built_again(monkeypatch: pytes
 
 def test_a_failure_that_its_asker_was_shown_is_dropped_once_its_agent_has_a_newer_task() -> None:
     task = made(*GIVEN, Step.FAILED)
-    unseen = replies.Unseen("site")
+    unseen = replies.UnreadTasks("site")
     put_back("unread")
     assert [each["task_id"] for each in unseen.look(wall_s())] == [task["task_id"]]
     made()
@@ -233,7 +233,7 @@ def late_stop(agent_dir: str) -> None:
 @pytest.mark.parametrize(
     "call",
     [
-        pytest.param(lambda _: replies.Unseen("site").look(wall_s()), id="palette"),
+        pytest.param(lambda _: replies.UnreadTasks("site").look(wall_s()), id="palette"),
         pytest.param(late_stop, id="hook"),
         pytest.param(lambda _: (overview.replies(), overview.failures()), id="agents"),
         pytest.param(lambda _: overview.count_unread(), id="orphans"),

@@ -39,7 +39,7 @@ def made(name: str = "planning@site") -> Task:
     return tasks.open_task(name, directory, "hello", asker="shell", asker_kind="shell")
 
 
-def ids(unseen: replies.Unseen, now_s: float) -> list[str]:
+def ids(unseen: replies.UnreadTasks, now_s: float) -> list[str]:
     return [task["task_id"] for task in unseen.look(now_s)]
 
 
@@ -50,7 +50,7 @@ def test_a_second_look_reads_only_what_has_changed(read: list[str]) -> None:
         tasks.complete(task, "reply", "")
     index.ensure()
     read.clear()
-    unseen, later_s = replies.Unseen("site"), wall_s() + LATER_S
+    unseen, later_s = replies.UnreadTasks("site"), wall_s() + LATER_S
     assert (ids(unseen, later_s), read) == ([first["task_id"]], [first["task_id"]])
     read.clear()
     assert (ids(unseen, later_s), read) == ([first["task_id"]], [])
@@ -74,7 +74,7 @@ def test_what_has_just_changed_is_read_again(read: list[str]) -> None:
     tasks.complete(task, "reply", "")
     index.ensure()
     read.clear()
-    unseen = replies.Unseen("site")
+    unseen = replies.UnreadTasks("site")
     for _ in range(3):
         assert ids(unseen, wall_s()) == [task["task_id"]]
     assert read == [task["task_id"]] * 3

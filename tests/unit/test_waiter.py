@@ -67,7 +67,7 @@ def test_what_can_pass_by_itself_is_tried_again(monkeypatch: pytest.MonkeyPatch,
     said = []
 
     def step(carrier: Any) -> waiting.View:
-        said.append(line.Before(carrier.place.agent_dir, carrier.place.name).says)
+        said.append(line.PlaceAhead(carrier.place.agent_dir, carrier.place.name).says)
         if len(said) < 3:
             raise error
         seen = waiting.View(tasks.read(task_id), None)

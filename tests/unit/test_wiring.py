@@ -35,13 +35,13 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
-def setup() -> wiring.Plan:
+def setup() -> wiring.SetupPlan:
     plan = wiring.plan_setup(os.getcwd(), COMPLETIONS)
     wiring.apply(plan)
     return plan
 
 
-def undo() -> wiring.Plan:
+def undo() -> wiring.SetupPlan:
     plan = wiring.plan_undo()
     wiring.apply(plan)
     return plan

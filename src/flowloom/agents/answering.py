@@ -29,7 +29,7 @@ KEY_S = 2.0
 LOOK_AGAIN_S = 0.1
 
 
-class Choice:
+class DialogAnswer:
     """Leads one dialog to one of its options: `step` is called with each look, until the dialog is gone."""
 
     def __init__(self, agent: Agent, record: QuestionRecord, choice: str, by: str) -> None:
@@ -119,7 +119,7 @@ def answer(agent: Agent, question_id: str, choice: str, *, by: str, deadline: De
 def _await(
     agent: Agent, record: QuestionRecord, choice: str, by: str, deadline: Deadline, wake_fd: int
 ) -> QuestionRecord:
-    leads = Choice(agent, record, choice, by)
+    leads = DialogAnswer(agent, record, choice, by)
     while True:
         now, look = agent.reconcile()
         fresh = questions.read(record["question_id"])
@@ -138,7 +138,7 @@ def _await(
         files.drain_wake(wake_fd)
 
 
-def _step(agent: Agent, leads: Choice, record: QuestionRecord, now: Status, look: Look) -> None:
+def _step(agent: Agent, leads: DialogAnswer, record: QuestionRecord, now: Status, look: Look) -> None:
     shown = agent.read_screen(look)["question"]
     if shown is None:
         return  # it is not drawn yet, or was answered

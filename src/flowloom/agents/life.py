@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 LOOK_AGAIN_S = 1.0
 
 
-class Up:
+class UpResult:
     """What `ensure_up` did: `began_anew` says why the conversation is empty, `again_at` when it may start again."""
 
     def __init__(self, *, began_anew: str = "", again_at: float = 0.0) -> None:
@@ -40,10 +40,10 @@ class Up:
 
 def ensure_up(
     agent: Agent, settings: Settings, *, by_person: bool = False, workplace: Workplace = folders.ensure
-) -> Up:
+) -> UpResult:
     """Start an agent's program unless it runs, and return before it is ready.
 
-    One that has died again is in backoff until `Up.again_at`, and one that has died too
+    One that has died again is in backoff until `UpResult.again_at`, and one that has died too
     often has failed; a person who starts it by name (`by_person`) overrides both.
 
     Raises:
@@ -56,10 +56,10 @@ def ensure_up(
     if not by_person:
         again_at = _held_back(agent)
         if again_at:
-            return Up(again_at=again_at)
+            return UpResult(again_at=again_at)
     if agent.status()["status"] not in NO_PROGRAM:
-        return Up()
-    return Up(began_anew=launch.spawn(agent, settings, workplace(agent)))
+        return UpResult()
+    return UpResult(began_anew=launch.spawn(agent, settings, workplace(agent)))
 
 
 def _held_back(agent: Agent) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flowloom.agents.answering import Choice
+from flowloom.agents.answering import DialogAnswer
 from flowloom.clock import steady_s
 from flowloom.turns import observed, questions, status
 
@@ -33,7 +33,7 @@ class Startup:
         self.ready = False
         self.again_s = FIRST_LOOK_S  # when to look again, in seconds
         self._began_s = steady_s()
-        self._choice: Choice | None = None
+        self._choice: DialogAnswer | None = None
         self._box_since_s: float | None = None
         self._silence = ""
 
@@ -98,5 +98,5 @@ class Startup:
         if not asked:
             return
         if self._choice is None or self._choice.record["question_id"] != asked[-1]["question_id"]:
-            self._choice = Choice(self.agent, asked[-1], "Yes", "--trust")
+            self._choice = DialogAnswer(self.agent, asked[-1], "Yes", "--trust")
         self._choice.step(now, look)

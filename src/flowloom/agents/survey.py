@@ -20,7 +20,7 @@ def survey() -> list[tuple[Agent, Status]]:
 
     Where an agent's state cannot be told, `unreachable` in its status says why.
     """
-    listing = whereabouts.Listing()
+    listing = whereabouts.PaneListing()
     found = []
     for agent in known():
         try:
@@ -31,7 +31,7 @@ def survey() -> list[tuple[Agent, Status]]:
     return found
 
 
-def _reconciled(agent: Agent, listing: whereabouts.Listing) -> Status:
+def _reconciled(agent: Agent, listing: whereabouts.PaneListing) -> Status:
     spool.drain(agent.directory, agent.provider().NAME)
     now = agent.status()
     if now["status"] in NO_PROGRAM:

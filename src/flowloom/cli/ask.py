@@ -20,7 +20,7 @@ from flowloom.delegation import ask as asking
 from flowloom.delegation import loop, overview, runner
 from flowloom.errors import UsageError
 from flowloom.ports import git
-from flowloom.ports.signals import Noted
+from flowloom.ports.signals import CaughtSignals
 from flowloom.queue import line
 from flowloom.store import layout
 from flowloom.tasks import store as tasks
@@ -64,7 +64,7 @@ def ask(
     launch.prepare(agent, chosen, root=root)
     asker, kind = asking.asked_by()
     # From here on no signal may come between the task and its waiter.
-    stop = Noted(signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    stop = CaughtSignals(signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     with asking.in_turn(kind):
         task = asking.ask(agent, text, asker=asker, asker_kind=kind)
         carrier = loop.open_carrier(task["task_id"], chosen)

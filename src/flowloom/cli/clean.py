@@ -62,7 +62,7 @@ def clean(older_than: str | None, dry_run: bool, yes: bool) -> int:
     return 1 if failed else 0
 
 
-def _show_plan(plan: old_tasks.Plan) -> None:
+def _show_plan(plan: old_tasks.CleanPlan) -> None:
     if plan.old:
         show(
             ("TASK", "AGENT", "STATUS", "AGE", "SIZE"),

@@ -34,7 +34,7 @@ def show_config(only_paths: bool, as_json: bool) -> int:
             "files": [{"path": path, "exists": os.path.exists(path)} for path in places],
             "settings": [
                 {"key": each.key, "value": each.value, "source": each.source, "place": each.place}
-                for each in found.choices
+                for each in found.settings
             ],
             "ignored": [{"key": each.key, "value": each.value, "why": each.why} for each in found.ignored],
             "trusted_by": found.agreed_by or None,
@@ -45,7 +45,7 @@ def show_config(only_paths: bool, as_json: bool) -> int:
         ("SETTING", "SOURCE", "VALUE"),
         [
             (each.key, Cell(_source(each), DIM if each.source == "default" else CYAN), as_value(each.value))
-            for each in found.choices
+            for each in found.settings
         ],
     )
     print_line()
@@ -65,5 +65,5 @@ def show_config(only_paths: bool, as_json: bool) -> int:
     return 0
 
 
-def _source(choice: settings.Choice) -> str:
-    return choice.place if choice.source == "environment" else choice.source
+def _source(setting: settings.Setting) -> str:
+    return setting.place if setting.source == "environment" else setting.source

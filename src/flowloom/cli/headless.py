@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 ASKED_HELP = "The agent; started if needed. Optional with --headless."
 
 
-class Ended(Stopped):
+class EndedBySignal(Stopped):
     """A signal ended the command, and with it the task."""
 
     def __init__(self, message: str, number: int) -> None:
@@ -36,7 +36,7 @@ def run(name: str, prompt: str, timeout: float | None, stdin: Callable[[], str],
 
     Raises:
         TimedOut: the time was over, and its program was stopped.
-        Ended: a signal came, and its program was stopped.
+        EndedBySignal: a signal came, and its program was stopped.
     """
     name, prompt = told_apart(name, prompt)
     here = layout.here()
@@ -46,7 +46,7 @@ def run(name: str, prompt: str, timeout: float | None, stdin: Callable[[], str],
     tell_unheeded(chosen)
     if name:
         ask.refuse_unknown(agent, chosen)
-    going = headless.Run(agent, chosen, root=root)
+    going = headless.HeadlessRun(agent, chosen, root=root)
     text = stdin() if prompt == "-" else prompt
     asker, kind = ask.asked_by()
     try:
@@ -62,7 +62,7 @@ def run(name: str, prompt: str, timeout: float | None, stdin: Callable[[], str],
     finally:
         going.close()
     if number is not None:
-        raise Ended(f"task {task_id} was cancelled by {signal.Signals(number).name}", number)
+        raise EndedBySignal(f"task {task_id} was cancelled by {signal.Signals(number).name}", number)
     if going.timed_out:
         raise TimedOut(f"task {task_id} has not ended within {span(limit_s or 0)}; its program was stopped", hint="")
     return task_id

@@ -26,7 +26,7 @@ WORDS: dict[Phase, str] = {
 }
 
 
-class Live:
+class LiveLine:
     """One line on standard error, redrawn in place; nothing at all where that is no terminal."""
 
     def __init__(self, hint: str) -> None:

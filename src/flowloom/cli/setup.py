@@ -65,7 +65,7 @@ def setup(undo: bool, dry_run: bool, diff: bool, yes: bool) -> int:
     return code
 
 
-def _done(plan: wiring.Plan, *, undo: bool) -> str:
+def _done(plan: wiring.SetupPlan, *, undo: bool) -> str:
     """Return what holds now, and the next step."""
     if plan.refused:
         return "done, except for what is said above"
@@ -77,7 +77,7 @@ def _done(plan: wiring.Plan, *, undo: bool) -> str:
     )
 
 
-def _row(change: wiring.Change) -> tuple[Cell, str]:
+def _row(change: wiring.FileEdit) -> tuple[Cell, str]:
     """Return a change as one row: a new file, a changed one, or one that goes, and what about it."""
     path = change.path
     home = os.path.expanduser("~")
@@ -92,7 +92,7 @@ def _row(change: wiring.Change) -> tuple[Cell, str]:
     return Cell("change", YELLOW), f"{path} ({_settings_said(change) or _lines_said(change)})"
 
 
-def _settings_said(change: wiring.Change) -> str:
+def _settings_said(change: wiring.FileEdit) -> str:
     """Return which variables and how many permissions a change of Claude Code's settings is about; else nothing."""
     if not change.path.endswith(".json"):
         return ""
@@ -112,12 +112,12 @@ def _settings(data: bytes | None) -> dict[str, Any]:
     return json_text.parse(data.decode()) if data and data.strip() else {}
 
 
-def _lines_said(change: wiring.Change) -> str:
+def _lines_said(change: wiring.FileEdit) -> str:
     marks = [line[0] for line in difflib.ndiff(_lines(change.before), _lines(change.after))]
     return f"+{marks.count('+')} -{marks.count('-')} lines"
 
 
-def _show(change: wiring.Change) -> None:
+def _show(change: wiring.FileEdit) -> None:
     """Print one change as a unified diff."""
     before, after = _lines(change.before), _lines(change.after)
     old = change.path if change.before is not None else "/dev/null"
@@ -135,13 +135,13 @@ def _lines(data: bytes | None) -> list[str]:
     return (data or b"").decode(errors="replace").splitlines(keepends=True)
 
 
-def _show_all(changes: list[wiring.Change]) -> None:
+def _show_all(changes: list[wiring.FileEdit]) -> None:
     print_line()
     for change in changes:
         _show(change)
 
 
-def _agreed(changes: list[wiring.Change]) -> bool:
+def _agreed(changes: list[wiring.FileEdit]) -> bool:
     """Ask whether to make the changes; `d` shows them first.
 
     Raises:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from flowloom.agents import folders, launch, life
 from flowloom.agents.agent import Agent, named
 from flowloom.cli import completion
-from flowloom.cli.live import Live
+from flowloom.cli.live import LiveLine
 from flowloom.cli.options import AGENT, flag, limit, offered, tell_unheeded, value
 from flowloom.cli.program import Argument, command
 from flowloom.clock import Deadline, steady_s
@@ -97,7 +97,7 @@ class _Told:
     def __init__(self, agent: Agent) -> None:
         self.agent_id, self.name = agent.agent_id, agent.name
         self.trusted = bool((agent.spec() or {}).get("trust"))
-        self.live, self.began_s = Live("Ctrl-C stops waiting"), steady_s()
+        self.live, self.began_s = LiveLine("Ctrl-C stops waiting"), steady_s()
         self.told = ""
 
     def __call__(self, up: life.Start) -> None:

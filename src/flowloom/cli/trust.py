@@ -49,7 +49,7 @@ def trust_project(undo: bool, yes: bool) -> int:
     return 0
 
 
-def _why(found: settings.Explained) -> str:
+def _why(found: settings.ExplainedSettings) -> str:
     """Return why nothing of a project's file waits for an agreement."""
     if found.agreed_by:
         return f"{settings.FILE} is trusted already (by {found.agreed_by}); see what it sets: flowloom config"

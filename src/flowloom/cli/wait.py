@@ -14,7 +14,7 @@ from flowloom.clock import Deadline
 from flowloom.config import settings
 from flowloom.delegation import loop, runner
 from flowloom.errors import Blocked, FlowLoomError, Stopped, TimedOut
-from flowloom.ports.signals import Noted
+from flowloom.ports.signals import CaughtSignals
 from flowloom.store import layout
 from flowloom.tasks import store as tasks
 from flowloom.tasks.steps import Step
@@ -39,7 +39,7 @@ def wait(task_ids: tuple[str, ...], any_of: bool, timeout: float | None, as_json
     """Wait for tasks and print their replies."""
     for task_id in task_ids:
         tasks.read(task_id)
-    stop = Noted(signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    stop = CaughtSignals(signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     carriers: list[Carrier] = []
     try:
         for task_id in task_ids:
@@ -77,7 +77,9 @@ def _print_each(ended: list[View], *, as_json: bool, headed: bool) -> int:
     return code
 
 
-def wait_for(carriers: list[Carrier], limit_s: float | None, stop: Noted, *, any_of: bool = False) -> list[View]:
+def wait_for(
+    carriers: list[Carrier], limit_s: float | None, stop: CaughtSignals, *, any_of: bool = False
+) -> list[View]:
     """Wait until tasks have ended, all or one of them, and return those; whatever ends the wait, the others continue.
 
     Raises:
@@ -85,8 +87,8 @@ def wait_for(carriers: list[Carrier], limit_s: float | None, stop: Noted, *, any
         FlowLoomError: the only task could not be carried on.
     """
     ids = " ".join(carrier.task_id for carrier in carriers)
-    shown = live.Live(f"Ctrl-C leaves {'it' if len(carriers) == 1 else 'them'} running")
-    notices = [Notices(shown) for _ in carriers]
+    shown = live.LiveLine(f"Ctrl-C leaves {'it' if len(carriers) == 1 else 'them'} running")
+    notices = [WaitMessages(shown) for _ in carriers]
 
     def tell(views: list[View]) -> bool:
         for notice, view in zip(notices, views, strict=True):
@@ -134,10 +136,10 @@ def _doing(now: Status) -> str:
     return f"{now['status']}: {now['why']}" if now["status"] is State.PARKED else now["status"]
 
 
-class Notices:
+class WaitMessages:
     """Tells on stderr what a person has to know while a command waits; each thing once."""
 
-    def __init__(self, shown: live.Live) -> None:
+    def __init__(self, shown: live.LiveLine) -> None:
         self.shown = shown
         self.told = ""
         self.began_anew_told = False

@@ -39,7 +39,7 @@ class Settings:
     def __init__(self, **chosen: Any) -> None:
         self.agents = {}
         # Values of the project's file that have no effect.
-        self.ignored: list[trust.Ignored] = []
+        self.ignored: list[trust.IgnoredValue] = []
         for key, value in chosen.items():
             setattr(self, key, value)
 
@@ -102,7 +102,7 @@ def _of_environment() -> dict[str, str]:
     return chosen
 
 
-def unheeded(ignored: list[trust.Ignored]) -> str:
+def unheeded(ignored: list[trust.IgnoredValue]) -> str:
     """Return a sentence on which values of a project's file are ignored, and how to agree; empty if none are."""
     if not ignored:
         return ""
@@ -113,7 +113,7 @@ def unheeded(ignored: list[trust.Ignored]) -> str:
     return f"ignored in this project's {FILE}: {named} ({how})"
 
 
-class Choice:
+class Setting:
     """One effective setting: its key, its value, and where it comes from."""
 
     __slots__ = ("key", "place", "source", "value")
@@ -122,16 +122,16 @@ class Choice:
         self.key, self.value, self.source, self.place = key, value, source, place
 
 
-class Explained:
+class ExplainedSettings:
     """Every effective setting with its source, the ignored values of the project's file, and who agreed to it."""
 
-    __slots__ = ("agreed_by", "choices", "digest", "ignored")
+    __slots__ = ("agreed_by", "digest", "ignored", "settings")
 
-    def __init__(self, choices: list[Choice], ignored: list[trust.Ignored], digest: str, agreed_by: str) -> None:
-        self.choices, self.ignored, self.digest, self.agreed_by = choices, ignored, digest, agreed_by
+    def __init__(self, settings: list[Setting], ignored: list[trust.IgnoredValue], digest: str, agreed_by: str) -> None:
+        self.settings, self.ignored, self.digest, self.agreed_by = settings, ignored, digest, agreed_by
 
 
-def explain(project_root: str) -> Explained:
+def explain(project_root: str) -> ExplainedSettings:
     """Return every effective setting with its source: default, user, project or environment.
 
     Raises:
@@ -139,19 +139,19 @@ def explain(project_root: str) -> Explained:
     """
     tables = _tables(project_root)
     kept, ignored = trust.sift(project_root, tables["project"], tables["sha256"], tables["of"])
-    chosen: dict[str, Choice] = {}
+    chosen: dict[str, Setting] = {}
     for key, kind in Settings.__annotations__.items():
         if key != "agents" and kind:
             default = getattr(Settings, key)
-            chosen[key] = Choice(key, list(default) if isinstance(default, tuple) else default, "default", "")
+            chosen[key] = Setting(key, list(default) if isinstance(default, tuple) else default, "default", "")
     user_path, project_path = config_paths(project_root)
     for source, path, table in (("user", user_path, tables["user"]), ("project", project_path, kept)):
         for key, value in trust.entries(table):
-            chosen[key] = Choice(key, value, source, path)
+            chosen[key] = Setting(key, value, source, path)
     for key, value in _of_environment().items():
-        chosen[key] = Choice(key, value, "environment", ENVIRONMENT[key])
+        chosen[key] = Setting(key, value, "environment", ENVIRONMENT[key])
     agreed_by = trust.agreed_by(project_root, tables["sha256"], tables["of"]) if tables["sha256"] else ""
-    return Explained(list(chosen.values()), ignored, tables["sha256"], agreed_by)
+    return ExplainedSettings(list(chosen.values()), ignored, tables["sha256"], agreed_by)
 
 
 def _tables(project_root: str) -> dict[str, Any]:

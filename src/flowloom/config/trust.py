@@ -109,7 +109,7 @@ POLICY: dict[str, tuple[When, Check]] = {
 UNKNOWN: tuple[When, Check] = ("never", _any)
 
 
-class Ignored:
+class IgnoredValue:
     """One value of a project's file that has no effect, and why."""
 
     __slots__ = ("key", "value", "why")
@@ -155,13 +155,13 @@ def fault(table: dict[str, Any], *, of_project: bool) -> tuple[str, str] | None:
     return None
 
 
-def sift(root: str, table: dict[str, Any], digest: str, of: list[int]) -> tuple[dict[str, Any], list[Ignored]]:
+def sift(root: str, table: dict[str, Any], digest: str, of: list[int]) -> tuple[dict[str, Any], list[IgnoredValue]]:
     """Return which values of a project's file take effect, and which do not.
 
     `digest` is the sha256 of the file, `of` the user id that it belongs to and its mode.
     """
     kept: dict[str, Any] = {"agents": {}}
-    ignored: list[Ignored] = []
+    ignored: list[IgnoredValue] = []
     agreed: bool | None = None
     for key, value in entries(table):
         when = rule(key)[0]
@@ -172,7 +172,7 @@ def sift(root: str, table: dict[str, Any], digest: str, of: list[int]) -> tuple[
             if key.endswith(".dir") and not _inside(root, value):
                 why = OUTSIDE
         if why:
-            ignored.append(Ignored(key, value, why))
+            ignored.append(IgnoredValue(key, value, why))
         if not key.startswith("agents."):
             if not why:
                 kept[key] = value

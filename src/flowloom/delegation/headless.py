@@ -44,7 +44,7 @@ OUTPUT_LIMIT_BYTES = 64_000_000
 AGENT_OWN = ("FLOWLOOM_AGENT_DIR", "TMUX", "TMUX_PANE")
 
 
-class Run:
+class HeadlessRun:
     """One run of the program for one task; holds the task's place in line until `close`."""
 
     def __init__(self, agent: Agent, settings: Settings, *, root: str) -> None:

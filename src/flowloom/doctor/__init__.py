@@ -1,6 +1,7 @@
 """The chain from Ctrl-G to a reply, checked link by link, with a repair for each.
 
-A check is a function from a case to its findings. Add a new one to CHECKS.
+A check is a function from a `Case`, which is what the doctor looks at, to a `Finding` for each link.
+Add a new one to CHECKS.
 """
 
 from __future__ import annotations

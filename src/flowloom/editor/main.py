@@ -21,7 +21,7 @@ from flowloom.editor import palette_actions, parts, prompt_file, wait_screen
 from flowloom.editor.outcome import Outcome
 from flowloom.errors import Blocked, FlowLoomError, Stopped, TimedOut, UsageError
 from flowloom.ports import git, procs
-from flowloom.ports.signals import Noted
+from flowloom.ports.signals import CaughtSignals
 from flowloom.ports.tmux import client
 from flowloom.store import files, layout
 from flowloom.tasks import prompt as prompt_text
@@ -44,7 +44,7 @@ class Hangup(Stopped):
     """Claude Code or its terminal is gone."""
 
 
-class Signals(Noted):
+class Signals(CaughtSignals):
     """SIGTERM and SIGHUP, and whether the Chief is still there."""
 
     def __init__(self) -> None:

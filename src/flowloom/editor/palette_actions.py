@@ -72,7 +72,7 @@ class PaletteActions:
         self.screen = screen
         self.terminal = terminal
         self.slug = layout.project_slug(root)
-        self.unseen = replies.Unseen(self.slug)
+        self.unseen = replies.UnreadTasks(self.slug)
         self.note = config.unheeded(settings.ignored)
         # What follows a first word that names no agent: for the one that is meant, or is created under that name.
         self.unknown, self.meant, self.rest = "", "", ""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 SETTLED_S = 2.5
 
 
-class Unseen:
+class UnreadTasks:
     """A project's tasks that have ended and have not been looked at; a second look reads only what has changed."""
 
     def __init__(self, slug: str) -> None:

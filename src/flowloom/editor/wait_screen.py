@@ -53,7 +53,7 @@ def open_screen(hangup_fd: int) -> WaitScreen:
     Nothing is drawn yet. A question on it is given up when `hangup_fd` can be read.
     """
     if os.isatty(0) and os.isatty(1):
-        return OnTerminal(hangup_fd)
+        return TerminalWaitScreen(hangup_fd)
     return WaitScreen(hangup_fd)
 
 
@@ -105,7 +105,7 @@ class WaitScreen:
         """Give the terminal back."""
 
 
-class OnTerminal(WaitScreen):
+class TerminalWaitScreen(WaitScreen):
     """The wait on a terminal."""
 
     def __init__(self, hangup_fd: int) -> None:

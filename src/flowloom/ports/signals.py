@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
 
-class Noted:
+class CaughtSignals:
     """Record the given signals instead of acting on them; `fd` is readable once one came. One instance per process."""
 
     def __init__(self, *numbers: signal.Signals) -> None:

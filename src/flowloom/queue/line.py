@@ -41,9 +41,9 @@ class Place:
         """Return the names of the places before this one, first in line first, also those whose process was killed."""
         return [name for name in _names(self.agent_dir) if name < self.name]
 
-    def look(self, name: str) -> Before | None:
+    def look(self, name: str) -> PlaceAhead | None:
         """Return what is known of a place and its holder; None where no running process holds it."""
-        return Before(self.agent_dir, name) if _alive(self.agent_dir, name) else None
+        return PlaceAhead(self.agent_dir, name) if _alive(self.agent_dir, name) else None
 
     def say(self, why: str) -> None:
         """Tell the processes behind why this place makes no progress; empty when it does again."""
@@ -89,7 +89,7 @@ class Place:
         self.wake_next()
 
 
-class Before:
+class PlaceAhead:
     """A place ahead of ours in line, and what is known about its holder."""
 
     def __init__(self, agent_dir: str, name: str) -> None:
@@ -150,7 +150,7 @@ def waited_for(agent_dir: str, task_id: str) -> bool:
 
 def stopped(agent_dir: str, task_id: str) -> int:
     """Return the process that waits for this task if it is stopped, and does nothing until it is continued; else 0."""
-    holders = [Before(agent_dir, name) for name in _names(agent_dir) if name.endswith(f"-{task_id}")]
+    holders = [PlaceAhead(agent_dir, name) for name in _names(agent_dir) if name.endswith(f"-{task_id}")]
     return next((holder.pid for holder in holders if holder.stopped), 0)
 
 

@@ -27,7 +27,7 @@ SETTLED_S = 3600.0
 CACHED_S = 30 * 86400.0
 
 
-class Old:
+class OldTask:
     """A task that may be removed: its id, its agent, its last use, its size."""
 
     __slots__ = ("agent_id", "at", "size_bytes", "status", "task_id")
@@ -37,11 +37,11 @@ class Old:
         self.at, self.size_bytes = at, size_bytes
 
 
-class Plan:
+class CleanPlan:
     """What would be removed, and what is kept and why."""
 
     def __init__(self) -> None:
-        self.old: list[Old] = []
+        self.old: list[OldTask] = []
         self.kept: dict[str, int] = {}
         self.events: dict[str, int] = {}
         # Copies of the drafts that the palette passed to another Claude Code.
@@ -80,13 +80,13 @@ def sizes() -> dict[str, int]:
     return parts
 
 
-def plan(before: float) -> Plan:
+def plan(before: float) -> CleanPlan:
     """Return what may be removed because it was last used before this time.
 
     This never includes an unread reply, a task that has not ended, a task that its
     agent's status still mentions, or one whose record cannot be read.
     """
-    found = Plan()
+    found = CleanPlan()
     busy: dict[str, set[str]] = {}
     for task_id in tasks.all_ids():
         try:
@@ -101,7 +101,7 @@ def plan(before: float) -> Plan:
         if why:
             _count(found.kept, why)
         else:
-            found.old.append(Old(task, last_use(task), size_of(layout.task_dir(task_id))))
+            found.old.append(OldTask(task, last_use(task), size_of(layout.task_dir(task_id))))
     for folder in _agent_folders():
         old = sum(1 for event in status.read_events(folder) if event["at"] < before)
         if old:
@@ -146,7 +146,7 @@ def sweep() -> int:
     return len(removed)
 
 
-def remove(found: Plan, before: float) -> list[str]:
+def remove(found: CleanPlan, before: float) -> list[str]:
     """Remove what a plan names, checking each again under its agent's lock; return what could not be removed."""
     failed = []
     trash = files.ensure_dir(f"{layout.home()}/{REMOVED}")

@@ -36,7 +36,7 @@ PLACES = {"env": dict, "permissions": dict, "permissions.allow": list}
 
 
 @dataclass(frozen=True)
-class Change:
+class FileEdit:
     """One file as it is and as it is to be; None where there is none."""
 
     path: str
@@ -46,11 +46,11 @@ class Change:
 
 
 @dataclass
-class Plan:
+class SetupPlan:
     """What would be done. `refused` cannot be done, and says what to do by hand; `notes` are good to know."""
 
     record: dict[str, Any]
-    changes: list[Change] = field(default_factory=list)
+    changes: list[FileEdit] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
     folders: list[str] = field(default_factory=list)
@@ -77,13 +77,13 @@ def carried(name: str) -> str:
     return packaged if os.path.exists(packaged) else os.path.abspath(f"{here}/../../{name}")
 
 
-def plan_setup(directory: str, completions: dict[str, str]) -> Plan:
+def plan_setup(directory: str, completions: dict[str, str]) -> SetupPlan:
     """Return what makes Ctrl-G work for Claude Code; `completions` are scripts for a shell, by its name.
 
     Raises:
         FlowLoomError: the path of the state folder cannot stand in VISUAL.
     """
-    plan = Plan(copy.deepcopy(read_record()))
+    plan = SetupPlan(copy.deepcopy(read_record()))
     stub, text = hook_shims.editor_stub()
     if not all(character.isalnum() or character in "/._-+@%" for character in stub):
         raise FlowLoomError(
@@ -121,7 +121,7 @@ def _completion_path(shell: str) -> str | None:
     return {"bash": f"{bash}/completions/flowloom", "fish": f"{config}/fish/completions/flowloom.fish"}.get(shell)
 
 
-def _plan_file(plan: Plan, path: str, data: bytes, *, mode: int = 0o644) -> None:
+def _plan_file(plan: SetupPlan, path: str, data: bytes, *, mode: int = 0o644) -> None:
     """Plan a whole file of ours; one that another program wrote is left alone."""
     now = files.read(path)
     known = plan.record["files"].get(path)
@@ -133,7 +133,7 @@ def _plan_file(plan: Plan, path: str, data: bytes, *, mode: int = 0o644) -> None
     folders = known["folders"] if known else [] if inside else _missing_folders(path)
     plan.record["files"][path] = {"sha256": files.sha256(data), "folders": folders}
     if now != data:
-        plan.changes.append(Change(path, now, data, mode))
+        plan.changes.append(FileEdit(path, now, data, mode))
 
 
 def _missing_folders(path: str) -> list[str]:
@@ -144,7 +144,7 @@ def _missing_folders(path: str) -> list[str]:
     return found
 
 
-def _plan_settings(plan: Plan, stub: str) -> None:
+def _plan_settings(plan: SetupPlan, stub: str) -> None:
     path = os.path.realpath(settings_files.user_path())
     raw, mode, text, why = _read_settings(path)
     if why:
@@ -178,7 +178,7 @@ def _plan_settings(plan: Plan, stub: str) -> None:
         entry["edits"] = None  # other changes lie between ours: only value by value from here on
     entry["sha256"] = files.sha256(text.encode())
     plan.record["settings"][path] = entry
-    plan.changes.append(Change(path, raw, text.encode(), mode))
+    plan.changes.append(FileEdit(path, raw, text.encode(), mode))
 
 
 def _misfit(document: dict[str, Any]) -> str:
@@ -278,24 +278,24 @@ def _overridden(directory: str, stub: str) -> list[str]:
     return found
 
 
-def plan_undo() -> Plan:
+def plan_undo() -> SetupPlan:
     """Return what takes every change back; a value that was changed since is left, and named."""
     record = read_record()
-    plan = Plan({})
+    plan = SetupPlan({})
     for path, entry in record["settings"].items():
         _undo_settings(plan, path, entry)
         plan.folders += entry["folders"]
     for path, entry in reversed(record["files"].items()):
         now = files.read(path)
         if now is not None and (files.sha256(now) == entry["sha256"] or path.startswith(f"{layout.home()}/")):
-            plan.changes.append(Change(path, now, None))
+            plan.changes.append(FileEdit(path, now, None))
         elif now is not None:
             plan.notes.append(f"{path} was changed since, so it was kept")
         plan.folders += entry["folders"]
     return plan
 
 
-def _undo_settings(plan: Plan, path: str, entry: dict[str, Any]) -> None:
+def _undo_settings(plan: SetupPlan, path: str, entry: dict[str, Any]) -> None:
     raw = files.read(path)
     if raw is None:
         return
@@ -305,7 +305,7 @@ def _undo_settings(plan: Plan, path: str, entry: dict[str, Any]) -> None:
         for edit in reversed(entry["edits"]):
             text = json_text.revert(text, edit)
         after = text.encode() if entry["existed"] else None
-        plan.changes.append(Change(path, raw, after, mode))
+        plan.changes.append(FileEdit(path, raw, after, mode))
         return
     try:
         text = raw.decode()
@@ -320,10 +320,10 @@ def _undo_settings(plan: Plan, path: str, entry: dict[str, Any]) -> None:
     text = _taken_back(plan, path, text, entry)
     after = None if not entry["existed"] and not json_text.parse(text) else text.encode()
     if after != raw:
-        plan.changes.append(Change(path, raw, after, mode))
+        plan.changes.append(FileEdit(path, raw, after, mode))
 
 
-def _taken_back(plan: Plan, path: str, text: str, entry: dict[str, Any]) -> str:
+def _taken_back(plan: SetupPlan, path: str, text: str, entry: dict[str, Any]) -> str:
     """Return the settings without what is still ours in them, value by value."""
     for value in entry["values"]:
         document = json_text.parse(text)
@@ -356,7 +356,7 @@ def _at(document: dict[str, Any], dotted: str) -> Any:
     return value
 
 
-def apply(plan: Plan) -> None:
+def apply(plan: SetupPlan) -> None:
     """Carry a plan out; nothing is written if a file is not as it was when the plan was made.
 
     Raises:

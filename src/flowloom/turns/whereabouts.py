@@ -54,7 +54,7 @@ def look(now: Status) -> Look | None:
     raise unreachable(now, other)
 
 
-class Listing:
+class PaneListing:
     """The panes of agents by what their servers list, each server asked once."""
 
     def __init__(self) -> None:

@@ -36,7 +36,7 @@ def outside(environment: dict[str, str] | None = None) -> dict[str, str]:
     return kept
 
 
-class Reached:
+class TmuxSocket:
     """One tmux server, by the name of its socket or by the socket's path."""
 
     def __init__(self, socket: str) -> None:

@@ -16,7 +16,7 @@ import subprocess
 from flowloom.clock import Deadline
 from flowloom.errors import TmuxFailed, TmuxUnreachable
 from flowloom.ports.tmux.formats import LIST, LOOK, MARK, STAMP, TYPED, Look, Window, argument, quoted, refuses, shown
-from flowloom.ports.tmux.reach import Reached, absent, gone, outside
+from flowloom.ports.tmux.reach import TmuxSocket, absent, gone, outside
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ HOLD_AGAIN_S = 0.25
 AGAIN_S = 0.02
 
 
-class Tmux(Reached):
+class Tmux(TmuxSocket):
     """One tmux server, with the commands that we need of it."""
 
     # The way to the paste.

@@ -33,7 +33,7 @@ _CONFIRMED = (Step.ACCEPTED, Step.PARKED, Step.DONE)
 _PASTE_MARK = r"\[Pastedtext#\d+(\+\d+lines)?\]"
 
 
-class Own:
+class OwnText:
     """A text of ours in the box: its task, and whether it stands there to its end."""
 
     __slots__ = ("task_id", "whole")
@@ -43,7 +43,7 @@ class Own:
         self.whole = whole
 
 
-def own(screen: Screen) -> Own | None:
+def own(screen: Screen) -> OwnText | None:
     """Return our own text in the box, None where anything else stands there, or ours with a word of a person's."""
     draft = _bare(screen["draft"])
     names = re.findall(r"^\[flowloomtask([a-z2-9]{4,8}?)from|\[endoftask([a-z2-9]{4,8})\]$", draft)
@@ -55,7 +55,7 @@ def own(screen: Screen) -> Own | None:
         first, body = (_bare(_text(f"{folder}/{name}")) for name in ("first", "body"))
         stands = _stands(draft, first, body, cut=screen["cut"]) if first else ""
         if stands:
-            return Own(task_id, whole=stands == "whole")
+            return OwnText(task_id, whole=stands == "whole")
     return None
 
 

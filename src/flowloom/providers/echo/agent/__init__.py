@@ -18,4 +18,8 @@ A line of a prompt that begins with `echo:` is a directive; they run in order:
     swallow | lag S     the next Enter does nothing | the next receipt comes S late
     freeze PATH         hang, reading and drawing nothing, while PATH exists from then on
     choke PATH          the same, once the next prompt or Ctrl-S has been read and not shown
+
+A `Session` holds the state. Its `Keyboard` turns bytes into `Keys` and those into a `Draft`; a submitted draft
+is a `Turn`, whose directives are `Flows` that each `Wait` for something; a `Hook` is a command that a turn runs,
+and the `Screen` draws it all.
 """

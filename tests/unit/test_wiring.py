@@ -16,10 +16,10 @@ import pytest
 from flowloom.agents import hook_shims
 from flowloom.chief import settings_files
 from flowloom.errors import FlowLoomError
-from flowloom.setup import plan as wiring
+from flowloom.setup import plan as setup_plan
 
 COMPLETIONS = {"bash": "complete -F x flowloom\n"}
-STUB_RULES = {"allow": wiring.RULES}
+STUB_RULES = {"allow": setup_plan.RULES}
 
 
 @pytest.fixture
@@ -35,15 +35,15 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
-def setup() -> wiring.SetupPlan:
-    plan = wiring.plan_setup(os.getcwd(), COMPLETIONS)
-    wiring.apply(plan)
+def setup() -> setup_plan.SetupPlan:
+    plan = setup_plan.plan_setup(os.getcwd(), COMPLETIONS)
+    setup_plan.apply(plan)
     return plan
 
 
-def undo() -> wiring.SetupPlan:
-    plan = wiring.plan_undo()
-    wiring.apply(plan)
+def undo() -> setup_plan.SetupPlan:
+    plan = setup_plan.plan_undo()
+    setup_plan.apply(plan)
     return plan
 
 
@@ -88,7 +88,7 @@ def test_setup_adds_and_undo_restores_every_byte(settings: Path, tmp_path: Path,
     assert {key: value for key, value in document.items() if key not in ("env", "permissions")} == {
         key: value for key, value in was.items() if key not in ("env", "permissions")
     }
-    assert document["permissions"]["allow"] == [*was.get("permissions", {}).get("allow", []), *wiring.RULES]
+    assert document["permissions"]["allow"] == [*was.get("permissions", {}).get("allow", []), *setup_plan.RULES]
     assert list(document)[: len(was)] == list(was)
     undo()
     assert tree(tmp_path / "home") == before
@@ -100,7 +100,7 @@ def test_a_second_setup_has_nothing_to_do(settings: Path, tmp_path: Path, raw: b
     if raw is not None:
         settings.write_bytes(raw)
     setup()
-    assert wiring.plan_setup(os.getcwd(), COMPLETIONS).changes == []
+    assert setup_plan.plan_setup(os.getcwd(), COMPLETIONS).changes == []
 
 
 BAD = [
@@ -187,7 +187,7 @@ def changed(settings: Path, change: dict[str, Any]) -> None:
             {"env": {"VISUAL": "vim", "FLOWLOOM_EDITOR": "nvim"}},
             1,
         ),
-        ({}, {"permissions": {"allow": ["Bash(ls)", *wiring.RULES]}}, {"permissions": {"allow": ["Bash(ls)"]}}, 0),
+        ({}, {"permissions": {"allow": ["Bash(ls)", *setup_plan.RULES]}}, {"permissions": {"allow": ["Bash(ls)"]}}, 0),
         ({}, {"permissions": {"allow": []}}, {}, 0),
     ],
 )
@@ -208,7 +208,7 @@ def test_undo_after_a_second_setup_that_added_still_restores_every_byte(
     raw = '{"env": {"VISUAL": "vim"}}'
     settings.write_text(raw)
     with monkeypatch.context() as patch:
-        patch.setattr(wiring, "RULES", wiring.RULES[:2])
+        patch.setattr(setup_plan, "RULES", setup_plan.RULES[:2])
         setup()
     assert [change.path for change in setup().changes] == [str(settings)]
     undo()
@@ -235,10 +235,10 @@ def test_a_skill_of_the_users_own_is_left_alone(settings: Path) -> None:
 
 
 def test_a_file_that_changed_after_the_plan_was_shown_is_not_overwritten(settings: Path) -> None:
-    plan = wiring.plan_setup(os.getcwd(), COMPLETIONS)
+    plan = setup_plan.plan_setup(os.getcwd(), COMPLETIONS)
     settings.write_text('{"new": 1}')
     with pytest.raises(FlowLoomError, match="changed meanwhile"):
-        wiring.apply(plan)
+        setup_plan.apply(plan)
     assert settings.read_text() == '{"new": 1}'
 
 
@@ -258,7 +258,7 @@ def test_a_state_folder_that_a_shell_would_take_apart_is_refused(
 ) -> None:
     monkeypatch.setenv("FLOWLOOM_HOME", str(settings.parent / "my state"))
     with pytest.raises(FlowLoomError, match="cannot run"):
-        wiring.plan_setup(os.getcwd(), COMPLETIONS)
+        setup_plan.plan_setup(os.getcwd(), COMPLETIONS)
 
 
 # The script that stands in VISUAL.

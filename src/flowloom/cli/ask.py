@@ -15,7 +15,7 @@ from flowloom.cli.output import print_line
 from flowloom.cli.program import Argument, command
 from flowloom.cli.reply import print_reply
 from flowloom.cli.wait import TIMEOUT, wait_for
-from flowloom.config import settings
+from flowloom.config import settings as config
 from flowloom.delegation import ask as asking
 from flowloom.delegation import loop, overview, runner
 from flowloom.errors import UsageError
@@ -57,24 +57,24 @@ def ask(
     root = git.project_root(here)
     agent = named(name, here)
     root = layout.project_root(agent.slug) or root
-    chosen = settings.load(root)
-    tell_unheeded(chosen)
-    asking.refuse_unknown(agent, chosen)
+    settings = config.load(root)
+    tell_unheeded(settings)
+    asking.refuse_unknown(agent, settings)
     text = _stdin() if prompt == "-" else prompt
-    launch.prepare(agent, chosen, root=root)
+    launch.prepare(agent, settings, root=root)
     asker, kind = asking.asked_by()
     # From here on no signal may come between the task and its waiter.
     stop = CaughtSignals(signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     with asking.in_turn(kind):
         task = asking.ask(agent, text, asker=asker, asker_kind=kind)
-        carrier = loop.open_carrier(task["task_id"], chosen)
+        carrier = loop.open_carrier(task["task_id"], settings)
     _tell_abandoned(agent)
     try:
         if no_wait:
             runner.leave(carrier)
             print_line(task["task_id"])
             return 0
-        wait_for([carrier], timeout if timeout is not None else chosen.timeout_s, stop)
+        wait_for([carrier], timeout if timeout is not None else settings.timeout_s, stop)
         return print_reply(task["task_id"], as_json=as_json)
     finally:
         carrier.close()

@@ -9,12 +9,11 @@ from flowloom.agents.agent import named
 from flowloom.agents.survey import survey
 from flowloom.cli.options import OPTIONAL_AGENT, flag
 from flowloom.cli.program import command
-from flowloom.config import settings
+from flowloom.config import settings as config
 from flowloom.delegation import ask
 from flowloom.errors import NoSuchAgent, TmuxFailed, UsageError
 from flowloom.ports import git
-from flowloom.ports.tmux import client as viewer
-from flowloom.ports.tmux import server, tiles
+from flowloom.ports.tmux import client, server, tiles
 from flowloom.store import layout
 from flowloom.turns import whereabouts
 from flowloom.turns.states import NO_PROGRAM
@@ -73,7 +72,7 @@ def _attach(name: str) -> int:
         raise NoSuchAgent(
             f"{agent.agent_id} has no window; it is {now['status']}", hint=f"start it: flowloom start {name}"
         )
-    visit = viewer.Visit(whereabouts.socket(now), window.window_id, None, name=agent.agent_id)
+    visit = client.Visit(whereabouts.socket(now), window.window_id, None, name=agent.agent_id)
     try:
         visit.wait()
     finally:
@@ -84,8 +83,8 @@ def _attach(name: str) -> int:
 
 
 def _attach_all(*, read_only: bool) -> int:
-    chosen = settings.load(git.project_root(layout.here()))
-    port = server.Tmux(chosen.tmux_socket)
+    settings = config.load(git.project_root(layout.here()))
+    port = server.Tmux(settings.tmux_socket)
     running = [status for _, status in survey() if status["status"] not in NO_PROGRAM]
     if not running:
         raise NoSuchAgent("no agent is running", hint="start one: flowloom start planning")
@@ -101,14 +100,14 @@ def _attach_all(*, read_only: bool) -> int:
     view = f"{server.VIEW}{os.getpid()}"
 
     def command(again: str, size: tuple[int, int]) -> list[str]:
-        return tiles.view_command(chosen.tmux_socket, windows, view=view, size=size, read_only=read_only, again=again)
+        return tiles.view_command(settings.tmux_socket, windows, view=view, size=size, read_only=read_only, again=again)
 
-    tiles.await_keeper(chosen.tmux_socket, view)
-    client = viewer.Client(command)
+    tiles.await_keeper(settings.tmux_socket, view)
+    shown = client.Client(command)
     try:
-        client.wait()
+        shown.wait()
     finally:
-        said = client.close()
+        said = shown.close()
     if said:
         raise TmuxFailed(said)
     return 0

@@ -11,7 +11,7 @@ from flowloom.cli.output import print_line
 from flowloom.cli.program import command
 from flowloom.cli.tables import Cell, show, state
 from flowloom.clock import wall_s
-from flowloom.config import settings
+from flowloom.config import settings as config
 from flowloom.delegation import headless
 from flowloom.errors import Stopped, UsageError
 from flowloom.ports import git
@@ -32,15 +32,15 @@ def clean(older_than: str | None, dry_run: bool, yes: bool) -> int:
 
     Unread replies, unfinished tasks and tasks in use are always kept.
     """
-    chosen = settings.load(git.project_root(layout.here()))
-    past_s = old_tasks.seconds(older_than) if older_than is not None else (chosen.keep_days or 0.0) * UNITS_S["d"]
+    settings = config.load(git.project_root(layout.here()))
+    past_s = old_tasks.seconds(older_than) if older_than is not None else (settings.keep_days or 0.0) * UNITS_S["d"]
     for part, size_bytes in old_tasks.sizes().items():
         if size_bytes or part not in ("drafts", "questions", "cache", "removed"):
             sys.stderr.write(f"{part:<9}  {amount(size_bytes):>8}\n")
     swept = 0 if dry_run else old_tasks.sweep()
     if swept:
         sys.stderr.write(f"removed {_count(swept, 'unused file')}: left by killed commands, or old caches\n")
-    if older_than is None and chosen.keep_days is None:
+    if older_than is None and settings.keep_days is None:
         sys.stderr.write("nothing was removed; to remove old tasks: flowloom clean --older-than 30d\n")
         return 0
     before = wall_s() - past_s

@@ -16,7 +16,7 @@ from flowloom.agents.agent import known
 from flowloom.cli import output
 from flowloom.cli.program import NAME, program
 from flowloom.clock import wall_s
-from flowloom.config import settings
+from flowloom.config import settings as config
 from flowloom.delegation import overview
 from flowloom.errors import FlowLoomError
 from flowloom.ports import git
@@ -122,10 +122,10 @@ def askable(incomplete: str) -> Offer:
     """Offer the agents there are, and the roles and configured names that can be started."""
     found = dict(_agents())
     try:
-        chosen = settings.load(git.project_root(layout.here())).agents
+        named = config.load(git.project_root(layout.here())).agents
     except FlowLoomError:
-        chosen = {}  # its command tells
-    for name in (*builtin.ROLES, *chosen):
+        named = {}  # its command tells
+    for name in (*builtin.ROLES, *named):
         found.setdefault(name, "not started")
     return _offer(incomplete, found.items())
 

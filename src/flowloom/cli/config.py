@@ -8,7 +8,7 @@ from flowloom.cli.options import JSON, as_value, flag
 from flowloom.cli.output import print_json, print_line
 from flowloom.cli.program import command
 from flowloom.cli.tables import Cell, show
-from flowloom.config import settings
+from flowloom.config import settings as config
 from flowloom.ports import git
 from flowloom.store import layout
 from flowloom.terminal.style import CYAN, DIM, RED
@@ -22,11 +22,11 @@ def show_config(only_paths: bool, as_json: bool) -> int:
     file that have no effect are listed below, with the reason.
     """
     root = git.project_root(layout.here())
-    places = settings.config_paths(root)
+    places = config.config_paths(root)
     if only_paths:
         print_line("\n".join(places))
         return 0
-    found = settings.explain(root)
+    found = config.explain(root)
     if as_json:
         document = {
             "version": 1,
@@ -65,5 +65,5 @@ def show_config(only_paths: bool, as_json: bool) -> int:
     return 0
 
 
-def _source(setting: settings.Setting) -> str:
+def _source(setting: config.Setting) -> str:
     return setting.place if setting.source == "environment" else setting.source

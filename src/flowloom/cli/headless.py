@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from flowloom.agents.agent import named
 from flowloom.cli.options import tell_unheeded
 from flowloom.clock import Deadline
-from flowloom.config import settings
+from flowloom.config import settings as config
 from flowloom.delegation import ask, headless
 from flowloom.errors import Stopped, TimedOut
 from flowloom.ports import git
@@ -42,11 +42,11 @@ def run(name: str, prompt: str, timeout: float | None, stdin: Callable[[], str],
     here = layout.here()
     agent = named(name or headless.NAME, here)
     root = layout.project_root(agent.slug) or git.project_root(here)
-    chosen = settings.load(root)
-    tell_unheeded(chosen)
+    settings = config.load(root)
+    tell_unheeded(settings)
     if name:
-        ask.refuse_unknown(agent, chosen)
-    going = headless.HeadlessRun(agent, chosen, root=root)
+        ask.refuse_unknown(agent, settings)
+    going = headless.HeadlessRun(agent, settings, root=root)
     text = stdin() if prompt == "-" else prompt
     asker, kind = ask.asked_by()
     try:
@@ -55,7 +55,7 @@ def run(name: str, prompt: str, timeout: float | None, stdin: Callable[[], str],
             going.hand_over()
             sys.stdout.write(f"{task_id}\n")
             return task_id
-        limit_s = timeout if timeout is not None else chosen.timeout_s
+        limit_s = timeout if timeout is not None else settings.timeout_s
         if sys.stderr.isatty():
             sys.stderr.write(f"flowloom: task {task_id}, without a window\n")
         number = going.await_end(Deadline(limit_s))

@@ -114,8 +114,8 @@ def as_value(value: object) -> str:
     return "".join(each if each.isprintable() else "�" for each in text)
 
 
-def tell_unheeded(chosen: Settings) -> None:
+def tell_unheeded(settings: Settings) -> None:
     """Say on stderr what of the project's file is ignored."""
-    said = unheeded(chosen.ignored)
+    said = unheeded(settings.ignored)
     if said:
         sys.stderr.write(f"flowloom: {said}\n")

@@ -13,7 +13,7 @@ from flowloom.cli.program import command
 from flowloom.cli.start import START_TIMEOUT_S, await_ready
 from flowloom.cli.stop import tell_kept
 from flowloom.clock import Deadline
-from flowloom.config import settings
+from flowloom.config import settings as config
 from flowloom.errors import FlowLoomError, UsageError
 from flowloom.ports import git
 from flowloom.queue import line
@@ -40,10 +40,10 @@ def restart(names: tuple[str, ...], wait: bool, force: bool, timeout: float) -> 
 
 def _restart(agent: Agent, *, wait: bool, force: bool, timeout: float) -> None:
     root = layout.project_root(agent.slug) or git.project_root(layout.here())
-    chosen = settings.load(root)
-    tell_unheeded(chosen)
+    settings = config.load(root)
+    tell_unheeded(settings)
     # Refused before it is stopped: what cannot be started again keeps running.
-    launch.specify(agent, chosen, root=root)
+    launch.specify(agent, settings, root=root)
     # A place in line: no task is delivered to the agent, or starts it, while it is away.
     place = line.enter(agent.directory, "restart", first=force)
     if place is None:
@@ -61,8 +61,8 @@ def _restart(agent: Agent, *, wait: bool, force: bool, timeout: float) -> None:
             task = tasks.read(task_id)
             sys.stderr.write(f"task {task_id} {task['status']}: {task['error'] or task['journal'][-1]['why']}\n")
         # What the configuration says by now: its role, its arguments.
-        launch.prepare(agent, chosen, root=root)
-        now = await_ready(agent, chosen, Deadline(timeout))
+        launch.prepare(agent, settings, root=root)
+        now = await_ready(agent, settings, Deadline(timeout))
     finally:
         place.leave()
     kept = "its" if status_why(agent).startswith("started again, with") else "an empty"

@@ -14,7 +14,7 @@ from flowloom.cli.program import command
 from flowloom.cli.tables import Cell, show
 from flowloom.errors import UsageError
 from flowloom.setup import json_text
-from flowloom.setup import plan as wiring
+from flowloom.setup import plan as setup_plan
 from flowloom.store import layout
 from flowloom.terminal.style import CYAN, GREEN, RED, RESET, YELLOW
 
@@ -36,9 +36,9 @@ def setup(undo: bool, dry_run: bool, diff: bool, yes: bool) -> int:
     if not dry_run:
         person.refuse_model("change your settings", f"flowloom setup{' --undo' if undo else ''}")
     plan = (
-        wiring.plan_undo()
+        setup_plan.plan_undo()
         if undo
-        else wiring.plan_setup(layout.here(), {"bash": completion.BASH, "fish": completion.FISH})
+        else setup_plan.plan_setup(layout.here(), {"bash": completion.BASH, "fish": completion.FISH})
     )
     if plan.changes:
         show(("CHANGE", "FILE"), [_row(change) for change in plan.changes])
@@ -57,15 +57,15 @@ def setup(undo: bool, dry_run: bool, diff: bool, yes: bool) -> int:
         sys.stderr.write("nothing was changed\n")
         return 1
     if plan.changes or undo:
-        wiring.apply(plan)
+        setup_plan.apply(plan)
     if undo:
-        sys.stderr.write(f"left in place: {wiring.left_behind()}\n")
+        sys.stderr.write(f"left in place: {setup_plan.left_behind()}\n")
     if plan.changes:
         sys.stderr.write(f"{_done(plan, undo=undo)}\n")
     return code
 
 
-def _done(plan: wiring.SetupPlan, *, undo: bool) -> str:
+def _done(plan: setup_plan.SetupPlan, *, undo: bool) -> str:
     """Return what holds now, and the next step."""
     if plan.refused:
         return "done, except for what is said above"
@@ -77,7 +77,7 @@ def _done(plan: wiring.SetupPlan, *, undo: bool) -> str:
     )
 
 
-def _row(change: wiring.FileEdit) -> tuple[Cell, str]:
+def _row(change: setup_plan.FileEdit) -> tuple[Cell, str]:
     """Return a change as one row: a new file, a changed one, or one that goes, and what about it."""
     path = change.path
     home = os.path.expanduser("~")
@@ -92,7 +92,7 @@ def _row(change: wiring.FileEdit) -> tuple[Cell, str]:
     return Cell("change", YELLOW), f"{path} ({_settings_said(change) or _lines_said(change)})"
 
 
-def _settings_said(change: wiring.FileEdit) -> str:
+def _settings_said(change: setup_plan.FileEdit) -> str:
     """Return which variables and how many permissions a change of Claude Code's settings is about; else nothing."""
     if not change.path.endswith(".json"):
         return ""
@@ -112,12 +112,12 @@ def _settings(data: bytes | None) -> dict[str, Any]:
     return json_text.parse(data.decode()) if data and data.strip() else {}
 
 
-def _lines_said(change: wiring.FileEdit) -> str:
+def _lines_said(change: setup_plan.FileEdit) -> str:
     marks = [line[0] for line in difflib.ndiff(_lines(change.before), _lines(change.after))]
     return f"+{marks.count('+')} -{marks.count('-')} lines"
 
 
-def _show(change: wiring.FileEdit) -> None:
+def _show(change: setup_plan.FileEdit) -> None:
     """Print one change as a unified diff."""
     before, after = _lines(change.before), _lines(change.after)
     old = change.path if change.before is not None else "/dev/null"
@@ -135,13 +135,13 @@ def _lines(data: bytes | None) -> list[str]:
     return (data or b"").decode(errors="replace").splitlines(keepends=True)
 
 
-def _show_all(changes: list[wiring.FileEdit]) -> None:
+def _show_all(changes: list[setup_plan.FileEdit]) -> None:
     print_line()
     for change in changes:
         _show(change)
 
 
-def _agreed(changes: list[wiring.FileEdit]) -> bool:
+def _agreed(changes: list[setup_plan.FileEdit]) -> bool:
     """Ask whether to make the changes; `d` shows them first.
 
     Raises:

@@ -12,7 +12,7 @@ from flowloom.cli.live import LiveLine
 from flowloom.cli.options import AGENT, flag, limit, offered, tell_unheeded, value
 from flowloom.cli.program import Argument, command
 from flowloom.clock import Deadline, steady_s
-from flowloom.config import settings
+from flowloom.config import settings as config
 from flowloom.errors import AgentFailed, Blocked, FlowLoomError, TimedOut
 from flowloom.ports import git
 from flowloom.store import layout
@@ -52,23 +52,23 @@ def start(
     root = layout.project_root(agent.slug) or root
     place = folders.project_at(agent.slug, root, directory) if directory else root
     moved, root = place != root, place
-    chosen = settings.load(root)
-    tell_unheeded(chosen)
-    launch.prepare(agent, chosen, root=root, provider=provider, directory=directory, args=list(args), trust=trust)
+    settings = config.load(root)
+    tell_unheeded(settings)
+    launch.prepare(agent, settings, root=root, provider=provider, directory=directory, args=list(args), trust=trust)
     if moved:
         layout.move_project(agent.slug, root)
         sys.stderr.write(f"the project {agent.slug} is in {root} from now on\n")
     before, _ = agent.reconcile()
-    now = await_ready(agent, chosen, Deadline(timeout))
+    now = await_ready(agent, settings, Deadline(timeout))
     ran = before["status"] not in NO_PROGRAM and before["window_id"] == now["window_id"]
     is_now = f"was running already; it is {now['status']}" if ran else f"is {now['status']}"
     sys.stderr.write(f"{agent.agent_id} {is_now} (see it: flowloom attach {name})\n")
     return 0
 
 
-def await_ready(agent: Agent, chosen: settings.Settings, deadline: Deadline) -> Status:
+def await_ready(agent: Agent, settings: config.Settings, deadline: Deadline) -> Status:
     """Start an agent unless it runs, and wait until it is ready; a question on its screen is told at once."""
-    up, tell = life.Start(agent, chosen, by_person=True), _Told(agent)
+    up, tell = life.Start(agent, settings, by_person=True), _Told(agent)
     bell = Bell(agent.directory)
     try:
         while True:

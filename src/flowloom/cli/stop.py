@@ -33,22 +33,22 @@ def stop(names: tuple[str, ...], all_agents: bool, force: bool) -> int:
     """Stop agents; their conversations are kept."""
     if bool(names) == all_agents:
         raise UsageError("name the agents to stop, or use --all", hint="list them: flowloom agents")
-    chosen = known() if all_agents else started(names)
-    if not force and not _may_stop(chosen, "--all" if all_agents else " ".join(names)):
+    agents = known() if all_agents else started(names)
+    if not force and not _may_stop(agents, "--all" if all_agents else " ".join(names)):
         sys.stderr.write("nothing was stopped\n")
         return 1
     # One that is damaged must not keep the others running.
-    return each_of(chosen, lambda agent: _stop(agent, named=not all_agents, force=force))
+    return each_of(agents, lambda agent: _stop(agent, named=not all_agents, force=force))
 
 
-def _may_stop(chosen: list[Agent], word: str) -> bool:
+def _may_stop(agents: list[Agent], word: str) -> bool:
     """Tell whether agents may be ended: nothing runs in them, or the person on the terminal agrees.
 
     Raises:
         FlowLoomError: one works, and there is no terminal to ask on.
     """
     busy = []
-    for agent in chosen:
+    for agent in agents:
         try:
             doing = busy_with(agent.reconcile()[0])
         except (FlowLoomError, OSError):

@@ -9,7 +9,8 @@ from flowloom.cli.busy import agreed
 from flowloom.cli.options import YES, as_value, flag
 from flowloom.cli.output import print_line
 from flowloom.cli.program import command
-from flowloom.config import settings, trust
+from flowloom.config import settings as config
+from flowloom.config import trust
 from flowloom.errors import Stopped, UsageError
 from flowloom.ports import git
 from flowloom.store import layout
@@ -29,9 +30,9 @@ def trust_project(undo: bool, yes: bool) -> int:
         )
         return 0
     person.refuse_model("trust a project", "flowloom trust")
-    found = settings.explain(root)
+    found = config.explain(root)
     if not found.digest:
-        raise UsageError(f"there is no {settings.FILE} in {root}", hint="there is nothing to agree to")
+        raise UsageError(f"there is no {config.FILE} in {root}", hint="there is nothing to agree to")
     asked = [each for each in found.ignored if each.why == trust.NOT_AGREED]
     for each in found.ignored:
         refused = "" if each in asked else f"  ({each.why})"
@@ -42,15 +43,15 @@ def trust_project(undo: bool, yes: bool) -> int:
     if not yes:
         if not sys.stdin.isatty():
             raise UsageError("there is no terminal to ask on; nothing was changed", hint="agree with: --yes")
-        if not agreed(f"Use these values of {root}/{settings.FILE}?"):
+        if not agreed(f"Use these values of {root}/{config.FILE}?"):
             raise Stopped("nothing was changed")
     trust.agree(root, found.digest)
-    sys.stderr.write(f"{root}/{settings.FILE} is trusted as it is now; to undo: flowloom trust --undo\n")
+    sys.stderr.write(f"{root}/{config.FILE} is trusted as it is now; to undo: flowloom trust --undo\n")
     return 0
 
 
-def _why(found: settings.ExplainedSettings) -> str:
+def _why(found: config.ExplainedSettings) -> str:
     """Return why nothing of a project's file waits for an agreement."""
     if found.agreed_by:
-        return f"{settings.FILE} is trusted already (by {found.agreed_by}); see what it sets: flowloom config"
-    return f"{settings.FILE} sets nothing that needs it; see: flowloom config"
+        return f"{config.FILE} is trusted already (by {found.agreed_by}); see what it sets: flowloom config"
+    return f"{config.FILE} sets nothing that needs it; see: flowloom config"

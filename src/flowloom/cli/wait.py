@@ -11,7 +11,7 @@ from flowloom.cli.options import JSON, flag, limit
 from flowloom.cli.program import command
 from flowloom.cli.reply import print_reply
 from flowloom.clock import Deadline
-from flowloom.config import settings
+from flowloom.config import settings as config
 from flowloom.delegation import loop, runner
 from flowloom.errors import Blocked, FlowLoomError, Stopped, TimedOut
 from flowloom.ports.signals import CaughtSignals
@@ -54,7 +54,7 @@ def wait(task_ids: tuple[str, ...], any_of: bool, timeout: float | None, as_json
 
 def _carrier(task_id: str) -> Carrier:
     agent = Agent(tasks.read(task_id)["agent_dir"])
-    return runner.Carrier(task_id, settings.load(layout.project_root(agent.slug) or layout.here()))
+    return runner.Carrier(task_id, config.load(layout.project_root(agent.slug) or layout.here()))
 
 
 def _print_each(ended: list[View], *, as_json: bool, headed: bool) -> int:

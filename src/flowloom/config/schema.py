@@ -57,11 +57,11 @@ def parse(path: str, raw: bytes, *, of_project: bool) -> dict[str, Any]:
         raise BadConfig(*_explain(path, error)) from error
     except (ValueError, RecursionError) as error:
         raise BadConfig(f"{path} is not TOML: {error}", hint="fix that line") from error
-    chosen = table.model_dump(exclude_none=True)
-    wrong = trust.fault(chosen, of_project=of_project)
+    values = table.model_dump(exclude_none=True)
+    wrong = trust.fault(values, of_project=of_project)
     if wrong:
         raise BadConfig(f"{path}: {wrong[0]!r}: {wrong[1]}", hint="change it there")
-    return chosen
+    return values
 
 
 def _explain(path: str, error: ValidationError) -> tuple[str]:

@@ -36,11 +36,11 @@ class Settings:
     args: tuple[str, ...] = ()
     agents: dict[str, dict[str, Any]]
 
-    def __init__(self, **chosen: Any) -> None:
+    def __init__(self, **values: Any) -> None:
         self.agents = {}
         # Values of the project's file that have no effect.
         self.ignored: list[trust.IgnoredValue] = []
-        for key, value in chosen.items():
+        for key, value in values.items():
             setattr(self, key, value)
 
     def of_agent(self, name: str) -> dict[str, Any]:
@@ -76,19 +76,19 @@ def load(project_root: str) -> Settings:
 def in_force(project_root: str, tables: dict[str, Any]) -> Settings:
     """Return the settings that the tables of the two files and the environment make up."""
     kept, ignored = trust.sift(project_root, tables["project"], tables["sha256"], tables["of"])
-    chosen: dict[str, Any] = {"agents": {}}
+    values: dict[str, Any] = {"agents": {}}
     for table in (tables["user"], kept):
         for name, agent in table.get("agents", {}).items():
-            chosen["agents"].setdefault(name, {}).update(agent)
-        chosen.update({key: value for key, value in table.items() if key != "agents"})
-    chosen.update(_of_environment())
-    settings = Settings(**chosen)
+            values["agents"].setdefault(name, {}).update(agent)
+        values.update({key: value for key, value in table.items() if key != "agents"})
+    values.update(_of_environment())
+    settings = Settings(**values)
     settings.ignored = ignored
     return settings
 
 
 def _of_environment() -> dict[str, str]:
-    chosen = {}
+    values = {}
     for key, variable in ENVIRONMENT.items():
         value = os.environ.get(variable)
         if not value:
@@ -98,8 +98,8 @@ def _of_environment() -> dict[str, str]:
             why = "it is palette or editor"
         if why:
             raise BadConfig(f"{variable}={value}: {why}", hint="set it to another value, or unset it")
-        chosen[key] = value
-    return chosen
+        values[key] = value
+    return values
 
 
 def unheeded(ignored: list[trust.IgnoredValue]) -> str:
@@ -139,19 +139,19 @@ def explain(project_root: str) -> ExplainedSettings:
     """
     tables = _tables(project_root)
     kept, ignored = trust.sift(project_root, tables["project"], tables["sha256"], tables["of"])
-    chosen: dict[str, Setting] = {}
+    settings: dict[str, Setting] = {}
     for key, kind in Settings.__annotations__.items():
         if key != "agents" and kind:
             default = getattr(Settings, key)
-            chosen[key] = Setting(key, list(default) if isinstance(default, tuple) else default, "default", "")
+            settings[key] = Setting(key, list(default) if isinstance(default, tuple) else default, "default", "")
     user_path, project_path = config_paths(project_root)
     for source, path, table in (("user", user_path, tables["user"]), ("project", project_path, kept)):
         for key, value in trust.entries(table):
-            chosen[key] = Setting(key, value, source, path)
+            settings[key] = Setting(key, value, source, path)
     for key, value in _of_environment().items():
-        chosen[key] = Setting(key, value, "environment", ENVIRONMENT[key])
+        settings[key] = Setting(key, value, "environment", ENVIRONMENT[key])
     agreed_by = trust.agreed_by(project_root, tables["sha256"], tables["of"]) if tables["sha256"] else ""
-    return ExplainedSettings(list(chosen.values()), ignored, tables["sha256"], agreed_by)
+    return ExplainedSettings(list(settings.values()), ignored, tables["sha256"], agreed_by)
 
 
 def _tables(project_root: str) -> dict[str, Any]:

@@ -52,24 +52,24 @@ def ask(agent: Agent, prompt: str, *, asker: str, asker_kind: str) -> Task:
     )
 
 
-def means_agent(agent: Agent, chosen: Settings) -> bool:
+def means_agent(agent: Agent, settings: Settings) -> bool:
     """Tell whether a name is that of an agent, of a role, or of a role with a number, as `planning2`."""
     base = agent.name.rstrip("0123456789-_")
-    return agent.spec() is not None or bool({agent.name, base} & {*builtin.ROLES, *chosen.agents})
+    return agent.spec() is not None or bool({agent.name, base} & {*builtin.ROLES, *settings.agents})
 
 
-def refuse_unknown(agent: Agent, chosen: Settings) -> None:
+def refuse_unknown(agent: Agent, settings: Settings) -> None:
     """Refuse a name that means no agent and no role: a misspelt one must not become a new agent.
 
     Raises:
         NoSuchAgent: with the nearest known name.
     """
-    if means_agent(agent, chosen):
+    if means_agent(agent, settings):
         return
     from difflib import get_close_matches  # noqa: PLC0415 - for this sentence only
 
     here = [other.name for other in known() if other.slug == agent.slug]
-    near = get_close_matches(agent.name, [*here, *builtin.ROLES, *chosen.agents], n=1)
+    near = get_close_matches(agent.name, [*here, *builtin.ROLES, *settings.agents], n=1)
     meant = f"did you mean {near[0]}? " if near else ""
     raise NoSuchAgent(f"no agent or role named {agent.name!r}", hint=f"{meant}create it: flowloom start {agent.name}")
 

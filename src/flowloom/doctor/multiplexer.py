@@ -50,12 +50,12 @@ def options(case: Case) -> list[Finding]:
             raise
         where = "a fresh server with your tmux.conf"
         shown = _fresh()
-    chosen = dict(line.partition(" ")[::2] for line in shown.splitlines())
+    set_options = dict(line.partition(" ")[::2] for line in shown.splitlines())
     found = []
     session = case.settings.session
     # FlowLoom turns both off when it opens a window; the user may have turned them on since.
     windows = tmux.windows() if where.startswith("the running") else []
-    if windows and chosen.get("exit-unattached") == "on":
+    if windows and set_options.get("exit-unattached") == "on":
         saw = f"exit-unattached is on in {where}: tmux ends with every agent as soon as you detach"
         found.append(fail("tmux.conf", saw, f"tmux -L {socket} set-option -s exit-unattached off"))
     own = _of_session(tmux, session) if any(window.session == session for window in windows) else ""
@@ -63,15 +63,15 @@ def options(case: Case) -> list[Finding]:
         saw = f"destroy-unattached is {own} for the session {session}: it ends with its agents when you detach"
         found.append(fail("tmux.conf", saw, f"tmux -L {socket} set-option -t ={session}: destroy-unattached off"))
     handled = [
-        f"{name} {chosen[name]}"
+        f"{name} {set_options[name]}"
         for name in ("exit-unattached", "destroy-unattached", "default-command", "synchronize-panes", "allow-rename")
-        if chosen.get(name, "off") not in ("off", "''", '""', "")
+        if set_options.get(name, "off") not in ("off", "''", '""', "")
     ]
     remarks = [f"set aside for agents' windows: {', '.join(handled)}"] if handled else []
-    waits_ms = chosen.get("escape-time", "")
+    waits_ms = set_options.get("escape-time", "")
     if waits_ms.isdigit() and int(waits_ms) > SLOW_ESCAPE_MS:
         remarks.append(f"escape-time is {waits_ms} ms, for which Esc waits; to change that: set -s escape-time 10")
-    if chosen.get("focus-events") == "off":
+    if set_options.get("focus-events") == "off":
         remarks.append(
             "focus-events is off, which Claude Code mentions below its box; to change that: set -g focus-events on"
         )

@@ -21,14 +21,14 @@ def age(seconds: float) -> str:
 
 
 def span(seconds: float) -> str:
-    """Return a duration that was chosen, as `90s`, `5m` or `1h30m`: without the parts that are zero."""
+    """Return a duration from a setting or an option, as `90s`, `5m` or `1h30m`: without the parts that are zero."""
     if seconds < 60 or seconds != int(seconds):
         return f"{seconds:g}s"
-    said, left = "", int(seconds)
+    text, rest = "", int(seconds)
     for unit, size_s in UNITS_S.items():
-        number, left = divmod(left, size_s)
-        said += f"{number}{unit}" if number else ""
-    return said
+        number, rest = divmod(rest, size_s)
+        text += f"{number}{unit}" if number else ""
+    return text
 
 
 def seconds(text: str) -> float | None:

@@ -71,8 +71,8 @@ def _users(text: str) -> list[tuple[str, str | None]]:
         blocks = _blocks(json.loads(text)) if text else None
     except ValueError:
         return []
-    chosen = [block["bindings"] for block in blocks or [] if block["context"] in _CONTEXTS]
-    return [(key, action) for bindings in chosen for key, action in bindings.items()]
+    bindings = [block["bindings"] for block in blocks or [] if block["context"] in _CONTEXTS]
+    return [(key, action) for block in bindings for key, action in block.items()]
 
 
 def _blocks(document: object) -> list[dict[str, Any]] | None:

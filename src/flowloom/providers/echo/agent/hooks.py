@@ -32,14 +32,14 @@ def read_settings(path: str | None) -> dict[str, Any]:
 
 def commands(hooks: dict[str, Any], event: str, subject: str | None) -> list[tuple[str, float]]:
     """Return an event's commands whose matcher fits, each with its limit in seconds."""
-    chosen = [
+    matching = [
         hook
         for group in hooks.get(event, [])
         if subject is None or group.get("matcher") in (None, "", "*") or re.fullmatch(group["matcher"], subject)
         for hook in group["hooks"]
         if hook["type"] == "command"
     ]
-    return [(hook["command"], float(hook.get("timeout", HOOK_LIMIT_S))) for hook in chosen]
+    return [(hook["command"], float(hook.get("timeout", HOOK_LIMIT_S))) for hook in matching]
 
 
 class Hook:

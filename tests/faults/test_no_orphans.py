@@ -77,6 +77,48 @@ def test_a_tmux_that_refuses_for_a_while_orphans_no_task(world: World, tmp_path:
     leftovers.check(world)
 
 
+def test_a_line_is_served_to_its_end_whatever_becomes_of_those_who_stand_in_it(world: World) -> None:
+    world.start()
+    go = world.folder / "go"
+    asked = [world.flowloom("ask", "planning", f"first\necho:hold {go}", "--no-wait").stdout.decode().strip()]
+    world.until_step("accepted")
+    for word in ("killed", "stopped", "cancelled", "fourth", "fifth"):
+        asked.append(world.flowloom("ask", "planning", word, "--no-wait").stdout.decode().strip())
+    leftovers.kill_waiter(world, asked[1])
+    stopped = leftovers.waiter(world, asked[2])
+    os.kill(stopped, signal.SIGSTOP)
+    world.until(lambda: births.life(births.noted(stopped)) == "stopped", "it is stopped")
+    assert world.flowloom("cancel", asked[3]).returncode == 0
+    go.touch()
+    done = world.flowloom("wait", asked[0], asked[4], asked[5], limit_s=60)
+    assert (done.returncode, done.stdout.count(b"echo heard: ")) == (0, 3), (done, world.describe())
+    os.kill(stopped, signal.SIGCONT)
+    assert world.flowloom("wait", asked[2]).stdout.startswith(b"echo heard: stopped")
+    # Whose process was killed is sent by who asks for it.
+    assert world.flowloom("wait", asked[1]).stdout.startswith(b"echo heard: killed")
+    assert told(world) == ["first", "fourth", "fifth", "stopped", "killed"]
+    leftovers.check(world)
+
+
+def test_one_task_of_several_that_cannot_be_watched_any_more_does_not_end_the_wait_for_the_others(world: World) -> None:
+    go = world.folder / "go"
+    words = [("coding", f"broken\necho:hold {go}"), ("planning", f"sound\necho:hold {go}.too")]
+    asked = [world.flowloom("ask", *each, "--no-wait").stdout.decode().strip() for each in words]
+    world.until(lambda: [task["status"] for task in world.tasks()] == ["accepted"] * 2, "both work")
+    waiting = world.begin("wait", *asked)
+    path = world.agent_dir("coding") / "status.json"
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    (world.folder / "go.too").touch()
+    out, err = waiting.communicate(timeout=30)
+    assert (waiting.returncode, b"echo heard: sound" in out) == (1, True), (err, world.describe())
+    assert f"the task is kept: flowloom wait {asked[0]}" in err.decode()
+    path.write_bytes(whole)
+    go.touch()
+    assert world.flowloom("wait", asked[0]).stdout == b"echo heard: broken"
+    leftovers.check(world)
+
+
 @pytest.mark.parametrize("number", [signal.SIGTSTP, signal.SIGSTOP])
 def test_a_stopped_asker_whose_task_has_ended_stands_before_nobody(world: World, number: int) -> None:
     world.start()

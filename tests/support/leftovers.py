@@ -30,6 +30,7 @@ def processes(world: World) -> list[str]:
 def files(world: World) -> list[str]:
     """Return the files of this world that only a running command or a crash can have left."""
     left = [*world.state.rglob("*.tmp"), *world.state.glob("agents/*/*/wake/*"), *world.state.glob("agents/*/*/line/*")]
+    left += world.state.glob("tasks/*/wake")
     left += [*world.state.glob("agents/*/*/spool/*"), *world.state.glob("agents/*/*/launch")]
     return sorted(str(path.relative_to(world.state)) for path in left)
 
@@ -44,23 +45,29 @@ def check(world: World, *, after_kill: bool = False) -> None:
     world.until(lambda: not left(), f"no file is left: {left()}", 5)
 
 
+def waiter(world: World, task_id: str) -> int:
+    """Return the detached process that waits for a task, which must be there."""
+    return int(world.until(lambda: waiters(task_id), "a waiter")[0])
+
+
+def waiters(task_id: str) -> list[int]:
+    """Return the detached processes that wait for a task."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            words = process.cmdline()
+        except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
+            continue
+        if "flowloom.delegation.waiter" in words and task_id in words:
+            found.append(process.pid)
+    return found
+
+
 def kill_waiter(world: World, task_id: str) -> None:
     """Kill (-9) the detached process that waits for a task, which must be there."""
-
-    def waiter() -> list[int]:
-        found = []
-        for process in psutil.process_iter():
-            try:
-                words = process.cmdline()
-            except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
-                continue
-            if "flowloom.delegation.waiter" in words and task_id in words:
-                found.append(process.pid)
-        return found
-
     world.killed = True
-    for pid in world.until(waiter, "a waiter"):
+    for pid in world.until(lambda: waiters(task_id), "a waiter"):
         os.kill(pid, signal.SIGKILL)
     # The kernel takes its command line away before its locks.
     directory = next(str(task["agent_dir"]) for task in world.tasks() if task["task_id"] == task_id)
-    world.until(lambda: not waiter() and not line.waited_for(directory, task_id))
+    world.until(lambda: not waiters(task_id) and not line.waited_for(directory, task_id))

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
+import select
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 from tests.support.world import ROOT
 
 from flowloom.queue import line
-from flowloom.store import files
+from flowloom.store import files, layout
+from flowloom.store.bell import Bell
 
 
 def enter(folder: Path, task_id: str) -> line.Place:
@@ -112,3 +116,64 @@ def test_a_place_whose_file_is_gone_can_still_be_left(tmp_path: Path) -> None:
     place.leave()
     with pytest.raises(OSError, match="Bad file descriptor"):
         os.fstat(place.descriptor)
+
+
+STOPS = (
+    "import os, signal, sys; from flowloom.queue import line; place = line.enter(*sys.argv[1:])\n"
+    "print('in line', flush=True); os.kill(os.getpid(), signal.SIGSTOP)"
+)
+
+
+@pytest.fixture
+def stand(tmp_path: Path) -> Iterator[Callable[[str, str], None]]:
+    """Let a task stand in line: `dead`, `stopped`, with words of its own, or with none."""
+    stopped: list[subprocess.Popen[bytes]] = []
+
+    def begin(task_id: str, how: str) -> None:
+        if how != "stopped":
+            place = enter(tmp_path, task_id)
+            if how == "dead":
+                os.close(place.descriptor)  # as the kernel does it for a process that is killed
+            else:
+                place.say(how)
+            return
+        command = [sys.executable, "-c", STOPS, str(tmp_path), task_id]
+        child = subprocess.Popen(command, cwd=ROOT / "src", stdout=subprocess.PIPE)
+        stopped.append(child)
+        assert child.stdout is not None
+        child.stdout.readline()
+        while psutil.Process(child.pid).status() != psutil.STATUS_STOPPED:
+            os.sched_yield()
+
+    yield begin
+    for child in stopped:
+        child.kill()
+        child.communicate()
+
+
+# How those behind a place stand there, and which of them are woken when it is left.
+WOKEN = [
+    (["", "", ""], [0]),
+    (["dead", "", ""], [1]),
+    (["dead", "dead", ""], [2]),
+    (["stopped", "", ""], [0, 1]),
+    (["stopped", "dead", ""], [0, 2]),
+    (["its tmux cannot be reached", "", ""], [0, 1]),
+    (["", "stopped", ""], [0]),
+    (["dead", "stopped", "says"], [1, 2]),
+]
+
+
+@pytest.mark.parametrize(("behind", "woken"), WOKEN)
+def test_who_leaves_wakes_the_next_that_can_continue_and_nobody_further_back(
+    tmp_path: Path, stand: Callable[[str, str], None], behind: list[str], woken: list[int]
+) -> None:
+    first = enter(tmp_path, "aaaa")
+    names = ["bbbb", "cccc", "dddd"]
+    bells = [Bell(files.ensure_dir(layout.task_dir(name))) for name in names]
+    for name, how in zip(names, behind, strict=True):
+        stand(name, how)
+    first.leave()
+    assert [number for number, bell in enumerate(bells) if select.select([bell.fd], [], [], 0)[0]] == woken
+    for bell in bells:
+        bell.close()

@@ -10,6 +10,7 @@ import pytest
 from flowloom.agents import agent as agents
 from flowloom.agents import launch, life, stopping
 from flowloom.agents.agent import Agent
+from flowloom.clock import Clock
 from flowloom.config.settings import Settings
 from flowloom.errors import AgentFailed, FolderGone
 from flowloom.store import files, layout
@@ -18,8 +19,8 @@ from flowloom.turns import record as status_record
 from flowloom.turns.states import Event, State
 
 
-class Program:
-    """An agent whose program is started by a stroke of the pen, and dies when the test says so, on the test's clock."""
+class Program(Clock):
+    """An agent whose starts are only noted and that dies when the test says so; and its clock, which the test moves."""
 
     def __init__(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.place = tmp_path / "work"
@@ -34,9 +35,12 @@ class Program:
             self.agent.directory, status_record.empty_status("planning@site", "planning", "planning", "site", "echo")
         )
         monkeypatch.setattr(launch, "spawn", self.spawn)
-        for module in (agents, life, observed, status):
+        for module in (agents, observed, status):
             monkeypatch.setattr(module, "wall_s", lambda: self.clock[0])
         monkeypatch.setattr(observed, "elapsed_s", lambda at: abs(self.clock[0] - at))
+
+    def wall_s(self) -> float:
+        return self.clock[0]
 
     def spawn(self, agent: Agent, settings: Settings, directory: str) -> str:
         self.started.append(directory)
@@ -49,7 +53,7 @@ class Program:
         observed.leave(self.agent.directory, self.agent.status(), Event.GONE, "its program ended (exit 42)")
 
     def up(self, **more: Any) -> float:
-        return life.ensure_up(self.agent, self.settings, **more).again_at
+        return life.ensure_up(self.agent, self.settings, clock=self, **more).again_at
 
     def state(self) -> tuple[State, str]:
         now = self.agent.status()

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from flowloom.agents.agent import Agent
-from flowloom.clock import Deadline
+from flowloom.clock import Clock, Deadline
 from flowloom.config.settings import Settings
 from flowloom.delegation import loop as waits
 from flowloom.delegation.runner import Carrier
@@ -23,6 +23,16 @@ from flowloom.tasks import store as tasks
 from flowloom.tasks.steps import Step
 from flowloom.turns import record as status_record
 from flowloom.turns import status, whereabouts
+
+
+class Moved(Clock):
+    """A clock that the test moves."""
+
+    def __init__(self, at: list[float]) -> None:
+        self.at = at
+
+    def steady_s(self) -> float:
+        return self.at[0]
 
 
 class Paced:
@@ -70,13 +80,12 @@ class Paced:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     at = [100.0]
-    monkeypatch.setattr(waits, "steady_s", lambda: at[0])
     monkeypatch.setattr(Paced, "clock", at, raising=False)
     return at
 
 
 def loop_of(*members: Paced, patient: bool = False) -> waits.Loop:
-    return waits.Loop(members, patient=patient)  # type: ignore[arg-type]
+    return waits.Loop(members, patient=patient, clock=Moved(Paced.clock))  # type: ignore[arg-type]
 
 
 def run(loop: waits.Loop, clock: list[float], until_s: float) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import select
 
 from flowloom.agents import session_file
 from flowloom.clock import Deadline, elapsed_s, wall_s
@@ -13,6 +12,7 @@ from flowloom.ports import git, procs
 from flowloom.ports.tmux.formats import Look
 from flowloom.providers import registry
 from flowloom.store import files, foreign, layout
+from flowloom.store.bell import pause
 from flowloom.store.document import Document
 from flowloom.tasks import store as tasks
 from flowloom.tasks.steps import Step
@@ -280,7 +280,7 @@ class Agent:
             look = whereabouts.look(seen)
             if collected:
                 break
-            select.select([], [], [], COLLECTED_AGAIN_S)
+            pause(COLLECTED_AGAIN_S)
         with status.lock(self.directory):
             now = self.status()
             if now["pane_id"] != seen["pane_id"] or now["pid"] != seen["pid"]:

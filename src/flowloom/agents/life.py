@@ -7,7 +7,7 @@ import time
 from flowloom.agents import folders, launch
 from flowloom.agents.restart_policy import Decision, recent, restart_policy
 from flowloom.agents.startup import Startup
-from flowloom.clock import wall_s
+from flowloom.clock import SYSTEM
 from flowloom.errors import AgentFailed
 from flowloom.turns import status
 from flowloom.turns.observed import LAST
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from flowloom.agents.agent import Agent
+    from flowloom.clock import Clock
     from flowloom.config.settings import Settings
     from flowloom.ports.tmux.formats import Look
     from flowloom.providers.protocol import Question
@@ -39,7 +40,12 @@ class UpResult:
 
 
 def ensure_up(
-    agent: Agent, settings: Settings, *, by_person: bool = False, workplace: Workplace = folders.ensure
+    agent: Agent,
+    settings: Settings,
+    *,
+    by_person: bool = False,
+    workplace: Workplace = folders.ensure,
+    clock: Clock = SYSTEM,
 ) -> UpResult:
     """Start an agent's program unless it runs, and return before it is ready.
 
@@ -54,7 +60,7 @@ def ensure_up(
         FlowLoomError: its program is not installed.
     """
     if not by_person:
-        again_at = _held_back(agent)
+        again_at = _held_back(agent, clock)
         if again_at:
             return UpResult(again_at=again_at)
     if agent.status()["status"] not in NO_PROGRAM:
@@ -62,14 +68,14 @@ def ensure_up(
     return UpResult(began_anew=launch.spawn(agent, settings, workplace(agent)))
 
 
-def _held_back(agent: Agent) -> float:
+def _held_back(agent: Agent, clock: Clock) -> float:
     """Return the time of day before which an agent does not start again, 0 where it may; record what holds it back.
 
     Raises:
         AgentFailed: it has died too often.
     """
     with status.lock(agent.directory):
-        now, now_s = agent.status(), wall_s()
+        now, now_s = agent.status(), clock.wall_s()
         decision, until_s = restart_policy(now["deaths"], now_s)
         if now["status"] not in NO_PROGRAM or decision is Decision.START:
             return 0.0
@@ -95,12 +101,19 @@ class Start:
     """
 
     def __init__(
-        self, agent: Agent, settings: Settings, *, by_person: bool = False, workplace: Workplace = folders.ensure
+        self,
+        agent: Agent,
+        settings: Settings,
+        *,
+        by_person: bool = False,
+        workplace: Workplace = folders.ensure,
+        clock: Clock = SYSTEM,
     ) -> None:
         self.agent = agent
         self.settings = settings
         self.by_person = by_person
         self.workplace = workplace
+        self.clock = clock
         self.started = False
         self.began_anew = ""
         self.question: Question | None = None
@@ -124,10 +137,10 @@ class Start:
         return self._startup.ready
 
     def _ensure_up(self) -> None:
-        up = ensure_up(self.agent, self.settings, by_person=self.by_person, workplace=self.workplace)
+        up = ensure_up(self.agent, self.settings, by_person=self.by_person, workplace=self.workplace, clock=self.clock)
         if up.again_at:
             self.waits_for = f"{self.agent.name} {self.agent.status()['why']}"
-            self.again_s = min(LOOK_AGAIN_S, max(0.0, up.again_at - wall_s()))
+            self.again_s = min(LOOK_AGAIN_S, max(0.0, up.again_at - self.clock.wall_s()))
             return
         self.started, self.began_anew = True, up.began_anew or self.began_anew
         self._startup = Startup(self.agent)

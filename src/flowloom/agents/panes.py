@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import select
 from functools import partial
 
 from flowloom.agents.agent import known
 from flowloom.clock import Deadline
 from flowloom.errors import AgentFailed, FlowLoomError, TmuxUnreachable
 from flowloom.ports import births, procs
+from flowloom.store.bell import pause
 from flowloom.turns import status, whereabouts
 from flowloom.turns.states import Event
 
@@ -63,7 +63,7 @@ def _has_left(now: Status) -> bool:
     while (life := whereabouts.life(now)) != "ended" and (life != "unknown" or _stands(now)):
         if deadline.over():
             return False
-        select.select([], [], [], deadline.within_s(LEAVING_AGAIN_S))
+        pause(deadline.within_s(LEAVING_AGAIN_S))
     return True
 
 

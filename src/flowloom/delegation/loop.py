@@ -10,7 +10,7 @@ from __future__ import annotations
 import select
 
 from flowloom import crash
-from flowloom.clock import steady_s
+from flowloom.clock import SYSTEM
 from flowloom.delegation import handover
 from flowloom.delegation.runner import Carrier
 from flowloom.errors import DamagedFile, FlowLoomError, StateFailed, TmuxFailed
@@ -23,7 +23,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from flowloom.clock import Deadline
+    from flowloom.clock import Clock, Deadline
     from flowloom.config.settings import Settings
     from flowloom.delegation.waiting import View
 
@@ -53,8 +53,9 @@ class Seat:
 class Loop:
     """Carries tasks, each at its own pace; more can be added and taken out at any time."""
 
-    def __init__(self, carriers: Iterable[Carrier] = (), *, patient: bool = False) -> None:
+    def __init__(self, carriers: Iterable[Carrier] = (), *, patient: bool = False, clock: Clock = SYSTEM) -> None:
         self.patient = patient
+        self.clock = clock
         self.seats: list[Seat] = []
         for carrier in carriers:
             self.add(carrier)
@@ -73,13 +74,13 @@ class Loop:
         """Step every task whose time has come or whose bell is among those that `rung`."""
         rung = set(rung)
         for seat in [seat for seat in self.seats if not seat.over]:
-            if seat.view is None or seat.due_s <= steady_s() or seat.carrier.wake_fd in rung:
+            if seat.view is None or seat.due_s <= self.clock.steady_s() or seat.carrier.wake_fd in rung:
                 self._step(seat)
 
     def wait(self, limit_s: float | None, fds: Sequence[int] = ()) -> set[int]:
         """Block until a task is due, one of `fds` can be read or the time is over; return what can be read."""
         going = [seat for seat in self.seats if not seat.over]
-        until_s = [max(0.0, seat.due_s - steady_s()) for seat in going if seat.view is not None]
+        until_s = [max(0.0, seat.due_s - self.clock.steady_s()) for seat in going if seat.view is not None]
         if any(seat.view is None for seat in going):
             until_s.append(0.0)  # it was added just now
         if limit_s is not None:
@@ -100,7 +101,7 @@ class Loop:
             self._failed(seat, known or crash.report(error, f"task {seat.carrier.task_id}"))
         else:
             seat.pauses = iter(PAUSES_S)
-            seat.due_s = steady_s() + seat.view.again_s
+            seat.due_s = self.clock.steady_s() + seat.view.again_s
 
     def _failed(self, seat: Seat, error: FlowLoomError) -> None:
         """Try what failed again later where it can pass by itself; else end the task with the reason."""
@@ -112,14 +113,14 @@ class Loop:
             if pause_s is not None:
                 log(layout.home(), "error", "loop", str(error), task=carrier.task_id)
                 seat.view = carrier.held_up(error, again_s=pause_s)
-                seat.due_s = steady_s() + pause_s
+                seat.due_s = self.clock.steady_s() + pause_s
                 return
         self._give_up(seat, error, fails=self.patient or not passes)
 
     def _give_up(self, seat: Seat, error: FlowLoomError, *, fails: bool = True) -> None:
         """End a task; where that cannot be written, the others continue until it can."""
         seat.view, seat.fatal = seat.carrier.give_up(error, fails=fails), error
-        seat.due_s = steady_s() + TRY_AGAIN_S
+        seat.due_s = self.clock.steady_s() + TRY_AGAIN_S
 
 
 def open_carrier(task_id: str, settings: Settings) -> Carrier:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import select
 import sys
 
 from flowloom import crash
@@ -13,7 +12,7 @@ from flowloom.config.settings import load
 from flowloom.delegation import announce, handover, loop, runner
 from flowloom.errors import FlowLoomError
 from flowloom.store import files, layout, news
-from flowloom.store.bell import Bell
+from flowloom.store.bell import Bell, pause
 from flowloom.store.log import log
 from flowloom.tasks import store as tasks
 from flowloom.tasks.steps import Step
@@ -46,7 +45,7 @@ def main() -> None:
         log(layout.home(), "error", "waiter", why, task=task_id)
         # No other process would do it.
         while not handover.fail(task_id, why):
-            select.select([], [], [], loop.TRY_AGAIN_S)
+            pause(loop.TRY_AGAIN_S)
 
 
 def carry(task_id: str, inherited: int) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import array
 import fcntl
 import os
-import select
 import signal
 import subprocess
 import sys
@@ -14,6 +13,7 @@ import termios
 import flowloom
 from flowloom.clock import Deadline, wall_s
 from flowloom.errors import FlowLoomError
+from flowloom.store.bell import pause
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -254,7 +254,7 @@ def await_true(holds: Callable[[], bool], *, timeout_s: float) -> bool:
     while not holds():
         if deadline.over():
             return False
-        select.select([], [], [], LOOKED_AGAIN_S)
+        pause(LOOKED_AGAIN_S)
     return True
 
 

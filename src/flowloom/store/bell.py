@@ -7,6 +7,11 @@ import select
 from flowloom.store import files
 
 
+def pause(seconds: float) -> None:
+    """Block for a time, where nothing rings when it is time to look again."""
+    select.select([], [], [], seconds)
+
+
 class Bell:
     """Wakes its process when something changes in `directory`; `fd` is readable then."""
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-import select
 
 from flowloom.clock import Deadline, wall_s
 from flowloom.store import files, layout
+from flowloom.store.bell import pause
 from flowloom.tasks import frame
 from flowloom.tasks import prompt as prompt_text
 from flowloom.tasks import store as tasks
@@ -142,7 +142,7 @@ def fetch(agent_dir: str, open_editor: Callable[[], object]) -> str | None:
         text = handed(agent_dir)
         if text is not None:
             return text
-        select.select([], [], [], HANDED_AGAIN_S)
+        pause(HANDED_AGAIN_S)
     return handed(agent_dir)
 
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import select
-
 from flowloom.clock import Deadline, steady_s
 from flowloom.errors import AgentFailed
 from flowloom.ports import procs
+from flowloom.store.bell import pause
 from flowloom.tasks import prompt as prompt_text
 from flowloom.transports.paste import drafts
 from flowloom.transports.paste.hand import CLEAR_AGAIN_S, TRIES
@@ -121,7 +120,7 @@ class _Window:
             if screen["kind"] == "view" and self.look.screen != pressed_on:
                 pressed_on = self.look.screen
                 self._press(screen["keys"])
-            select.select([], [], [], procs.LOOKED_AGAIN_S)
+            pause(procs.LOOKED_AGAIN_S)
 
     def _covers(self, look: Look, screen: Screen) -> tuple[str, bool]:
         """Say what a person has open, nothing where the box is free; and whether it may close."""
@@ -228,7 +227,7 @@ class _Window:
             draft = self._draft()
             if draft != before:
                 before, since_s = draft, steady_s()
-            select.select([], [], [], procs.LOOKED_AGAIN_S)
+            pause(procs.LOOKED_AGAIN_S)
         return self.screen
 
     def _takes_keys(self) -> bool:

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from flowloom.delegation import ask
 from flowloom.store import layout, news
 from flowloom.turns import observed, questions, reported, status
 from flowloom.turns import record as status_record
@@ -188,3 +189,14 @@ def test_a_question_of_an_older_release_is_still_shown_and_moves_on(life: Life) 
     assert life.now()["question"] == {**now["question"], "options": []}
     life.play("tool ls")
     assert (life.now()["status"], life.now()["question"]) == ("working", None)
+
+
+def test_every_interface_says_in_the_same_words_what_an_agent_is_blocked_on() -> None:
+    now = status_record.empty_status("planning@site", "planning", "planning", "site", "echo")
+    now["question"] = {"kind": "permission", "text": "Bash: rm -r build", "how": "", "call": "", "options": []}
+    assert ask.blocked(now, "it keeps running") is None
+    now["status"] = State.BLOCKED
+    error = ask.blocked(now, "it keeps running")
+    assert error is not None
+    assert str(error) == "planning@site is blocked on permission: Bash: rm -r build"
+    assert error.hint == "answer it: flowloom attach planning; it keeps running"

@@ -18,6 +18,7 @@ from flowloom.ports import git
 from flowloom.store import layout
 from flowloom.store.bell import Bell
 from flowloom.terminal.durations import age
+from flowloom.turns import questions
 from flowloom.turns.states import NO_PROGRAM, State
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ class _Told:
         question = up.question
         if question and not (question["kind"] == "trust" and self.trusted):
             attach = f"  {question['how']}: flowloom attach {self.name}\n"
-            self._say(question["text"], f"{self.agent_id} is blocked on {question['kind']}: {question['text']}", attach)
+            self._say(question["text"], questions.blocked_on(self.agent_id, question), attach)
         for said in (up.began_anew, up.says and f"{self.agent_id}: {up.says}"):
             self._say(said, said)
         waits_for = f"blocked on {question['kind']}" if question else "starting"
@@ -122,6 +123,6 @@ def _not_ready(agent: Agent, up: life.Start) -> FlowLoomError:
     """Return the error for an agent that is not ready in time."""
     hint = f"flowloom attach {agent.name}"
     if up.question:
-        return Blocked(f"{agent.agent_id} is blocked on {up.question['kind']}", hint=hint)
+        return Blocked(questions.blocked_on(agent.agent_id, up.question), hint=hint)
     why = up.says and f": {up.says}"
     return TimedOut(f"{agent.agent_id} is not ready yet{why}", hint=hint)

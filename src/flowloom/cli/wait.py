@@ -12,13 +12,14 @@ from flowloom.cli.program import command
 from flowloom.cli.reply import print_reply
 from flowloom.clock import Deadline
 from flowloom.config import settings as config
-from flowloom.delegation import loop, runner
-from flowloom.errors import Blocked, FlowLoomError, Stopped, TimedOut
+from flowloom.delegation import ask, loop, runner
+from flowloom.errors import FlowLoomError, Stopped, TimedOut
 from flowloom.ports.signals import CaughtSignals
 from flowloom.store import layout
 from flowloom.tasks import store as tasks
 from flowloom.tasks.steps import Step
 from flowloom.terminal.durations import span
+from flowloom.turns import questions
 from flowloom.turns.states import State
 
 if TYPE_CHECKING:
@@ -113,13 +114,10 @@ def wait_for(
     again = f"flowloom wait {ids}"
     if stop.came():
         raise Stopped(f"stopped waiting for {ids}", hint=f"{_keep(carriers)}; wait again: {again}")
-    blocked = [now for carrier in carriers if (now := carrier.agent.status())["status"] is State.BLOCKED]
-    for now in blocked:
-        if now["question"]:
-            raise Blocked(
-                f"{now['agent_id']} is blocked on {now['question']['kind']}: {now['question']['text']}",
-                hint=f"answer it: flowloom attach {now['name']}; then wait again: {again}",
-            )
+    for carrier in carriers:
+        blocked = ask.blocked(carrier.agent.status(), f"then wait again: {again}")
+        if blocked is not None:
+            raise blocked
     names = ", ".join(f"{carrier.agent.agent_id} ({_doing(carrier.agent.status())})" for carrier in carriers)
     raise TimedOut(f"no reply from {names} within {span(limit_s or 0)}", hint=f"{_keep(carriers)}; wait again: {again}")
 
@@ -152,8 +150,8 @@ class WaitMessages:
         said = view.says
         if view.question and view.agent and view.agent["status"] is State.BLOCKED:
             agent = view.agent
-            what = f"{view.question['kind']}: {view.question['text']}"
-            said = f"{agent['agent_id']} is blocked on {what}; answer with: flowloom attach {agent['name']}"
+            blocked_on = questions.blocked_on(agent["agent_id"], view.question)
+            said = f"{blocked_on}; answer with: flowloom attach {agent['name']}"
         elif view.phase == "in line":
             said = f"in line, {view.ahead} ahead of it"
         if said and said != self.told:

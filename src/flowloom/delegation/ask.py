@@ -7,7 +7,7 @@ from contextlib import nullcontext
 
 from flowloom.agents.agent import Agent, known
 from flowloom.clock import wall_s
-from flowloom.errors import AgentFailed, DamagedFile, NoSuchAgent, TmuxUnreachable, UsageError
+from flowloom.errors import AgentFailed, Blocked, DamagedFile, NoSuchAgent, TmuxUnreachable, UsageError
 from flowloom.ports import procs
 from flowloom.queue import line
 from flowloom.roles import builtin
@@ -17,7 +17,7 @@ from flowloom.tasks import store as tasks
 from flowloom.tasks.steps import ENDED, Step
 from flowloom.transports.paste import drafts
 from flowloom.transports.paste.held_up import EDITOR
-from flowloom.turns import limits, parking, status
+from flowloom.turns import limits, parking, questions, status
 from flowloom.turns.states import NO_PROGRAM, State
 
 TYPE_CHECKING = False
@@ -226,6 +226,14 @@ def failure(task: Task) -> AgentFailed:
     if tasks.provisional_of(task_id) is not None:
         hint += f"; what it said before: flowloom reply {task_id} --now"
     return AgentFailed(f"task {task_id} for {agent_id}: {why}", hint=hint)
+
+
+def blocked(now: Status, then: str) -> Blocked | None:
+    """Return the error for an agent that waits for an answer, None where it asks nothing; `then` ends its hint."""
+    if now["status"] is not State.BLOCKED or not now["question"]:
+        return None
+    hint = f"answer it: flowloom attach {now['name']}; {then}"
+    return Blocked(questions.blocked_on(now["agent_id"], now["question"]), hint=hint)
 
 
 def _has_window(task: Task) -> bool:

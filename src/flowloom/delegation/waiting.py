@@ -7,7 +7,7 @@ from flowloom.store import layout
 from flowloom.store.log import log
 from flowloom.tasks.steps import Step
 from flowloom.transports.paste.held_up import PASSING
-from flowloom.turns import limits, status
+from flowloom.turns import limits, questions, status
 from flowloom.turns.states import State
 
 TYPE_CHECKING = False
@@ -123,7 +123,7 @@ def reason(view: View) -> str:
     name = view.task["agent_id"].partition("@")[0]
     asked = view.question
     if asked is not None and view.agent is not None and view.agent["status"] is State.BLOCKED:
-        return f"an answer to {name} ({asked['kind']}: {asked['text']})"
+        return f"an answer to {name} ({questions.words(asked)})"
     if view.task["until"] and view.task["status"] is Step.PARKED:
         return limits.waits_for(view.task["until"], wall_s())
     if view.task["status"] is Step.UNKNOWN:

@@ -19,7 +19,7 @@ from flowloom.config import settings as config
 from flowloom.delegation import ask, loop, runner
 from flowloom.editor import palette_actions, parts, prompt_file, wait_screen
 from flowloom.editor.outcome import Outcome
-from flowloom.errors import Blocked, FlowLoomError, Stopped, TimedOut, UsageError
+from flowloom.errors import FlowLoomError, Stopped, TimedOut, UsageError
 from flowloom.ports import git, procs
 from flowloom.ports.signals import CaughtSignals
 from flowloom.ports.tmux import client
@@ -27,7 +27,6 @@ from flowloom.store import files, layout
 from flowloom.tasks import prompt as prompt_text
 from flowloom.tasks import store as tasks
 from flowloom.tasks.steps import Step
-from flowloom.turns.states import State
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -343,12 +342,8 @@ class Exchange:
         if choice == "stop":
             raise Stopped(f"stopped waiting for {ids}", hint=goes_on)
         for carrier in carriers:
-            now = carrier.agent.status()
-            if now["status"] is State.BLOCKED and now["question"]:
-                what = f"{now['question']['kind']}: {now['question']['text']}"
-                raise Blocked(
-                    f"{now['agent_id']} is waiting for you: {what}",
-                    hint=f"Answer it: flowloom attach {now['name']}. {goes_on}",
-                )
+            blocked = ask.blocked(carrier.agent.status(), goes_on)
+            if blocked is not None:
+                raise blocked
         names = ", ".join(carrier.agent.agent_id for carrier in carriers)
         raise TimedOut(f"{names} did not reply within {self.settings.timeout_s} s", hint=goes_on)

@@ -14,6 +14,7 @@ from flowloom.terminal import ansi
 from flowloom.terminal.durations import age
 from flowloom.terminal.style import BOLD, DIM, GREEN, RED, RESET, REVERSE, STATES, YELLOW
 from flowloom.terminal.text import cut, padded, shorten, wrap
+from flowloom.turns import questions
 from flowloom.turns.limits import clock
 from flowloom.turns.states import State
 
@@ -142,7 +143,7 @@ def question(view: View) -> tuple[str, str] | None:
     if not asks(view) or not view.question:
         return None
     asked = view.question
-    return f"{asked['kind']}: {asked['text']}{others(view)}", asked["how"] or "Press a to answer in its window."
+    return f"{questions.words(asked)}{others(view)}", asked["how"] or "Press a to answer in its window."
 
 
 def others(view: View) -> str:

@@ -83,7 +83,7 @@ def dialog(agent_dir: str, now: Status, question: Question) -> None:
     """Mark an agent as blocked that has a question on its screen."""
     if now["status"] is State.BLOCKED and questions.adds_nothing(now, question):
         return
-    why = f"blocked on {question['kind']}: {question['text']}"
+    why = f"blocked on {questions.words(question)}"
     status.apply(agent_dir, now, Event.DIALOG, why=why, source="screen", question=question)
 
 

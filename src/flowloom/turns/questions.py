@@ -132,6 +132,16 @@ def same(known: list[QuestionRecord], question: Question, subagent: str = "") ->
     return None
 
 
+def words(question: Question | QuestionRecord) -> str:
+    """Return a question on one line: its kind, and what is asked."""
+    return f"{question['kind']}: {question['text']}"
+
+
+def blocked_on(agent_id: str, question: Question | QuestionRecord) -> str:
+    """Return the sentence that tells a person which question an agent waits for."""
+    return f"{agent_id} is blocked on {words(question)}"
+
+
 def adds_nothing(now: Status, question: Question) -> bool:
     """Tell whether a question that was seen in the window is open already, with all that the window shows of it."""
     record = same(open_of(now), question)

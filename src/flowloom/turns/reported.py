@@ -206,7 +206,7 @@ def _ask(agent_dir: str, now: Status, report: Report) -> None:
     if now["status"] is State.BLOCKED and now["question"] and not question["call"]:
         return  # the Notification, seconds after the PermissionRequest, says less
     facts = {"question": question, "subagent": report.get("subagent", ""), "seen_ns": report["at_ns"]}
-    why = f"blocked on {question['kind']}: {question['text']}"
+    why = f"blocked on {questions.words(question)}"
     status.apply(agent_dir, now, Event.ASK, why=why, source="hook", **facts)
 
 

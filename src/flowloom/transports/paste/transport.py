@@ -12,7 +12,7 @@ from flowloom.terminal.ansi import plain_lines
 from flowloom.transports.paste import drafts, held_up
 from flowloom.transports.paste.hand import CLEAR_AGAIN_S, TRIES, UNCHANGED_AGAIN_S, Draft, Hand, key_name, look_at
 from flowloom.transports.paste.lending import Lending
-from flowloom.turns import observed
+from flowloom.turns import observed, questions
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -183,7 +183,7 @@ class Paste:
             text = " / ".join([line for line in lines if line][-4:])[:200] or "an empty screen"
             question = observed.asks("something unknown", text, "look at its window")
         self.ledger.blocked(question)
-        return f"{question['kind']}: {question['text']}"
+        return questions.words(question)
 
     def _at_work(self, now: Status, tmux: Tmux, pane: str, look: Look, screen: Screen) -> str:
         """Return what its session is at although none of its hooks has said so: a turn, or something that is open.
@@ -283,7 +283,7 @@ class Paste:
         if question is None:
             return ""
         self.ledger.blocked(question)
-        return f"{question['kind']}: {question['text']}"
+        return questions.words(question)
 
     def _ours_in_the_box(self, task_id: str, now: Status, look: Look, screen: Screen, *, whole: bool) -> str:
         tmux, pane = self.window.tmux(now), now["pane_id"] or ""

@@ -345,7 +345,7 @@ class Agent:
             return ""
         provider, turn = self.provider(), now["turn"]
         since_s = turn["at"] if turn and elapsed_s(turn["at"]) < BELIEVED_S else 0.0
-        text, pid = session_file.read(provider, self.environment(), pid, now["session_id"])
+        text, pid, _ = session_file.read(provider, self.environment(), pid, now["session_id"])
         said = provider.read_sessions(text, pid, since_s) if text else ""
         if said or since_s or not thorough:
             return said
@@ -353,12 +353,23 @@ class Agent:
         printed = procs.output(command, timeout_s=5.0) if command else None
         return provider.read_sessions(printed, pid) if printed else ""
 
+    def works(self, now: Status) -> str:
+        """Return the file in which its program says that its turn is running; empty where it does not run, or say so.
+
+        A look at its window would then move nothing.
+        """
+        if now["status"] is not State.WORKING or not now["pid"] or whereabouts.life(now) != "runs":
+            return ""
+        provider = self.provider()
+        text, pid, path = session_file.read(provider, self.environment(), now["pid"], now["session_id"])
+        return path if text and provider.read_sessions(text, pid) == "busy" else ""
+
     def session_waits_for(self, now: Status) -> str:
         """Return what the program's session waits for, in its own words; empty where it does not, or does not say."""
         if not now["pid"]:
             return ""
         provider = self.provider()
-        text, pid = session_file.read(provider, self.environment(), now["pid"], now["session_id"])
+        text, pid, _ = session_file.read(provider, self.environment(), now["pid"], now["session_id"])
         return provider.read_waiting(text, pid) if text else ""
 
     def environment(self) -> dict[str, str]:

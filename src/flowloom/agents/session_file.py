@@ -11,14 +11,17 @@ if TYPE_CHECKING:
     from flowloom.providers.protocol import Provider
 
 
-def read(provider: Provider, environment: dict[str, str], pid: int, session_id: str | None) -> tuple[str, int]:
-    """Return what the file of the session says that a window shows, and that session's process; empty for no file."""
+def read(provider: Provider, environment: dict[str, str], pid: int, session_id: str | None) -> tuple[str, int, str]:
+    """Return what the file of the session says that a window shows, that session's process, and the file's path.
+
+    The text is empty where there is no file.
+    """
     path = provider.session_file(environment, pid)
     text = (files.read(path) or b"").decode(errors="replace")
     if text and provider.moved_to(text):
         path, pid = _moved(path, session_id) or (path, pid)
         text = (files.read(path) or b"").decode(errors="replace")
-    return text, pid
+    return text, pid, path
 
 
 def _moved(path: str, session_id: str | None) -> tuple[str, int] | None:

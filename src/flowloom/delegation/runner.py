@@ -13,6 +13,7 @@ from flowloom.clock import steady_s
 from flowloom.delegation import ask, handover, headless, limit_wait
 from flowloom.delegation.delivery import Delivery
 from flowloom.delegation.line_wait import LineWait
+from flowloom.delegation.running_turn import BELIEVED_S, RunningTurn
 from flowloom.delegation.settling import Settling
 from flowloom.delegation.waiting import LOOK_AGAIN_S, View, Wait
 from flowloom.delegation.whole_reply import WholeReply
@@ -69,6 +70,8 @@ class Carrier:
         self._quiet_since_s: float | None = None
         self._wait = Wait(self.agent, task_id)
         self.waits_on = self.failed = False
+        self.shows_window = False  # set by a caller that shows what `View.screen` has
+        self._running_turn = RunningTurn(self.agent, task_id)
         self._whole = WholeReply(self.agent)
         self._limit = limit_wait.LimitWait(self.agent, settings.typing_pause_s)
 
@@ -151,6 +154,9 @@ class Carrier:
         A tmux server that cannot be reached moves nothing: the view says why, and
         who comes behind goes first as long as nothing was handed over.
         """
+        seen = self._running_turn.view(self.wake_fd)
+        if seen is not None:
+            return seen
         try:
             view = self._step()
         except TmuxUnreachable as error:
@@ -261,12 +267,15 @@ class Carrier:
         While all there is to wait for is a word of its hooks, which wake us, the
         look may be LOOK_AGAIN_S old. A fresh one is a tmux process (4 ms), and
         each turn wakes us several times just when Claude Code needs the cores.
+        A turn that is running is looked at every BELIEVED_S, unless its window is shown.
         """
         at_s = steady_s()
         now = self.agent.status()
         sent = task["status"] is Step.PASTED and self._delivery is not None and self._delivery.only_waits
         at_work = now["up"] and now["status"] in (State.IDLE, State.WORKING)
-        if at_work and (sent or task["status"] is Step.ACCEPTED) and at_s - self._looked_at_s < LOOK_AGAIN_S:
+        age_s = at_s - self._looked_at_s
+        young = age_s < LOOK_AGAIN_S or (age_s < BELIEVED_S and not self.shows_window and self.agent.works(now))
+        if at_work and (sent or task["status"] is Step.ACCEPTED) and young:
             return now, self._seen
         self._looked_at_s = at_s
         thorough = task["status"] in (Step.ACCEPTED, Step.PARKED) and at_s - self._thorough_at_s >= THOROUGH_S
@@ -370,6 +379,8 @@ class Carrier:
                 self.agent.settle_lost(self.task_id)
         else:
             self._quiet_since_s = None
+            if not self.shows_window:
+                self._running_turn.keep(view, now, self._looked_at_s)
 
 
 def leave(carrier: Carrier) -> None:

@@ -252,6 +252,7 @@ class Exchange:
         for task in sent:
             try:
                 carriers.append(loop.open_carrier(task["task_id"], self.settings))
+                carriers[-1].shows_window = isinstance(self.screen, wait_screen.TerminalWaitScreen)
             except FlowLoomError as error:
                 errors.append(error)
         if errors:

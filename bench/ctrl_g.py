@@ -46,10 +46,10 @@ def run(ground: Ground) -> list[Row]:
 
         rounds = ground.rounds(20)
         ours, theirs = alternate(rounds, ctrl_g, one_shot)
-    whole = Row("ctrl-g", "hook start to exit", "ms", ours, against=ONE_SHOT, bar={"value": 200.0, "ratio": 0.7})
+    whole = Row("ctrl-g", "hook start to exit", "ms", ours, against=ONE_SHOT, bar={"value": 190.0, "ratio": 0.5})
     rows = [Row("ctrl-g", ONE_SHOT, "ms", theirs), whole]
     for name, _, _ in PARTS:
-        bar = {"value": 100.0} if name == "Stop hook to exit" else {}
+        bar = {"value": 50.0} if name == "Stop hook to exit" else {}
         rows.append(Row("ctrl-g", name, "ms", parts[name][-rounds:], bar=bar))
     return compare(rows)
 

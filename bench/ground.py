@@ -14,8 +14,9 @@ from pathlib import Path
 from tests.support.messages_api import MessagesApi, Say, Step, Turn
 from tests.support.world import World
 
-# What would lead a measured program to the user's own agents, or tell it that a Claude Code called it.
-FOREIGN = ("FLOWLOOM_", "CLAUDE", "ANTHROPIC_", "XDG_", "TMUX")
+# What would lead a measured program to the user's own agents, tell it that a Claude Code called it, or make a Python
+# start in another way: PYTHONDONTWRITEBYTECODE would measure the compiler.
+FOREIGN = ("FLOWLOOM_", "CLAUDE", "ANTHROPIC_", "XDG_", "TMUX", "PYTHON")
 
 
 @dataclass

@@ -35,8 +35,8 @@ def run(ground: Ground) -> list[Row]:
         old = alternate(ground.rounds(15), lambda: _first_frame_ms(world))[0]
     return compare(
         [
-            Row("palette", "first frame, no agent", "ms", none, bar={"value": 150.0}),
-            Row("palette", "first frame, 4 agents", "ms", four, against="first frame, no agent", bar={"value": 150.0}),
+            Row("palette", "first frame, no agent", "ms", none, bar={"value": 60.0}),
+            Row("palette", "first frame, 4 agents", "ms", four, against="first frame, no agent", bar={"value": 60.0}),
             Row(
                 "palette",
                 f"first frame, {many:,} old tasks",

@@ -16,6 +16,7 @@ from bench.ground import Ground, claude_world, echo_world
 from bench.measure import Row, alternate, compare, timed_ms
 
 BARE = "bare claude to its SessionStart"
+CLASSIC = "the same with the classic renderer"
 NOTHING = "flowloom --version"
 # CPU time is read over this long.
 WATCHED_S = 10.0
@@ -31,10 +32,11 @@ def start(ground: Ground) -> list[Row]:
         settings = world.folder / "bare.json"
         settings.write_text(json.dumps(hook))
 
-        def bare() -> float:
+        def bare(**more: str) -> float:
             seen.unlink(missing_ok=True)
             began = time.time()
-            variables = [word for name, value in world.environment.items() for word in ("-e", f"{name}={value}")]
+            environment = {**world.environment, **more}
+            variables = [word for name, value in environment.items() for word in ("-e", f"{name}={value}")]
             words = ("-d", "-s", "bare", "-x", "200", "-y", "50", "-c", str(world.project))
             world.tmux("new-session", *words, *variables, ground.claude, "--settings", str(settings))
             world.until(seen.exists, "SessionStart")
@@ -48,10 +50,12 @@ def start(ground: Ground) -> list[Row]:
             world.flowloom("stop", "planning")
             return took
 
-        first, second = alternate(ground.rounds(8), bare, ours)
+        classic = partial(bare, CLAUDE_CODE_DISABLE_ALTERNATE_SCREEN="1")
+        first, same, second = alternate(ground.rounds(8), bare, classic, ours)
     return compare(
         [
             Row("start", BARE, "ms", first),
+            Row("start", CLASSIC, "ms", same, against=BARE),
             Row("start", "flowloom start to idle", "ms", second, against=BARE, bar={"over": 300.0}),
         ]
     )
@@ -105,7 +109,7 @@ def agents(ground: Ground) -> list[Row]:
             nothing, took = alternate(ground.rounds(8), version, listed)
             if not rows:
                 rows.append(Row("agents", NOTHING, "ms", nothing))
-            bar = {"value": 300.0} if count == 50 else {}
+            bar = {"value": 200.0 if count == 50 else 130.0}
             rows.append(Row("agents", f"{count} windows", "ms", took, against=NOTHING, bar=bar))
         many = old_tasks.make(str(world.state), ground.old_tasks())
         for words in (("agents",), ("tasks",)):

@@ -16,6 +16,7 @@ from flowloom.clock import Deadline
 from flowloom.errors import TmuxFailed, TmuxUnreachable
 from flowloom.ports.tmux import reach
 from flowloom.ports.tmux.formats import Look, quoted
+from flowloom.ports.tmux.inventory import Inventory
 from flowloom.ports.tmux.server import Tmux
 
 pytestmark = pytest.mark.tmux
@@ -223,7 +224,7 @@ def test_a_paste_into_a_pane_that_is_gone_is_refused_and_leaves_no_buffer(port: 
     assert not paste(port, "%99", world.folder, "x")
     assert world.tmux("list-buffers") == ""
     assert port.look(pane) is not None
-    port.end_server()
+    Inventory(port.socket).end()
     with pytest.raises(TmuxUnreachable):
         paste(port, pane, world.folder, "x")
 
@@ -439,14 +440,33 @@ def test_the_window_in_front_stays_in_front(port: Tmux, world: World) -> None:
 
 
 def test_a_session_is_found_by_its_exact_name(port: Tmux, world: World) -> None:
-    assert not port.has_session("Claude")
     world.tmux("-f", "/dev/null", "new-session", "-d", "-s", "Claude-work", "-n", "mine", "cat")
-    assert [port.has_session(name) for name in ("Claude", "Claude-work", "Clau")] == [False, True, False]
-    assert port.window_names("Claude") == []
+    assert [port.window_names(name) for name in ("Claude", "Claude-work", "Clau")] == [[], ["mine"], []]
     opened(port)
-    assert port.has_session("Claude")
+    assert port.window_names("Claude") == ["planning"]
     sessions = world.tmux("list-windows", "-t", "=Claude-work", "-F", "#{window_name}").split()
     assert sessions == ["mine"]
+
+
+def test_the_inventory_of_a_server_is_what_a_listing_that_somebody_waits_for_has(
+    port: Tmux, other_server: str, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(TmuxUnreachable) as caught:
+        Inventory(port.socket).windows()
+    assert caught.value.absent
+    Inventory(port.socket).end()  # nothing to end
+    _, pane = opened(port)
+    opened(port, name="coding")
+    look = port.look(pane)
+    assert look is not None
+    world.run("tmux", "-L", other_server, "-f", "/dev/null", "new-session", "-d", "cat")
+    monkeypatch.setenv("TMUX", f"/tmp/tmux-0/{other_server},1,0")
+    for socket in (port.socket, look.socket_path):
+        listed = [(each.pane_id, each.agent_id, each.pid) for each in Inventory(socket).windows()]
+        assert listed == [(each.pane_id, each.agent_id, each.pid) for each in port.windows()]
+        assert len(listed) == 2
+    Inventory(look.socket_path).end()
+    assert not Path(look.socket_path).exists()
 
 
 def test_a_program_runs_again_in_the_pane_of_one_that_has_ended(port: Tmux) -> None:
@@ -472,7 +492,6 @@ def test_what_runs_with_a_script_is_found(port: Tmux, world: World) -> None:
 
 def test_without_a_server_there_is_nothing_to_open_beside_and_nobody_is_gone(port: Tmux) -> None:
     assert (port.window_names("Claude"), port.global_names(), port.running("x")) == ([], [], [])
-    assert not port.has_session("Claude")
     for ask in (lambda: port.look("%0"), port.windows, lambda: port.history("%0"), lambda: port.press("%0", "x")):
         with pytest.raises(TmuxUnreachable) as caught:
             ask()
@@ -509,7 +528,7 @@ def test_what_tmux_refuses_is_told_in_its_own_words(port: Tmux) -> None:
         port.run("no-such")
     assert f"tmux -L {port.socket} list-sessions" in caught.value.hint
     with pytest.raises(TmuxFailed, match="tmux rename-window: "):
-        port._command("rename-window", "-t", "@99", "x")
+        port.run("rename-window", "-t", "@99", "x")
 
 
 def test_a_machine_without_tmux_is_told_how_to_get_it(

@@ -13,7 +13,7 @@ from flowloom.config import settings as config
 from flowloom.delegation import ask
 from flowloom.errors import NoSuchAgent, TmuxFailed, UsageError
 from flowloom.ports import git
-from flowloom.ports.tmux import client, server, tiles
+from flowloom.ports.tmux import client, formats, server, tiles
 from flowloom.store import layout
 from flowloom.turns import whereabouts
 from flowloom.turns.states import NO_PROGRAM
@@ -97,7 +97,7 @@ def _attach_all(*, read_only: bool) -> int:
     if not windows:
         raise NoSuchAgent("no agent is running", hint="start one: flowloom start planning")
     windows.sort(key=lambda window: window.agent_id)
-    view = f"{server.VIEW}{os.getpid()}"
+    view = f"{formats.VIEW}{os.getpid()}"
 
     def command(again: str, size: tuple[int, int]) -> list[str]:
         return tiles.view_command(settings.tmux_socket, windows, view=view, size=size, read_only=read_only, again=again)

@@ -14,7 +14,8 @@ from flowloom.agents.survey import survey
 from flowloom.clock import wall_s
 from flowloom.doctor.finding import Case, Finding, fail, ok, warn
 from flowloom.errors import DamagedFile, TmuxUnreachable
-from flowloom.ports.tmux.server import Tmux
+from flowloom.ports.tmux.inventory import Inventory
+from flowloom.ports.tmux.reach import TmuxSocket
 from flowloom.queue import line
 from flowloom.store import files, layout
 from flowloom.tasks import index
@@ -146,9 +147,8 @@ def windows(case: Case) -> list[Finding]:
         sockets.add(str(document.get("socket_path") or document.get("socket") or case.settings.tmux_socket))
     found, seen = [], set[tuple[int, str]]()
     for socket in sorted(sockets):
-        tmux = Tmux(socket)
         try:
-            listed = tmux.windows()
+            listed = Inventory(socket).windows()
         except TmuxUnreachable as error:
             if not error.absent:
                 found.append(warn("windows", str(error), error.hint))
@@ -159,7 +159,7 @@ def windows(case: Case) -> list[Finding]:
             seen.add((window.server_pid, window.pane_id))
             if once and (window.agent_id, window.pane_id) not in recorded:
                 saw = f"window {window.window_id} of {window.agent_id} (session {window.session}) has no record here"
-                repair = f"look at it, then: {' '.join(tmux.client)} kill-pane -t {window.pane_id}"
+                repair = f"look at it, then: {' '.join(TmuxSocket(socket).client)} kill-pane -t {window.pane_id}"
                 found.append(warn("windows", saw, repair))
     return found or [ok("windows", "every FlowLoom window has a record")]
 

@@ -8,6 +8,7 @@ import re
 from flowloom.doctor.finding import Case, Finding, fail, ok, warn
 from flowloom.errors import TmuxFailed
 from flowloom.ports import procs
+from flowloom.ports.tmux.inventory import Inventory
 from flowloom.ports.tmux.reach import absent, gone
 from flowloom.ports.tmux.server import Tmux
 
@@ -54,7 +55,7 @@ def options(case: Case) -> list[Finding]:
     found = []
     session = case.settings.session
     # FlowLoom turns both off when it opens a window; the user may have turned them on since.
-    windows = tmux.windows() if where.startswith("the running") else []
+    windows = Inventory(socket).windows() if where.startswith("the running") else []
     if windows and set_options.get("exit-unattached") == "on":
         saw = f"exit-unattached is on in {where}: tmux ends with every agent as soon as you detach"
         found.append(fail("tmux.conf", saw, f"tmux -L {socket} set-option -s exit-unattached off"))
@@ -80,11 +81,11 @@ def options(case: Case) -> list[Finding]:
 
 def _fresh() -> str:
     """Return the options as a server has them that is started for this question and ends at once."""
-    tmux = Tmux(f"flowloom-doctor-{os.getpid()}")
+    socket = f"flowloom-doctor-{os.getpid()}"
     try:
-        return tmux.run("start-server", ";", *SHOW)
+        return Tmux(socket).run("start-server", ";", *SHOW)
     finally:
-        tmux.end_server()
+        Inventory(socket).end()
 
 
 def _of_session(tmux: Tmux, session: str) -> str:

@@ -11,7 +11,7 @@ from flowloom.chief import settings_files
 from flowloom.clock import steady_s
 from flowloom.doctor.finding import Case, Finding, fail, ok
 from flowloom.ports import procs
-from flowloom.ports.tmux.server import Tmux
+from flowloom.ports.tmux.inventory import Inventory
 from flowloom.setup import plan
 from flowloom.store import files, layout
 
@@ -105,6 +105,6 @@ def _clean(environment: dict[str, str], socket: str, site: str, folders: list[st
     leave = [sys.executable, "-m", "flowloom", "stop", "--all"]
     if os.path.isdir(site):
         procs.outcome(leave, timeout_s=20.0, env=environment, directory=site)
-    Tmux(socket).end_server()
+    Inventory(socket).end()
     for folder in folders:
         shutil.rmtree(folder, ignore_errors=True)

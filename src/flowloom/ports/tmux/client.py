@@ -22,7 +22,7 @@ from contextlib import suppress
 
 from flowloom.errors import TmuxFailed
 from flowloom.ports import procs
-from flowloom.ports.tmux import reach, server
+from flowloom.ports.tmux import formats, reach, server
 from flowloom.ports.tmux.formats import literal, shown
 from flowloom.store import files, layout
 
@@ -187,7 +187,7 @@ class Visit:
     def __init__(self, socket: str, window_id: str, terminal: Terminal | None, *, name: str = "") -> None:
         self._port = server.Tmux(socket)
         self._window_id = window_id
-        self._session = f"{server.VIEW}{os.getpid()}-visit"
+        self._session = f"{formats.VIEW}{os.getpid()}-visit"
         self._terminal = terminal
         self._name = name
         asked = ("display-message", "-p", "-t", window_id, "#{window_width}x#{window_height} #{socket_path}")
@@ -209,7 +209,7 @@ class Visit:
         """End what is left of visits whose program was killed: a session that no client shows."""
         for line in self._port.run("list-sessions", "-F", "#{session_attached} #{session_name}").splitlines():
             attached, _, session = line.partition(" ")
-            found = re.fullmatch(rf"{server.VIEW}(\d+)-visit", session)
+            found = re.fullmatch(rf"{formats.VIEW}(\d+)-visit", session)
             if attached == "0" and found and procs.ended(int(found.group(1))):
                 self._port.end_session(session)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import signal
 
+# The sessions of `attach --all` begin with this.
+VIEW = "flowloom-view-"
 # The option, set on the pane, that makes a pane ours.
 MARK = "@flowloom_agent"
 # The option, set on the pane, that names the last text of ours that was put there. With the pane's process it tells
@@ -74,6 +76,11 @@ class Window:
         self.pid = int(pid or 0)
         self.server_pid = int(server or 0)
         self.end = _end(end)
+
+    @property
+    def is_ours(self) -> bool:
+        """Tell whether we opened it; a view shows our windows in sessions of its own, where they do not count."""
+        return bool(self.agent_id) and not self.session.startswith(VIEW)
 
 
 LIST = (

@@ -2,8 +2,8 @@
 
 Windows and panes are found by id and by an option that we set on them, never by
 index or name: a user may rename and move them, and ids start again when a server
-does. What a person waits for is run directly; what is not awaited goes through
-libtmux, whose import takes longer than ten commands (docs/decisions/0002).
+does. All of it is run directly, because somebody waits for it: `inventory.py` has
+what takes its time (docs/decisions/0002).
 """
 
 from __future__ import annotations
@@ -23,13 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Literal
 
-    from libtmux import Server
-
     # `refused` by a pane that takes no keys; `stale` where another text was put there since the look.
     Pasted = Literal["pasted", "refused", "stale"]
 
-# The sessions of `attach --all` begin with this.
-VIEW = "flowloom-view-"
 # The option, set on a window that is no agent's, by which we find it again.
 BESIDE = "@flowloom_beside"
 # tmux before 3.5 crashes, with all that runs in it, when a client leaves or enters a dead pane whose program had asked
@@ -151,33 +147,6 @@ class Tmux(TmuxSocket):
 
     # Sessions and windows.
 
-    def server(self) -> Server:
-        """Return libtmux's view of the server."""
-        from libtmux import Server  # noqa: PLC0415 - 60 ms, and not needed to start an agent or to deliver
-
-        return Server(socket_path=self.socket) if "/" in self.socket else Server(socket_name=self.socket)
-
-    def _command(self, *command: str) -> list[str]:
-        """Run a command through libtmux and return its lines.
-
-        Raises:
-            TmuxFailed: with what tmux said.
-        """
-        from libtmux.exc import LibTmuxException  # noqa: PLC0415 - as above
-
-        with_outer = {name: os.environ.pop(name) for name in ("TMUX", "TMUX_PANE") if name in os.environ}
-        try:
-            answer = self.server().cmd(*command)
-        except LibTmuxException as error:
-            raise TmuxUnreachable(
-                f"tmux {command[0]}: {str(error) or 'tmux is not installed'}", hint=self.hint()
-            ) from error
-        finally:
-            os.environ.update(with_outer)
-        if answer.returncode:
-            raise self.refused(command[0], " ".join(answer.stderr))
-        return list(answer.stdout)
-
     def open_window(
         self, session: str, name: str, agent_id: str, directory: str, command: list[str]
     ) -> tuple[str, str]:
@@ -242,16 +211,6 @@ class Tmux(TmuxSocket):
         """Leave a pane to the person who has taken it into use: it is no agent's any more."""
         self._try("set-option", "-p", "-u", "-t", pane_id, MARK)
 
-    def has_session(self, session: str) -> bool:
-        """Tell whether the session exists."""
-        try:
-            self.run("has-session", "-t", f"={session}")
-        except TmuxFailed as error:
-            if gone(error) or absent(error):
-                return False
-            raise
-        return True
-
     def windows(self) -> list[Window]:
         """Return all windows that we opened on this server.
 
@@ -264,8 +223,7 @@ class Tmux(TmuxSocket):
             if not gone(error):
                 raise
             return []  # a server without a session answers "no current target"
-        # A view shows our windows in sessions of its own; each is told of where it is at home.
-        return [each for each in map(Window, lines) if each.agent_id and not each.session.startswith(VIEW)]
+        return [each for each in map(Window, lines) if each.is_ours]
 
     def running(self, script: str) -> list[tuple[str, str, int]]:
         """Return window, pane and process of every living pane that was opened with this script."""
@@ -298,24 +256,11 @@ class Tmux(TmuxSocket):
         """
         command = ("if-shell", "-F", "-t", pane_id, f"#{{==:#{{pane_pid}},{pid}}}", f"kill-pane -t {pane_id}")
         try:
-            self._command(*command)
+            self.run(*command)
         except TmuxFailed as error:
             # The server can end with its last pane before it has answered.
             if not gone(error) and not absent(error):
                 raise
-
-    def end_server(self) -> None:
-        """End a server of our own making, with all that runs in it, and take its socket away."""
-        try:
-            self.run("kill-server")
-        except TmuxFailed as error:
-            if not absent(error):
-                raise
-        folder = f"{os.environ.get('TMUX_TMPDIR') or '/tmp'}/tmux-{os.getuid()}"  # noqa: S108 - where tmux(1) says it lies
-        try:
-            os.unlink(f"{folder}/{self.socket}")
-        except FileNotFoundError:
-            pass
 
     def global_names(self) -> list[str]:
         """Return the names of the variables of every new window."""

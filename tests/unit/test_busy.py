@@ -37,7 +37,7 @@ def test_only_a_task_that_its_agent_does_not_have_yet_is_in_line(
         for each in way:
             tasks.note_step(task, each, "so it went")
         assert tasks.read(task["task_id"])["status"] is step
-    places.append(line.enter(folder, "restart"))
+    places.append(line.enter(folder, line.RESTART))
     assert busy.in_line(Agent(folder)) == [ids[Step.CREATED], ids[Step.PASTED]]
     for place in places:
         assert place is not None

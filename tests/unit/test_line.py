@@ -151,6 +151,24 @@ def stand(tmp_path: Path) -> Iterator[Callable[[str, str], None]]:
         child.communicate()
 
 
+@pytest.mark.parametrize("note", [b"", b"[]", b"3", b'{"pid": "x"}', b'{"pid": [1]}', b"{"])
+def test_a_place_whose_note_cannot_be_read_is_held_all_the_same(tmp_path: Path, note: bytes) -> None:
+    first, second = enter(tmp_path, "aaaa"), enter(tmp_path, "bbbb")
+    (tmp_path / "line" / first.name).write_bytes(note)
+    known = second.look(first.name)
+    assert known is not None
+    assert (known.task_id, known.pid, known.says, known.stopped) == ("aaaa", 0, "", False)
+
+
+@pytest.mark.parametrize("command", [line.STOP, line.RESTART])
+def test_no_task_has_the_id_of_a_command_in_line(tmp_path: Path, command: str) -> None:
+    assert not layout.is_task_id(command)
+    place, behind = enter(tmp_path, command), enter(tmp_path, "aaaa")
+    known = behind.look(place.name)
+    assert known is not None
+    assert known.what == f"flowloom {command[1:]}"
+
+
 # How those behind a place stand there, and which of them are woken when it is left.
 WOKEN = [
     (["", "", ""], [0]),

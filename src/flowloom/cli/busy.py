@@ -39,7 +39,7 @@ def in_line(agent: Agent) -> list[str]:
 
     A task that its agent has keeps its place until it has ended, parked or not.
     """
-    found = [tasks.find(task_id) for task_id in line.standing(agent.directory) if layout.is_task_id(task_id)]
+    found = [tasks.find(task_id) for task_id in line.standing(agent.directory)]
     return [task["task_id"] for task in found if task and task["status"] in (Step.CREATED, Step.TYPED, Step.PASTED)]
 
 

@@ -45,7 +45,7 @@ def _restart(agent: Agent, *, wait: bool, force: bool, timeout: float) -> None:
     # Refused before it is stopped: what cannot be started again keeps running.
     launch.specify(agent, settings, root=root)
     # A place in line: no task is delivered to the agent, or starts it, while it is away.
-    place = line.enter(agent.directory, "restart", first=force)
+    place = line.enter(agent.directory, line.RESTART, first=force)
     if place is None:
         raise UsageError(f"{agent.agent_id} is already being restarted", hint="see: flowloom agents")
     try:
@@ -104,5 +104,5 @@ def _await_free(agent: Agent, place: line.Place, deadline: Deadline) -> None:
 def _busy(agent: Agent, now: Status, place: line.Place) -> str:
     """Say what an agent has to do first; nothing where it is free."""
     to_come = in_line(agent)
-    ahead = [each for each in place.ahead() if each in to_come or not layout.is_task_id(each)]
+    ahead = [line.COMMANDS.get(each, each) for each in place.ahead() if each in to_come or each in line.COMMANDS]
     return busy_with(now) or (f"in line for it: {', '.join(ahead)}" if ahead else "")

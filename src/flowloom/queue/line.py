@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from flowloom.store.shapes import Process
 
 LINE = "line"
+# What a command that keeps all tasks out of an agent stands in line as; no task has such an id.
+STOP, RESTART = "!stop", "!restart"
+COMMANDS = {STOP: "flowloom stop", RESTART: "flowloom restart"}
 
 
 class Place:
@@ -96,21 +99,22 @@ class PlaceAhead:
         self.task_id = name.split("-", 1)[1]
         try:
             note = json.loads(files.read(f"{agent_dir}/{LINE}/{name}") or b"{}")
-        except ValueError:
-            note = {}  # it is just being written
-        holder: Process = {"pid": int(note.get("pid") or 0), "birth": str(note.get("birth") or "")}
+            holder: Process = {"pid": int(note.get("pid") or 0), "birth": str(note.get("birth") or "")}
+            self.says = str(note.get("says") or "")
+        except (ValueError, TypeError, AttributeError):
+            # It is just being written, or is no note of ours: its lock counts all the same.
+            holder, self.says = {"pid": 0, "birth": ""}, ""
         self.pid = holder["pid"]
-        self.says = str(note.get("says") or "")
         self.stopped = births.life(holder) == "stopped"
 
     @property
     def what(self) -> str:
         """Return what holds the place, in words: a task, or a command that keeps all tasks out."""
-        return f"flowloom {self.task_id}" if self.task_id in ("stop", "restart") else f"task {self.task_id}"
+        return COMMANDS.get(self.task_id, f"task {self.task_id}")
 
 
 def enter(agent_dir: str, task_id: str, *, first: bool = False) -> Place | None:
-    """Take the last place in line for a task; return None if a running process already waits for it.
+    """Take the last place in line for a task, or one of COMMANDS; return None if a running process has one for it.
 
     With `first` it is the place before all others.
     """

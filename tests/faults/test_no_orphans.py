@@ -56,6 +56,39 @@ def test_a_missing_program_ends_the_task_with_the_reason(world: World) -> None:
     leftovers.check(world)
 
 
+# What fails between a task on disk and its wait, and with what status the task is left: no task only waits for ever.
+BUGS = {
+    "before it is carried": (["flowloom.queue.line:enter"], ["ask", "planning", "heron"], "failed"),
+    "before it is waited for": (["flowloom.queue.line:abandoned"], ["ask", "planning", "heron"], "done"),
+    "before its program is started": (
+        ["flowloom.tasks.frame:first_line"],
+        ["ask", "--headless", "planning", "heron"],
+        "failed",
+    ),
+}
+
+
+@pytest.mark.parametrize("when", BUGS)
+def test_a_bug_between_a_task_and_its_wait_leaves_it_with_an_end_or_a_waiter(world: World, when: str) -> None:
+    place, words, ended = BUGS[when]
+    done = world.run(sys.executable, HALTING, "fail", "before", *place, "--", "flowloom", *words)
+    assert done.returncode == 70, done
+    world.until(lambda: world.task()["status"] == ended, f"it is {ended}")
+    if ended == "failed":
+        assert world.task()["error"]
+        assert world.task()["task_id"] in done.stderr.decode() or "--headless" in words
+    leftovers.check(world)
+
+
+def test_a_bug_while_the_parts_of_a_prompt_are_sent_leaves_each_to_a_waiter(world: World) -> None:
+    draft = world.prompt_file("@planning heron\n\n@coding stork\n")
+    place = "flowloom.editor.palette_actions:remember"
+    done = world.run(sys.executable, HALTING, "fail", "before", place, "--", "editor", str(draft))
+    assert done.returncode == 70, done
+    world.until(lambda: [task["status"] for task in world.tasks()] == ["done"] * 2, "both are done")
+    leftovers.check(world)
+
+
 def test_a_tmux_that_refuses_for_a_while_orphans_no_task(world: World, tmp_path: Path) -> None:
     folder, refuses = tmp_path / "bin", tmp_path / "refuses"
     folder.mkdir()

@@ -68,8 +68,8 @@ def ask(
     with asking.in_turn(kind):
         task = asking.ask(agent, text, asker=asker, asker_kind=kind)
         carrier = loop.open_carrier(task["task_id"], settings)
-    _tell_abandoned(agent)
     try:
+        _tell_abandoned(agent)
         if no_wait:
             runner.leave(carrier)
             print_line(task["task_id"])

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from flowloom.ports.births import Life
     from flowloom.providers.protocol import Launch
     from flowloom.store.shapes import Process
-    from flowloom.tasks.record import Headless
+    from flowloom.tasks.record import Headless, Task
 
 # The name of a run that has no agent's name.
 NAME = "headless"
@@ -89,9 +89,19 @@ class HeadlessRun:
         task = tasks.open_task(self.agent.agent_id, self.directory, prompt, asker=asker, asker_kind=asker_kind)
         self.task_id = task["task_id"]
         self.place = line.enter(self.directory, self.task_id)
+        try:
+            self._begin(task, prompt, command, session_id)
+        except (OSError, FlowLoomError) as error:
+            if self.child is not None:
+                self.child.end()
+            handover.fail(self.task_id, layout.named(error))
+            raise
+        return self.task_id
+
+    def _begin(self, task: Task, prompt: str, command: list[str], session_id: str) -> None:
         folder = layout.task_dir(self.task_id)
         raw = prompt.encode("utf-8", "surrogateescape")
-        given = [frame.first_line(self.task_id, asker).encode(), raw, frame.last_line(self.task_id).encode()]
+        given = [frame.first_line(self.task_id, task["asker"]).encode(), raw, frame.last_line(self.task_id).encode()]
         files.write(f"{folder}/{STDIN}", b"\n".join(given), durable=False)
         with status.lock(self.directory):
             task["headless"] = {
@@ -124,7 +134,6 @@ class HeadlessRun:
                 {"pid": self.child.pid, "started": self.child.started, "birth": births.of(self.child.pid)}
             )
             tasks.note_step(task, Step.ACCEPTED, f"running as process {self.child.pid}")
-        return self.task_id
 
     def await_end(self, deadline: Deadline) -> int | None:
         """Wait until the task has ended; a signal or the deadline ends its program too. Return that signal, if any."""
@@ -149,8 +158,10 @@ class HeadlessRun:
             handover.to_waiter(self.directory, self.task_id, place)
 
     def close(self) -> None:
-        """Give up the task's place."""
+        """Give up the task's place; one whose program a bug of ours has kept from starting has failed."""
         if self.place is not None:
+            if self.child is None:
+                handover.fail(self.task_id, "its program was not started")
             self.place.leave()
             self.place = None
 

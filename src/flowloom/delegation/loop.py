@@ -144,6 +144,15 @@ def open_carrier(task_id: str, settings: Settings) -> Carrier:
     raise known
 
 
+def entrust(task_ids: Iterable[str], settings: Settings) -> None:
+    """Leave tasks that were opened, and that nothing carries yet, to waiters; one that cannot be carried has failed."""
+    for task_id in task_ids:
+        try:
+            open_carrier(task_id, settings).close()
+        except FlowLoomError as error:
+            log(layout.home(), "error", "loop", f"it is not left to a waiter: {error}", task=task_id)
+
+
 def _can_pass(task_id: str, error: FlowLoomError) -> bool:
     """Tell whether an error can pass by itself; damage to the task's own record cannot."""
     if isinstance(error, DamagedFile) and tasks.find(task_id) is None:

@@ -56,11 +56,11 @@ class Carrier:
         self._task = task = tasks.read(task_id)
         self.agent = Agent(task["agent_dir"])
         self.agent.load()
-        self._line_wait = LineWait(self.agent, task_id)
         if inherited is None:
             self.place = line.enter(task["agent_dir"], task_id)
         else:
             self.place = line.adopt(task["agent_dir"], task_id, inherited)
+        self._line_wait = LineWait(self.agent, task_id)
         self._delivery: Delivery | None = None
         self._thorough_at_s = steady_s()
         self._looked_at_s = 0.0

@@ -195,9 +195,8 @@ class Exchange:
                 sent.append(self._ask(agent, prompt))
             prompt_file.consume_order(self.path)
             palette_actions.remember(agent.slug, agent.name)
-        except (FlowLoomError, OSError):
-            for task in sent:
-                runner.Carrier(task["task_id"], self.settings).close()  # which leaves it to a waiter
+        except BaseException:  # also a bug of ours: what is on disk must have a waiter
+            loop.entrust([task["task_id"] for task in sent], self.settings)
             raise
         while (outcome := self._carry(sent)) is None:
             sent = [self._ask(*self.parts[0])]

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.support.world import AGENT_EVENT, World
+from tests.support.world import World
 
 from bench.commands import cpu_ms
 from bench.ground import Ground, echo_world
@@ -21,19 +21,23 @@ from flowloom.delegation import ask
 from flowloom.tasks import frame
 from flowloom.tasks import store as tasks
 from flowloom.tasks.steps import Step
-from flowloom.turns import status
+from flowloom.turns import spool
 
 BARE = "bare python3 -I -S"
-NAMES = ["UserPromptSubmit", "PostToolUse", "Stop", "Stop, as the agent's settings call it"]
+NAMES = ["UserPromptSubmit", "PostToolUse", "Stop"]
 
 
 def run(ground: Ground) -> list[Row]:
     with echo_world() as world, _environment(world):
         world.start()
         agent = Agent(str(world.agent_dir()))
+        now = agent.status()
         environment = {**os.environ, "FLOWLOOM_AGENT": agent.agent_id, "FLOWLOOM_AGENT_DIR": agent.directory}
+        environment["FLOWLOOM_AGENT_PID"] = str(now["pid"])
         settings = json.loads((world.agent_dir() / "settings.json").read_text())
-        whole = settings["hooks"]["Stop"][-1]["hooks"][0]["command"]
+        # The whole line, as the agent's program runs it: through a shell and the script whose path never changes.
+        line = settings["hooks"]["Stop"][-1]["hooks"][0]["command"]
+        common = {"session_id": now["session_id"], "transcript_path": now["transcript"], "cwd": "/"}
 
         cpu: dict[str, list[float]] = {}
 
@@ -43,12 +47,11 @@ def run(ground: Ground) -> list[Row]:
             cpu.setdefault(name, []).append(cpu_ms() - before)
             return took
 
-        def call(name: str, payload: dict[str, object], *command: str) -> float:
+        def call(name: str, payload: dict[str, object]) -> float:
             path = world.folder / "payload.json"
-            path.write_text(json.dumps({"session_id": "s", "transcript_path": "", "cwd": "/", **payload}))
+            path.write_text(json.dumps({"hook_event_name": name, **common, **payload}))
             with path.open("rb") as stdin:
-                words = command or (str(AGENT_EVENT), "claude")
-                return process(name, list(words), stdin=stdin, env=environment)
+                return process(name, ["sh", "-c", line], stdin=stdin, env=environment)
 
         state = {"number": 0}
 
@@ -56,31 +59,23 @@ def run(ground: Ground) -> list[Row]:
             # The task is opened and pasted as a coordinator does it, outside of the measured time.
             state["number"] += 1
             task = ask.ask(agent, f"what is the port? {state['number']}", asker="chief", asker_kind="chief")
-            with status.lock(agent.directory):
+            with spool.lock(agent.directory):
                 tasks.note_step(task, Step.TYPED, "bench")
                 tasks.note_step(task, Step.PASTED, "bench")
             text = frame.first_line(task["task_id"], "chief") + frame.body(task["task_id"], tasks.prompt_of(task))
-            return call(
-                NAMES[0], {"hook_event_name": "UserPromptSubmit", "prompt": text, "prompt_id": f"p{state['number']}"}
-            )
+            return call(NAMES[0], {"prompt": text, "prompt_id": f"p{state['number']}"})
 
         def tool() -> float:
-            return call(
-                NAMES[1], {"hook_event_name": "PostToolUse", "tool_name": "Bash", "tool_input": {"command": "ls"}}
-            )
+            return call(NAMES[1], {"tool_name": "Bash", "tool_input": {"command": "ls"}})
 
-        def stop(*command: str) -> float:
+        def stop() -> float:
             said = {"last_assistant_message": f"8080 {state['number']}", "prompt_id": f"p{state['number']}"}
-            return call(NAMES[3] if command else NAMES[2], {"hook_event_name": "Stop", **said}, *command)
-
-        def stop_by_settings() -> float:
-            accept()
-            return stop("sh", "-c", whole)
+            return call(NAMES[2], said)
 
         def bare() -> float:
             return process(BARE, [sys.executable, "-I", "-S", "-c", "pass"])
 
-        found = alternate(ground.rounds(40), bare, accept, tool, stop, stop_by_settings)
+        found = alternate(ground.rounds(40), bare, accept, tool, stop)
         done = [task["status"] for task in world.tasks()]
         assert set(done) == {"done"}, f"a measured call did nothing: {done}"
     rows = [Row("hook", BARE, "ms", found[0])]

@@ -250,7 +250,7 @@ FIELD_MEANINGS = {
     "window_id": "its tmux window",
     "pane_id": "its tmux pane",
     "since": "when it entered this state",
-    "last_active": "when it last reported anything",
+    "last_active": "when its last event happened; the end of a tool call is one only if it answers a question",
     "seq": "increases with every change",
     "why": "the reason for this state",
     "source": "what reported it: hook, screen, session, tmux, transcript, spawn, policy, person",

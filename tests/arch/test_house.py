@@ -248,7 +248,7 @@ SLOW = {"typing", "glob", "fnmatch", "dataclasses", "inspect", "tempfile", "shut
 SLOW |= {"asyncio", "socket", "datetime", "pathlib", "urllib.parse", "argparse", "tomllib", "unicodedata"}
 
 
-@pytest.mark.parametrize("module", ["editor.main", "hook.main"])
+@pytest.mark.parametrize("module", ["editor.main", "hook.main", "hook.call"])
 def test_what_somebody_waits_for_loads_nothing_slow(module: str) -> None:
     # As `hooks/` run it; without `site`, which loads what the machine's own .pth files ask for.
     code = f"import sys; sys.path.insert(0, {str(PACKAGE.parent)!r}); import flowloom.{module}; print(*sys.modules)"

@@ -25,7 +25,7 @@ def test_a_hook_that_is_killed_after_it_read_costs_no_reply(
     assert done.returncode == 0, done.stderr
     # The payload is read and gone: nothing is left to be kept.
     script = f'cat >"$0.$$"; grep -q \'"{event}"\' "$0.$$" && kill -9 $$; exec "$real" "$@" <"$0.$$"'
-    install.behave(f'case "$*" in *agent_event*) {script};; esac')
+    install.behave(f'case "$*" in *flowloom.hook.*) {script};; esac')
     reply = claude.ask("planning", "what is the port?", env=install.environment)
     assert reply == "answer 1: what is the port?", claude.describe()
     # Without its receipt a task is known again at its Stop, or from the transcript, if that was written later.
@@ -36,7 +36,7 @@ def test_a_hook_that_is_killed_after_it_read_costs_no_reply(
 def test_a_hook_that_cannot_run_at_all_loses_nothing(claude: World, api: MessagesApi, install: Install) -> None:
     done = claude.flowloom("start", "planning", env=install.environment)
     assert done.returncode == 0, done.stderr
-    install.behave('case "$*" in *agent_event*) exit 1;; esac')
+    install.behave('case "$*" in *flowloom.hook.*) exit 1;; esac')
     reply = claude.ask("planning", "what is the port?", env=install.environment)
     assert reply == "answer 1: what is the port?"
     assert claude.steps() == ["created", "typed", "pasted", "accepted", "done"]
@@ -51,7 +51,7 @@ def test_an_error_of_the_api_that_is_heard_late_is_neither_a_reply_nor_an_interr
     count, go = claude.folder / "count", claude.folder / "go"
     # Behind SessionStart and UserPromptSubmit comes the StopFailure, for which Claude Code does not wait.
     late = f"[ $(wc -l <{count}) = 3 ] && while [ ! -e {go} ]; do sleep 0.02; done"
-    install.behave(f'case "$*" in *agent_event*) echo x >>{count}; {late};; esac')
+    install.behave(f'case "$*" in *flowloom.hook.*) echo x >>{count}; {late};; esac')
     task_id = (
         claude.flowloom("ask", "planning", "fail me", "--no-wait", env=install.environment).stdout.decode().strip()
     )

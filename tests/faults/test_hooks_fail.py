@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 from tests.support import leftovers
 from tests.support.install import Install
@@ -51,7 +54,7 @@ def test_a_hook_that_fails_at_one_event_costs_no_reply(world: World, install: In
     number = {"SessionStart": 1, "UserPromptSubmit": 2, "Stop": 3}[event]
     count = install.folder / "count"
     install.behave(
-        f'case "$*" in *agent_event*) echo x >>{count}; [ $(wc -l <{count}) = {number} ] && {SPOOLED[name]};; esac'
+        f'case "$*" in *flowloom.hook.*) echo x >>{count}; [ $(wc -l <{count}) = {number} ] && {SPOOLED[name]};; esac'
     )
     assert world.ask("planning", "remember the word heron", env=install.environment).startswith("echo heard: remember")
     assert world.steps() == ["created", "typed", "pasted", "accepted", "done"]
@@ -96,17 +99,77 @@ def test_a_hook_that_was_killed_while_it_took_kept_payloads_loses_none(world: Wo
     task_id = left(world, install, f"long\necho:hold {hold}")
     leftovers.kill_waiter(world, task_id)
     # The Stop is kept by the shell, and the call that takes it is killed in the middle.
-    install.behave('case "$*" in *agent_event*) exit 1;; esac')
+    install.behave('case "$*" in *flowloom.hook.*) exit 1;; esac')
     hold.touch()
     world.until(lambda: list((world.agent_dir() / "spool").glob("*.json")), "the Stop is kept")
     install.behave()
-    turns = install.module("turns")
+    turns = install.module("turns/reported")
     good = turns.read_text()
     turns.write_text(good + "\n\ndef hear(*_):\n    import os\n    os.kill(os.getpid(), 9)\n")
     hook_call(world, b'{"hook_event_name": "PostToolUse"}', command=install.agent_event)
     turns.write_text(good)
     done = world.flowloom("wait", world.task()["task_id"], env=install.environment)
     assert (done.returncode, done.stdout) == (0, b"echo heard: long"), (done, world.describe())
+    leftovers.check(world)
+
+
+HOLDER = """
+import os, signal, sys
+from flowloom.turns import spool
+with spool.lock(sys.argv[1]):
+    print("held", flush=True)
+    os.kill(os.getpid(), signal.SIGSTOP)
+"""
+
+
+@pytest.mark.parametrize("end", [signal.SIGCONT, signal.SIGKILL], ids=["runs again", "is killed"])
+def test_a_hook_does_not_wait_for_a_stopped_process_that_holds_the_agents_lock(
+    world: World, end: signal.Signals
+) -> None:
+    world.start()
+    command = [sys.executable, "-c", HOLDER, str(world.agent_dir())]
+    holder = subprocess.Popen(command, stdout=subprocess.PIPE, env={**os.environ, **world.environment})
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == b"held\n"
+    os.waitpid(holder.pid, os.WUNTRACED)
+    try:
+        before = world.status()
+        receipt = {"hook_event_name": "UserPromptSubmit", "prompt": "by hand", "session_id": before["session_id"]}
+        stub = world.state / "hooks" / "agent-event"
+        for number in (1, 2):  # each returns, and the holder has not moved
+            hook_call(world, json.dumps(receipt | {"prompt_id": f"p{number}"}).encode(), command=stub)
+        assert (psutil.Process(holder.pid).status(), world.status()) == (psutil.STATUS_STOPPED, before)
+    finally:
+        holder.send_signal(end)
+        holder.communicate()
+    if end is signal.SIGKILL:
+        assert world.flowloom("agents").returncode == 0
+    assert (world.status()["status"], world.status()["turn"]["prompt_id"]) == ("working", "p2")
+    assert list((world.agent_dir() / "spool").iterdir()) == []
+
+
+# Where in the call it is killed, and how its module looks then.
+KILLED = "\n\ndef {}(*_, **__):\n    import os\n    os.kill(os.getpid(), 9)\n"
+
+
+@pytest.mark.parametrize(
+    "where", ["turns/spool:drain", "turns/reported:hear", "tasks/store:complete", "turns/status:apply"]
+)
+def test_a_hook_that_is_killed_in_the_middle_loses_nothing(world: World, install: Install, where: str) -> None:
+    world.flowloom("start", "planning", env=install.environment)
+    hold = world.folder / "go"
+    task_id = left(world, install, f"long\necho:hold {hold}")
+    leftovers.kill_waiter(world, task_id)
+    module, _, name = where.partition(":")
+    path = install.module(module)
+    good = path.read_text()
+    path.write_text(good + KILLED.format(name))
+    hold.touch()
+    world.until(lambda: list((world.agent_dir() / "spool").glob("*.json")), "the Stop is stored")
+    path.write_text(good)
+    done = world.flowloom("wait", task_id, env=install.environment)
+    assert (done.returncode, done.stdout) == (0, b"echo heard: long"), (done, world.describe())
+    assert world.task()["recovered"] is False
     leftovers.check(world)
 
 
@@ -209,7 +272,7 @@ def test_late_and_repeated_events_move_nothing(world: World) -> None:
 def test_a_stop_that_comes_before_its_receipt_still_brings_the_reply(world: World, install: Install) -> None:
     world.flowloom("start", "planning", env=install.environment)
     # The receipt's call is slow, and ends after that of the Stop.
-    install.behave('case "$*" in *agent_event*) [ -e "$0.slow" ] || { : >"$0.slow"; sleep 1; };; esac')
+    install.behave('case "$*" in *flowloom.hook.*) [ -e "$0.slow" ] || { : >"$0.slow"; sleep 1; };; esac')
     assert world.ask("planning", "overtaken", env=install.environment) == "echo heard: overtaken"
     leftovers.check(world)
 
@@ -282,7 +345,7 @@ def test_a_hook_that_hangs_is_ended_and_the_reply_arrives(world: World, install:
     assert json.loads(settings.read_text())["hooks"]["Stop"][0]["hooks"][0]["timeout"] <= 30
     slow = install.folder / "slow"
     number = 100_000 + os.getpid()  # so that it is known again among all processes
-    install.behave(f'case "$*" in *agent_event*) [ -e {slow} ] && {{ rm {slow}; exec sleep {number}; }};; esac')
+    install.behave(f'case "$*" in *flowloom.hook.*) [ -e {slow} ] && {{ rm {slow}; exec sleep {number}; }};; esac')
     slow.touch()
     asked = world.begin("ask", "planning", "slowly", env=install.environment)
     world.until(lambda: not slow.exists())

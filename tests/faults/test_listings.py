@@ -67,7 +67,6 @@ DAMAGES: list[tuple[str, Damage, str]] = [
     *(("environment.json", damage, UNKNOWN) for damage in (empty, a_folder, nested)),
     *(("settings.json", damage, AS_EVER) for damage in (empty, a_folder, a_list, other_values, nested)),
     *(("lock", damage, AS_EVER) for damage in (a_folder, a_loop)),
-    ("spool.lock", a_folder, UNKNOWN),
     ("spool", a_file, AS_EVER),
     ("line", a_file, AS_EVER),
     ("line/0000000009-{task}", a_folder, AS_EVER),
@@ -106,7 +105,7 @@ def test_nothing_of_one_agent_takes_a_listing_down(world: World, capsys: pytest.
         news.mkdir(exist_ok=True)
         (news / "question-review@site").touch()
         (news / f"reply-{task_id}").unlink(missing_ok=True)
-        if name == "spool.lock":
+        if name == "lock":
             (path.parent / "spool" / "1-1.json").write_text("{}")
         what = f"{name} {damage.__name__}"
 
@@ -128,7 +127,7 @@ def test_nothing_of_one_agent_takes_a_listing_down(world: World, capsys: pytest.
         assert ("review@site is unknown" in found.get("fail", "")) == (shown == UNKNOWN), (what, found)
         for check in (leftovers.payloads, leftovers.places, leftovers.windows, leftovers.tasks_unattended):
             check(case)
-        if name == "spool.lock":
+        if name == "lock":
             (path.parent / "spool" / "1-1.json").unlink()
         if path.is_symlink() or path.is_file():
             path.unlink()
@@ -149,7 +148,7 @@ def theirs() -> Iterator[TheirWorld]:
 def test_a_folder_that_cannot_be_read_is_named_and_costs_its_own_rows(theirs: TheirWorld) -> None:
     theirs.start()
     folder = theirs.agent_dir("review")
-    for shut, text in ((folder, f"{folder}/agent.json cannot be read"), (theirs.state / "agents" / "other", "listed")):
+    for shut, text in ((folder, f"{folder}/spool cannot be used"), (theirs.state / "agents" / "other", "listed")):
         shut.mkdir()
         (shut / "agent.json").touch()
         os.chown(shut, 0, 0)

@@ -121,7 +121,7 @@ def test_a_session_end_that_is_heard_after_the_restart_ends_nobody(world: World,
     go = world.folder / "go"
     # The hook of the session that ends is called, and gets no processor until the next session is up.
     install.behave(
-        f'case "$*" in *agent_event*) if [ ! -e {go}.first ]; then : >{go}.first;',
+        f'case "$*" in *flowloom.hook.*) if [ ! -e {go}.first ]; then : >{go}.first;',
         f"while [ -d {world.folder} ] && [ ! -e {go} ]; do sleep 0.02; done; fi;; esac",
     )
     done = world.flowloom("restart", "planning", env=install.environment)
@@ -230,7 +230,7 @@ def test_a_parked_task_waits_for_the_turn_that_its_background_work_began(world: 
     count, go = world.folder / "count", world.folder / "go"
     # Behind a start and two tasks comes the receipt of the turn that the end of the background work begins.
     late = f"[ $(wc -l <{count}) = 6 ] && while [ ! -e {go} ]; do sleep 0.02; done"
-    install.behave(f'case "$*" in *agent_event*) echo x >>{count}; {late};; esac')
+    install.behave(f'case "$*" in *flowloom.hook.*) echo x >>{count}; {late};; esac')
     world.flowloom("start", "planning", env=install.environment)
     ask = ("ask", "planning", "--no-wait")
     parked = world.flowloom(*ask, "one\necho:background 1.5", env=install.environment).stdout.decode().strip()

@@ -35,7 +35,14 @@ def agent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Agent:
     task = tasks.open_task("planning@site", folder, "do it", asker="shell", asker_kind="shell")
     for step in (Step.TYPED, Step.PASTED, Step.ACCEPTED):
         tasks.note_step(task, step, "so it went")
-    turn: status_record.Turn = {"prompt_id": "p", "whose": "task", "task": task["task_id"], "at": BEGAN_S, "before": []}
+    turn: status_record.Turn = {
+        "prompt_id": "p",
+        "whose": "task",
+        "task": task["task_id"],
+        "at": BEGAN_S,
+        "at_ns": 0,
+        "before": [],
+    }
     now = status_record.empty_status("planning@site", "planning", "planning", "site", "claude")
     now.update({"status": State.WORKING, "up": True, "pane_id": "%1", "pid": PID, "turn": turn})
     now.update({"since": BEGAN_S, "last_active": BEGAN_S})

@@ -74,7 +74,7 @@ def test_what_is_said_of_a_task_that_came_into_another_turn_is_true(
     task_id = sent(tmp_path, monkeypatch, step, window)
     window.stamp = stamp.format(task_id)
     agent = Agent(tasks.read(task_id)["agent_dir"])
-    turn: status_record.Turn = {"prompt_id": "1", "whose": "person", "task": None, "at": 0.0, "before": []}
+    turn: status_record.Turn = {"prompt_id": "1", "whose": "person", "task": None, "at": 0.0, "at_ns": 0, "before": []}
     now = agent.status()
     now.update({"turn": turn, "queued": [task_id] if step is Step.ACCEPTED else []})
     status.write(agent.directory, now)
@@ -115,7 +115,14 @@ def sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, last: Step, window: Wi
     for step in (Step.TYPED, Step.PASTED, Step.ACCEPTED):
         if task["status"] is not last:
             tasks.note_step(task, step, "so it went")
-    turn: status_record.Turn = {"prompt_id": "1", "whose": "task", "task": task["task_id"], "at": 0.0, "before": []}
+    turn: status_record.Turn = {
+        "prompt_id": "1",
+        "whose": "task",
+        "task": task["task_id"],
+        "at": 0.0,
+        "at_ns": 0,
+        "before": [],
+    }
     now = status_record.empty_status("planning@site", "planning", "planning", "site", "echo")
     now.update({"status": State.WORKING, "up": True, "pane_id": "%1", "turn": turn})
     status.write(folder, now)

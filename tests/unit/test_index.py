@@ -29,6 +29,7 @@ from flowloom.turns.states import Event
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from flowloom.providers.protocol import Report
     from flowloom.tasks.record import Task
 
 LATER_S = 2 * index.SETTLED_S
@@ -227,7 +228,14 @@ NUMBERS = itertools.count()
 
 def late_stop(agent_dir: str) -> None:
     prompt_id = f"of no task {next(NUMBERS)}"
-    reported.hear(agent_dir, {"event": Event.STOP, "prompt_id": prompt_id, "message": "late", "at_ns": 1})
+    hear(agent_dir, prompt_id)
+
+
+def hear(agent_dir: str, prompt_id: str) -> None:
+    now = status.read(agent_dir)
+    assert now is not None
+    late: Report = {"event": Event.STOP, "prompt_id": prompt_id, "message": "late", "at_ns": 1, "at": 1.0}
+    assert reported.hear(agent_dir, now, late, {}) is None
 
 
 @pytest.mark.parametrize(
@@ -274,5 +282,5 @@ def test_a_stop_that_comes_late_completes_its_task_behind_many_others(agent_dir:
     tasks.note_step(task, Step.INTERRUPTED, "Esc")
     status.apply(agent_dir, now, Event.QUIET, why="", source="session", turn=None)
     old_tasks.make(layout.home(), 100)
-    reported.hear(agent_dir, {"event": Event.STOP, "prompt_id": "p1", "message": "late", "at_ns": 1})
+    hear(agent_dir, "p1")
     assert tasks.reply_of(task["task_id"]) == b"late"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -152,12 +151,20 @@ def test_the_mode_is_that_of_the_settings_that_the_release_reads(
     assert settings_files.default_mode(str(tmp_path / where), "2.1.330") == ""
 
 
+def test_the_hook_stub_runs_what_the_hook_runs() -> None:
+    assert hook_shims.HOOK_CODE in Path(hook_shims.hook_path("agent-event")).read_text()
+
+
 def test_the_hook_stub_leads_to_the_hook_and_keeps_the_payload_where_that_is_gone(tmp_path: Path) -> None:
     hook = tmp_path / "it's the hook"
     hook.write_text('#!/bin/sh\necho "$1: $(cat)"\n')
     hook.chmod(0o755)
+    python, root = tmp_path / "a python", tmp_path / "it's the root"
+    python.write_text(f'#!/bin/sh\n[ -e {tmp_path}/broken ] && exit 1\necho "$5 $6: $(cat)" >>{tmp_path}/told\n')
+    python.chmod(0o755)
+    (root / "flowloom").mkdir(parents=True)
     stub = tmp_path / "agent-event"
-    stub.write_text(hook_shims.HOOK_STUB.format(hook=shlex.quote(str(hook))))
+    stub.write_text(hook_shims.hook_script(str(hook), str(python), str(root)))
     agent_dir = tmp_path / "agent"
     agent_dir.mkdir()
 
@@ -172,6 +179,12 @@ def test_the_hook_stub_leads_to_the_hook_and_keeps_the_payload_where_that_is_gon
         )
         return done.returncode, done.stdout, done.stderr
 
+    # At once where it can; by way of the hook where its Python fails before it has read, or is gone.
+    assert fire() == (0, "", "")
+    assert (tmp_path / "told").read_text() == f"{root} echo: payload\n"
+    (tmp_path / "broken").touch()
+    assert fire() == (0, "echo: payload\n", "")
+    python.unlink()
     assert fire() == (0, "echo: payload\n", "")
     hook.unlink()
     assert fire() == (0, "", "")

@@ -118,7 +118,14 @@ def window(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Window:
     task = tasks.open_task("planning@site", folder, "too much", asker="shell", asker_kind="shell")
     for step in (Step.TYPED, Step.PASTED, Step.ACCEPTED):
         tasks.note_step(task, step, "so it went")
-    turn: status_record.Turn = {"prompt_id": "1", "whose": "task", "task": task["task_id"], "at": 0.0, "before": []}
+    turn: status_record.Turn = {
+        "prompt_id": "1",
+        "whose": "task",
+        "task": task["task_id"],
+        "at": 0.0,
+        "at_ns": 0,
+        "before": [],
+    }
     now = status_record.empty_status("planning@site", "planning", "planning", "site", "claude")
     parked = limits.park(task, turn, RESET_S, "limit", 0.0)
     now.update({"status": State.PARKED, "up": True, "pane_id": "%1", "pid": 7, "parked": parked})

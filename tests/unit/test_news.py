@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -50,8 +51,9 @@ def left(agent_dir: str) -> task_record.Task:
 def move(agent_dir: str, event: Event, call: str = "ls") -> None:
     now = status.read(agent_dir)
     assert now is not None
-    asked = {"kind": "permission", "text": "Bash: ls", "how": "", "call": call, "options": []}
-    status.apply(agent_dir, now, event, why="", source="hook", **({"question": asked} if event is Event.ASK else {}))
+    asked: Any = {"kind": "permission", "text": "Bash: ls", "how": "", "call": call, "options": []}
+    facts = {"question": asked} if event is Event.ASK else {}
+    status.apply(agent_dir, now, event, why="", source="hook", at=None, **facts)
 
 
 def test_a_question_is_counted_by_the_event_that_asks_it_and_gone_with_its_answer(agent_dir: str) -> None:

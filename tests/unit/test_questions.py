@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,8 @@ OFFERED = ["Yes", "No"]
 class Life:
     """One agent at work and what it asks."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self.clock = clock
         self.dir = layout.agent_dir("site", "planning")
         os.makedirs(self.dir)
         now = status_record.empty_status("planning@site", "planning", "planning", "site", "echo")
@@ -68,8 +70,8 @@ class Life:
             }[verb]()
 
     def hear(self, event: str, said: Any) -> None:
-        report: Any = {"event": event, **said}
-        assert reported.hear(self.dir, report)
+        report: Any = {"event": event, "at": self.clock(), **said}
+        assert reported.hear(self.dir, self.now(), report, {}) is None
 
     def all(self) -> list[status_record.QuestionRecord]:
         found = [questions.read(path.stem) for path in Path(layout.questions()).glob("*.json")]
@@ -80,8 +82,9 @@ class Life:
 def life(monkeypatch: pytest.MonkeyPatch) -> Life:
     """An agent at work, on a clock that moves with each look."""
     ticks = iter(range(1_800_000_000, 1_900_000_000))
-    monkeypatch.setattr(questions, "wall_s", lambda: float(next(ticks)))
-    return Life()
+    made = Life(lambda: float(next(ticks)))
+    monkeypatch.setattr(questions, "wall_s", made.clock)
+    return made
 
 
 LIVES: list[tuple[str, list[str], str, list[str], dict[str, str]]] = [

@@ -296,7 +296,7 @@ def test_the_current_task_is_the_turns_or_the_one_under_way(
     agent_dir: str, now: status_record.Status, task: task_record.Task
 ) -> None:
     tasks.note_step(task, Step.TYPED, "its text is being sent")
-    turn = {"prompt_id": "p", "whose": "task", "task": "aaaa", "at": 0.0, "before": []}
+    turn = {"prompt_id": "p", "whose": "task", "task": "aaaa", "at": 0.0, "at_ns": 0, "before": []}
     status.apply(agent_dir, now, Event.ACCEPT, why="works", source="hook", turn=turn, delivering=task["task_id"])
     assert now["current_task"] == "aaaa"
     status.apply(agent_dir, now, Event.STOP, why="ended", source="hook", turn=None)
@@ -328,7 +328,7 @@ def test_what_an_agent_is_given_is_told_by_the_step_of_the_task(
     now = status_record.empty_status("planning@site", "planning", "planning", "site", "echo")
     now["delivering"] = task["task_id"]
     if how == "its turn":
-        now["turn"] = {"prompt_id": None, "whose": "task", "task": task["task_id"], "at": 0.0, "before": []}
+        now["turn"] = {"prompt_id": None, "whose": "task", "task": task["task_id"], "at": 0.0, "at_ns": 0, "before": []}
     elif how == "queued":
         now["queued"] = [task["task_id"]]
     on_its_way = how == "given" and step in (Step.TYPED, Step.PASTED)

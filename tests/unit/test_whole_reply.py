@@ -103,7 +103,14 @@ def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[task_record
     task = tasks.open_task("planning@site", folder, "what?", asker="shell", asker_kind="shell")
     for step in (Step.TYPED, Step.PASTED, Step.ACCEPTED):
         tasks.note_step(task, step, "so it went")
-    turn: status_record.Turn = {"prompt_id": "1", "whose": "task", "task": task["task_id"], "at": 0.0, "before": []}
+    turn: status_record.Turn = {
+        "prompt_id": "1",
+        "whose": "task",
+        "task": task["task_id"],
+        "at": 0.0,
+        "at_ns": 0,
+        "before": [],
+    }
     now = status_record.empty_status("planning@site", "planning", "planning", "site", "claude")
     now.update({"last_turn": turn, "transcript": str(tmp_path / "transcript")})
     status.write(folder, now)

@@ -146,7 +146,7 @@ class Agent:
         Raises:
             TmuxUnreachable: its tmux server cannot be reached from here; nothing was moved.
         """
-        spool.drain(self.directory, self.provider().NAME)
+        spool.drain(self.directory)
         now = self.status()
         if now["status"] in NO_PROGRAM:
             return self._rested(now), None
@@ -157,7 +157,7 @@ class Agent:
         """Return the status of an agent without a program; one that no task wants to start any more only is offline."""
         if seen["status"] is not State.BACKOFF or wall_s() - seen["again_at"] < RESTED_S:
             return seen
-        with status.lock(self.directory):
+        with spool.lock(self.directory):
             now = self.status()
             if now["seq"] == seen["seq"]:
                 observed.rested(self.directory, now)
@@ -190,7 +190,7 @@ class Agent:
                 return now  # no session reports it: whatever hid the box still does
             self._quiet(now, self.provider())
         elif said == "busy" and now["status"] is State.BLOCKED and not self._asks(now):
-            with status.lock(self.directory):
+            with spool.lock(self.directory):
                 fresh = self.status()
                 if fresh["seq"] == now["seq"]:
                     observed.goes_on(self.directory, fresh, "continues after an answer")
@@ -207,7 +207,7 @@ class Agent:
             asked = questions.asked_by(record)
             if not asked["options"] and provider.shows(look.screen, asked):
                 shown = provider.read_screen(look.screen)["question"]
-                with status.lock(self.directory):
+                with spool.lock(self.directory):
                     fresh = self.status()
                     if shown and shown["options"] and fresh["seq"] == now["seq"]:
                         questions.offer(fresh, record["question_id"], shown["options"])
@@ -225,7 +225,7 @@ class Agent:
         here = look if isinstance(look, Look) else whereabouts.look(seen) if said == "idle" else None
         if here is None or not procs.is_lent(here.tty):
             return False
-        with status.lock(self.directory):
+        with spool.lock(self.directory):
             now = self.status()
             turn = now["turn"]
             if now["seq"] == seen["seq"] and turn and elapsed_s(turn["at"]) > SAYS_LATE_S:
@@ -238,7 +238,7 @@ class Agent:
         if look is None or look.dead:
             return seen
         screen = self.read_screen(look)
-        with status.lock(self.directory):
+        with spool.lock(self.directory):
             fresh = self.status()
             if fresh["seq"] == seen["seq"] and screen["kind"] == "box" and fresh["up"]:
                 observed.box(self.directory, fresh)
@@ -265,7 +265,7 @@ class Agent:
             return  # it was answered, and says so late; or the dialog is still to come
         something = "something in its window waits for an answer"
         question = screen["question"] or observed.asks("dialog", something, "answer it in its window")
-        with status.lock(self.directory):
+        with spool.lock(self.directory):
             now = self.status()
             if now["seq"] == seen["seq"]:
                 observed.dialog(self.directory, now, question)
@@ -281,7 +281,7 @@ class Agent:
             if collected:
                 break
             pause(COLLECTED_AGAIN_S)
-        with status.lock(self.directory):
+        with spool.lock(self.directory):
             now = self.status()
             if now["pane_id"] != seen["pane_id"] or now["pid"] != seen["pid"]:
                 return  # it has been started again since
@@ -291,39 +291,43 @@ class Agent:
             why = "its window is gone" if look is None else f"its program ended{how}"
             observed.leave(self.directory, now, Event.GONE, why)
 
-    def _quiet(self, now: Status, provider: Provider) -> None:
-        if procs.young_child(now["pid"], HOOK, within_s=HOOK_LIMIT_S):
+    def _quiet(self, seen: Status, provider: Provider) -> None:
+        look = whereabouts.look(seen)
+        refused = provider.refusal(look.screen) if look else ""
+        in_box = drafts.own(self.read_screen(look)) if look else None
+        turn = seen["turn"]
+        task = tasks.find(turn["task"]) if turn and turn["whose"] == "task" else None
+        found = None
+        if task and not tasks.ended(task):
+            found = self._in_transcript(seen, task["task_id"])
+        # Last, because a hook that begins meanwhile is not seen by it.
+        if procs.young_child(seen["pid"], HOOK, within_s=HOOK_LIMIT_S):
             return  # it has not said all: Claude Code does not wait for a StopFailure, and is idle before it is heard
-        seq = now["seq"]
-        with status.lock(self.directory):
+        with spool.lock(self.directory):
             now = self.status()
-            if now["seq"] != seq:
+            if now["seq"] != seen["seq"]:
                 return  # a hook reported first: look again
-            turn = now["turn"]
             task = tasks.find(turn["task"]) if turn else None
-            if task and not tasks.ended(task) and turn and turn["whose"] == "task" and now["transcript"]:
-                found = provider.reply_in_transcript(
-                    files.tail(now["transcript"], TRANSCRIPT_TAIL_BYTES), task["task_id"]
-                )
-                if found is not None:
-                    task["recovered"] = True
-                    tasks.complete(task, found, "recovered from the transcript; its Stop hook was lost")
-            look = whereabouts.look(now)
-            refused = provider.refusal(look.screen) if look else ""
+            if task and not tasks.ended(task) and found is not None:
+                task["recovered"] = True
+                tasks.complete(task, found, "recovered from the transcript; its Stop hook was lost")
             step = Step.FAILED if refused else Step.INTERRUPTED
             over = task is not None and task["status"] is Step.DONE
             cancelled = task is not None and task["status"] is Step.CANCELLED
             why = f"task {task['task_id']} was cancelled" if task and cancelled else refused
             why = "its turn ended" if over else why or "interrupted in its window (Esc)"
-            in_box = drafts.own(self.read_screen(look)) if look else None
             observed.quiet(self.directory, now, why, step=step, in_box=in_box.task_id if in_box else None)
+
+    def _in_transcript(self, now: Status, task_id: str) -> str | None:
+        """Return the reply to a task that the agent's transcript has; None if there is none."""
+        if not now["transcript"]:
+            return None
+        return self.provider().reply_in_transcript(files.tail(now["transcript"], TRANSCRIPT_TAIL_BYTES), task_id)
 
     def settle_lost(self, task_id: str) -> None:
         """End a task that its agent took but no longer runs, because its end was never reported."""
-        now = self.status()
-        provider = self.provider()
-        found = provider.reply_in_transcript(files.tail(now["transcript"] or "", TRANSCRIPT_TAIL_BYTES), task_id)
-        with status.lock(self.directory):
+        found = self._in_transcript(self.status(), task_id)
+        with spool.lock(self.directory):
             task = tasks.read(task_id)
             if tasks.ended(task):
                 return
@@ -335,7 +339,7 @@ class Agent:
 
     def unpark(self, task_id: str) -> None:
         """Complete a parked task whose background work is over, when no turn of its own tells of it any more."""
-        with status.lock(self.directory):
+        with spool.lock(self.directory):
             observed.unpark(self.directory, self.status(), task_id)
 
     def session_says(self, now: Status, *, thorough: bool = False, binary: str = "claude") -> str:

@@ -13,7 +13,7 @@ from flowloom.clock import steady_s
 from flowloom.errors import Blocked, QuestionClosed, TimedOut, UsageError
 from flowloom.ports import births, procs
 from flowloom.store import files
-from flowloom.turns import questions, status
+from flowloom.turns import questions, spool
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -67,11 +67,11 @@ def claim(agent: Agent, question_id: str, choice: str, by: str) -> bool:
 
     The claim of a process that has ended does not count.
     """
-    with status.lock(agent.directory):
+    mine = births.noted(os.getpid())
+    with spool.lock(agent.directory):
         record = questions.read(question_id)
         if record is None or record["status"] != "open":
             return False
-        mine = births.noted(os.getpid())
         other = record["answering"]
         ours = other == mine and record["answered_by"] == by
         if other is not None and not ours and births.life(other) != "ended":
@@ -83,7 +83,7 @@ def claim(agent: Agent, question_id: str, choice: str, by: str) -> bool:
 
 def release(agent: Agent, question_id: str) -> None:
     """Take back the note of an answer that was not given."""
-    with status.lock(agent.directory):
+    with spool.lock(agent.directory):
         record = questions.read(question_id)
         if record is not None and record["status"] == "open":
             questions.choose(record, "", "", None)

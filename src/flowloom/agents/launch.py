@@ -15,7 +15,7 @@ from flowloom.ports.tmux.server import Tmux
 from flowloom.providers import registry
 from flowloom.roles import builtin
 from flowloom.store import files, foreign, layout
-from flowloom.turns import status
+from flowloom.turns import spool, status
 from flowloom.turns.record import empty_status
 from flowloom.turns.states import NO_PROGRAM, Event
 
@@ -74,7 +74,7 @@ def prepare(
     layout.ensure_agent_dir(agent.directory)
     if was != spec:
         files.write_json(f"{agent.directory}/agent.json", spec)
-    with status.lock(agent.directory):
+    with spool.lock(agent.directory):
         if status.read(agent.directory) is None:
             first = empty_status(agent.agent_id, agent.name, spec["role"], agent.slug, spec["provider"])
             status.write(agent.directory, first)
@@ -134,7 +134,7 @@ def spawn(agent: Agent, settings: Settings, directory: str) -> str:
         ConversationOpen: another program has its conversation open.
         TmuxFailed: the window could not be opened.
     """
-    with status.lock(agent.directory):
+    with spool.starting(agent.directory):
         now = agent.status()
         if now["status"] not in NO_PROGRAM:
             return ""
@@ -196,7 +196,9 @@ def spawn(agent: Agent, settings: Settings, directory: str) -> str:
             if resume
             else "started"
         )
-        status.apply(agent.directory, now, Event.SPAWN, why=why, source="spawn", **facts)
+        with spool.lock(agent.directory):
+            # What its hooks have said until now is heard when this is let go.
+            status.apply(agent.directory, agent.status(), Event.SPAWN, why=why, source="spawn", **facts)
         os.unlink(opening)
     return f"{agent.agent_id} begins with an empty conversation: {lost}" if lost else ""
 

@@ -9,7 +9,7 @@ from flowloom.agents.restart_policy import Decision, recent, restart_policy
 from flowloom.agents.startup import Startup
 from flowloom.clock import SYSTEM
 from flowloom.errors import AgentFailed
-from flowloom.turns import status
+from flowloom.turns import spool, status
 from flowloom.turns.observed import LAST
 from flowloom.turns.states import NO_PROGRAM, Event, State
 
@@ -74,7 +74,7 @@ def _held_back(agent: Agent, clock: Clock) -> float:
     Raises:
         AgentFailed: it has died too often.
     """
-    with status.lock(agent.directory):
+    with spool.lock(agent.directory):
         now, now_s = agent.status(), clock.wall_s()
         decision, until_s = restart_policy(now["deaths"], now_s)
         if now["status"] not in NO_PROGRAM or decision is Decision.START:

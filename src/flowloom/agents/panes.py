@@ -10,8 +10,8 @@ from flowloom.clock import Deadline
 from flowloom.errors import AgentFailed, FlowLoomError, TmuxUnreachable
 from flowloom.ports import births, procs
 from flowloom.store.bell import pause
-from flowloom.turns import status, whereabouts
-from flowloom.turns.states import Event
+from flowloom.turns import spool, status, whereabouts
+from flowloom.turns.states import NO_PROGRAM, Event
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,9 +43,12 @@ def adopted(agent: Agent, now: Status) -> bool:
         return False
     look = whereabouts.look(now)
     if look is not None and not look.dead:
-        status.apply(
-            agent.directory, now, Event.SPAWN, why="found running in its window", source="tmux", up=True, pid=look.pid
-        )
+        with spool.lock(agent.directory):
+            fresh = agent.status()
+            if fresh["status"] in NO_PROGRAM:
+                facts = {"up": True, "pid": look.pid}
+                why = "found running in its window"
+                status.apply(agent.directory, fresh, Event.SPAWN, why=why, source="tmux", **facts)
         return True
     if whereabouts.life(now) in ("ended", "unknown"):
         return False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flowloom.agents.answering import DialogAnswer
 from flowloom.clock import steady_s
-from flowloom.turns import observed, questions, status
+from flowloom.turns import observed, questions, spool
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,13 +47,13 @@ class Startup:
         question = screen["question"]
         directory = self.agent.directory
         if screen["kind"] == "box":
-            with status.lock(directory):
+            with spool.lock(directory):
                 fresh = self.agent.status()
                 if fresh["up"]:
                     observed.box(directory, fresh)
                     self.ready = True
         elif question is not None:
-            with status.lock(directory):
+            with spool.lock(directory):
                 observed.dialog(directory, self.agent.status(), question)
             if question["kind"] == "trust" and (self.agent.spec() or {}).get("trust"):
                 self._trust(now, look)

@@ -10,7 +10,7 @@ from flowloom.errors import AgentFailed, TmuxUnreachable
 from flowloom.ports import births, procs
 from flowloom.store import files
 from flowloom.transports.paste import unsent
-from flowloom.turns import observed, status, whereabouts
+from flowloom.turns import observed, spool, status, whereabouts
 from flowloom.turns.states import NO_PROGRAM, Event, State
 
 TYPE_CHECKING = False
@@ -50,18 +50,22 @@ def stop(agent: Agent, *, force: bool = False) -> str:
             unsent.keep(agent, now, pane, force=force)
             how = _end_program(agent, now, tmux, pane)
         _end_other_sessions(agent, now)
-        with status.lock(agent.directory):
-            fresh = agent.status()
-            if fresh["status"] is not State.OFFLINE and (fresh["pid"], fresh["pane_id"]) != (now["pid"], pane):
-                continue  # another process was just starting it, and had not recorded that when we looked
-            _leave(agent, fresh)
+        # No other process starts it while its window is closed.
+        with spool.starting(agent.directory):
+            with spool.lock(agent.directory):
+                fresh = agent.status()
+                if fresh["status"] is not State.OFFLINE and (fresh["pid"], fresh["pane_id"]) != (now["pid"], pane):
+                    continue  # another process was just starting it, and had not recorded that when we looked
+                _leave(agent, fresh)
             whereabouts.close(fresh)
             # Its own hook has told of its end, and not by whose hand.
             why = fresh["why"] if how == "was not running" else "you stopped it"
             if agent.kept:
                 why = f"you stopped it; the draft in its box is kept in {agent.kept}"
-            status.note(agent.directory, fresh, window_id=None, pane_id=None, deaths=[], why=why)
-            return how
+            with spool.lock(agent.directory):
+                fresh = agent.status()
+                status.note(agent.directory, fresh, window_id=None, pane_id=None, deaths=[], why=why)
+        return how
 
 
 def _leave(agent: Agent, now: Status) -> None:
@@ -86,7 +90,7 @@ def _stop_unseen(agent: Agent, error: TmuxUnreachable, *, force: bool) -> str:
         pid = process["pid"]
         raise AgentFailed(f"{agent.agent_id} does not end (process {pid})", hint=f"end it: kill -KILL {pid}")
     _end_other_sessions(agent, now)
-    with status.lock(agent.directory):
+    with spool.lock(agent.directory):
         fresh = agent.status()
         if fresh["process"] == now["process"]:
             _leave(agent, fresh)

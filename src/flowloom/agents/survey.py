@@ -32,7 +32,7 @@ def survey() -> list[tuple[Agent, Status]]:
 
 
 def _reconciled(agent: Agent, listing: whereabouts.PaneListing) -> Status:
-    spool.drain(agent.directory, agent.provider().NAME)
+    spool.drain(agent.directory)
     now = agent.status()
     if now["status"] in NO_PROGRAM:
         return agent.reconcile()[0]

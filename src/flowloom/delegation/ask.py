@@ -17,7 +17,7 @@ from flowloom.tasks import store as tasks
 from flowloom.tasks.steps import ENDED, Step
 from flowloom.transports.paste import drafts
 from flowloom.transports.paste.held_up import EDITOR
-from flowloom.turns import limits, parking, questions, status
+from flowloom.turns import limits, parking, questions, spool, status
 from flowloom.turns.states import NO_PROGRAM, State
 
 TYPE_CHECKING = False
@@ -194,7 +194,7 @@ def _goes_first(place: line.Place, name: str) -> tuple[bool, str]:
 def mark_read(task_id: str) -> None:
     """Note that a task's reply, or its failure, was seen; where it cannot be noted it is offered once more."""
     try:
-        with status.lock(tasks.read(task_id)["agent_dir"]):
+        with spool.lock(tasks.read(task_id)["agent_dir"]):
             task = tasks.read(task_id)
             if task["read"] is None:
                 task["read"] = round(wall_s(), 3)
@@ -257,7 +257,7 @@ def cancel(task_id: str) -> str:
     except TmuxUnreachable:
         if task["status"] is not Step.CREATED:
             raise  # its agent has it, and no Esc can be pressed from here
-    with status.lock(agent.directory):
+    with spool.lock(agent.directory):
         task, now = tasks.read(task_id), agent.status()
         if tasks.ended(task):
             return f"it had already ended: {task['status']}"
@@ -267,40 +267,62 @@ def cancel(task_id: str) -> str:
         typed, queued = task["status"] in (Step.TYPED, Step.PASTED), task_id in now["queued"]
         tasks.note_step(task, Step.CANCELLED, "cancelled by the user")
         entry = parking.of(now, task_id)
-        if entry is not None and entry.get("until"):
-            return _no_continue(agent, now, look)
-        if now["delivering"] == task_id:
+        waits = entry is not None and bool(entry.get("until"))
+        if waits:
+            why = "its task was cancelled while it waited for its usage limit"
+            limits.give_up(agent.directory, now, Step.CANCELLED, why)
+        elif now["delivering"] == task_id:
             status.note(agent.directory, now)
-        if task_was_parked:
-            return "its background work continues in its window; its message so far is kept"
-        if running and look is not None and now["pane_id"]:
-            # Under the lock: no Stop is heard meanwhile, so the key cannot reach the next task's turn.
-            return _escaped(agent, now, look, "the agent was interrupted")
-        if typed and now["pane_id"]:
-            return _take_back(agent, now, task_id)
+    # It has its end. What its window is told from here on is told without the lock, where hooks are heard.
+    if waits:
+        return _no_continue(agent, now)
+    if task_was_parked:
+        return "its background work continues in its window; its message so far is kept"
+    if running and look is not None and now["pane_id"]:
+        return _interrupt(agent, task_id)
+    if typed and now["pane_id"]:
+        return _take_back(agent, now, task_id)
     if queued:
         # Behind another turn, in Claude Code itself: an Esc would end that one and begin this one.
         return f"its agent has queued it already and will work on it; remove it there: flowloom attach {agent.name}"
     return "it will not be delivered"
 
 
-def _no_continue(agent: Agent, now: Status, look: Look | None) -> str:
+def _interrupt(agent: Agent, task_id: str) -> str:
+    """End a cancelled task's turn by Esc, if it still runs, so that the key cannot reach the next task's turn.
+
+    No text is pasted before the turn is known to be over. So a look from before the turn was seen to run has the
+    stamp of the window as it must be when the key comes.
+    """
+    seen = agent.status()
+    look = agent.tmux(seen).look(seen["pane_id"] or "")
+    now = agent.status()
+    turn = now["turn"]
+    if look is None or turn is None or turn["task"] != task_id:
+        return "its turn has just ended"
+    return _escaped(agent, now, look, "the agent was interrupted")
+
+
+def _no_continue(agent: Agent, now: Status) -> str:
     """Let an agent that waits for its usage limit not continue: Esc in its window, where that says so."""
-    limits.give_up(agent.directory, now, Step.CANCELLED, "its task was cancelled while it waited for its usage limit")
-    if look is None or not now["pane_id"] or agent.provider().limit(look.screen) != "waits":
+    look = agent.tmux(now).look(now["pane_id"]) if now["pane_id"] else None
+    if look is None or agent.provider().limit(look.screen) != "waits":
         return "it was waiting for its usage limit; see that the agent leaves it: flowloom attach " + agent.name
     return _escaped(agent, now, look, "it will not continue when its usage limit resets")
 
 
 def _escaped(agent: Agent, now: Status, look: Look, done: str) -> str:
-    """Press Esc in an agent's window; return `done`, or that the window took no key."""
+    """Press Esc in an agent's window if nothing was pasted since `look`; return `done`, or that it took no key."""
     tmux, pane = agent.tmux(now), now["pane_id"] or ""
     if _is_lent(agent, look):
         return f"{EDITOR}, so the agent continues; close it, and interrupt the agent: flowloom attach {agent.name}"
     if look.in_mode:
         tmux.leave_mode(pane)
-    if tmux.press(pane, "Escape"):
+    if tmux.press(pane, "Escape", stamp=look.stamp):
         return done
+    after = tmux.look(pane)
+    if after is not None and after.stamp != look.stamp:
+        return "its turn has just ended"
     return f"its window takes no keys, so the agent continues; look at it: flowloom attach {agent.name}"
 
 
@@ -318,6 +340,7 @@ def _take_back(agent: Agent, now: Status, task_id: str) -> str:
     if look is None or f"/{task_id}." not in stamp:
         return "it will not be delivered"
     on_its_way = f"its text was on its way; check that the agent ignores it: flowloom attach {agent.name}"
+    now = agent.status()
     if now["turn"] is not None:
         return on_its_way  # a key would reach the turn that runs, which is not its own
     if _is_lent(agent, look):
@@ -328,6 +351,6 @@ def _take_back(agent: Agent, now: Status, task_id: str) -> str:
     if look.in_mode:
         tmux.leave_mode(pane)
     own = drafts.own(screen)
-    if own is not None and own.task_id == task_id and tmux.press(pane, *agent.provider().CLEAR):
+    if own is not None and own.task_id == task_id and tmux.press(pane, *agent.provider().CLEAR, stamp=look.stamp):
         return "its text was removed from the agent's window"
     return on_its_way

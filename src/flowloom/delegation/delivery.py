@@ -16,7 +16,7 @@ from flowloom.tasks.steps import Step
 from flowloom.transports.paste import held_up
 from flowloom.transports.paste.transport import Paste
 from flowloom.transports.text import Text
-from flowloom.turns import observed, receipts, reported, status
+from flowloom.turns import observed, receipts, reported, spool, status
 from flowloom.turns.states import State
 
 TYPE_CHECKING = False
@@ -82,7 +82,7 @@ class Delivery:
 
     def note(self, fact: str) -> None:
         """Note a fact on the task."""
-        with status.lock(self.agent.directory):
+        with spool.lock(self.agent.directory):
             tasks.note_fact(tasks.read(self.task_id), fact)
 
     def unsent(self, task_id: str) -> None:
@@ -90,7 +90,7 @@ class Delivery:
 
         One that counts as unknown has no process any more that would deliver it.
         """
-        with status.lock(self.agent.directory):
+        with spool.lock(self.agent.directory):
             left = tasks.find(task_id)
             if left and left["agent_id"] == self.agent.agent_id:
                 if left["status"] in (Step.TYPED, Step.PASTED):
@@ -100,7 +100,7 @@ class Delivery:
 
     def blocked(self, question: Question) -> None:
         """Take the agent for blocked on a question that its window shows."""
-        with status.lock(self.agent.directory):
+        with spool.lock(self.agent.directory):
             observed.dialog(self.agent.directory, self.agent.status(), question)
 
     # The steps.
@@ -142,20 +142,20 @@ class Delivery:
         agent, text = self.agent, _text(self.task_id)
         if not tasks.prompt_kept(task):
             why = f"{layout.task_dir(self.task_id)}/prompt.md is gone or was changed; nothing was sent"
-            with status.lock(agent.directory):
+            with spool.lock(agent.directory):
                 tasks.note_step(tasks.read(self.task_id), Step.FAILED, why)
             return why
         first = frame.first_line(self.task_id, task["asker"], prompt_path=receipts.prompt_path(task))
         files.write(text.first_path, first.encode(), durable=False)
         files.write(text.body_path, frame.body(self.task_id, tasks.prompt_of(task)).encode(), durable=False)
-        with status.lock(agent.directory):
+        with spool.lock(agent.directory):
             fresh, mine = agent.status(), tasks.read(self.task_id)
             if fresh["seq"] != now["seq"] or mine["status"] is not Step.CREATED:
                 return held_up.MOVED  # look again
             tasks.note_step(mine, Step.TYPED, "its text is being sent")
             status.note(agent.directory, fresh, delivering=self.task_id)
         came_to = self.transport.submit(text, now, look)
-        with status.lock(agent.directory):
+        with spool.lock(agent.directory):
             mine = tasks.read(self.task_id)
             if came_to == "moved":
                 tasks.note_step(mine, Step.CREATED, "another text was put into the window first")
@@ -191,7 +191,7 @@ class Delivery:
         accepted = reported.in_transcript(now["transcript"], self.task_id)
         if step is None and not accepted:
             return False
-        with status.lock(self.agent.directory):
+        with spool.lock(self.agent.directory):
             task, fresh = tasks.read(self.task_id), self.agent.status()
             if fresh["seq"] != now["seq"] or task["status"] not in (Step.TYPED, Step.PASTED):
                 return True

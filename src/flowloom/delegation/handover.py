@@ -11,7 +11,7 @@ from flowloom.store import layout
 from flowloom.store.log import log
 from flowloom.tasks import store as tasks
 from flowloom.tasks.steps import Step
-from flowloom.turns import observed, status
+from flowloom.turns import observed, spool
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,10 +24,11 @@ def to_waiter(agent_dir: str, task_id: str, place: Place | None) -> None:
     Where no waiter can be started, a task that was not sent ends as failed. One that its agent has is completed by
     the agent's own hooks.
     """
-    with status.lock(agent_dir):
+    origin = announce.origin()
+    with spool.lock(agent_dir):
         task = tasks.read(task_id)
         task["left"] = True
-        task["left_tty"], task["left_tmux"] = announce.origin()
+        task["left_tty"], task["left_tmux"] = origin
         try:
             tasks.write(task)
         except OSError as error:
@@ -51,7 +52,7 @@ def fail(task_id: str, why: str) -> bool:
         return True
     try:
         # Where its agent's folder was removed, no one is left who could hold the lock.
-        with status.lock(task["agent_dir"]) if os.path.isdir(task["agent_dir"]) else nullcontext():
+        with spool.lock(task["agent_dir"]) if os.path.isdir(task["agent_dir"]) else nullcontext():
             observed.end_task(task_id, Step.FAILED, why)
     except OSError as error:
         log(layout.home(), "error", "loop", f"its end is not noted: {layout.named(error)}", task=task_id)
@@ -62,7 +63,7 @@ def fail(task_id: str, why: str) -> bool:
 def _unattended(agent_dir: str, task_id: str, error: OSError) -> None:
     why = f"no process could be started to wait for it: {error.strerror}"
     log(layout.home(), "error", "leave", why, task=task_id)
-    with status.lock(agent_dir):
+    with spool.lock(agent_dir):
         task = tasks.read(task_id)
         if task["status"] is Step.CREATED:
             tasks.note_step(task, Step.FAILED, why)

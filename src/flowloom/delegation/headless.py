@@ -23,7 +23,7 @@ from flowloom.store import files, layout
 from flowloom.tasks import frame
 from flowloom.tasks import store as tasks
 from flowloom.tasks.steps import Step
-from flowloom.turns import status
+from flowloom.turns import spool, status
 from flowloom.turns.record import empty_status
 
 TYPE_CHECKING = False
@@ -66,7 +66,7 @@ class HeadlessRun:
         layout.ensure_home()
         layout.ensure_project(agent.slug, root)
         files.ensure_dir(self.directory)
-        with status.lock(self.directory):
+        with spool.lock(self.directory):
             if status.read(self.directory) is None:
                 never = empty_status(f"{NAME}@{agent.slug}", NAME, "", agent.slug, self.provider.NAME)
                 never["why"] = "its tasks run without a window"
@@ -103,7 +103,7 @@ class HeadlessRun:
         raw = prompt.encode("utf-8", "surrogateescape")
         given = [frame.first_line(self.task_id, task["asker"]).encode(), raw, frame.last_line(self.task_id).encode()]
         files.write(f"{folder}/{STDIN}", b"\n".join(given), durable=False)
-        with status.lock(self.directory):
+        with spool.lock(self.directory):
             task["headless"] = {
                 "provider": self.provider.NAME,
                 "session_id": session_id,
@@ -128,11 +128,10 @@ class HeadlessRun:
                 f"{self.binary} could not be started: {error.strerror}", hint="name a program with FLOWLOOM_CLAUDE"
             ) from error
         os.unlink(f"{folder}/{STDIN}")
-        with status.lock(self.directory):
+        running: Any = {"pid": self.child.pid, "started": self.child.started, "birth": births.of(self.child.pid)}
+        with spool.lock(self.directory):
             task = tasks.read(self.task_id)
-            task["headless"].update(
-                {"pid": self.child.pid, "started": self.child.started, "birth": births.of(self.child.pid)}
-            )
+            task["headless"].update(running)
             tasks.note_step(task, Step.ACCEPTED, f"running as process {self.child.pid}")
 
     def await_end(self, deadline: Deadline) -> int | None:
@@ -195,16 +194,18 @@ class HeadlessRun:
 def collect(task_id: str, exit_code: int | None) -> None:
     """Complete or fail a task from the output of its program, which has ended."""
     folder = layout.task_dir(task_id)
-    with status.lock(tasks.read(task_id)["agent_dir"]):
+    ended = tasks.read(task_id)
+    if tasks.ended(ended):
+        return
+    printed = registry.find(ended["headless"]["provider"]).read_headless(
+        files.tail(f"{folder}/{STDOUT}", OUTPUT_LIMIT_BYTES).decode("utf-8", "replace"),
+        files.tail(f"{folder}/{STDERR}", 100_000).decode("utf-8", "replace"),
+        exit_code,
+    )
+    with spool.lock(ended["agent_dir"]):
         task = tasks.read(task_id)
         if tasks.ended(task):
             return
-        provider = registry.find(task["headless"]["provider"])
-        printed = provider.read_headless(
-            files.tail(f"{folder}/{STDOUT}", OUTPUT_LIMIT_BYTES).decode("utf-8", "replace"),
-            files.tail(f"{folder}/{STDERR}", 100_000).decode("utf-8", "replace"),
-            exit_code,
-        )
         task["notes"] += [f"refused, because a headless run cannot ask you: {call}" for call in printed["refused"]]
         if printed["reply"] is None:
             tasks.note_step(task, Step.FAILED, printed["error"])
@@ -251,6 +252,6 @@ def _life(known: Headless) -> Life:
 
 
 def _finish(task_id: str, step: Step, why: str) -> None:
-    with status.lock(tasks.read(task_id)["agent_dir"]):
+    with spool.lock(tasks.read(task_id)["agent_dir"]):
         task: Any = tasks.read(task_id)
         tasks.note_step(task, step, why)

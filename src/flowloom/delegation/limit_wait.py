@@ -5,7 +5,7 @@ from __future__ import annotations
 from flowloom.clock import elapsed_s, steady_s, wall_s
 from flowloom.tasks import store as tasks
 from flowloom.tasks.steps import Step
-from flowloom.turns import limits, parking, status
+from flowloom.turns import limits, parking, spool
 from flowloom.turns.states import State
 
 TYPE_CHECKING = False
@@ -37,7 +37,7 @@ class LimitWait:
         """Do a step for the task that waits; one that its agent does not wait for any more is over."""
         if parking.of(now, task["task_id"]):
             return self.step(now, look)
-        with status.lock(self.agent.directory):
+        with spool.lock(self.agent.directory):
             fresh = tasks.read(task["task_id"])
             if fresh["status"] is Step.PARKED and not parking.of(self.agent.status(), task["task_id"]):
                 tasks.note_step(fresh, Step.INTERRUPTED, "its agent no longer waits for its usage limit; ask again")
@@ -84,7 +84,7 @@ class LimitWait:
 
     def _give_up(self, seen: Status, step: Step, why: str) -> bool:
         """End the task and the wait; return False where something has moved since the look."""
-        with status.lock(self.agent.directory):
+        with spool.lock(self.agent.directory):
             now = self.agent.status()
             if now["seq"] != seen["seq"] or not limits.until(now):
                 return False

@@ -10,7 +10,7 @@ from flowloom.store.log import log
 from flowloom.tasks import index
 from flowloom.tasks import store as tasks
 from flowloom.tasks.steps import Step
-from flowloom.turns import questions, status
+from flowloom.turns import questions, spool, status
 from flowloom.turns.states import State
 
 TYPE_CHECKING = False
@@ -74,7 +74,7 @@ def _correct(question_id: str, owner: str, known: dict[str, tuple[Agent, Status]
         return
     folder = known[owner][0].directory
     try:
-        with status.lock(folder):
+        with spool.lock(folder):
             now = status.read(folder)
             news.note(news.QUESTION, question_id, now is not None and question_id in now["questions"])
     except (FlowLoomError, OSError) as error:
@@ -85,7 +85,7 @@ def _correct(question_id: str, owner: str, known: dict[str, tuple[Agent, Status]
 def _mark(agent: Agent) -> None:
     """Create the markers of an agent's open questions, and the document of one that an older release wrote down."""
     try:
-        with status.lock(agent.directory):
+        with spool.lock(agent.directory):
             now = status.read(agent.directory)
             if now is None or now["status"] is not State.BLOCKED:
                 return
@@ -129,7 +129,7 @@ def count_unread() -> None:
         try:
             if line.waited_for(task["agent_dir"], task["task_id"]):
                 continue
-            with status.lock(task["agent_dir"]):
+            with spool.lock(task["agent_dir"]):
                 now = tasks.find(task["task_id"])
                 news.note(news.REPLY, task["task_id"], now is not None and tasks.unread(now))
         except OSError as error:

@@ -22,7 +22,7 @@ from flowloom.queue import line
 from flowloom.store import layout
 from flowloom.tasks import store as tasks
 from flowloom.tasks.steps import ENDED, Step
-from flowloom.turns import limits, observed, reported, status
+from flowloom.turns import limits, observed, reported, spool, status
 from flowloom.turns.states import NO_PROGRAM, State
 
 TYPE_CHECKING = False
@@ -83,7 +83,7 @@ class Carrier:
     def wait_on(self) -> None:
         """Wait for what the agent says next, to a person in its window, after its task was interrupted."""
         self.waits_on = True
-        with status.lock(self.agent.directory):
+        with spool.lock(self.agent.directory):
             status.note(self.agent.directory, self.agent.status(), adopt=self.task_id)
 
     def close(self) -> None:
@@ -96,7 +96,7 @@ class Carrier:
 
     def _adopt_no_more(self) -> None:
         """Stop taking what is said in the window for the reply: no caller waits for it any more."""
-        with status.lock(self.agent.directory):
+        with spool.lock(self.agent.directory):
             now = self.agent.status()
             if now["adopt"] == self.task_id:
                 status.note(self.agent.directory, now, adopt=None)
@@ -303,23 +303,25 @@ class Carrier:
             self._fail(layout.named(error), view)
             return
         if self._start.began_anew != told:
-            with status.lock(self.agent.directory):
+            with spool.lock(self.agent.directory):
                 tasks.note_fact(tasks.read(self.task_id), self._start.began_anew)
         view.agent = self.agent.status()
         view.waits_for, view.again_s = self._start.waits_for, self._start.again_s
 
     def _fail(self, why: str, view: View) -> None:
-        with status.lock(self.agent.directory):
+        with spool.lock(self.agent.directory):
             tasks.note_step(tasks.read(self.task_id), Step.FAILED, why)
         view.again_s = 0.0
 
     def _judge_dead(self, now: Status) -> None:
-        with status.lock(self.agent.directory):
+        accepted = reported.in_transcript(now["transcript"], self.task_id)
+        with spool.lock(self.agent.directory):
             task = tasks.read(self.task_id)
-            if reported.in_transcript(now["transcript"], self.task_id):
-                tasks.note_step(task, Step.FAILED, f"the agent died while it worked on it ({now['why']})")
-            else:
-                tasks.note_step(task, Step.CREATED, "the agent died before it had it")
+            if self.agent.status()["seq"] != now["seq"]:
+                return  # its receipt came late, or it was started again: look again
+            at_it = f"the agent died while it worked on it ({now['why']})"
+            why = at_it if accepted else "the agent died before it had it"
+            tasks.note_step(task, Step.FAILED if accepted else Step.CREATED, why)
 
     def _await_start(self, now: Status, look: Look | None, view: View) -> None:
         view.phase = "starting"
@@ -356,7 +358,7 @@ class Carrier:
         if now["question"] and now["question"]["call"]:
             return  # a permission: its own hooks, or its session, will tell
         if self.agent.read_screen(look)["kind"] == "box":
-            with status.lock(self.agent.directory):
+            with spool.lock(self.agent.directory):
                 observed.box(self.agent.directory, self.agent.status())
 
     def _watch(self, task: Task, now: Status, view: View) -> None:

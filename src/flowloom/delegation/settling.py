@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from flowloom.clock import steady_s
-from flowloom.turns import observed, status
+from flowloom.turns import observed, spool
 from flowloom.turns.states import NO_PROGRAM, State
 
 TYPE_CHECKING = False
@@ -39,7 +39,7 @@ class Settling:
         if now["seq"] != self._seq:
             self._seq, self._since_s = now["seq"], steady_s()  # each Stop starts the time again
         elif now["status"] is State.IDLE and steady_s() - self._since_s > SETTLE_S:
-            with status.lock(self.agent.directory):
+            with spool.lock(self.agent.directory):
                 fresh = self.agent.status()
                 if fresh["seq"] == now["seq"]:
                     observed.goes_on(self.agent.directory, fresh, "a Stop hook sent its turn on")
@@ -49,7 +49,7 @@ class Settling:
         """Take an agent that we held to go on after its Stop for idle again: its session says so."""
         turn = now["turn"]
         if now["status"] is State.WORKING and turn is not None and turn["task"] == self.task_id:
-            with status.lock(self.agent.directory):
+            with spool.lock(self.agent.directory):
                 fresh = self.agent.status()
                 if fresh["seq"] == now["seq"]:
                     observed.quiet(self.agent.directory, fresh, "its turn ended")

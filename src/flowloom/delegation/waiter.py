@@ -16,7 +16,7 @@ from flowloom.store.bell import Bell, pause
 from flowloom.store.log import log
 from flowloom.tasks import store as tasks
 from flowloom.tasks.steps import Step
-from flowloom.turns import status
+from flowloom.turns import spool
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ class Announcer:
     def _say(self, what: str, how: str, task: Task) -> bool:
         """Announce something; tell whether it may be taken for said. It is not while the last one is too recent."""
         path = f"{self.agent.directory}/{ANNOUNCED}"
-        with status.lock(self.agent.directory):
+        with spool.lock(self.agent.directory):
             # A clock that was set back must not silence us.
             if 0 <= wall_s() - self._last() < ANNOUNCE_AGAIN_S:
                 return False

@@ -7,7 +7,7 @@ from flowloom.store import layout
 from flowloom.store.log import log
 from flowloom.tasks.steps import Step
 from flowloom.transports.paste.held_up import PASSING
-from flowloom.turns import limits, questions, status
+from flowloom.turns import limits, questions, spool, status
 from flowloom.turns.states import State
 
 TYPE_CHECKING = False
@@ -108,7 +108,7 @@ class Wait:
         self._kept = text
         held_up: HeldUp | None = {"task": self.task_id, "why": text, "since": round(self._since, 3)} if text else None
         try:
-            with status.lock(self.agent.directory):
+            with spool.lock(self.agent.directory):
                 now = self.agent.status()
                 kept = now["held_up"]
                 if held_up or (kept is not None and kept["task"] == self.task_id):

@@ -15,7 +15,7 @@ from flowloom.tasks import remarks
 from flowloom.tasks import store as tasks
 from flowloom.tasks.frame import valid
 from flowloom.tasks.steps import Step
-from flowloom.turns import status
+from flowloom.turns import spool
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class WholeReply:
             self._over = False
             return True
         if cut or whole not in (None, said):
-            with status.lock(self._agent.directory):
+            with spool.lock(self._agent.directory):
                 fresh = tasks.read(task["task_id"])
                 if message is not None and tasks.reply_of(fresh["task_id"]) != message:
                     # A later Stop of the turn has brought another message since: that one counts.

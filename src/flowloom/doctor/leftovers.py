@@ -21,7 +21,7 @@ from flowloom.store import files, layout
 from flowloom.tasks import index
 from flowloom.tasks import store as tasks
 from flowloom.tasks.steps import Step
-from flowloom.turns import spool
+from flowloom.turns import payloads as stored
 from flowloom.turns.states import NO_PROGRAM, State
 
 if TYPE_CHECKING:
@@ -37,9 +37,9 @@ def payloads(case: Case) -> list[Finding]:
     """Look for hook calls that could not be applied, and for pipes that no process reads any more."""
     found, waiting, pipes = [], 0, 0
     for directory in layout.agent_dirs():
-        names = _names(f"{directory}/{spool.SPOOL}")
+        names = _names(f"{directory}/{stored.SPOOL}")
         waiting += sum(name.endswith(".json") for name in names)
-        bad = [f"{directory}/{spool.SPOOL}/{name}" for name in names if name.endswith(".bad")]
+        bad = [f"{directory}/{stored.SPOOL}/{name}" for name in names if name.endswith(".bad")]
         if bad:
             saw = f"{len(bad)} hook calls of {os.path.basename(directory)} made no sense: {bad[0]}"
             found.append(warn("hook calls", saw, f"keep one for a report, then: rm {shlex.join(bad[:SHOWN])}"))

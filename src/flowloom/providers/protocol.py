@@ -73,7 +73,10 @@ class Report(TypedDict, total=False):
     reason: str
     subagent: str
     at_ns: int
+    at: float
     pid: int
+    # The transcript shows the task that is being delivered.
+    delivered: bool
 
 
 class Launch(TypedDict):

@@ -14,7 +14,7 @@ from flowloom.tasks import index_files
 from flowloom.tasks import store as tasks
 from flowloom.tasks.steps import Step
 from flowloom.terminal import durations
-from flowloom.turns import parking, questions, status
+from flowloom.turns import parking, questions, spool, status
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -157,7 +157,7 @@ def remove(found: CleanPlan, before: float) -> list[str]:
             failed.append(f"task {old.task_id}: {error}")
     for folder in found.events:
         try:
-            with status.lock(folder):
+            with spool.lock(folder):
                 status.forget_events(folder, before)
         except OSError as error:
             failed.append(f"{folder}: {error}")
@@ -180,7 +180,7 @@ def _remove_task(task_id: str, before: float, trash: str) -> None:
         os.rename(layout.task_dir(task_id), f"{trash}/{task_id}")
         index_files.forget(task)
         return
-    with status.lock(agent_dir):
+    with spool.lock(agent_dir):
         task = tasks.read(task_id)
         if _kept(task, before, _in_hand(agent_dir)):
             return  # it has been used since

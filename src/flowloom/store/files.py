@@ -10,6 +10,7 @@ import os
 import time
 
 from flowloom.errors import DamagedFile
+from flowloom.store import locks
 
 try:
     # hashlib would load OpenSSL: 4 ms in every hook call and every Ctrl-G. The standard
@@ -30,6 +31,8 @@ _NUMBERS = itertools.count()
 WAKE = "wake"
 # From this size on, OpenSSL is worth loading: it is eight times as fast.
 BIG_BYTES = 1_000_000
+# More than this is not read under a lock that a hook call needs.
+LONG_BYTES = 1_000_000
 SWEPT_AFTER_S = 60.0
 
 
@@ -148,6 +151,8 @@ def read(path: str) -> bytes | None:
 
 def tail(path: str, size_bytes: int) -> bytes:
     """Return the last `size_bytes` of a file; empty if there is no file."""
+    if size_bytes > LONG_BYTES:
+        locks.refuse_slow("a transcript is read")
     try:
         with open(path, "rb") as stream:
             stream.seek(max(0, os.path.getsize(path) - size_bytes))

@@ -22,7 +22,7 @@ ESSENTIAL = ("agent_id", "status", "task_id", "agent_dir", "journal", "step")
 # A time in seconds that no clock reaches, but that every listing can still format as a date.
 LATEST_S = 1e11
 WHOSE = frozenset({"task", "person", "own"})
-_TURN: dict[str, Any] = {"prompt_id": None, "whose": "person", "task": None, "at": 0.0, "before": []}
+_TURN: dict[str, Any] = {"prompt_id": None, "whose": "person", "task": None, "at": 0.0, "at_ns": 0, "before": []}
 _PARKED: dict[str, Any] = {"task": "", "before": [], "ids": []}
 _PROCESS: dict[str, Any] = {"pid": 0, "birth": ""}
 # The type of a nullable value when it is not null.

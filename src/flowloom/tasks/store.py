@@ -1,6 +1,6 @@
 """A task's folder: open it, keep its journal, complete it, collect the reply.
 
-A process that changes a task holds the lock of its agent (`status.lock`). `prompt.md`
+A process that changes a task holds the lock of its agent (`spool.lock`). `prompt.md`
 is on disk before the task exists; `.done` is written after `reply.md` and holds
 its sha256, so its existence means that the reply is complete.
 """
@@ -150,13 +150,13 @@ def unseen_failure(task: Task) -> bool:
     return task["left"] and task["status"] in FAILURES and task["read"] is None
 
 
-def note_step(task: Task, step: Step, why: str) -> bool:
-    """Move a task to `step` if that may follow, and record it; return whether it moved."""
+def note_step(task: Task, step: Step, why: str, *, at: float | None = None) -> bool:
+    """Move a task to `step` if that may follow, and record it; return whether it moved. `at` is when, if not now."""
     if task["journal"] and step not in FOLLOWS[task["status"]]:
         return False
     task["status"] = step
     if not (step is Step.CREATED and _tried_again(task, why)):
-        task["journal"].append({"at": round(wall_s(), 3), "step": step, "why": why})
+        task["journal"].append({"at": round(wall_s() if at is None else at, 3), "step": step, "why": why})
     if step in FAILURES or step is Step.CANCELLED:
         task["error"], task["read"] = why, None
     write(task)
@@ -224,12 +224,12 @@ def complete(task: Task, message: str, why: str, *, cut: str = "") -> None:
         note_step(task, Step.DONE, why)
 
 
-def park(task: Task, message: str, why: str) -> None:
-    """Store a reply that may still be replaced by a later one."""
+def park(task: Task, message: str, why: str, *, at: float | None = None) -> None:
+    """Store a reply that may still be replaced by a later one, which is waited for from `at` on."""
     text = valid(message)
     task["replaced"] = text != message
     files.write(f"{layout.task_dir(task['task_id'])}/provisional.md", text.encode())
-    note_step(task, Step.PARKED, why)
+    note_step(task, Step.PARKED, why, at=at)
 
 
 def reply_of(task_id: str) -> bytes | None:

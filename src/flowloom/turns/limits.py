@@ -75,12 +75,12 @@ def go_on(entry: Parked) -> None:
         tasks.note_step(task, Step.ACCEPTED, "continues: its usage limit has reset")
 
 
-def give_up(agent_dir: str, now: Status, step: Step, why: str) -> None:
+def give_up(agent_dir: str, now: Status, step: Step, why: str, *, at: float | None = None) -> None:
     """End the task that waits for a reset, and the wait. The caller holds the agent's lock."""
     entry = parking.limited(now)
     if entry is not None:
         observed.end_task(entry["task"], step, why)
-        observed.release(agent_dir, now, why, entry["task"])
+        observed.release(agent_dir, now, why, entry["task"], at=at)
 
 
 def ask_again(at_s: float, now_s: float) -> str:

@@ -25,7 +25,7 @@ DEATHS_WITHIN_S = 120.0
 LAST = "; last: "
 
 
-def leave(agent_dir: str, now: Status, event: Event, why: str) -> None:
+def leave(agent_dir: str, now: Status, event: Event, why: str, *, at: float | None = None) -> None:
     """Take an agent for gone: what it worked on has failed, what only stood in its box is given back.
 
     It died although it was not asked to leave, and also where it left before it was
@@ -38,8 +38,8 @@ def leave(agent_dir: str, now: Status, event: Event, why: str) -> None:
     facts: dict[str, Any] = {"turn": None, "queued": [], "up": False, "parked": None, "also_parked": [], "pid": None}
     # An agent that has no program is only reported gone a second time.
     if now["status"] not in NO_PROGRAM and (event is Event.GONE or not now["up"] or now["status"] is State.STARTING):
-        facts["deaths"] = [*recent_deaths(now), wall_s()]
-    status.apply(agent_dir, now, event, why=why, source="hook" if event is Event.END else "tmux", **facts)
+        facts["deaths"] = [*recent_deaths(now), wall_s() if at is None else at]
+    status.apply(agent_dir, now, event, why=why, source="hook" if event is Event.END else "tmux", at=at, **facts)
 
 
 def recent_deaths(now: Status) -> list[float]:
@@ -108,6 +108,7 @@ def found_accepted(agent_dir: str, now: Status, task: Task) -> None:
         "task": task["task_id"],
         # Not now: its session may be idle again already, and that counts only if it is said to be later.
         "at": task["journal"][-2]["at"],
+        "at_ns": 0,
         "before": now["background"],
     }
     why = f"working on task {task['task_id']}"
@@ -124,11 +125,11 @@ def unpark(agent_dir: str, now: Status, task_id: str) -> None:
     release(agent_dir, now, "its background work is over", task_id)
 
 
-def release(agent_dir: str, now: Status, why: str, task_id: str) -> None:
+def release(agent_dir: str, now: Status, why: str, task_id: str, *, at: float | None = None) -> None:
     """Take a task out of what is parked; the agent is idle once nothing is."""
     facts = parking.without(now, task_id)
     event = Event.PARK if facts["parked"] else Event.STOP
-    status.apply(agent_dir, now, event, why=why, source="session", **facts)
+    status.apply(agent_dir, now, event, why=why, source="session", at=at, **facts)
 
 
 def let_go(now: Status, step: Step, why: str) -> None:

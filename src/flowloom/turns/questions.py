@@ -63,7 +63,7 @@ def open_of(now: Status) -> list[QuestionRecord]:
     return found
 
 
-def ask(now: Status, question: Question, *, source: str, subagent: str = "") -> None:
+def ask(now: Status, question: Question, *, source: str, subagent: str = "", at: float | None = None) -> None:
     """Write down what an agent asks, in `now` too; the caller writes that. A question that is open is only completed.
 
     The window tells of a question that a hook has reported, in other words and with
@@ -83,7 +83,7 @@ def ask(now: Status, question: Question, *, source: str, subagent: str = "") -> 
             "agent_id": now["agent_id"],
             "subagent": subagent,
             "source": source,
-            "asked_at": round(wall_s(), 3),
+            "asked_at": round(wall_s() if at is None else at, 3),
             "status": "open",
             "closed_at": None,
             "choice": "",
@@ -95,7 +95,7 @@ def ask(now: Status, question: Question, *, source: str, subagent: str = "") -> 
             # A window shows one question at a time, so what it showed before is gone.
             for other in known:
                 if other["source"] == "screen":
-                    _close(now, other, "withdrawn", "another question stands in its window")
+                    _close(now, other, "withdrawn", "another question stands in its window", at)
         now["questions"].append(record["question_id"])
     elif question["call"] or not record["call"]:
         record["kind"], record["text"], record["how"] = question["kind"], question["text"], question["how"]
@@ -166,20 +166,20 @@ def of_subagent(now: Status, subagent: str) -> list[QuestionRecord]:
     return [record for record in open_of(now) if subagent and record["subagent"] == subagent]
 
 
-def close(now: Status, closed: list[QuestionRecord], event: Event, why: str) -> None:
+def close(now: Status, closed: list[QuestionRecord], event: Event, why: str, *, at: float | None = None) -> None:
     """Close questions after an event, in `now` too; the caller writes that."""
     for record in closed:
         chosen = bool(record["choice"]) or event in ANSWERED_BY
         if not record["choice"]:
             record["answered_by"] = "its window" if chosen else ""
-        _close(now, record, "answered" if chosen else "withdrawn", why)
+        _close(now, record, "answered" if chosen else "withdrawn", why, at)
     _show_newest(now)
 
 
-def close_all(now: Status, event: Event, why: str) -> None:
+def close_all(now: Status, event: Event, why: str, *, at: float | None = None) -> None:
     """Close every open question of an agent that is blocked no more."""
     if now["questions"]:
-        close(now, open_of(now), event, why)
+        close(now, open_of(now), event, why, at=at)
         now["questions"] = []
 
 
@@ -189,8 +189,9 @@ def choose(record: QuestionRecord, choice: str, by: str, answering: Process | No
     _write(record)
 
 
-def _close(now: Status, record: QuestionRecord, how: str, why: str) -> None:
-    closed = {"status": how, "closed_at": round(wall_s(), 3), "why": why, "answering": None}
+def _close(now: Status, record: QuestionRecord, how: str, why: str, at: float | None) -> None:
+    closed_at = round(wall_s() if at is None else at, 3)
+    closed = {"status": how, "closed_at": closed_at, "why": why, "answering": None}
     record.update(closed)  # type: ignore[typeddict-item]
     _write(record)
     now["questions"] = [each for each in now["questions"] if each != record["question_id"]]

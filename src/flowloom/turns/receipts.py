@@ -7,6 +7,7 @@ from flowloom.store.log import log
 from flowloom.tasks import frame
 from flowloom.tasks import store as tasks
 from flowloom.tasks.steps import Step
+from flowloom.turns import parking
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,14 +15,23 @@ if TYPE_CHECKING:
     from flowloom.turns.record import Status
 
 
-def addressed(now: Status, prompt: str) -> Task | None:
+def addressed(now: Status, prompt: str, prompt_id: str | None) -> Task | None:
     """Return the task whose frame stands in a submitted text and that still waits for this receipt."""
     for task_id in frame.task_ids(prompt):
         task = tasks.find(task_id)
-        waits = (Step.TYPED, Step.PASTED, Step.UNKNOWN)
-        if task and task["agent_id"] == now["agent_id"] and task["status"] in waits and task["prompt_id"] is None:
+        if task is None or task["agent_id"] != now["agent_id"]:
+            continue
+        if task["status"] in (Step.TYPED, Step.PASTED, Step.UNKNOWN) and task["prompt_id"] is None:
             return task
+        if task["status"] is Step.ACCEPTED and task["prompt_id"] in (None, prompt_id) and not _is_known(now, task_id):
+            return task  # a call that was killed between the two has written the task's receipt, but not the turn
     return None
+
+
+def _is_known(now: Status, task_id: str) -> bool:
+    """Tell whether a status names a task that its agent has taken."""
+    turns = (now["turn"], now["last_turn"], *parking.entries(now))
+    return task_id in now["queued"] or any(turn["task"] == task_id for turn in turns if turn)
 
 
 def receive(task: Task, prompt: str, prompt_id: str | None, why: str) -> bool:
@@ -36,7 +46,7 @@ def receive(task: Task, prompt: str, prompt_id: str | None, why: str) -> bool:
     if how == "altered":
         why += ", together with something that was typed there"
         _keep(task, frame.around(prompt, task["task_id"]))
-    return tasks.note_step(task, Step.ACCEPTED, why)
+    return task["status"] is Step.ACCEPTED or tasks.note_step(task, Step.ACCEPTED, why)
 
 
 def _keep(task: Task, words: str) -> None:

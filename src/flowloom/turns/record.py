@@ -20,6 +20,8 @@ if TYPE_CHECKING:
         whose: Literal["task", "person", "own"]
         task: str | None
         at: float
+        # When it began, by the monotonic clock of its hook call; 0 where no hook told of it.
+        at_ns: int
         before: list[str]
 
     class Parked(TypedDict):
@@ -84,6 +86,8 @@ if TYPE_CHECKING:
         source: str
         up: bool
         seen_ns: int
+        # The stored payload that was applied last, until its file is removed.
+        heard: str
         turn: Turn | None
         last_turn: Turn | None
         parked: Parked | None
@@ -132,6 +136,7 @@ def empty_status(agent_id: str, name: str, role: str, project: str, provider: st
         "source": "spawn",
         "up": False,
         "seen_ns": 0,
+        "heard": "",
         "turn": None,
         "last_turn": None,
         "parked": None,

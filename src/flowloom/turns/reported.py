@@ -2,18 +2,18 @@
 
 Everything here happens under the agent's lock, and reading, deciding and
 writing are one step: two hooks, a waiter and a command never undo each other.
+Times are those of the hook calls: a report may have waited for minutes.
 """
 
 from __future__ import annotations
 
-from flowloom.clock import wall_s
 from flowloom.store import files, layout
 from flowloom.store.log import log
 from flowloom.tasks import frame
 from flowloom.tasks import store as tasks
 from flowloom.tasks.steps import Step
-from flowloom.turns import limits, observed, parking, questions, receipts, status, told
-from flowloom.turns.states import NO_PROGRAM, Event, State
+from flowloom.turns import limits, noop, observed, parking, questions, receipts, sessions, status, told
+from flowloom.turns.states import Event, State
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,122 +24,94 @@ if TYPE_CHECKING:
     from flowloom.tasks.record import Task
     from flowloom.turns.record import QuestionRecord, Status, Turn
 
+    # What a report depends on beside the status: the session that its window shows, by the program's process; or
+    # whether a transcript has a task's prompt.
+    Look = tuple[str, str, str]
+
 # How much of a transcript's end can hold the prompt of a turn that just ended.
 TRANSCRIPT_TAIL_BYTES = 8_000_000
 # Texts that Claude Code merges report 10 ms apart; no person presses Esc and submits again so fast.
-MERGED_S = 0.5
-# A session moved in the middle of a turn says `idle` at its new place for 1-1.5 s before it continues (2.1.330).
-CONTINUES_S = 3.0
+MERGED_NS = 500_000_000
 # Why a session ended, where that is known (SessionEnd).
 ENDS = {"prompt_input_exit": "it was closed with /exit", "logout": "it was logged out"}
-# What a subagent reports moves nothing but its questions, and is told beside the turns.
-OF_SUBAGENTS = frozenset({Event.ASK, Event.NOTICE, Event.SIGN, Event.STOP})
 # So many tasks back a report that comes late can be of.
 FORMER_LIMIT = 50
 
 
-def hear(agent_dir: str, report: Report, shown: Callable[[Status], str] = lambda _: "") -> bool:
-    """Apply what one hook call said; tell whether there is an agent to apply it to.
+def hear(agent_dir: str, now: Status, report: Report, looks: dict[Look, str], name: str = "") -> Look | None:
+    """Apply what one hook call said; return what must be looked at first, and then nothing has changed.
 
+    The caller holds the lock, under which it has read `now`, and looks without it: `looks` has what it has found.
     An event older than what has been seen moves nothing; a receipt or a reply
-    that comes late is still kept. `shown` is asked only about a session that is
-    not the agent's: it returns how the id of the session begins that the agent's own
-    program says it shows, empty where it does not say.
+    that comes late is still kept. `name` tells the call from all others, so that it is applied once.
     """
-    with status.lock(agent_dir):
-        now = status.read(agent_dir)
-        if now is None:
-            return False
-        if report.get("subagent") and report["event"] not in OF_SUBAGENTS:
-            return True
-        if _foreign(now, report) and not _follow_session(agent_dir, now, report, shown(now)):
-            return True
-        if report["event"] != Event.UP:
-            _follow_transcript(now, report)
-        HEARD[report["event"]](agent_dir, now, report)
-        return True
+    if noop.is_noop(now, report):
+        return None
+    if sessions.foreign(now, report):
+        look = ("session", str(now["pid"] or 0), "")
+        if look not in looks:
+            return look
+        if not sessions.follow_session(now, report, looks[look]):
+            if report.get("session_id", "") not in now["foreign"]:
+                status.note(agent_dir, now, foreign=[*now["foreign"], report.get("session_id", "")])
+            return None
+        followed = True
+    else:
+        followed = False
+    if report["event"] != Event.UP:
+        sessions.follow_transcript(now, report)
+    if report["event"] in (Event.STOP, Event.FAIL) and now["delivering"] and _is_unannounced(now, report):
+        look = ("transcript", now["transcript"] or "", now["delivering"])
+        if look not in looks:
+            return look
+        report["delivered"] = bool(looks[look])
+    if followed:
+        status.note(agent_dir, now)
+        log(
+            layout.home(), "info", "turns", f"{now['agent_id']}: its window shows another session", to=now["session_id"]
+        )
+    if report["event"] in ONCE:
+        now["heard"] = name
+    HEARD[report["event"]](agent_dir, now, report)
+    return None
 
 
-def _foreign(now: Status, report: Report) -> bool:
-    """Tell whether a report is another session's, which has our hooks and our environment all the same.
-
-    That is a fork, or the spare session that Claude Code starts when it moves one to the background. While the
-    agent's own session is up, no other one of its window begins by a `startup`.
-    """
-    session_id = report.get("session_id")
-    begins = report["event"] == Event.UP and report.get("source") in ("fork", "startup")
-    return session_id in now["foreign"] or (
-        begins and (report.get("source") == "fork" or (now["up"] and session_id != now["session_id"]))
-    )
-
-
-def _follow_session(agent_dir: str, now: Status, report: Report, shown: str) -> bool:
-    """Take a foreign session for the agent's own where its program says so; else remember that it is foreign.
-
-    A left arrow on an empty box moves the session to the background, as a fork with another id that its window
-    then shows (2.1.330). And a person can resume a session in the window that began elsewhere.
-    """
-    session_id = report.get("session_id", "")
-    if not shown or not session_id.startswith(shown):
-        if session_id not in now["foreign"]:
-            status.note(agent_dir, now, foreign=[*now["foreign"], session_id])
-        return False
-    facts = {"session_id": session_id, "transcript": report.get("transcript") or now["transcript"]}
-    turn = {**now["turn"], "at": wall_s() + CONTINUES_S} if now["turn"] else None
-    foreign = [other for other in now["foreign"] if other != session_id]
-    status.note(agent_dir, now, **facts, turn=turn, foreign=foreign)
-    log(layout.home(), "info", "turns", f"{now['agent_id']}: its window shows another session", to=session_id)
-    return True
-
-
-def _follow_transcript(now: Status, report: Report) -> None:
-    """Take over, in memory, where the conversation is written by now.
-
-    Claude Code moves it with its session into another working tree, and a
-    SessionStart after that still names the former place (2.1.329).
-    """
-    written = report.get("transcript")
-    if written and report.get("session_id") == now["session_id"] and not _late(now, report):
-        now["transcript"] = written
-
-
-def _late(now: Status, report: Report) -> bool:
-    """Tell whether a report is older than what has been seen, or of the program before the one that runs now."""
-    # While none runs, a report with a process id is of one that has ended.
-    former = report.get("pid", now["pid"]) != now["pid"] and (now["pid"] is not None or now["status"] in NO_PROGRAM)
-    return former or report.get("at_ns", 0) < now["seen_ns"]
+def _is_unannounced(now: Status, report: Report) -> bool:
+    """Tell whether a turn ends that no UserPromptSubmit has announced."""
+    turn, prompt_id = now["turn"], report.get("prompt_id")
+    return turn is None or bool(prompt_id and turn["prompt_id"] not in (None, prompt_id))
 
 
 def _up(agent_dir: str, now: Status, report: Report) -> None:
     source = report.get("source", "startup")
     facts = {"session_id": report.get("session_id"), "transcript": report.get("transcript")}
-    if source == "fork" or _late(now, report):
+    if source == "fork" or sessions.late(now, report):
         return  # a fork that is this agent's continues what it was at
-    seen = {**facts, "seen_ns": report["at_ns"]}
+    seen: dict[str, Any] = {**facts, "seen_ns": report["at_ns"]}
     if source == "compact":
         # A compaction happens in the middle of a turn and does not end it.
         status.note(agent_dir, now, **seen)
     elif source == "clear":
         observed.let_go(now, Step.INTERRUPTED, "the conversation was cleared in its window")
-        limits.give_up(
-            agent_dir, now, Step.INTERRUPTED, "the conversation was cleared while it waited for its usage limit"
-        )
-        status.apply(agent_dir, now, Event.QUIET, why="cleared", source="hook", turn=None, queued=[], **seen)
+        why = "the conversation was cleared while it waited for its usage limit"
+        limits.give_up(agent_dir, now, Step.INTERRUPTED, why, at=report["at"])
         # Until the first prompt nothing of it is kept that could be resumed.
-        status.note(agent_dir, now, conversation=False)
+        seen |= {"turn": None, "queued": [], "conversation": False}
+        status.apply(agent_dir, now, Event.QUIET, why="cleared", source="hook", at=report["at"], **seen)
     else:
         if source == "resume":
             # Also where a person went back to a former one, behind a `/clear`.
             seen["conversation"] = True
-        status.apply(agent_dir, now, Event.UP, why=f"its session started ({source})", source="hook", up=True, **seen)
+        why = f"its session started ({source})"
+        status.apply(agent_dir, now, Event.UP, why=why, source="hook", at=report["at"], up=True, **seen)
 
 
 def _accept(agent_dir: str, now: Status, report: Report) -> None:
     prompt, prompt_id = report.get("prompt", ""), report.get("prompt_id")
-    task = receipts.addressed(now, prompt)
+    task = receipts.addressed(now, prompt, prompt_id)
     last = now["last_turn"]
     over = last is not None and prompt_id is not None and last["prompt_id"] == prompt_id
-    if _late(now, report) or over:
+    if sessions.late(now, report) or over:
         if task is not None:
             receipts.receive(task, prompt, prompt_id, "the receipt came late")
             status.remember(agent_dir, now, "receipt", task["task_id"], "the receipt came late")
@@ -150,7 +122,7 @@ def _accept(agent_dir: str, now: Status, report: Report) -> None:
     if running and prompt_id and running["prompt_id"] == prompt_id:
         _queue(agent_dir, now, task, report)
         return
-    merged = running is not None and abs(wall_s() - running["at"]) < MERGED_S
+    merged = running is not None and abs(report["at_ns"] - running["at_ns"]) < MERGED_NS
     again = running is not None and running["prompt_id"] is None and running["task"] in frame.task_ids(prompt)
     if running and running["task"] and (again or (merged and task is None)):
         # Its own receipt after all, or a text that was queued together with it: one turn, one Stop, the last one's.
@@ -161,7 +133,7 @@ def _accept(agent_dir: str, now: Status, report: Report) -> None:
     if running and running["task"] and running["whose"] != "person":
         # The turn before ended without a word: its own hook was lost, or a person pressed Esc.
         observed.end_task(running["task"], Step.INTERRUPTED, "its turn ended without a reply, and another one began")
-    turn: Turn = {"prompt_id": prompt_id, "whose": "person", "task": None, "at": wall_s(), "before": now["background"]}
+    turn = _turn(now, report, prompt_id)
     why = "a person gave it something to do"
     if task is not None and receipts.receive(task, prompt, prompt_id, "the agent confirmed it"):
         turn.update({"whose": "task", "task": task["task_id"]})
@@ -176,7 +148,19 @@ def _accept(agent_dir: str, now: Status, report: Report) -> None:
             limits.go_on(entry)
         why = "started a turn of its own"
     facts = {"turn": turn, "seen_ns": report["at_ns"], "conversation": True}
-    status.apply(agent_dir, now, Event.ACCEPT, why=why, source="hook", **facts)
+    status.apply(agent_dir, now, Event.ACCEPT, why=why, source="hook", at=report["at"], **facts)
+
+
+def _turn(now: Status, report: Report, prompt_id: str | None) -> Turn:
+    """Return a person's turn that begins with this report, or ended with it."""
+    return {
+        "prompt_id": prompt_id,
+        "whose": "person",
+        "task": None,
+        "at": report["at"],
+        "at_ns": report["at_ns"],
+        "before": now["background"],
+    }
 
 
 def _share(task: Task | None) -> None:
@@ -200,42 +184,44 @@ def _queue(agent_dir: str, now: Status, task: Task | None, report: Report) -> No
 
 
 def _ask(agent_dir: str, now: Status, report: Report) -> None:
-    if _late(now, report):
+    if sessions.late(now, report):
         return
     question = report["question"]
     if now["status"] is State.BLOCKED and now["question"] and not question["call"]:
         return  # the Notification, seconds after the PermissionRequest, says less
     facts = {"question": question, "subagent": report.get("subagent", ""), "seen_ns": report["at_ns"]}
     why = f"blocked on {questions.words(question)}"
-    status.apply(agent_dir, now, Event.ASK, why=why, source="hook", **facts)
+    status.apply(agent_dir, now, Event.ASK, why=why, source="hook", at=report["at"], **facts)
 
 
 def _sign(agent_dir: str, now: Status, report: Report) -> None:
-    if _late(now, report):
+    if sessions.late(now, report):
         return
     subagent, why = report.get("subagent", ""), "continues after an answer"
     if now["questions"]:
-        closed = questions.answered(now, report.get("call", ""), subagent)
-        _close(agent_dir, now, closed, Event.SIGN, why, report["at_ns"])
+        _close(agent_dir, now, report, questions.answered(now, report.get("call", ""), subagent), why)
+    elif now["status"] is State.BLOCKED and not subagent:
+        status.apply(agent_dir, now, Event.SIGN, why=why, source="hook", at=report["at"], seen_ns=report["at_ns"])
     elif not subagent:
-        status.apply(agent_dir, now, Event.SIGN, why=why, source="hook", seen_ns=report["at_ns"])
+        status.note(agent_dir, now, seen_ns=report["at_ns"])  # where the conversation is written has moved
 
 
-def _close(agent_dir: str, now: Status, closed: list[QuestionRecord], event: Event, why: str, at_ns: int) -> None:
+def _close(agent_dir: str, now: Status, report: Report, closed: list[QuestionRecord], why: str) -> None:
     """Close some of the open questions; the agent continues once none is open. Another tool's end closes none."""
     if not closed:
         return
-    questions.close(now, closed, event, why)
+    questions.close(now, closed, Event(report["event"]), why, at=report["at"])
     if questions.open_of(now):
-        status.note(agent_dir, now, seen_ns=at_ns)
+        status.note(agent_dir, now, seen_ns=report["at_ns"])
     else:
-        status.apply(agent_dir, now, Event.SIGN, why=why, source="hook", seen_ns=at_ns)
+        facts = {"seen_ns": report["at_ns"]}
+        status.apply(agent_dir, now, Event.SIGN, why=why, source="hook", at=report["at"], **facts)
 
 
 def _stop(agent_dir: str, now: Status, report: Report) -> None:
     if report.get("subagent"):
         asked = questions.of_subagent(now, report["subagent"])
-        _close(agent_dir, now, asked, Event.STOP, "its subagent has ended", report["at_ns"])
+        _close(agent_dir, now, report, asked, "its subagent has ended")
         return
     prompt_id, message = report.get("prompt_id"), report.get("message", "")
     turn, last = now["turn"], now["last_turn"]
@@ -244,12 +230,12 @@ def _stop(agent_dir: str, now: Status, report: Report) -> None:
         # The wait for the session to be idle starts again.
         status.note(agent_dir, now, seen_ns=max(now["seen_ns"], report.get("at_ns", 0)))
         return
-    if turn is None or (prompt_id and turn["prompt_id"] not in (None, prompt_id)):
+    if turn is None or _is_unannounced(now, report):
         former = _former(agent_dir, prompt_id)
         if former is not None:
             tasks.complete(former, message, "its Stop came late")
             return
-        turn = _unannounced(now, prompt_id)
+        turn = _unannounced(agent_dir, now, report)
     background = report.get("background", [])
     task = tasks.find(turn["task"])
     begun = parking.background(turn, background)
@@ -258,15 +244,16 @@ def _stop(agent_dir: str, now: Status, report: Report) -> None:
     if task is not None and turn["whose"] != "person":
         why = "its turn ended" if turn["whose"] == "task" else "it continued by itself and ended"
         if begun:
-            tasks.park(task, message, f"waits for its background work: {', '.join(begun)}")
+            tasks.park(task, message, f"waits for its background work: {', '.join(begun)}", at=report["at"])
             parked = parking.put(now, {"task": task["task_id"], "before": turn["before"], "ids": begun})
         else:
             tasks.complete(task, message, why)
             parked = parking.without(now, task["task_id"])
     adopt = now["adopt"]
     adopted = tasks.find(adopt) if turn["whose"] == "person" else None
-    if adopted is not None and adopted["status"] is not Step.DONE:
-        tasks.complete(adopted, message, "a person continued it in the agent's window")
+    if adopted is not None:
+        if adopted["status"] is not Step.DONE:
+            tasks.complete(adopted, message, "a person continued it in the agent's window")
         adopt = None
     facts: dict[str, Any] = {
         "adopt": adopt,
@@ -276,22 +263,25 @@ def _stop(agent_dir: str, now: Status, report: Report) -> None:
         **parked,
         "context_summary": frame.valid(" ".join(message.split())[:200]),
     }
-    _next_turn(agent_dir, now, message, Event.PARK if parked["parked"] else Event.STOP, facts)
+    _next_turn(agent_dir, now, report, message, Event.PARK if parked["parked"] else Event.STOP, facts)
 
 
-def _next_turn(agent_dir: str, now: Status, message: str, event: Event, facts: dict[str, Any], why: str = "") -> None:
+def _next_turn(
+    agent_dir: str, now: Status, report: Report, message: str, event: Event, facts: dict[str, Any], why: str = ""
+) -> None:
     """End the running turn by `event`, or begin that of a text which was queued behind it."""
     if not now["queued"]:
         why = why or ("waits for its background work" if event is Event.PARK else "its turn ended")
-        status.apply(agent_dir, now, event, why=why, source="hook", turn=None, **facts)
+        status.apply(agent_dir, now, event, why=why, source="hook", at=report["at"], turn=None, **facts)
         return
     waiting, rest = now["queued"][0], now["queued"][1:]
     # No UserPromptSubmit will announce this turn. Should none come (an older
     # release took the text into the turn that ended), this message is its reply.
     files.write(f"{layout.task_dir(waiting)}/provisional.md", frame.valid(message).encode())
-    turn: Turn = {"prompt_id": None, "whose": "task", "task": waiting, "at": wall_s(), "before": now["background"]}
+    turn: Turn = {**_turn(now, report, None), "whose": "task", "task": waiting}
     why = f"working on task {waiting}, which was queued"
-    status.apply(agent_dir, now, Event.ACCEPT, why=why, source="hook", turn=turn, **{**facts, "queued": rest})
+    facts |= {"turn": turn, "queued": rest}
+    status.apply(agent_dir, now, Event.ACCEPT, why=why, source="hook", at=report["at"], **facts)
 
 
 def _renew(now: Status, last: Turn, message: str) -> None:
@@ -311,9 +301,10 @@ def _former(agent_dir: str, prompt_id: str | None) -> Task | None:
     return next((task for task in near if task and task["prompt_id"] == prompt_id), None)
 
 
-def _unannounced(now: Status, prompt_id: str | None) -> Turn:
+def _unannounced(agent_dir: str, now: Status, report: Report) -> Turn:
     """Return the turn of a Stop that no UserPromptSubmit announced: that hook was lost."""
-    turn: Turn = {"prompt_id": prompt_id, "whose": "person", "task": None, "at": wall_s(), "before": now["background"]}
+    prompt_id = report.get("prompt_id")
+    turn = _turn(now, report, prompt_id)
     running, task = now["turn"], tasks.find(now["delivering"])
     if running and running["task"] and running["whose"] == "task":
         observed.end_task(running["task"], Step.INTERRUPTED, "its turn ended without a reply, and another one followed")
@@ -321,9 +312,11 @@ def _unannounced(now: Status, prompt_id: str | None) -> Turn:
         # Esc in the running turn starts what was queued behind it at once.
         turn.update({"whose": "task", "task": now["queued"].pop(0)})
         return turn
-    if task is not None and in_transcript(now["transcript"], task["task_id"]):
-        task["prompt_id"] = prompt_id
-        if tasks.note_step(task, Step.ACCEPTED, "seen in the transcript; its receipt was lost"):
+    if task is not None and report.get("delivered"):
+        task["prompt_id"], why = prompt_id, "seen in the transcript; its receipt was lost"
+        # First: a call that is killed behind the next write is then known to be of this task when it is applied again.
+        status.remember(agent_dir, now, "receipt", task["task_id"], why)
+        if tasks.note_step(task, Step.ACCEPTED, why):
             turn.update({"whose": "task", "task": task["task_id"]})
     return turn
 
@@ -336,16 +329,16 @@ def in_transcript(path: str | None, task_id: str) -> bool:
 def _fail(agent_dir: str, now: Status, report: Report) -> None:
     turn = now["turn"]
     prompt_id = report.get("prompt_id")
-    if turn is None or (prompt_id and turn["prompt_id"] not in (None, prompt_id)):
+    if turn is None or _is_unannounced(now, report):
         if _former(agent_dir, prompt_id):
             return
-        turn = _unannounced(now, prompt_id)
+        turn = _unannounced(agent_dir, now, report)
     task = tasks.find(turn["task"])
     error = report.get("error") or "the model could not be reached"
-    until = limits.reset_at(report.get("message", ""), wall_s()) if report.get("limited") else 0.0
+    until = limits.reset_at(report.get("message", ""), report["at"]) if report.get("limited") else 0.0
     parked, event, why = parking.without(now), Event.FAIL, f"its turn failed: {error}"
     if task is not None and turn["whose"] != "person" and until:
-        parked = parking.put(now, limits.park(task, turn, until, error, wall_s()))
+        parked = parking.put(now, limits.park(task, turn, until, error, report["at"]))
     elif task is not None and turn["whose"] != "person":
         parked = parking.without(now, task["task_id"])
         if report.get("message"):
@@ -357,19 +350,21 @@ def _fail(agent_dir: str, now: Status, report: Report) -> None:
     }
     newest = parked["parked"]
     if newest and newest.get("until"):
-        event, why = Event.PARK, limits.waits_for(newest["until"], wall_s())
+        event, why = Event.PARK, limits.waits_for(newest["until"], report["at"])
     facts |= parked
-    _next_turn(agent_dir, now, "", event, facts, why)
+    _next_turn(agent_dir, now, report, "", event, facts, why)
 
 
 def _end(agent_dir: str, now: Status, report: Report) -> None:
-    if _late(now, report) or report.get("reason") in ("clear", "resume"):
+    if sessions.late(now, report) or report.get("reason") in ("clear", "resume"):
         return  # a SessionStart follows at once
     if report.get("session_id") and now["session_id"] and report["session_id"] != now["session_id"]:
         return  # of a former session, in a window that is closed by now
-    observed.leave(agent_dir, now, Event.END, ENDS.get(report.get("reason", ""), "its session ended"))
+    observed.leave(agent_dir, now, Event.END, ENDS.get(report.get("reason", ""), "its session ended"), at=report["at"])
 
 
+# What must not be applied again where a call was killed behind its last write. The others change nothing then.
+ONCE = frozenset({Event.ACCEPT, Event.STOP, Event.FAIL})
 HEARD: dict[str, Callable[[str, Status, Report], None]] = {
     Event.UP: _up,
     Event.ACCEPT: _accept,

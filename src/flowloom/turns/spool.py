@@ -1,52 +1,186 @@
-"""Payloads of hook calls: applied at once, or stored until they can be."""
+"""An agent's lock, and what hooks have said while another process held it.
+
+A hook call stores its payload, then tries the lock without waiting. Where another process holds it, that one has
+not let go yet, and looks for stored payloads when it has: so none is left behind. They are applied in the order of
+the calls, by the times of the calls, each once: `heard` in the status names the last one until its file is removed.
+"""
 
 from __future__ import annotations
 
 import json
 import os
-import time
 
 from flowloom.errors import DamagedFile, FlowLoomError
 from flowloom.providers.registry import find
-from flowloom.store import files, layout
+from flowloom.store import files, layout, locks
 from flowloom.store.log import log
 from flowloom.tasks import frame
-from flowloom.turns import reported
+from flowloom.turns import payloads, reported, status
+from flowloom.turns.states import NO_PROGRAM
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from types import TracebackType
+
     from flowloom.providers.protocol import Provider, Report
+    from flowloom.turns.payloads import Payload
     from flowloom.turns.record import Status
+    from flowloom.turns.reported import Look
 
-SPOOL = "spool"
-NEVER_NS = 1 << 63
+# Held while an agent is started or its window is closed. A hook call never needs it.
+START = "start.lock"
+# What one report depends on is looked at so often while the status moves; then it stays stored for the next time.
+LOOKS_LIMIT = 5
 
 
-def hear(agent_dir: str, provider: str, raw: bytes, at_ns: int, pid: str = "") -> None:
-    """Apply one payload to the agent in `agent_dir`; `pid` is the process that called the hook, if known."""
+class Waits(Exception):
+    """Stored payloads cannot be applied now; they stay stored."""
+
+
+class lock:  # noqa: N801 - used as a function; importing contextlib for it takes 0.5 ms of every hook call
+    """Hold the agent's lock, which is needed to change the agent or its tasks; blocks until it is free.
+
+    What hooks have stored is applied before the caller has the lock, so that its status says all of it, and what
+    they store meanwhile when it lets go. No hook call may use this: it would wait.
+    """
+
+    def __init__(self, agent_dir: str) -> None:
+        self._agent_dir = agent_dir
+        self._lock = locks.Lock(f"{agent_dir}/lock")
+
+    def __enter__(self) -> None:
+        looks: dict[Look, str] = {}
+        self._lock.take()
+        try:
+            while (look := _apply(self._agent_dir, looks)) and len(looks) < LOOKS_LIMIT:
+                self._lock.release()
+                looks[look] = _seen(self._agent_dir, look)
+                self._lock.take()
+        except Waits:
+            return  # the caller meets what is damaged itself
+        except BaseException:
+            self._lock.release()
+            raise
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._lock.release()
+        drain(self._agent_dir)
+
+
+class starting:  # noqa: N801 - as above
+    """Hold off other starts of an agent; what hooks say of a program that is just being started stays stored."""
+
+    def __init__(self, agent_dir: str) -> None:
+        self._agent_dir = agent_dir
+        self._lock = files.locked(f"{agent_dir}/{START}")
+
+    def __enter__(self) -> None:
+        self._lock.__enter__()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._lock.__exit__(kind, error, trace)
+        drain(self._agent_dir)
+
+
+def drain(agent_dir: str, unstored: Payload | None = None) -> None:
+    """Apply what hooks have stored, unless another process holds the lock: that one does it when it lets go.
+
+    `unstored` is a payload that could not be stored, on a full disk for example.
+    """
+    looks: dict[Look, str] = {}
+    held = locks.Lock(f"{agent_dir}/lock")
+    while (unstored or payloads.names(agent_dir)) and len(looks) < LOOKS_LIMIT:
+        try:
+            if not held.take(wait=False):
+                break
+            look = _apply(agent_dir, looks, unstored)
+        except Waits:
+            break
+        except OSError as error:
+            log(layout.home(), "error", "spool", f"stored payloads wait: {error}", agent_dir=agent_dir)
+            break
+        finally:
+            held.release()
+        if look is None:
+            unstored = None
+        else:
+            looks[look] = _seen(agent_dir, look)
+    if unstored:
+        log(layout.home(), "error", "spool", "a payload is lost: it could not be stored", agent_dir=agent_dir)
+
+
+def _apply(agent_dir: str, looks: dict[Look, str], unstored: Payload | None = None) -> Look | None:
+    """Apply all payloads, the oldest first; return what must be looked at before the next one. The caller has the lock.
+
+    Raises:
+        Waits: the agent's own files are damaged, or it is just being started.
+    """
+    stored = payloads.stored(agent_dir)
+    for payload in [*stored, *([unstored] if unstored else [])]:
+        try:
+            now = status.read(agent_dir)
+            if now and now["status"] in NO_PROGRAM and files.held(f"{agent_dir}/{START}"):
+                raise Waits
+            if now and now["heard"] and any(each.name == now["heard"] for each in stored):
+                # Applied by a call that was killed before it removed the file, wherever that stands in the order.
+                _remove(agent_dir, now["heard"])
+                status.note(agent_dir, now, heard="")
+            if payload.raw is None and not os.path.exists(_path(agent_dir, payload.name)):
+                continue
+            look = _hear(agent_dir, now, payload, looks)
+            if look:
+                return look
+            _remove(agent_dir, payload.name)
+        except (DamagedFile, OSError) as error:
+            log(layout.home(), "error", "spool", f"stored payloads wait: {error}", agent_dir=agent_dir)
+            raise Waits from error
+        except (FlowLoomError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+            log(layout.home(), "error", "spool", f"a payload is bad: {error!r}", agent_dir=agent_dir, name=payload.name)
+            if payload.raw is None:
+                os.rename(_path(agent_dir, payload.name), f"{_path(agent_dir, payload.name)}.bad")
+    return None
+
+
+def _path(agent_dir: str, name: str) -> str:
+    return f"{agent_dir}/{payloads.SPOOL}/{name}"
+
+
+def _remove(agent_dir: str, name: str) -> None:
+    try:
+        os.unlink(_path(agent_dir, name))
+    except FileNotFoundError:
+        pass  # an older release has applied it
+
+
+def _hear(agent_dir: str, now: Status | None, payload: Payload, looks: dict[Look, str]) -> Look | None:
+    """Apply one payload; return what must be looked at first, and then nothing has changed."""
+    if now is None:
+        log(layout.home(), "warning", "agent-event", "this agent no longer exists", agent_dir=agent_dir)
+        return None
+    raw = files.read(_path(agent_dir, payload.name)) or b"" if payload.raw is None else payload.raw
+    report = _report(payload, raw, now["provider"])
+    return reported.hear(agent_dir, now, report, looks, payload.name) if report else None
+
+
+def _report(payload: Payload, raw: bytes, provider: str) -> Report | None:
+    """Return what a payload says; None if nothing follows from it."""
     text = raw.decode("utf-8", "replace")
-    payload = json.loads(text)
-    if not isinstance(payload, dict):
+    said = json.loads(text)
+    if not isinstance(said, dict):
         raise ValueError("not a JSON object")
-    report = find(provider).report(payload)
+    report = find(payload.provider or provider).report(said)
     if report is None:
-        return
+        return None
     if "\\ud" in text or "\\uD" in text:
         _make_valid(report)
-    report["at_ns"] = at_ns
-    if pid.isdigit():
-        report["pid"] = int(pid)
-    if not reported.hear(agent_dir, report, lambda now: shown(find(provider), agent_dir, now)):
-        log(layout.home(), "warning", "agent-event", "this agent no longer exists", agent_dir=agent_dir)
-
-
-def shown(provider: Provider, agent_dir: str, now: Status) -> str:
-    """Return how the id of the session begins that the agent's own program says it shows; empty if it does not say."""
-    environment = files.read_json(f"{agent_dir}/environment.json") or {}
-    known = {**os.environ, **{name: str(value) for name, value in environment.items()}}
-    path = provider.session_file(known, now["pid"]) if now["pid"] else ""
-    raw = files.read(path) if path else None
-    return provider.shown(raw.decode(errors="replace")) if raw else ""
+    report["at_ns"], report["at"] = payload.at_ns, payload.at
+    if payload.pid:
+        report["pid"] = payload.pid
+    return report
 
 
 def _make_valid(report: Report) -> None:
@@ -60,61 +194,19 @@ def _make_valid(report: Report) -> None:
             report[key] = frame.valid_in(value)  # type: ignore[literal-required]
 
 
-def keep(agent_dir: str, raw: bytes, at_ns: int) -> None:
-    """Store a payload that could not be applied, for `drain`."""
-    try:
-        files.ensure_dir(f"{agent_dir}/{SPOOL}")
-        files.write(f"{agent_dir}/{SPOOL}/{at_ns}-{os.getpid()}.json", raw)
-    except OSError as error:
-        log(layout.home(), "error", "agent-event", f"a payload is lost: {error}", agent_dir=agent_dir)
+def _seen(agent_dir: str, look: Look) -> str:
+    """Return what a report depends on, found without the lock."""
+    kind, what, task_id = look
+    if kind == "transcript":
+        return "yes" if reported.in_transcript(what, task_id) else ""
+    now = status.read(agent_dir)
+    return _shown(find(now["provider"]), agent_dir, int(what)) if now else ""
 
 
-def drain(agent_dir: str, provider: str) -> int:
-    """Apply the payloads that were stored while FlowLoom was broken or missing, oldest first; return how many.
-
-    An invalid payload is renamed to `.bad`. If the agent's own files are damaged, all
-    payloads stay stored.
-    """
-    folder = f"{agent_dir}/{SPOOL}"
-    if not _waiting(folder):
-        return 0
-    # Apply first, then remove, under a lock: a kill in between loses nothing, and applying twice changes nothing.
-    with files.locked(f"{agent_dir}/{SPOOL}.lock"):
-        waiting = _waiting(folder)
-        for done, (at_ns, name) in enumerate(waiting):
-            path = f"{folder}/{name}"
-            try:
-                hear(agent_dir, provider, files.read(path) or b"", at_ns)
-            except (DamagedFile, OSError) as error:
-                log(layout.home(), "error", "spool", f"kept payloads wait: {error}", agent_dir=agent_dir)
-                return done
-            except (FlowLoomError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-                log(
-                    layout.home(), "error", "spool", f"a kept payload is bad: {error!r}", agent_dir=agent_dir, name=name
-                )
-                os.rename(path, f"{path}.bad")
-            else:
-                os.unlink(path)
-    return len(waiting)
-
-
-def _waiting(folder: str) -> list[tuple[int, str]]:
-    """Return the stored payloads with the time of their hook call, in nanoseconds of the monotonic clock.
-
-    A payload that the shell script stored has no such time in its name; the age of its file gives it.
-    """
-    found = []
-    ahead_ns = time.time_ns() - time.monotonic_ns()
-    try:
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                if entry.name.endswith(".json"):
-                    stamp = entry.name.split("-")[0]
-                    at_ns = int(stamp) if stamp.isdigit() else NEVER_NS
-                    # Never later than now: a stamp from before a reboot would be, and so would the time
-                    # of a file if the clock was set back.
-                    at_ns = min(at_ns, entry.stat().st_mtime_ns - ahead_ns, time.monotonic_ns())
-                    found.append((at_ns, entry.name))
-    except (FileNotFoundError, NotADirectoryError):
-        return []
-    return sorted(found)
+def _shown(provider: Provider, agent_dir: str, pid: int) -> str:
+    """Return how the id of the session begins that the agent's own program says it shows; empty if it does not say."""
+    environment = files.read_json(f"{agent_dir}/environment.json") or {}
+    known = {**os.environ, **{name: str(value) for name, value in environment.items()}}
+    path = provider.session_file(known, pid) if pid else ""
+    raw = files.read(path) if path else None
+    return provider.shown(raw.decode(errors="replace")) if raw else ""

@@ -16,7 +16,6 @@ from flowloom.turns.states import Event, State, move
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
     from typing import Any
 
     from flowloom.turns.record import Status
@@ -26,11 +25,6 @@ EVENTS = "events.jsonl"
 EVENTS_LIMIT_BYTES = 1_000_000
 # How much of the end of the events is read for the tasks of late; an event has about 200 bytes.
 RECENT_BYTES = 200_000
-
-
-def lock(agent_dir: str) -> AbstractContextManager[None]:
-    """Hold the agent's lock, which is needed to change the agent or its tasks."""
-    return files.locked(f"{agent_dir}/lock")
 
 
 def read(agent_dir: str) -> Status | None:
@@ -67,16 +61,19 @@ def write(agent_dir: str, status: Status) -> None:
     files.wake(agent_dir)
 
 
-def apply(agent_dir: str, status: Status, event: Event, *, why: str, source: str, **facts: Any) -> State:
+def apply(
+    agent_dir: str, status: Status, event: Event, *, why: str, source: str, at: float | None = None, **facts: Any
+) -> State:
     """Apply one event to `status`, store `facts` in it, and write it; return the new state.
 
     The facts `question` and `subagent` are what is asked and which subagent asks: they become a document. The
-    questions of an agent that is blocked no more are closed. The caller holds the lock and has read `status` under it.
+    questions of an agent that is blocked no more are closed. `at` is when it happened, as a time of day, if that was
+    not just now. The caller holds the lock (`spool.lock`) and has read `status` under it.
     """
     question, subagent = facts.pop("question", None), facts.pop("subagent", "")
     before = status["status"]
     after = move(before, event)
-    now = round(wall_s(), 3)
+    now = round(wall_s() if at is None else at, 3)
     status.update(facts)  # type: ignore[typeddict-item]
     status.update({"seq": status["seq"] + 1, "last_active": now})
     if after is not before:
@@ -84,10 +81,10 @@ def apply(agent_dir: str, status: Status, event: Event, *, why: str, source: str
     elif event in (Event.DIALOG, Event.ASK):
         status.update({"why": why, "source": source})
     if after is not State.BLOCKED:
-        questions.close_all(status, event, why)
+        questions.close_all(status, event, why, at=at)
         status["question"] = None
     elif question is not None:
-        questions.ask(status, question, source=source, subagent=subagent)
+        questions.ask(status, question, source=source, subagent=subagent, at=at)
     write(agent_dir, status)
     line = {
         "seq": status["seq"],

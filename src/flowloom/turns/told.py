@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from flowloom.clock import wall_s
 from flowloom.store import layout
 from flowloom.store.log import log
 from flowloom.tasks import store as tasks
@@ -15,9 +14,6 @@ if TYPE_CHECKING:
     from flowloom.providers.protocol import Report
     from flowloom.turns.record import Status
 
-# Kinds of Notification that say nothing which other hooks do not say.
-UNHEEDED = frozenset({"idle_prompt", "auth_success", "agent_completed", "push_notification", "elicitation_complete"})
-
 
 def notice(agent_dir: str, now: Status, report: Report) -> None:
     """Keep what is told beside the turns: that auto mode denied a call."""
@@ -26,14 +22,15 @@ def notice(agent_dir: str, now: Status, report: Report) -> None:
         task = tasks.find(now["turn"]["task"]) if now["turn"] else None
         if task is not None:
             tasks.note_fact(task, f"auto mode denied {message}")
-        status.apply(agent_dir, now, Event.NOTICE, why=f"auto mode denied {message}", source="hook")
+        status.apply(agent_dir, now, Event.NOTICE, why=f"auto mode denied {message}", source="hook", at=report["at"])
     elif kind == "quota_auto_resume_disabled":
         why = "the usage limit was reached; automatic continue was turned off in its window"
-        limits.give_up(agent_dir, now, Step.FAILED, f"{why}; {limits.ask_again(limits.until(now), wall_s())}")
+        why += f"; {limits.ask_again(limits.until(now), report['at'])}"
+        limits.give_up(agent_dir, now, Step.FAILED, why, at=report["at"])
     elif kind == "quota_auto_resume_stale" and limits.until(now):
         # The machine slept over the reset.
         why = "its usage limit has reset: press Enter in its window to continue"
-        status.apply(agent_dir, now, Event.PARK, why=why, source="hook")
+        status.apply(agent_dir, now, Event.PARK, why=why, source="hook", at=report["at"])
         status.note(agent_dir, now, why=why)
-    elif kind not in UNHEEDED:
+    else:
         log(layout.home(), "info", "told", f"a Notification of a kind that is not known: {kind}", said=message)

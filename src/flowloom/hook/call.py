@@ -1,0 +1,68 @@
+"""What `hooks/agent-event` runs first: one hook call of an agent, stored for `main`, which applies it.
+
+A report that changes nothing ends here, before anything else is loaded.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+
+from flowloom.errors import FlowLoomError, UsageError
+from flowloom.providers import registry
+from flowloom.store import files
+from flowloom.turns import noop, payloads
+from flowloom.turns.payloads import Payload
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+def take() -> tuple[str, Payload | None] | None:
+    """Take one hook call: the payload on stdin, the provider's name as argument, the agent by FLOWLOOM_AGENT_DIR.
+
+    Return the agent's folder, and the payload if it could not be stored; None if nothing follows from the call.
+    """
+    at_ns, at = time.monotonic_ns(), time.time()
+    agent_dir = os.environ.get("FLOWLOOM_AGENT_DIR", "")
+    raw = sys.stdin.buffer.read()
+    if not raw or not agent_dir or not os.path.isdir(agent_dir):
+        return None
+    provider = sys.argv[1] if len(sys.argv) > 1 else "claude"
+    pid = os.environ.get("FLOWLOOM_AGENT_PID", "")
+    called = Payload("", at_ns, at, int(pid) if pid.isdigit() else 0, provider)
+    if _is_noop(agent_dir, provider, raw):
+        return None
+    try:
+        payloads.store(agent_dir, called, raw)
+    except OSError:
+        called.raw = raw
+        return agent_dir, called
+    return agent_dir, None
+
+
+def _is_noop(agent_dir: str, provider: str, raw: bytes) -> bool:
+    """Tell whether a payload changes nothing; not while others wait that come before it."""
+    try:
+        _reach(provider)
+        payload: dict[str, Any] = json.loads(raw)
+        report = registry.find(provider).report(payload)
+        if report is None or payloads.names(agent_dir):
+            return report is None
+        now: Any = files.read_json(f"{agent_dir}/status.json")
+        return now is not None and noop.is_noop(now, report)
+    except (FlowLoomError, OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return False  # whatever is wrong with it, it is stored, and `spool` says so
+
+
+def _reach(provider: str) -> None:
+    """Make what is installed beside us importable, which only a provider that is not built in needs (10 ms)."""
+    try:
+        registry.find(provider)
+    except UsageError:
+        import site  # noqa: PLC0415 - see above: we run without it
+
+        site.main()

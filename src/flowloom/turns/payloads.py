@@ -1,0 +1,95 @@
+"""The payloads of hook calls that are not applied yet: one file each, whose name says when and by which process.
+
+Every call stores its payload first, so that a call that is killed loses nothing. `spool` applies them.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+
+from flowloom.store import files
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SPOOL = "spool"
+# The start of the machine is named by this file on Linux. Elsewhere the time of day tells a restart.
+BOOT_ID = "/proc/sys/kernel/random/boot_id"
+NEVER_NS = 1 << 63
+
+
+class Payload:
+    """One stored payload. `at_ns` is the monotonic time of its call, `at` the time of day in seconds.
+
+    `pid` is the process of the agent's program, and `provider` its provider; 0 and empty where that is not known.
+    """
+
+    __slots__ = ("at", "at_ns", "name", "pid", "provider", "raw")
+
+    def __init__(self, name: str, at_ns: int, at: float, pid: int, provider: str, raw: bytes | None = None) -> None:
+        self.name = name
+        self.at_ns = at_ns
+        self.at = at
+        self.pid = pid
+        self.provider = provider
+        self.raw = raw  # of one that could not be stored
+
+
+def store(agent_dir: str, called: Payload, raw: bytes) -> None:
+    """Store the payload of a hook call. It is there whole or not at all."""
+    boot = _boot()
+    name = f"{called.at_ns}-{os.getpid()}-{called.pid}-{int(called.at * 1e9)}-{boot}-{called.provider}.json"
+    path = f"{agent_dir}/{SPOOL}/{name}"
+    try:
+        files.write(path, raw, durable=False)
+    except FileNotFoundError:
+        files.ensure_dir(f"{agent_dir}/{SPOOL}")
+        files.write(path, raw, durable=False)
+
+
+def names(agent_dir: str) -> list[str]:
+    """Return the names of the stored payloads, in no order."""
+    try:
+        return [name for name in os.listdir(f"{agent_dir}/{SPOOL}") if name.endswith(".json")]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def stored(agent_dir: str) -> list[Payload]:
+    """Return the stored payloads in the order of their calls."""
+    found = names(agent_dir)
+    return sorted(_read(agent_dir, found), key=lambda each: (each.at_ns, each.at, each.name)) if found else []
+
+
+def _read(agent_dir: str, found: list[str]) -> Iterator[Payload]:
+    boot, now_ns = _boot(), time.monotonic_ns()
+    ahead_ns = time.time_ns() - now_ns
+    for name in found:
+        parts = name.removesuffix(".json").split("-", 5)
+        if len(parts) == 6 and all(part.isdigit() for part in parts[:4]):
+            at_ns, _, pid, wall_ns = (int(part) for part in parts[:4])
+            if parts[4] != boot:
+                # The machine was started again since: before all that its clock has measured.
+                at_ns = min(wall_ns - ahead_ns, -1)
+            yield Payload(name, min(at_ns, now_ns), wall_ns / 1e9, pid, parts[5])
+            continue
+        # Stored by a shell, where Python was missing, or by an older release: the file tells the time. Never later
+        # than now: a stamp from before a restart would be, and so would the file's time if the clock was set back.
+        try:
+            wall_ns = os.stat(f"{agent_dir}/{SPOOL}/{name}").st_mtime_ns
+        except FileNotFoundError:
+            continue
+        at_ns = int(parts[0]) if parts[0].isdigit() else NEVER_NS
+        pid = int(parts[3]) if parts[0] == "late" and len(parts) == 4 and parts[3].isdigit() else 0
+        yield Payload(name, min(at_ns, wall_ns - ahead_ns, now_ns), wall_ns / 1e9, pid, "")
+
+
+def _boot() -> str:
+    """Return what names this start of the machine, without dashes; empty where the system does not tell."""
+    try:
+        with open(BOOT_ID, "rb", buffering=0) as stream:
+            return stream.readall().decode().strip().replace("-", "")
+    except OSError:
+        return ""

@@ -1,0 +1,344 @@
+"""What hooks say while another process holds the agent's lock: stored, then applied in order, once, by its own time."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flowloom.ports import child, procs
+from flowloom.ports.tmux import server
+from flowloom.store import files, layout, locks
+from flowloom.tasks import frame
+from flowloom.tasks import record as task_record
+from flowloom.tasks import store as tasks
+from flowloom.tasks.steps import Step
+from flowloom.turns import payloads, spool, status
+from flowloom.turns import record as status_record
+from flowloom.turns.payloads import Payload
+from flowloom.turns.states import State
+
+SESSION = "s1"
+MINUTE_NS = 60 * 10**9
+SRC = Path(spool.__file__).parents[2]
+
+
+class Heron:
+    """One agent, idle, with a task in its box; and hook calls that are stored and not applied."""
+
+    def __init__(self, folder: Path) -> None:
+        self.dir = layout.agent_dir("site", "planning")
+        self.transcript = folder / "transcript"
+        os.makedirs(self.dir)
+        now = status_record.empty_status("planning@site", "planning", "planning", "site", "claude")
+        now.update({"status": State.IDLE, "up": True, "session_id": SESSION, "transcript": str(self.transcript)})
+        status.write(self.dir, now)
+        self.began_ns = time.monotonic_ns() - 10 * MINUTE_NS
+        self.task_id = self.pasted("do it")
+
+    def pasted(self, prompt: str) -> str:
+        task = tasks.open_task("planning@site", self.dir, prompt, asker="chief", asker_kind="chief")
+        tasks.note_step(task, Step.TYPED, "its text is being sent")
+        status.note(self.dir, self.now(), delivering=task["task_id"])
+        tasks.note_step(task, Step.PASTED, "its text is in the input box")
+        return task["task_id"]
+
+    def now(self) -> status_record.Status:
+        read = status.read(self.dir)
+        assert read is not None
+        return read
+
+    def task(self) -> task_record.Task:
+        return tasks.read(self.task_id)
+
+    def says(self, event: str, after_ns: int = 0, **more: Any) -> None:
+        """Store a hook call that was made `after_ns` after the first one."""
+        said = {"hook_event_name": event, "session_id": SESSION, "transcript_path": str(self.transcript), **more}
+        at_ns = self.began_ns + after_ns
+        at = time.time() - (time.monotonic_ns() - at_ns) / 1e9
+        payloads.store(self.dir, Payload("", at_ns, at, 0, "claude"), json.dumps(said).encode())
+
+    def accepts(self, after_ns: int = 0, prompt_id: str = "1") -> None:
+        text = frame.first_line(self.task_id, "chief") + "\n" + frame.body(self.task_id, "do it")
+        self.says("UserPromptSubmit", after_ns, prompt=text, prompt_id=prompt_id)
+
+    def known(self) -> tuple[str, str | None, str | None, list[str]]:
+        """Return what can be told in the end, whichever way it came to it."""
+        now, task = self.now(), self.task()
+        whose = now["turn"]["whose"] if now["turn"] else None
+        reply = tasks.reply_of(self.task_id)
+        return now["status"], whose, reply.decode() if reply is not None else None, [task["status"], *task["notes"]]
+
+
+@pytest.fixture
+def heron(tmp_path: Path) -> Heron:
+    return Heron(tmp_path)
+
+
+def test_what_is_said_while_the_lock_is_held_is_applied_when_its_holder_lets_go(heron: Heron) -> None:
+    with spool.lock(heron.dir):
+        heron.accepts()
+        spool.drain(heron.dir)  # as the hook call does; it returns
+        assert heron.task()["status"] is Step.PASTED
+    assert (heron.task()["status"], payloads.names(heron.dir)) == (Step.ACCEPTED, [])
+    # Also where the holder fails, and for the next one before it decides.
+    heron.says("Stop", 1, last_assistant_message="done", prompt_id="1")
+    with spool.lock(heron.dir):
+        assert heron.now()["status"] is State.IDLE
+    with pytest.raises(ZeroDivisionError):
+        _fail_under_the_lock(heron)
+    assert heron.now()["status"] is State.WORKING
+
+
+def _fail_under_the_lock(heron: Heron) -> None:
+    with spool.lock(heron.dir):
+        heron.says("UserPromptSubmit", 2, prompt="words", prompt_id="2")
+        1 / 0  # noqa: B018 - a bug of a holder
+
+
+def test_a_persons_answer_after_an_interruption_is_not_the_tasks_reply_however_late_it_is_heard(heron: Heron) -> None:
+    heron.accepts()
+    heron.says("UserPromptSubmit", MINUTE_NS, prompt="and now?", prompt_id="2")
+    heron.says("Stop", 2 * MINUTE_NS, last_assistant_message="to the person", prompt_id="2")
+    spool.drain(heron.dir)
+    assert (heron.task()["status"], heron.task()["shared"]) == (Step.INTERRUPTED, False)
+    now = heron.now()
+    assert abs(time.time() - 8 * 60 - now["since"]) < 30  # it has been idle since then, not since it was heard
+
+
+def test_texts_that_came_together_are_one_turn_however_late_they_are_heard(heron: Heron) -> None:
+    heron.accepts()
+    heron.says("UserPromptSubmit", 10_000_000, prompt="and quickly", prompt_id="2")
+    heron.says("Stop", MINUTE_NS, last_assistant_message="both", prompt_id="2")
+    spool.drain(heron.dir)
+    assert (heron.task()["status"], heron.task()["shared"]) == (Step.DONE, True)
+
+
+def test_payloads_are_applied_in_the_order_of_their_calls_whoever_stored_them(heron: Heron) -> None:
+    folder = Path(heron.dir, payloads.SPOOL)
+    heron.says("Stop", 3, prompt_id="9")
+    heron.accepts(2)
+    stored = {path.name: path for path in folder.iterdir()}
+    boot = next(iter(stored)).split("-")[4]
+    for name, path in list(stored.items()):
+        if name.startswith(str(heron.began_ns + 3)):
+            # From before the machine was started again: that clock had measured more than this one has by now.
+            path.rename(folder / name.replace(boot, "0" * len(boot)).replace(str(heron.began_ns), "9" * 18, 1))
+    late = folder / "late-1-77-4711.json"
+    late.write_text("{}")
+    os.utime(late, ns=(0, time.time_ns() - MINUTE_NS))
+    found = [(each.at_ns < 0, each.pid, each.provider) for each in payloads.stored(heron.dir)]
+    assert found == [(True, 0, "claude"), (False, 0, "claude"), (False, 4711, "")]
+
+
+def test_a_call_that_has_begun_is_heard_before_a_later_one_that_ends_no_question(heron: Heron) -> None:
+    heron.says("UserPromptSubmit", 1, prompt="words", prompt_id="1")
+    call = {"tool_name": "Bash", "tool_input": {"command": "ls"}}
+    heron.says("PermissionRequest", 2, **call)
+    heron.says("PostToolUse", 3, **call)
+    spool.drain(heron.dir)
+    assert heron.now()["status"] is State.WORKING
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+def interrupted(number: int, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Let this process be killed at its write of that number; return what lets it live again."""
+    left = [number]
+    reals = {name: getattr(files, name) for name in ("write", "append")}
+    unlink = os.unlink
+
+    def counted(real: Callable[..., None]) -> Callable[..., None]:
+        def write(*args: Any, **more: Any) -> None:
+            left[0] -= 1
+            if left[0] == 0:
+                raise Killed
+            real(*args, **more)
+
+        return write
+
+    for name, real in reals.items():
+        monkeypatch.setattr(files, name, counted(real))
+    monkeypatch.setattr(os, "unlink", counted(unlink))
+
+    def again() -> None:
+        for name, real in reals.items():
+            monkeypatch.setattr(files, name, real)
+        monkeypatch.setattr(os, "unlink", unlink)
+
+    return again
+
+
+def plain(heron: Heron) -> None:
+    heron.accepts()
+    heron.says("Stop", 1, last_assistant_message="done", prompt_id="1")
+
+
+def queued(heron: Heron) -> None:
+    heron.says("UserPromptSubmit", 1, prompt="words", prompt_id="7")
+    heron.accepts(2, prompt_id="7")
+    heron.says("Stop", 3, last_assistant_message="to the person")
+    heron.says("Stop", 4, last_assistant_message="to the task", prompt_id="8")
+
+
+def unannounced(heron: Heron) -> None:
+    heron.transcript.write_text(f"[flowloom task {heron.task_id} from chief]")
+    heron.says("Stop", 1, last_assistant_message="done", prompt_id="1")
+
+
+def background(heron: Heron) -> None:
+    heron.accepts()
+    work = [{"id": "b1"}]
+    heron.says("Stop", 1, last_assistant_message="so far", prompt_id="1", background_tasks=work)
+    ended = "<task-notification>\n<task-id>b1</task-id>"
+    heron.says("UserPromptSubmit", 2, prompt=ended, prompt_id="2")
+    heron.says("Stop", 3, last_assistant_message="whole", prompt_id="2")
+
+
+def failed(heron: Heron) -> None:
+    heron.accepts()
+    heron.says("StopFailure", 1, error="overloaded", prompt_id="1")
+
+
+def typed_into(heron: Heron) -> None:
+    heron.accepts()
+    heron.says("UserPromptSubmit", MINUTE_NS, prompt="and?", prompt_id="2")
+    heron.says("SessionEnd", 2 * MINUTE_NS, reason="other")
+
+
+@pytest.mark.parametrize("story", [plain, queued, unannounced, background, failed, typed_into])
+def test_a_call_that_is_killed_at_any_write_loses_nothing_and_applies_nothing_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, story: Callable[[Heron], None]
+) -> None:
+    def told(number: int) -> tuple[bool, object]:
+        monkeypatch.setenv("FLOWLOOM_HOME", str(tmp_path / f"state{number}"))
+        heron = Heron(tmp_path)
+        heron.transcript.unlink(missing_ok=True)
+        story(heron)
+        again = interrupted(number, monkeypatch) if number else None
+        killed = False
+        try:
+            spool.drain(heron.dir)
+        except Killed:
+            killed = True
+        if again:
+            again()
+        for _ in range(2):
+            spool.drain(heron.dir)
+        assert payloads.names(heron.dir) == []
+        return killed, heron.known()
+
+    _, undisturbed = told(0)
+    number, killed = 1, True
+    while killed:
+        killed, found = told(number)
+        assert found == undisturbed, number
+        number += 1
+    assert number > 5
+
+
+def test_what_hooks_say_of_a_program_that_is_just_being_started_waits_for_its_start(heron: Heron) -> None:
+    status.write(heron.dir, {**heron.now(), "status": State.OFFLINE, "up": False, "delivering": None, "pid": None})
+    with spool.starting(heron.dir):
+        heron.says("SessionStart", 1, source="startup")
+        spool.drain(heron.dir)
+        assert len(payloads.names(heron.dir)) == 1
+        with spool.lock(heron.dir):
+            now = heron.now()
+            now["status"] = State.STARTING
+            status.note(heron.dir, now)
+        assert (payloads.names(heron.dir), heron.now()["up"]) == ([], True)
+    status.write(heron.dir, {**heron.now(), "status": State.OFFLINE, "up": False})
+    with spool.starting(heron.dir):
+        heron.says("SessionStart", 2, source="resume")
+    # It came to nothing, and what was said is still heard.
+    assert (payloads.names(heron.dir), heron.now()["up"]) == ([], True)
+
+
+def test_a_payload_that_cannot_be_stored_is_applied_at_once_where_the_lock_is_free(heron: Heron) -> None:
+    Path(heron.dir, payloads.SPOOL).write_text("no folder")
+    said = {"hook_event_name": "UserPromptSubmit", "prompt": "words", "prompt_id": "1", "session_id": SESSION}
+    call = Payload("x", time.monotonic_ns(), time.time(), 0, "claude", json.dumps(said).encode())
+    spool.drain(heron.dir, call)
+    assert heron.now()["status"] is State.WORKING
+
+
+SLOW: dict[str, Callable[[], object]] = {
+    "tmux": lambda: server.Tmux("none").windows(),
+    "a transcript": lambda: files.tail("/dev/null", 8_000_000),
+    "a program": lambda: procs.output(["true"], timeout_s=1.0),
+    "a program and its status": lambda: procs.outcome(["true"], timeout_s=1.0, env={}, directory="/"),
+    "a detached program": lambda: procs.detach("none", []),
+    "a child": lambda: child.begin(["true"], stdin="", stdout="", stderr="", env={}, cwd="/"),
+    "a search for processes": lambda: procs.bearing("NONE", "none"),
+    "a search for children": lambda: procs.young_child(1, "none", within_s=1.0),
+    "a wait": lambda: procs.await_true(lambda: True, timeout_s=1.0),
+}
+
+
+@pytest.mark.parametrize("what", SLOW)
+def test_nothing_slow_is_done_while_an_agents_lock_is_held(heron: Heron, what: str) -> None:
+    with spool.lock(heron.dir), pytest.raises(RuntimeError, match=f"while {heron.dir}/lock is held"):
+        SLOW[what]()
+    locks.refuse_slow("nothing is held, so this may take long")
+
+
+HOOK = "import os, sys; sys.path.insert(0, sys.argv.pop(1))\nfrom flowloom.hook.call import take\n"
+HOOK += "if taken := take():\n    from flowloom.hook.main import main\n    main(*taken)\nprint(*sys.modules)"
+
+
+def hook_call(heron: Heron, **payload: Any) -> set[str]:
+    """Make a hook call in a process of its own; return the modules that it has loaded."""
+    said = {"session_id": SESSION, "transcript_path": str(heron.transcript), **payload}
+    environment = {**os.environ, "FLOWLOOM_AGENT_DIR": heron.dir}
+    command = [sys.executable, "-I", "-S", "-c", HOOK, str(SRC), "claude"]
+    done = subprocess.run(command, input=json.dumps(said).encode(), env=environment, capture_output=True, check=True)
+    return set(done.stdout.decode().split())
+
+
+def test_the_end_of_a_tool_call_that_changes_nothing_writes_nothing_and_wakes_nobody(heron: Heron) -> None:
+    status.write(heron.dir, {**heron.now(), "status": State.WORKING})
+    call = {"tool_name": "Bash", "tool_input": {"command": "ls"}}
+    wake, path = files.make_wake(heron.dir)
+
+    def seen() -> dict[str, int]:
+        return {str(each): each.lstat().st_mtime_ns for each in Path(heron.dir).rglob("*") if each.is_file()}
+
+    try:
+        before = seen()
+        for quiet in (
+            {"hook_event_name": "PostToolUse", **call},
+            {"hook_event_name": "PostToolUse", "agent_id": "sub", **call},
+            {"hook_event_name": "Stop", "agent_id": "sub"},
+            {"hook_event_name": "Notification", "notification_type": "idle_prompt"},
+        ):
+            assert {"flowloom.turns.spool", "flowloom.turns.reported", "flowloom.turns.status"} & hook_call(
+                heron, **quiet
+            ) == set()
+        assert seen() == before
+        with pytest.raises(BlockingIOError):
+            os.read(wake, 1)
+    finally:
+        files.close_wake(wake, path)
+    # What it answers, where the conversation has moved to, and what comes behind others is heard.
+    hook_call(heron, hook_event_name="PermissionRequest", **call)
+    assert heron.now()["status"] is State.BLOCKED
+    hook_call(heron, hook_event_name="PostToolUse", tool_name="Read")
+    assert heron.now()["status"] is State.BLOCKED
+    hook_call(heron, hook_event_name="PostToolUse", **call)
+    assert heron.now()["status"] is State.WORKING
+    hook_call(heron, hook_event_name="PostToolUse", **{**call, "transcript_path": "/elsewhere"})
+    assert heron.now()["transcript"] == "/elsewhere"
+    heron.says("PermissionRequest", 10 * MINUTE_NS - 1, **{**call, "transcript_path": "/elsewhere"})
+    with spool.starting(heron.dir):  # no more than a reason to run
+        assert "flowloom.turns.spool" in hook_call(heron, hook_event_name="PostToolUse", **call)
+    assert (heron.now()["status"], payloads.names(heron.dir)) == (State.WORKING, [])

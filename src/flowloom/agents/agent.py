@@ -30,14 +30,14 @@ if TYPE_CHECKING:
     from flowloom.turns.record import Status
 
 SAYS_LATE_S = 0.7
-# A task that waits for an agent to start again starts it within a second of its time.
+# A task that waits for the end of an agent's backoff starts it within a second of that time.
 RESTED_S = 10.0
 # How long tmux may take from a program's end to its exit code.
 COLLECTED_S, COLLECTED_AGAIN_S = 1.0, 0.02
-# For so long after a prompt an `idle` from before it is taken for late. It may be all that will be said: the turn was
-# over before its receipt came.
+# For this long after a prompt, an `idle` of the session may be from before it. After that it counts: the turn may have
+# ended before its receipt came, and nothing more would report the end.
 BELIEVED_S = 10.0
-# The command line of its program's hook calls contains this; Claude Code ends a hook call after this time.
+# The command line of every hook call of its program contains this. Claude Code ends a hook call after this time.
 HOOK = "/hooks/agent-event"
 HOOK_LIMIT_S = 30.0
 TRANSCRIPT_TAIL_BYTES = 16_000_000
@@ -72,7 +72,7 @@ def named(name: str, directory: str) -> Agent:
 
 
 def known() -> list[Agent]:
-    """Return every agent there is a record of."""
+    """Return every agent that has a record."""
     return [Agent(directory) for directory in layout.agent_dirs()]
 
 
@@ -127,7 +127,7 @@ class Agent:
         return registry.find(str(spec.get("provider", "claude")))
 
     def load(self) -> None:
-        """Load what a wait for the agent needs: it outlives an upgrade, which takes FlowLoom's files away."""
+        """Load the modules that a wait for the agent needs: an upgrade during the wait removes FlowLoom's files."""
         registry.load(self.provider().NAME)
 
     def tmux(self, now: Status) -> Tmux:
@@ -139,8 +139,8 @@ class Agent:
     def reconcile(self, *, thorough: bool = False, binary: str = "claude") -> tuple[Status, Look | None]:
         """Bring the status in line with what is really there; return it with a fresh look at the window.
 
-        By events, under the lock: a dead or vanished window, an idle session
-        that no hook told of. With `thorough` the documented but slow question to
+        The status moves by events, under the lock: for a dead or vanished window, or an idle session
+        that no hook reported. With `thorough`, the documented but slow question to
         Claude Code is asked where its own file says nothing.
 
         Raises:
@@ -154,7 +154,7 @@ class Agent:
         return self.compare(now, look, thorough=thorough, binary=binary), look
 
     def _rested(self, seen: Status) -> Status:
-        """Return the status of an agent without a program; one that no task wants to start any more only is offline."""
+        """Return the status of an agent without a program; one in backoff that no task waits for is offline."""
         if seen["status"] is not State.BACKOFF or wall_s() - seen["again_at"] < RESTED_S:
             return seen
         with spool.lock(self.directory):
@@ -181,13 +181,13 @@ class Agent:
         said = self.session_says(now, thorough=thorough, binary=binary)
         if said in ("", "idle") and self._stands_still(now, seen, said):
             return self.status()
-        # Its file follows its hooks, or they it, by up to 0.2 s.
+        # The session file and the hooks are up to 0.2 s apart, in either order.
         settled = elapsed_s(max(now["since"], now["last_active"])) > SAYS_LATE_S
         if not settled or not now["up"]:
             return now
         if said == "idle" and now["status"] in (State.WORKING, State.BLOCKED):
             if now["status"] is State.BLOCKED and _seen_on_screen(now["question"]) and not self._shows_box(now):
-                return now  # no session reports it: whatever hid the box still does
+                return now  # no session reports this state: what hid the box still hides it
             self._quiet(now, self.provider())
         elif said == "busy" and now["status"] is State.BLOCKED and not self._asks(now):
             with spool.lock(self.directory):
@@ -201,7 +201,7 @@ class Agent:
         return self.status()
 
     def _complete_question(self, now: Status, look: Look) -> None:
-        """Note the answers that the window offers to a question of which a hook has told without them."""
+        """Note the answers that the window offers to a question; the hook that reported it did not name them."""
         provider = self.provider()
         for record in questions.open_of(now):
             asked = questions.asked_by(record)
@@ -256,13 +256,13 @@ class Agent:
         return look is not None and not look.dead and self.read_screen(look)["kind"] == "box"
 
     def _waits(self, seen: Status) -> None:
-        """Take an agent that waits for an answer, although no hook said so, for blocked on what its window shows."""
+        """Mark an agent as blocked that waits for an answer no hook reported; its window shows the question."""
         look = whereabouts.look(seen)
         if look is None or look.dead:
             return
         screen = self.read_screen(look)
         if screen["kind"] == "box" and screen["question"] is None:
-            return  # it was answered, and says so late; or the dialog is still to come
+            return  # the question was answered and the session file is late, or the dialog is not drawn yet
         something = "something in its window waits for an answer"
         question = screen["question"] or observed.asks("dialog", something, "answer it in its window")
         with spool.lock(self.directory):
@@ -302,7 +302,7 @@ class Agent:
             found = self._in_transcript(seen, task["task_id"])
         # Last, because a hook that begins meanwhile is not seen by it.
         if procs.young_child(seen["pid"], HOOK, within_s=HOOK_LIMIT_S):
-            return  # it has not said all: Claude Code does not wait for a StopFailure, and is idle before it is heard
+            return  # its report is still to come: Claude Code is idle before a StopFailure hook has run
         with spool.lock(self.directory):
             now = self.status()
             if now["seq"] != seen["seq"]:
@@ -325,7 +325,7 @@ class Agent:
         return self.provider().reply_in_transcript(files.tail(now["transcript"], TRANSCRIPT_TAIL_BYTES), task_id)
 
     def settle_lost(self, task_id: str) -> None:
-        """End a task that its agent took but no longer runs, because its end was never reported."""
+        """End a task that its agent took and no longer works on; the end of its turn was never reported."""
         found = self._in_transcript(self.status(), task_id)
         with spool.lock(self.directory):
             task = tasks.read(task_id)

@@ -25,7 +25,7 @@ DEATHS_TO_DOUBT = 2
 def lost(agent: Agent, provider: Provider, now: Status) -> str:
     """Return what happened to an agent's conversation; empty if it can be resumed.
 
-    In doubt it is resumed: that costs a start or two, and the other way would cost all it knows.
+    In doubt it is resumed. If that was wrong it costs a start or two; giving it up wrongly would lose all of it.
     """
     transcript = now["transcript"]
     if not transcript:

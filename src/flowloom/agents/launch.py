@@ -43,9 +43,9 @@ def prepare(
     args: list[str] | None = None,
     trust: bool = False,
 ) -> None:
-    """Write down how an agent is to be started: as given now or before, else as configured, else as it was.
+    """Write down how an agent is to be started: by the options given now or before, the configuration, its last start.
 
-    What the configuration says by now holds from the next start on.
+    A change of the configuration takes effect with the next start.
 
     Raises:
         UsageError: the provider or the directory does not exist, or the agent runs already, differently.
@@ -58,7 +58,7 @@ def prepare(
     except FolderGone:
         if agent.reconcile()[0]["status"] in NO_PROGRAM:
             raise
-        return  # it runs, and keeps working as it was started
+        return  # it runs, and continues as it was started
     changed = any(was.get(key) != spec[key] for key in ("provider", "dir", "args"))
     if was and changed and agent.reconcile()[0]["status"] not in NO_PROGRAM:
         if spec["given"] == was.get("given", {}):
@@ -90,7 +90,7 @@ def specify(
     args: list[str] | None = None,
     trust: bool = False,
 ) -> dict[str, Any]:
-    """Return how an agent is to be started: as given now or before, else as configured, else as it was.
+    """Return how an agent is to be started: by the options given now or before, the configuration, its last start.
 
     Raises:
         UsageError: the provider, the directory or a settings file does not exist; FolderGone where it once did.
@@ -113,7 +113,7 @@ def specify(
         "trust": trust,
         "given": given,
     }
-    # What was agreed to was that folder, not every one that the agent may be given later.
+    # The person agreed to trust that folder, and no other that the agent is given later.
     spec["trust"] = trust or (bool(was.get("trust")) and was.get("dir") == spec["dir"])
     if not os.path.isdir(spec["dir"]):
         if directory or not was:
@@ -161,13 +161,13 @@ def spawn(agent: Agent, settings: Settings, directory: str) -> str:
         files.sweep(agent.directory)
         files.sweep(f"{agent.directory}/{files.WAKE}")
         files.write(opening, b"", durable=False)
-        # Reports from now on come from the new program. After a reboot, this clock has started again.
+        # Reports from before belong to the former program. This clock starts again with each boot.
         seen_ns = int(steady_s() * 1e9)
         try:
             with window_script.kept_only_if_opened(script):
                 window_id, pane_id = panes.for_program(agent, settings, tmux, now, str(spec["dir"]), ["sh", script])
         except AgentFailed:
-            # Nothing was opened: the next start must not take the window that was found for one of ours to close.
+            # No window was opened: without this marker, the next start closes none as one that was lost.
             os.unlink(opening)
             raise
         look = tmux.look(pane_id)

@@ -29,7 +29,7 @@ ENDS_S = 1.0
 
 
 def adopted(agent: Agent, now: Status) -> bool:
-    """Take an agent whose program runs although it counted as gone for started; tell whether there is one.
+    """Mark an agent as started if it counted as gone and its program runs; tell whether it does.
 
     One conversation never runs twice.
 
@@ -38,7 +38,7 @@ def adopted(agent: Agent, now: Status) -> bool:
         AgentFailed: its program has lost its window and does not end.
     """
     process = whereabouts.program(now)
-    # It says that its session ends a moment before it does.
+    # The program reports the end of its session a moment before it ends itself.
     if process is None or _has_left(now):
         return False
     look = whereabouts.look(now)
@@ -61,7 +61,7 @@ def adopted(agent: Agent, now: Status) -> bool:
 
 
 def _has_left(now: Status) -> bool:
-    """Tell whether an agent's program has ended, after some time for it to; its pane tells where nothing else does."""
+    """Wait a moment for an agent's program to end; tell whether it has, by its pane where nothing else tells."""
     deadline = Deadline(LEAVING_S)
     while (life := whereabouts.life(now)) != "ended" and (life != "unknown" or _stands(now)):
         if deadline.over():
@@ -89,7 +89,7 @@ def for_program(
         if look.dead and whereabouts.is_own(now, look) and tmux.reopen(pane_id, directory, command):
             return look.window_id, pane_id
         if look.dead or not whereabouts.is_own(now, look):
-            # A person has taken it into use since our program ended: it is theirs.
+            # A person has used the pane since our program ended: it is theirs now.
             tmux.unmark(pane_id)
     for window in _windows(tmux):
         if window.agent_id == agent.agent_id and not window.dead:
@@ -113,7 +113,7 @@ def refuse_second_server(tmux: Tmux) -> None:
         try:
             now = agent.status()
         except (FlowLoomError, OSError):
-            continue  # its own commands tell
+            continue  # the commands on that agent report it
         server = now["server"]
         here = bool(server and now["socket_path"]) and os.path.realpath(now["socket_path"]) == path
         if not server or not here or births.life(server) not in ("runs", "stopped"):

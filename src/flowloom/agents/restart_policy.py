@@ -19,7 +19,7 @@ class Decision(Enum):
 
 
 def recent(deaths: list[float], now_s: float) -> list[float]:
-    """Return the deaths that count. One that seems to be still to come is of before the clock was set back."""
+    """Return the deaths that count. One in the future is from before the clock was set back, and does not."""
     return [at_s for at_s in deaths if abs(now_s - at_s) < DEATHS_WITHIN_S]
 
 

@@ -55,10 +55,10 @@ def stop(agent: Agent, *, force: bool = False) -> str:
             with spool.lock(agent.directory):
                 fresh = agent.status()
                 if fresh["status"] is not State.OFFLINE and (fresh["pid"], fresh["pane_id"]) != (now["pid"], pane):
-                    continue  # another process was just starting it, and had not recorded that when we looked
+                    continue  # another process started it between the look and the lock
                 _leave(agent, fresh)
             whereabouts.close(fresh)
-            # Its own hook has told of its end, and not by whose hand.
+            # Its own hook has reported its end; that a person stopped it is noted here.
             why = fresh["why"] if how == "was not running" else "you stopped it"
             if agent.kept:
                 why = f"you stopped it; the draft in its box is kept in {agent.kept}"
@@ -159,7 +159,7 @@ def _ask_to_leave(agent: Agent, tmux: Tmux, pane: str) -> None:
     files.write(path, leave.encode(), durable=False)
     buffer = f"flowloom-{agent.agent_id}"
     tmux.paste(pane, {buffer: path})
-    # With what came into the box at the last moment it would be submitted, as a prompt.
+    # If a person typed at the last moment, Enter would submit those words together with ours, as a prompt.
     if not procs.await_true(lambda: _box_holds(agent, tmux, pane, leave), timeout_s=SHOWN_S):
         unsent.keep_glued(agent, tmux.look(pane), leave)
         return

@@ -48,7 +48,7 @@ def _agents() -> dict[int, str]:
         try:
             process = whereabouts.program(agent.status())
         except (FlowLoomError, OSError):
-            continue  # its own commands tell
+            continue  # the commands on that agent report it
         if process is not None and births.life(process) != "ended":
             found[process["pid"]] = agent.agent_id
     return found

@@ -1,4 +1,4 @@
-"""Tasks as who asks sees them: open one, find a former one, take one back, say why there is no reply."""
+"""What an asker does with tasks: open one, find a former one, take one back, say why there is no reply."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 def in_turn(asker_kind: str) -> AbstractContextManager[object]:
-    """Hold a lock until the task has its place in line: of two agents that ask each other, one must see the other."""
+    """Hold a lock until the task has its place in line: of two agents that ask each other, the second is refused."""
     return files.locked(f"{layout.home()}/asking.lock") if asker_kind == "agent" else nullcontext()
 
 
@@ -100,10 +100,10 @@ def _refuse_circle(agent: Agent, asker: str) -> None:
             at = _current_task(folder)
             standing = line.standing(folder)
         except OSError:
-            continue  # damage to one agent must not keep a caller from another one; its own commands tell
+            continue  # another agent's damaged files are no obstacle here; the commands on that agent report them
         for task_id in {at, *standing}:
             task = tasks.find(task_id)
-            # Who left its task waits no longer. What an agent is at counts all the same: it may be waited for again.
+            # An asker that left its task does not wait. Its current task counts: it may wait for that one again.
             if task and task["asker_kind"] == "agent" and (task_id == at or not task["left"]):
                 waits.setdefault(task["asker"], set()).add(task["agent_id"])
     reached, new = set[str](), {agent.agent_id}
@@ -121,7 +121,7 @@ def _current_task(agent_dir: str) -> str | None:
     try:
         now = status.read(agent_dir)
     except DamagedFile:
-        return None  # its own commands tell
+        return None  # the commands on that agent report it
     return now["current_task"] if now else None
 
 
@@ -175,12 +175,12 @@ def _goes_first(place: line.Place, name: str) -> tuple[bool, str]:
         return False, ""
     task = tasks.find(before.task_id)
     step = task["status"] if task else None
-    # Its agent is free, and what it waits for may never come: background work, a person, the caller.
+    # The agent is free, and the task may wait for ever: for background work, a person or its caller.
     waits_on = step is Step.PARKED and task is not None and not task["until"]
     if waits_on or step in ENDED or step is Step.UNKNOWN:
         return False, ""
     if before.stopped and (task is not None or not before.says):
-        # What its agent has of it, the next task sees to.
+        # Its text in the agent's box is removed by the delivery of the next task.
         if step in (Step.CREATED, Step.TYPED, Step.PASTED, None):
             return False, f"{before.what} is passed over: its process {before.pid} is stopped; continue it with fg"
         return False, ""
@@ -192,7 +192,7 @@ def _goes_first(place: line.Place, name: str) -> tuple[bool, str]:
 
 
 def mark_read(task_id: str) -> None:
-    """Note that a task's reply, or its failure, was seen; where it cannot be noted it is offered once more."""
+    """Note that a person saw a task's reply or failure; if that cannot be written, it is offered again."""
     try:
         with spool.lock(tasks.read(task_id)["agent_dir"]):
             task = tasks.read(task_id)
@@ -256,7 +256,7 @@ def cancel(task_id: str) -> str:
         _, look = agent.reconcile()
     except TmuxUnreachable:
         if task["status"] is not Step.CREATED:
-            raise  # its agent has it, and no Esc can be pressed from here
+            raise  # the agent has the task, and its window cannot be reached to press Esc
     with spool.lock(agent.directory):
         task, now = tasks.read(task_id), agent.status()
         if tasks.ended(task):
@@ -283,7 +283,7 @@ def cancel(task_id: str) -> str:
     if typed and now["pane_id"]:
         return _take_back(agent, now, task_id)
     if queued:
-        # Behind another turn, in Claude Code itself: an Esc would end that one and begin this one.
+        # The text is queued in Claude Code behind another turn: an Esc would end that turn and begin this one.
         return f"its agent has queued it already and will work on it; remove it there: flowloom attach {agent.name}"
     return "it will not be delivered"
 
@@ -304,7 +304,7 @@ def _interrupt(agent: Agent, task_id: str) -> str:
 
 
 def _no_continue(agent: Agent, now: Status) -> str:
-    """Let an agent that waits for its usage limit not continue: Esc in its window, where that says so."""
+    """Keep an agent that waits for its usage limit from continuing: press Esc where its window shows that it would."""
     look = agent.tmux(now).look(now["pane_id"]) if now["pane_id"] else None
     if look is None or agent.provider().limit(look.screen) != "waits":
         return "it was waiting for its usage limit; see that the agent leaves it: flowloom attach " + agent.name
@@ -342,7 +342,7 @@ def _take_back(agent: Agent, now: Status, task_id: str) -> str:
     on_its_way = f"its text was on its way; check that the agent ignores it: flowloom attach {agent.name}"
     now = agent.status()
     if now["turn"] is not None:
-        return on_its_way  # a key would reach the turn that runs, which is not its own
+        return on_its_way  # a key would reach another task's turn, which runs now
     if _is_lent(agent, look):
         return on_its_way
     screen = agent.read_screen(look)

@@ -33,19 +33,19 @@ class LineWait:
     def behind(self, task: Task, ahead: int, passed: str) -> View:
         """Return the view of a task that stands behind others, and listen as fits its place.
 
-        Every word of an agent would otherwise wake all who stand in line for it, and a
+        Otherwise every report of an agent would wake all processes in its line, and a
         hundred of them would look at each other twice a second.
         """
         view = View(task, self.agent.status())
         if not self._stands:
-            # Once, so that a caller that cannot reach its window is told now and not when it is its turn.
+            # Once, so that a caller that cannot reach the window learns it now and not when its turn comes.
             self._stands = True
             whereabouts.look(self.agent.status())
         view.phase, view.ahead, view.says = "in line", ahead, passed
         moved = self._listen_to(self.agent.directory if ahead == 1 else layout.task_dir(self.task_id))
         view.again_s = NEXT_AGAIN_S if ahead == 1 else LINE_AGAIN_S * min(ahead, FAR) / FAR
         if moved:
-            view.again_s = 0.0  # what was told before the new bell hung there was not heard
+            view.again_s = 0.0  # the new bell has missed what happened before it was there
         return view
 
     def beside(self, task: Task) -> View:

@@ -1,7 +1,7 @@
 """One task, carried from its place in line to its end.
 
 `Carrier.step` does what can be done now and returns what there is to see; it
-never blocks for long, so that a face can draw, read keys and wait between two
+never blocks for long, so that a caller can draw, read keys and wait between two
 steps on `Carrier.wake_fd` or for `View.again_s` seconds, whichever comes first.
 """
 
@@ -34,13 +34,13 @@ if TYPE_CHECKING:
 
 __all__ = ["Carrier", "View", "leave"]
 
-# No hook tells of a program without a window, and its end is not ours to be told of.
+# No hook reports on a program without a window, and it is not our child: nothing reports its end.
 HEADLESS_AGAIN_S = 0.25
-# After a Stop the session is idle 30 ms later, unless a Stop hook of the user's sends it on.
+# The session is idle 30 ms after a Stop, unless a Stop hook of the user's continues the turn.
 SETTLE_AGAIN_S = 0.004
 # How often the transcript is looked at for the last part of a reply that passed the output limit.
 WHOLE_AGAIN_S = 0.01
-# Where the program's own file says nothing, the slow question is asked this often.
+# How often the program is asked about its sessions, which is slow, where its session file says nothing.
 THOROUGH_S = 2.0
 # How often a tmux server that cannot be reached is tried again.
 REACH_AGAIN_S = 2.0
@@ -95,7 +95,7 @@ class Carrier:
         self._line_wait.close()
 
     def _adopt_no_more(self) -> None:
-        """Stop taking what is said in the window for the reply: no caller waits for it any more."""
+        """Stop taking the next message in the window for the reply: no caller waits for it any more."""
         with spool.lock(self.agent.directory):
             now = self.agent.status()
             if now["adopt"] == self.task_id:
@@ -186,7 +186,7 @@ class Carrier:
             if now["status"] is State.IDLE:
                 view, again_s = View(task, now), SETTLE_AGAIN_S
             else:
-                # A Stop hook sent its turn on, which can take minutes, and its agent can die.
+                # A Stop hook of the user's continued the turn: that can take minutes, and the agent can die meanwhile.
                 view, again_s = self._carry(task), LOOK_AGAIN_S
             view.phase, view.again_s = "settling", again_s
             return view
@@ -210,7 +210,7 @@ class Carrier:
         return view
 
     def _hands_over(self, task: Task) -> bool:
-        """Tell whether its text is out already, so that it continues although another task came to stand before it."""
+        """Tell whether the agent has the task's text already: then it continues, even behind another one in line."""
         return task["status"] is not Step.CREATED and self.agent.status()["delivering"] == self.task_id
 
     def _watch_headless(self, task: Task) -> View:
@@ -236,7 +236,7 @@ class Carrier:
         return view
 
     def _carry(self, task: Task) -> View:
-        """Bring the first in line on its way, by the state its agent is in."""
+        """Do the next thing for the task that is first in line; its agent's state says what."""
         now, look = self._look(task)
         task = tasks.read(self.task_id)
         view = View(task, now)
@@ -264,7 +264,7 @@ class Carrier:
     def _look(self, task: Task) -> tuple[Status, Look | None]:
         """Return the agent's status and a look at its window, reconciled.
 
-        While all there is to wait for is a word of its hooks, which wake us, the
+        While the task only waits for a report of the agent's hooks, which wake us, the
         look may be LOOK_AGAIN_S old. A fresh one is a tmux process (4 ms), and
         each turn wakes us several times just when Claude Code needs the cores.
         A turn that is running is looked at every BELIEVED_S, unless its window is shown.
@@ -286,7 +286,7 @@ class Carrier:
 
     def _bring_up(self, task: Task, now: Status, view: View) -> None:
         if task["status"] in (Step.TYPED, Step.PASTED):
-            # It died with our text in its box or just submitted: what does its transcript say?
+            # The agent died with our text in its box or just submitted; its transcript tells which.
             self._judge_dead(now)
             view.again_s = 0.0
             return
@@ -295,7 +295,7 @@ class Carrier:
         try:
             self._start.step(now, None)
         except (TmuxFailed, StateFailed, DamagedFile):
-            raise  # what can pass by itself is tried again
+            raise  # such an error can pass: the loop tries again
         except ConversationOpen as error:
             view.waits_for, view.again_s = f"{error}; {error.hint}", REACH_AGAIN_S
             return
@@ -338,7 +338,7 @@ class Carrier:
             view.phase = "blocked"
             return
         if limits.until(now):
-            # Of a task whose own process is stopped: we see to its wait.
+            # The task that waits for the limit has a stopped process: this one looks after its wait.
             view.waits_for = self._limit.step(now, look) or "its agent to leave its usage limit"
             return
         if self._delivery is None:
@@ -348,7 +348,7 @@ class Carrier:
         view.task = tasks.read(self.task_id)
 
     def _await_person(self, now: Status, view: View) -> None:
-        """Watch a person go on with what was interrupted; the agent's next message is the reply."""
+        """Watch the window while a person continues an interrupted task; the agent's next message is the reply."""
         view.phase, view.says = "with a person", "the agent's next message in its window will be the reply"
         if now["status"] in NO_PROGRAM or now["adopt"] != self.task_id:
             self.waits_on = False
@@ -374,7 +374,7 @@ class Carrier:
             return
         turn = now["turn"]
         if now["status"] in (State.IDLE, State.PARKED) or (turn is not None and turn["task"] != self.task_id):
-            # Its agent is free or has gone on, and it has no end: its Stop was lost.
+            # The agent is idle or has another turn, and the task has not ended: its Stop was lost.
             if self._quiet_since_s is None:
                 self._quiet_since_s = steady_s()
             elif steady_s() - self._quiet_since_s > 3.0 and self.task_id not in now["queued"]:

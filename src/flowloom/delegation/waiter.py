@@ -123,7 +123,7 @@ class Announcer:
         return f"{name} has replied (task {task_id})", "Ctrl-G, r"
 
     def _say(self, what: str, how: str, task: Task) -> bool:
-        """Announce something; tell whether it may be taken for said. It is not while the last one is too recent."""
+        """Announce something; False where it must be said later, because the last announcement is too recent."""
         path = f"{self.agent.directory}/{ANNOUNCED}"
         with spool.lock(self.agent.directory):
             # A clock that was set back must not silence us.
@@ -141,7 +141,7 @@ class Announcer:
             what + more, how, servers=servers, tty=task["left_tty"], in_tmux=bool(task["left_tmux"])
         )
         if not told:
-            os.unlink(path)  # it has not kept the next one from being announced
+            os.unlink(path)  # an announcement that reached no one must not delay the next one
         return True
 
     def _waiting(self) -> list[str]:

@@ -38,9 +38,9 @@ if TYPE_CHECKING:
 # How long a step may wait for a wake-up before it looks by itself. Only what no
 # hook reports depends on it: Esc, deaths, dialogs at the start.
 LOOK_AGAIN_S = 1.0
-# What holds a task up for less than this is not worth a word, and not a write.
+# An obstacle that lasts less than this is neither shown nor written down.
 SAY_AFTER_S = 1.0
-# What passes by itself is worth a line only where it has not.
+# An obstacle that normally passes by itself is shown after this time.
 PASSES_S = 5.0
 
 
@@ -65,7 +65,7 @@ class View:
         self.screen = ""
         self.ended = False
         self.provisional = False
-        # Why it cannot be carried on, or not now; it is no end of its own making.
+        # Why the task cannot be carried on, or not now; the task itself has not failed.
         self.error: FlowLoomError | None = None
         self.again_s = LOOK_AGAIN_S
 
@@ -87,7 +87,7 @@ class Wait:
         held_up = view.waits_for
         view.waits_for = held_up or view.says or reason(view)
         if view.waits_for != self._for:
-            # Between two looks at one obstacle something passes by: its age is that of the whole wait.
+            # Something short came between two looks at the same obstacle: its age is that of the whole wait.
             passes = held_up in PASSING or self._for in PASSING
             self._since = self._since if held_up and self._for and passes else wall_s()
             self._for, self._for_since = view.waits_for, wall_s()
@@ -98,7 +98,7 @@ class Wait:
         self._keep(held_up if held_up and lasts else "")
 
     def over(self) -> None:
-        """Take down what is kept of this wait: the task is delivered, has ended, or is carried by another process."""
+        """Remove the note of what held the task up: it is delivered, has ended, or is carried by another process."""
         self._keep("")
 
     def _keep(self, text: str) -> None:

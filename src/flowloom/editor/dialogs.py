@@ -32,7 +32,7 @@ def await_keys(terminal: Terminal, hangup_fd: int, limit_s: float = TICK_S) -> l
     if hangup_fd in ready or terminal.gone():
         return None
     keys = terminal.read_keys()
-    # An ESC alone is known for the key only by what does not follow it.
+    # A lone ESC is the Esc key only if nothing follows it.
     while not keys and terminal.keys.held:
         select.select([terminal.fd], [], [], ESC_S)
         keys = terminal.read_keys()

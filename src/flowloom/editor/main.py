@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from flowloom.delegation.runner import View
     from flowloom.tasks.record import Task
 
-# What hooks/editor turns into 1, which is how a Python ends that cannot even start.
+# `hooks/editor` turns this into 1. A Python that cannot start ends with 1 itself, which must be told apart.
 FAILED = 101
 
 
@@ -61,7 +61,7 @@ class Signals(CaughtSignals):
         return self.number != 0
 
     def refuse(self) -> None:
-        """Go no further once a signal came.
+        """Stop here if a signal came.
 
         Raises:
             Hangup: one did.
@@ -90,7 +90,7 @@ def main() -> None:
         code = 0
     if code == 1:
         code = FAILED
-    # All is written (stderr by the line) and the terminal given back: the interpreter's tidying up takes 4 ms more.
+    # Everything is written (stderr by the line) and the terminal restored. A normal exit of Python takes 4 ms more.
     os._exit(code)
 
 
@@ -181,7 +181,7 @@ class Exchange:
             ask.refuse_unknown(agent, self.settings)
             theirs = layout.project_root(agent.slug) or root
             launch.prepare(agent, self.settings if theirs == root else config.load(theirs), root=theirs)
-            # Only from here on has one that is new a status.
+            # A new agent has no status before this point.
             if touched_files.has_open(os.environ.get("FLOWLOOM_CHIEF", ""), agent.status()["session_id"]):
                 raise UsageError(
                     f"This Claude Code has the conversation of {agent.agent_id} open",

@@ -25,7 +25,7 @@ FIRST = ("blocked", "unknown", "idle", "parked", "working", "starting", "failed"
 ORDER = {state: number for number, state in enumerate(FIRST)}
 # No name stands narrower than this where there is room; the longest stands whole where it takes half of the width.
 NAME_COLUMNS = 18
-# Narrower than this, the text of a row has the room of its age.
+# Narrower than this, a row leaves out its age.
 AGE_COLUMNS = 60
 # With fewer rows for the agents they have all of them; what is left over is for the window of the selected one.
 TALL_ROWS = 12
@@ -188,12 +188,12 @@ class Palette:
             lines = keys.help_lines(keys.PALETTE, columns)
             return keys.overlay(f"{BOLD}FlowLoom{RESET}  keys", lines, columns, rows, self.help_at)
         head = [f"{BOLD}FlowLoom{RESET}  {self.project}   {DIM}Send to{RESET}", self._draft_line(columns)]
-        # Never all of a small terminal: the agents stand below.
+        # The hint must leave room for the agents on a small terminal.
         told = wrap(self.hint, columns)[: max(1, rows // 6)] if self.hint else []
         head += [f"{YELLOW}{line}{RESET}" for line in told]
         if self.filtering or rows >= ROOMY_ROWS:
             head.append(f"filter: {self.filter}▏" if self.filtering else "")
-        # What the agents leave of a small terminal is for the legend.
+        # On a small terminal, the legend takes the rows that the agents leave.
         spare = rows - len(head) - 1 - len(self.shown())
         legend = self._legend(columns, max(1, rows // 5, spare if rows < ROOMY_ROWS else 0))
         foot = [f"{YELLOW}{shorten(self.flash, columns)}{RESET}" if self.flash else "", *legend]

@@ -74,7 +74,7 @@ class PaletteActions:
         self.slug = layout.project_slug(root)
         self.unseen = replies.UnreadTasks(self.slug)
         self.note = config.unheeded(settings.ignored)
-        # What follows a first word that names no agent: for the one that is meant, or is created under that name.
+        # A first word that names no agent, the agent it probably means, and the text after it.
         self.unknown, self.meant, self.rest = "", "", ""
         self.started = ""
         self.statuses: dict[str, Status] = {}
@@ -213,7 +213,7 @@ class PaletteActions:
         try:
             look = whereabouts.look(now)
         except TmuxUnreachable:
-            return []  # its row says so from the next look on
+            return []  # its row will say so at the next look
         return wait_lines.live_end(look.screen, columns, rows) if look else []
 
     def _last(self) -> str:

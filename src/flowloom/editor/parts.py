@@ -64,10 +64,10 @@ def joined(answers: list[bytes]) -> bytes:
 
 
 def going_on(name: str, task_id: str) -> bytes:
-    """Return what stands for a part that is not finished: it is not to be sent again."""
+    """Return what the file gets for a part that is not finished: it must not be sent again."""
     return f"{name} is still working on task {task_id}. Its reply: flowloom reply {task_id}".encode()
 
 
 def unanswered(name: str, prompt: str, why: str) -> bytes:
-    """Return what stands for a part that has no reply: the reason, and its own prompt to send again."""
+    """Return what the file gets for a part without a reply: the reason, and its prompt, to send again."""
     return f"No reply from {name}: {why}\n\n@{name} {prompt}".encode("utf-8", "surrogateescape")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from flowloom.tasks.record import Task
     from flowloom.turns.record import Status
 
-# Longer than a tick of any file system's clock.
+# The clock of every file system ticks more often than this.
 SETTLED_S = 2.5
 
 

@@ -48,7 +48,7 @@ UNFINISHED = {
 }
 # Narrower than this a log has no room for the former state and the task.
 WIDE_COLUMNS = 70
-# Where an agent's status is known from; what is not named here FlowLoom did itself.
+# Who reported an agent's status; FlowLoom itself where none of these did.
 SOURCES = {"hook": "its hooks", "screen": "its screen", "session": "its session", "transcript": "its transcript"}
 
 
@@ -66,13 +66,13 @@ def lines(
     across = max(1, min(len(views), columns // PART_COLUMNS))
     bands = -(-len(views) // across)
     across = -(-len(views) // bands)
-    # Where not even a row each is there: those around the selected one.
+    # With fewer rows than parts, those around the selected one are shown.
     first = max(0, min(selected // across - rows // 2, bands - rows))
     shown: list[str] = []
     for band in range(first, bands):
         room = (rows - len(shown)) // (bands - band) if rows >= 2 * bands else 1
         numbers = range(band * across, min(len(views), (band + 1) * across))
-        # The last ones have the room of those that are not there.
+        # In the last band, fewer parts share the width.
         width = (columns - 3 * (len(numbers) - 1)) // len(numbers)
         ruled = room > RULED_ROWS and band < bands - 1
         blocks = [
@@ -118,7 +118,7 @@ def part(
         return [shorten(f"{name}  {does}", columns)]
     head = [f"{name}  {DIM}task {task['task_id']} · {age(waited_s)}{RESET}", does, f"{DIM}{prompt}{RESET}"]
     if rows >= TIGHT_ROWS and asked:
-        # All of it where there is room: the person decides by its end as well as by its beginning.
+        # The whole question where there is room: its end can decide the answer.
         head += [f"{YELLOW}{line}{RESET}" for line in wrap(asked[0], columns)[: max(1, rows - len(head) - 1)]]
         head += [f"{DIM}{line}{RESET}" for line in wrap(asked[1], columns)]
     head += [f"{YELLOW}{line}{RESET}" for said in told(view) for line in wrap(said, columns)[:2]]
@@ -166,7 +166,7 @@ def standing(view: View, columns: int, now_s: float) -> list[str]:
     """Return what a task waits for and since when, then what is known beyond that."""
     now = view.agent
     lines = [f"{BOLD}{doing(view)}{RESET}  {DIM}{age(now_s - view.since)}{RESET}"]
-    # What it is blocked on stands below, in full; what it works on, above.
+    # The question stands in full below, the prompt above.
     told_already = now is None or now["status"] in (State.BLOCKED, State.WORKING) or not now["why"]
     why = "" if told_already or now is None else f"{now['status']}: {now['why']}"
     known = " · ".join(said for said in (why, delivered(view.task)) if said)
@@ -187,7 +187,7 @@ def state(view: View, prompt: str, columns: int, rows: int, now_s: float, *, not
     """Return what is going on and since when, the question that a person must answer, and what else there is."""
     room = max(10, columns - 4)
     asked = question(view)
-    # Few rows are for the window: its dialog, with all options, says more than a line of ours.
+    # On few rows the window comes first: its dialog, with all options, says more than a line of ours.
     gap = [] if asked and rows < QUESTION_ROWS else [""]
     lines = [*gap, f"  {DIM}{shorten(prompt, room)}{RESET}", *gap]
     lines += [f"  {line}" for line in standing(view, room, now_s)[: None if gap else 1]]
@@ -237,7 +237,7 @@ def former(task: Task, now_s: float) -> str:
 
 
 def bad_end(text: str, hint: str) -> str:
-    """Return an error and its hint with a line for each thing to do, as the wait tells its end."""
+    """Return an error and its hint as the wait screen shows them: a line for each thing to do."""
     todo = [f"{clause[:1].upper()}{clause[1:]}" for clause in hint.split("; ") if clause]
     return "\n".join([text.strip().removeprefix("flowloom: "), "", *todo, "Your draft is unchanged."])
 

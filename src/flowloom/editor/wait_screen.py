@@ -1,4 +1,4 @@
-"""The wait, as a person sees it: a few lines on the terminal, and the keys that end or change it.
+"""The wait screen: a few lines on the terminal, and the keys that end or change the wait.
 
 Without a terminal there is no screen, and every question has its safe answer.
 """
@@ -39,11 +39,11 @@ if TYPE_CHECKING:
 TELL_S = 20.0
 # A second Ctrl-C counts as an answer only when the question can have been seen.
 SEEN_S = 0.3
-# The clock on it ticks; the end of a visit is noticed.
+# How often the screen's clock is drawn, and how often the end of a visit is looked for.
 TICK_S, VISITED_TICK_S = 1.0, 0.1
-# Keys of this moment were meant for what stood here before.
+# A key pressed this early was meant for the former screen.
 SETTLED_S = 1.0
-# What the agent's window shows is worth its rows only where there are this many.
+# The agent's window is shown only on a terminal with this many rows.
 TAIL_FROM_ROWS = 16
 
 
@@ -96,7 +96,7 @@ class WaitScreen:
         return ""
 
     def tell(self, text: str, hint: str = "") -> bool:
-        """Say a bad end; block until it was read, and tell whether it was."""
+        """Show an error; block until it was read, and tell whether it was."""
         said = f"{sentences(text.rstrip(), hint)}\n"
         sys.stderr.write(visible(said) if sys.stderr.isatty() else said)
         return True
@@ -129,7 +129,7 @@ class TerminalWaitScreen(WaitScreen):
 
     def show(self, views: list[View]) -> bool:
         """Draw the wait and take its keys; during a visit to a window, only look whether it still lasts."""
-        self.started_s = self.started_s or steady_s()  # not while the palette or a question stood there
+        self.started_s = self.started_s or steady_s()  # the time on the palette or a question does not count
         if self.visit is not None and not self._came_back(views):
             return True
         if self.terminal.gone():
@@ -244,10 +244,10 @@ class TerminalWaitScreen(WaitScreen):
     # The agent's own window.
 
     def _attach(self, view: View, key: str) -> None:
-        """Show the agent's window, unless the key was meant for what stood here a moment ago."""
+        """Show the agent's window, unless the key was meant for the former screen."""
         now = view.agent
         if key == "enter" and steady_s() - self.started_s < SETTLED_S:
-            return  # the Enter of who sent the prompt
+            return  # the Enter that sent the prompt
         if wait_lines.asks(view) and now and wall_s() - now["since"] < SETTLED_S:
             self.flash = f"{now['name']} asked this just now. Press a again to answer"
             return
@@ -276,7 +276,7 @@ class TerminalWaitScreen(WaitScreen):
         return visit.end()
 
     def _came_back(self, views: list[View]) -> bool:
-        """Tell whether the visit is over; wait for that when the tasks have ended, which the visitor is told."""
+        """Tell whether the visit is over. When the tasks have ended, tell the visitor and wait for its end."""
         assert self.visit is not None
         if not all(view.ended for view in views) and not self.visit.over():
             self.again_s = VISITED_TICK_S
@@ -377,7 +377,7 @@ class TerminalWaitScreen(WaitScreen):
     def close(self) -> None:
         """Give the terminal back as it was found."""
         if self.visit is not None:
-            # A person who visits the agent is taken back: this terminal is not ours to hold any longer.
+            # A visit ends here too: the terminal goes back to Claude Code.
             self.visit.end()
             self.visit = None
         self.terminal.close()

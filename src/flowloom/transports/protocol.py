@@ -66,7 +66,7 @@ class AgentWindow(Protocol):
 
 
 class Ledger(Protocol):
-    """What a transport tells, before it acts on it: a kill in between then loses nothing."""
+    """What a transport reports before it acts on it: a kill in between then loses nothing."""
 
     task_id: str
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from flowloom.tasks.record import Task
     from flowloom.turns.record import Parked, Status, Turn
 
-# The time is told without its seconds and for the day it is: one that is a little over is meant, not tomorrow's.
+# Claude Code gives the time without seconds and without a day: one that has just passed is today's, not tomorrow's.
 OVER_S = 600.0
 DAY_S = 86_400.0
 MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
@@ -68,7 +68,7 @@ def park(task: Task, turn: Turn, at_s: float, error: str, now_s: float) -> Parke
 
 
 def go_on(entry: Parked) -> None:
-    """Take the task that waited for a reset for running again. The caller holds the agent's lock."""
+    """Mark the task that waited for a reset as running again. The caller holds the agent's lock."""
     task = tasks.find(entry["task"])
     if task is not None and task["until"]:
         task["until"] = 0.0
@@ -84,5 +84,5 @@ def give_up(agent_dir: str, now: Status, step: Step, why: str, *, at: float | No
 
 
 def ask_again(at_s: float, now_s: float) -> str:
-    """Return what to do about a task that is not continued."""
+    """Return what a person can do about a task that Claude Code does not continue."""
     return f"ask again after {clock(at_s, now_s)}"

@@ -21,22 +21,22 @@ if TYPE_CHECKING:
 
 # Deaths that lie further back do not count any more.
 DEATHS_WITHIN_S = 120.0
-# What stands before the reason of the last death, in the reason for a pause and for giving up.
+# Separates, in the reason for a pause or for giving up, our words from the reason of the last death.
 LAST = "; last: "
 
 
 def leave(agent_dir: str, now: Status, event: Event, why: str, *, at: float | None = None) -> None:
-    """Take an agent for gone: what it worked on has failed, what only stood in its box is given back.
+    """Mark an agent as gone: its current task has failed, a task whose text only stood in its box is sent again.
 
-    It died although it was not asked to leave, and also where it left before it was
-    ready: started again and again, it would never stop doing so.
+    It counts as a death if no one asked it to leave, and also if it left before it was
+    ready: otherwise it would be started again and again.
     """
     waited = parking.limited(now) is not None
     let_go(
         now, Step.FAILED, f"the agent is gone: {why}" + ("; it waited for its usage limit to reset" if waited else "")
     )
     facts: dict[str, Any] = {"turn": None, "queued": [], "up": False, "parked": None, "also_parked": [], "pid": None}
-    # An agent that has no program is only reported gone a second time.
+    # An agent without a program is reported gone a second time: that changes nothing.
     if now["status"] not in NO_PROGRAM and (event is Event.GONE or not now["up"] or now["status"] is State.STARTING):
         facts["deaths"] = [*recent_deaths(now), wall_s() if at is None else at]
     status.apply(agent_dir, now, event, why=why, source="hook" if event is Event.END else "tmux", at=at, **facts)
@@ -48,19 +48,19 @@ def recent_deaths(now: Status) -> list[float]:
 
 
 def rested(agent_dir: str, now: Status) -> None:
-    """Take an agent in backoff whose time is over, and that no task starts again, for offline."""
+    """Mark an agent in backoff as offline: its time is over, and no task starts it again."""
     why = now["why"].rpartition(LAST)[2]
     status.apply(agent_dir, now, Event.RESET, why=why, source="policy", again_at=0.0)
 
 
 def quiet(agent_dir: str, now: Status, why: str, *, step: Step = Step.INTERRUPTED, in_box: str | None = None) -> None:
-    """Take an agent whose session is idle, although no hook said so, for idle: a person pressed Esc.
+    """Mark an agent as idle whose session is idle although no hook said so: a person pressed Esc.
 
     `in_box` is the task whose text stands in the box again; `step` is what becomes of that of the running turn.
     """
     turn = now["turn"]
     task = tasks.find(turn["task"]) if turn else None
-    # No turn of its own: it was queued (and has a message of the turn before), or its receipt was lost.
+    # The task has no turn of its own: it was queued (and has the message of the turn before), or its receipt was lost.
     own = turn is None or turn["prompt_id"] or turn["whose"] != "task" or turn["task"] == in_box
     shared = tasks.provisional_of(task["task_id"]) if task and not own and not tasks.ended(task) else None
     if task and shared is not None:
@@ -106,7 +106,7 @@ def found_accepted(agent_dir: str, now: Status, task: Task) -> None:
         "prompt_id": None,
         "whose": "task",
         "task": task["task_id"],
-        # Not now: its session may be idle again already, and that counts only if it is said to be later.
+        # The time of the receipt, not of now: an `idle` of the session counts only if it is later than that.
         "at": task["journal"][-2]["at"],
         "at_ns": 0,
         "before": now["background"],
@@ -116,7 +116,7 @@ def found_accepted(agent_dir: str, now: Status, task: Task) -> None:
 
 
 def unpark(agent_dir: str, now: Status, task_id: str) -> None:
-    """Take a parked task's message for its reply, if none of what it began runs: another turn heard of its end."""
+    """Complete a parked task with its last message if none of its work runs: another turn was told of the end."""
     entry, task = parking.of(now, task_id), tasks.find(task_id)
     if task is None or entry is None or entry.get("until") or not parking.is_over(entry, now["background"]):
         return

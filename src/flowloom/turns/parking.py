@@ -57,7 +57,7 @@ def is_over(entry: Parked, running: list[str]) -> bool:
 
 
 def heard(now: Status, ended: list[str]) -> Parked | None:
-    """Return the entry that a turn of the agent's own belongs to, which tells of background work that has ended.
+    """Return the entry that a turn of the agent's own belongs to; background work that ended has started the turn.
 
     Without a name in `ended` it continues after a usage limit, or an older release has written the entry. A turn that
     tells of several tasks' work belongs to one of them; the others are marked, for `told`.
@@ -76,13 +76,13 @@ def heard(now: Status, ended: list[str]) -> Parked | None:
 
 
 def began(now: Status, entry: Parked) -> list[str]:
-    """Return what ran in the background before a turn of the agent's own, without what its task waits for."""
+    """Return the background work that ran before a turn of the agent's own, without the work its task waits for."""
     ids = entry["ids"]
     return [name for name in now["background"] if name not in ids] if ids else entry["before"]
 
 
 def told(now: Status, message: str) -> list[str]:
-    """Complete the tasks whose work a turn told of beside its own task's; return them."""
+    """Complete the other parked tasks whose work a turn was told of, and return them."""
     ended = [entry["task"] for entry in entries(now) if entry.get("told")]
     for task_id in ended:
         task = tasks.find(task_id)

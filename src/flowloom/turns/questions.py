@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from flowloom.turns.record import QuestionRecord, Status
 
 FORMAT = 1
-# After these an agent continues with what it asked for; after any other event it does something else.
+# After one of these events an agent continues with what it asked for; after any other it does something else.
 ANSWERED_BY = frozenset({Event.SIGN, Event.RESUME, Event.BOX, Event.UP})
 
 _QUESTION: dict[str, Any] = {
@@ -64,10 +64,10 @@ def open_of(now: Status) -> list[QuestionRecord]:
 
 
 def ask(now: Status, question: Question, *, source: str, subagent: str = "", at: float | None = None) -> None:
-    """Write down what an agent asks, in `now` too; the caller writes that. A question that is open is only completed.
+    """Write a question of an agent down, also into `now`, which the caller writes; an open one is only completed.
 
-    The window tells of a question that a hook has reported, in other words and with
-    its options, or a hook of one that was seen in the window first.
+    The window shows a question that a hook has reported, in other words and with
+    its options; or a hook reports one that was seen in the window first.
     """
     known = open_of(now)
     record = same(known, question, subagent)
@@ -109,7 +109,7 @@ def ask(now: Status, question: Question, *, source: str, subagent: str = "", at:
 
 
 def offer(now: Status, question_id: str, options: list[str]) -> None:
-    """Note the answers that the window offers to an open question, in `now` too; the caller writes that."""
+    """Note the answers that the window offers to an open question, also in `now`, which the caller writes."""
     record = read(question_id)
     if record is not None and record["status"] == "open":
         record["options"] = options
@@ -167,7 +167,7 @@ def of_subagent(now: Status, subagent: str) -> list[QuestionRecord]:
 
 
 def close(now: Status, closed: list[QuestionRecord], event: Event, why: str, *, at: float | None = None) -> None:
-    """Close questions after an event, in `now` too; the caller writes that."""
+    """Close questions after an event, also in `now`, which the caller writes."""
     for record in closed:
         chosen = bool(record["choice"]) or event in ANSWERED_BY
         if not record["choice"]:

@@ -1,4 +1,4 @@
-"""What a submitted text is: which task's, whether the agent has the whole of it, and what else stood there."""
+"""A submitted text: which task it belongs to, whether the agent has all of it, and what else it holds."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def receive(task: Task, prompt: str, prompt_id: str | None, why: str) -> bool:
 
 
 def _keep(task: Task, words: str) -> None:
-    """Keep a person's words that were submitted with a task's text: they stand nowhere else."""
+    """Write down a person's words that were submitted with a task's text: no other file has them."""
     path = layout.drafts(task["agent_dir"])
     try:
         files.append(path, words)

@@ -1,4 +1,4 @@
-"""Whose turn it is: what one report of an agent, or one look at it, means for its status and its tasks.
+"""What a report of an agent's hooks means for its status and its tasks: whose turn began, ended or continues.
 
 Everything here happens under the agent's lock, and reading, deciding and
 writing are one step: two hooks, a waiter and a command never undo each other.
@@ -34,7 +34,7 @@ TRANSCRIPT_TAIL_BYTES = 8_000_000
 MERGED_NS = 500_000_000
 # Why a session ended, where that is known (SessionEnd).
 ENDS = {"prompt_input_exit": "it was closed with /exit", "logout": "it was logged out"}
-# So many tasks back a report that comes late can be of.
+# A late report can belong to one of this many former tasks.
 FORMER_LIMIT = 50
 
 
@@ -86,7 +86,7 @@ def _up(agent_dir: str, now: Status, report: Report) -> None:
     source = report.get("source", "startup")
     facts = {"session_id": report.get("session_id"), "transcript": report.get("transcript")}
     if source == "fork" or sessions.late(now, report):
-        return  # a fork that is this agent's continues what it was at
+        return  # a fork that the agent took over continues its turn
     seen: dict[str, Any] = {**facts, "seen_ns": report["at_ns"]}
     if source == "compact":
         # A compaction happens in the middle of a turn and does not end it.
@@ -95,12 +95,12 @@ def _up(agent_dir: str, now: Status, report: Report) -> None:
         observed.let_go(now, Step.INTERRUPTED, "the conversation was cleared in its window")
         why = "the conversation was cleared while it waited for its usage limit"
         limits.give_up(agent_dir, now, Step.INTERRUPTED, why, at=report["at"])
-        # Until the first prompt nothing of it is kept that could be resumed.
+        # Claude Code keeps nothing that could be resumed before the first prompt.
         seen |= {"turn": None, "queued": [], "conversation": False}
         status.apply(agent_dir, now, Event.QUIET, why="cleared", source="hook", at=report["at"], **seen)
     else:
         if source == "resume":
-            # Also where a person went back to a former one, behind a `/clear`.
+            # This also holds after a person resumed a former session, after a `/clear`.
             seen["conversation"] = True
         why = f"its session started ({source})"
         status.apply(agent_dir, now, Event.UP, why=why, source="hook", at=report["at"], up=True, **seen)
@@ -125,13 +125,13 @@ def _accept(agent_dir: str, now: Status, report: Report) -> None:
     merged = running is not None and abs(report["at_ns"] - running["at_ns"]) < MERGED_NS
     again = running is not None and running["prompt_id"] is None and running["task"] in frame.task_ids(prompt)
     if running and running["task"] and (again or (merged and task is None)):
-        # Its own receipt after all, or a text that was queued together with it: one turn, one Stop, the last one's.
+        # The task's own receipt, late, or a text queued together with it: both have one turn and one Stop.
         if not again:
             _share(tasks.find(running["task"]))
         status.note(agent_dir, now, turn={**running, "prompt_id": prompt_id}, seen_ns=report["at_ns"])
         return
     if running and running["task"] and running["whose"] != "person":
-        # The turn before ended without a word: its own hook was lost, or a person pressed Esc.
+        # The turn before ended without a report: its Stop hook was lost, or a person pressed Esc.
         observed.end_task(running["task"], Step.INTERRUPTED, "its turn ended without a reply, and another one began")
     turn = _turn(now, report, prompt_id)
     why = "a person gave it something to do"
@@ -188,7 +188,7 @@ def _ask(agent_dir: str, now: Status, report: Report) -> None:
         return
     question = report["question"]
     if now["status"] is State.BLOCKED and now["question"] and not question["call"]:
-        return  # the Notification, seconds after the PermissionRequest, says less
+        return  # the Notification comes seconds after the PermissionRequest and holds less
     facts = {"question": question, "subagent": report.get("subagent", ""), "seen_ns": report["at_ns"]}
     why = f"blocked on {questions.words(question)}"
     status.apply(agent_dir, now, Event.ASK, why=why, source="hook", at=report["at"], **facts)
@@ -207,7 +207,7 @@ def _sign(agent_dir: str, now: Status, report: Report) -> None:
 
 
 def _close(agent_dir: str, now: Status, report: Report, closed: list[QuestionRecord], why: str) -> None:
-    """Close some of the open questions; the agent continues once none is open. Another tool's end closes none."""
+    """Close the questions that an event answers; the agent continues once none is open."""
     if not closed:
         return
     questions.close(now, closed, Event(report["event"]), why, at=report["at"])
@@ -285,7 +285,7 @@ def _next_turn(
 
 
 def _renew(now: Status, last: Turn, message: str) -> None:
-    """Take a later Stop of a turn that had ended already: a Stop hook of the user's sent it on."""
+    """Replace the reply by that of a later Stop of the same turn: a Stop hook of the user's had continued it."""
     task, why = tasks.find(last["task"]), "a Stop hook sent its turn on"
     if task is None or last["whose"] == "person" or not message:
         return
@@ -296,7 +296,7 @@ def _renew(now: Status, last: Turn, message: str) -> None:
 
 
 def _former(agent_dir: str, prompt_id: str | None) -> Task | None:
-    """Return the task of an earlier turn that had this id and was given up: what ends it comes late."""
+    """Return the task of an earlier turn with this id that was given up; the report of its end came late."""
     near = map(tasks.find, status.recent_tasks(agent_dir, FORMER_LIMIT)) if prompt_id else ()
     return next((task for task in near if task and task["prompt_id"] == prompt_id), None)
 
@@ -359,7 +359,7 @@ def _end(agent_dir: str, now: Status, report: Report) -> None:
     if sessions.late(now, report) or report.get("reason") in ("clear", "resume"):
         return  # a SessionStart follows at once
     if report.get("session_id") and now["session_id"] and report["session_id"] != now["session_id"]:
-        return  # of a former session, in a window that is closed by now
+        return  # it belongs to a former session, whose window is closed
     observed.leave(agent_dir, now, Event.END, ENDS.get(report.get("reason", ""), "its session ended"), at=report["at"])
 
 

@@ -56,6 +56,6 @@ def follow_transcript(now: Status, report: Report) -> None:
 
 def late(now: Status, report: Report) -> bool:
     """Tell whether a report is older than what has been seen, or of the program before the one that runs now."""
-    # While none runs, a report with a process id is of one that has ended.
+    # While no program runs, a report with a process id comes from one that has ended.
     former = report.get("pid", now["pid"]) != now["pid"] and (now["pid"] is not None or now["status"] in NO_PROGRAM)
     return former or report.get("at_ns", 0) < now["seen_ns"]

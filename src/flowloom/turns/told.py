@@ -1,4 +1,4 @@
-"""What Claude Code tells beside the turns: what auto mode denied, what became of a usage limit."""
+"""Reports that belong to no turn: what auto mode denied, what became of a usage limit."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def notice(agent_dir: str, now: Status, report: Report) -> None:
-    """Keep what is told beside the turns: that auto mode denied a call."""
+    """Keep a report that belongs to no turn: auto mode denied a call."""
     kind, message = report.get("source", ""), report.get("message", "")
     if kind == "denied":
         task = tasks.find(now["turn"]["task"]) if now["turn"] else None
@@ -28,7 +28,7 @@ def notice(agent_dir: str, now: Status, report: Report) -> None:
         why += f"; {limits.ask_again(limits.until(now), report['at'])}"
         limits.give_up(agent_dir, now, Step.FAILED, why, at=report["at"])
     elif kind == "quota_auto_resume_stale" and limits.until(now):
-        # The machine slept over the reset.
+        # The machine slept while the limit was reset.
         why = "its usage limit has reset: press Enter in its window to continue"
         status.apply(agent_dir, now, Event.PARK, why=why, source="hook", at=report["at"])
         status.note(agent_dir, now, why=why)

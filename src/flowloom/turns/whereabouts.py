@@ -55,7 +55,7 @@ def look(now: Status) -> Look | None:
 
 
 class PaneListing:
-    """The panes of agents by what their servers list, each server asked once."""
+    """The panes of agents as their tmux servers list them, each server asked once."""
 
     def __init__(self) -> None:
         self._servers: dict[str, dict[str, Window] | TmuxUnreachable] = {}
@@ -119,7 +119,7 @@ def close(now: Status) -> None:
     try:
         seen = tmux.look(pane) if pane else None
     except TmuxUnreachable:
-        return  # there is no more to close than the pane it was in
+        return  # the pane is all there is to close
     if pane is None or seen is None or seen.agent_id != now["agent_id"]:
         return
     if is_own(now, seen):

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from flowloom.providers.protocol import Screen
 
-# In the agent's folder: who asks its editor for the draft, and what that hands over (`stubs.AGENT_EDITOR_STUB`).
+# Files in the agent's folder: the request for the draft, and the draft (`hook_shims.AGENT_EDITOR_STUB` writes it).
 WANTED, HANDED = "draft-wanted", "draft"
 # Claude Code starts its editor within 0.1 s of the key.
 HANDED_WITHIN_S = 3.0
@@ -28,7 +28,7 @@ HANDED_AGAIN_S = 0.02
 # On a loaded machine it comes later. The request outlives our wait for it, or a real editor would open in a window
 # that is not being watched, and hold the agent up until it is closed.
 OPENED_WITHIN_S = 60.0
-# A task that its agent has confirmed is not in the box any more: its text there was fetched back by a person.
+# The text of a confirmed task has left the box: if it stands there, a person has brought it back.
 _CONFIRMED = (Step.ACCEPTED, Step.PARKED, Step.DONE)
 _PASTE_MARK = r"\[Pastedtext#\d+(\+\d+lines)?\]"
 
@@ -44,7 +44,7 @@ class OwnText:
 
 
 def own(screen: Screen) -> OwnText | None:
-    """Return our own text in the box, None where anything else stands there, or ours with a word of a person's."""
+    """Return our text if it stands in the box, and nothing else; None otherwise."""
     draft = _bare(screen["draft"])
     names = re.findall(r"^\[flowloomtask([a-z2-9]{4,8}?)from|\[endoftask([a-z2-9]{4,8})\]$", draft)
     for task_id in {begun or ended for begun, ended in names}:
@@ -81,7 +81,7 @@ def _text(path: str) -> str:
 
 
 def _bare(text: str) -> str:
-    """Return what two texts must share to be one: without white space, which wraps, and what a terminal may lose."""
+    """Return a text for comparing: without white space, which wraps, and without what a terminal may lose."""
     visible = frame.comparable(text)
     return "".join(each for each in visible if not each.isspace() and (each.isascii() or each.isalnum()))
 

@@ -1,4 +1,4 @@
-"""Keys in place of a person: after a pause of theirs, none twice that must not be, and their draft kept first."""
+"""Pressing keys in an agent's window: only after a person's pause, no key twice, and their draft saved first."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from flowloom.providers.protocol import Keys, Screen
     from flowloom.transports.protocol import AgentWindow, Ledger
 
-# Claude Code takes a second Ctrl-C within 2.5 s for the wish to leave.
+# Claude Code ends on a second Ctrl-C within 2.5 s.
 CLEAR_AGAIN_S = 3.0
 # A long conversation can take seconds to be redrawn: an unchanged window has not shown yet what a key did.
 UNCHANGED_AGAIN_S = 10.0
-# A key that has not done so often what it is for does something else: users can bind keys.
+# A key that failed this often is bound to something else by the user.
 TRIES = 2
 
 VISUAL = "vim's VISUAL mode is on in its window"
@@ -59,7 +59,7 @@ class Hand:
         return True
 
     def lead_back(self, tmux: Tmux, pane: str, look: Look, screen: Screen, *, ours: bool = False) -> str:
-        """Leave a mode of the box that eats Enter; return what is waited for, nothing where it is in none.
+        """Leave a mode of the box that takes Enter for itself; return what is waited for, nothing without such a mode.
 
         At once where only our own text stands there. Not for ever: a user's status line can say the same.
         """
@@ -143,7 +143,7 @@ class Draft:
         """Write the draft down, as whole as it can be had."""
         text = self._handed or screen["draft"]
         self._kept, self._kept_at = screen["draft"], drafts.keep(self.agent.directory, text)
-        # An image stands nowhere but in the box, and in Claude Code's own stash.
+        # Only the box and Claude Code's own stash hold an image.
         self._is_all = bool(self._handed or not screen["cut"]) and prompt_text.placeholder(text) is None
         self._mixed = drafts.holds(text, self.ledger.task_id) and (bool(self._handed) or drafts.is_whole(screen))
         self._asked_for = self._handed = ""
@@ -154,9 +154,9 @@ class Draft:
         if self._tries >= 2 * TRIES:
             return []  # not even that key empties the box
         if self._mixed:
-            # Stashed, it would come back behind this delivery, and one Enter would submit the task again.
+            # A stashed text would come back after this delivery, and one Enter would submit the task again.
             return clear
-        # What its editor did not hand over is whole in Claude Code's own stash.
+        # Claude Code's own stash has the whole of a draft that the editor did not hand over.
         if keys["stash"] and self._tries < TRIES:
             return keys["stash"]
         return clear if self._is_all else []

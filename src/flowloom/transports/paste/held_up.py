@@ -1,4 +1,4 @@
-"""What holds a task's text up on its way into the agent's box, in words."""
+"""The reasons why a task's text cannot go into the agent's box, in words."""
 
 from __future__ import annotations
 

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 # Once it has its terminal back, a program draws an empty box for a moment, and then the draft that the editor left.
 BACK_S = 1.0
-# How often it is looked for who reads the terminal. Between a program and its editor nothing does, for a moment.
+# How often we check which process reads the terminal. For a moment between a program and its editor, none does.
 READERS_AGAIN_S = 1.0
-# A program that is still suspended after so many SIGCONT does not hear them.
+# A program that is still suspended after this many SIGCONT does not react to them.
 CONTINUED = 3
 
 
@@ -46,7 +46,7 @@ class Lending:
         self._alone = 0 if procs.has_other_reader(look.tty, look.pid) else self._alone + 1
         if self._alone < 2:
             return HANDED_OVER if self._alone else EDITOR
-        # tmux continues a program as soon as it stops: Claude Code does not hear that SIGCONT, but the next one.
+        # tmux continues a program as soon as it stops: Claude Code misses that SIGCONT and reacts to the next one.
         procs.resume(look.pid)
         todo = f"; restart it: flowloom restart {self._name}" if self._alone - 1 > CONTINUED else ""
         return f"{SUSPENDED}{todo}"

@@ -33,9 +33,9 @@ LOOK_FOR_TEXT_S = 0.01
 RECEIPT_AGAIN_S = 0.25
 # A program that draws reads no keys for a moment.
 SLOW_S = 1.0
-# An idle box that shows nothing of ours, and no receipt: this long until we say that we do not know.
+# With an idle box, no text of ours in it and no receipt, the delivery is unknown after this time.
 LOST_S = 5.0
-# A window that takes no input, or whose program never reads what was pasted: the next attempt.
+# The time until the next attempt in a window that takes no input, or whose program did not read the paste.
 REFUSED_AGAIN_S = 2.0
 # A text that is never submitted is taken out of the box, and pasted again after this time: the user may bind the key.
 ROUND_AGAIN_S = 30.0
@@ -120,7 +120,7 @@ class Paste:
         """Refuse what another process, which is stopped now, would paste when it runs again."""
         self.window.tmux(now).claim(now["pane_id"] or "", text.stamp)
 
-    # A text that is not submitted, however often it is pasted.
+    # The text that was pasted several times and never submitted.
 
     @property
     def stuck(self) -> str:
@@ -144,14 +144,14 @@ class Paste:
         if lent:
             return held_up.KEEPS if self._draft.asked else lent
         if procs.unread_bytes(look.tty):
-            # It hangs, or a person types. A second key would be taken at once with the first: two Ctrl-C end it.
+            # The program hangs, or a person types. It would read two keys at once, and two Ctrl-C end it.
             self._unread_since_s = self._unread_since_s or self.clock.steady_s()
             return held_up.HANGS if self.clock.steady_s() - self._unread_since_s >= SLOW_S else held_up.UNREAD
         self._unread_since_s = 0.0
         if look.input_off:
             return held_up.input_off(now)
         if look.in_mode:
-            # Pasting would work, Enter would not. A clock never looks the same for long.
+            # A paste would work, Enter would not. A window with a clock in it never looks the same for long.
             if self._hand.undisturbed(f"mode {look.mode if look.mode == 'clock-mode' else look.screen}"):
                 tmux.leave_mode(pane)
             return held_up.MODES.get(look.mode, f"tmux's {look.mode} is open in its window")
@@ -230,11 +230,11 @@ class Paste:
     def _pursue(self, task_id: str, now: Status, look: Look, screen: Screen, *, whole: bool) -> tuple[str, Evidence]:
         at_s = self.clock.steady_s()
         if not self._pasted_at_s:
-            # The process before us was killed over it: what does the window show?
+            # The process before us was killed at this point: the window shows what became of the text.
             self._pasted_at_s = self._pressed_at_s = at_s
         lent = self._lending.reason(look) if self._lending else ""
         if lent:
-            # Its program stands still. It may have read our text, which it takes once it has its terminal back; or the
+            # The program is suspended. It may have read our text and take it once it has its terminal back; or the
             # editor has the text, and leaves it in the box.
             self._pasted_at_s = self._pressed_at_s = at_s
             return lent, "waiting"
@@ -245,7 +245,7 @@ class Paste:
         if at_s - self._pressed_at_s < ENTER_AGAIN_S and not first:
             return held_up.RECEIPT, "waiting"
         if not first and procs.unread_bytes(look.tty):
-            # It hangs. It will take our text once it continues: pasted again, it would have it twice, and keys pile up.
+            # The program hangs. It takes our text once it continues; a second paste would give it the text twice.
             self._pasted_at_s = self._pressed_at_s = at_s
             return held_up.HANGS, "waiting"
         taken = self._taken_elsewhere(now, look, screen)
@@ -295,7 +295,7 @@ class Paste:
             self._pressed, self._pressed_at_s = self._pressed + 1, self.clock.steady_s()
             tmux.press(pane, *self.window.key_bindings()["submit"], stamp=look.stamp)
             return held_up.RECEIPT
-        # Half of it, or an Enter that is never taken: out of the box, and pasted again.
+        # The box holds half of the text, or takes no Enter: the text is taken out and pasted again.
         self._pressed = 0
         self._rounds, self._round_at_s = self._rounds + 1, self.clock.steady_s()
         self._clear(tmux, pane, look, task_id)

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 OPENS_S = 5.0
 # A stashed draft stands in the box again 50 ms after the key.
 COMES_BACK_S = 0.3
-# Behind its editor Claude Code loses keys and shows an empty box for a moment.
+# When its editor closes, Claude Code loses keys and shows an empty box for a moment.
 SETTLED_S = 1.0
-# No window is narrower that a person writes in; and how often a key is pressed at once.
+# No person writes in a window narrower than this. How often a key is pressed at once.
 COLUMNS, ROWS = 40, 400
 
 
@@ -136,7 +136,7 @@ class _Window:
             return f"has a question in its window ({screen['question']['text']})", False
         if screen["kind"] != "box":
             return "shows no input box in its window", True
-        # What stands above the box takes its keys. The session says late that it was closed.
+        # Something above the box takes its keys. The session file reports its end late.
         waits = self.agent.session_says(self.now) == "waiting"
         return (f"has something open in its window{title}" if waits else ""), True
 

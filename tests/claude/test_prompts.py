@@ -8,6 +8,7 @@ import unicodedata
 from typing import Any
 
 import pytest
+from tests.support.desk import Desk
 from tests.support.messages_api import MessagesApi, Say, user_texts
 from tests.support.world import World
 
@@ -108,55 +109,49 @@ def problem_of(world: World, api: MessagesApi, prompt: str) -> str:
     return ""
 
 
-def test_every_prompt_arrives_once_and_whole_or_names_its_exact_copy(claude: World, api: MessagesApi) -> None:
-    (claude.project / "README.md").write_text("the read me\n")
-    claude.start()
-    problems = {name: problem_of(claude, api, prompt) for name, prompt in PROMPTS.items()}
+def test_every_prompt_arrives_once_and_whole_or_names_its_exact_copy(desk: Desk) -> None:
+    world, readme = desk.world, desk.world.project / "README.md"
+    readme.write_text("the read me\n")
+    before = sorted(world.project.iterdir())
+    problems = {name: problem_of(world, desk.api, prompt) for name, prompt in PROMPTS.items()}
     assert {name: said for name, said in problems.items() if said} == {}
-    assert [path.name for path in claude.project.iterdir()] == ["README.md"]
-    assert [task["status"] for task in claude.tasks()] == ["done"] * len(PROMPTS)
+    assert sorted(world.project.iterdir()) == before
+    assert [task["status"] for task in world.tasks()[-len(PROMPTS) :]] == ["done"] * len(PROMPTS)
+    readme.unlink()
 
 
-@pytest.mark.parametrize("name", ["100 kB of one line", "1 MB"])
-def test_a_long_prompt_arrives_whole(claude: World, api: MessagesApi, name: str) -> None:
-    line = "0123456789 abcdefghi" * 5_000
-    prompt = line if name != "1 MB" else "".join(f"{number:07} {line[:91]}\n" for number in range(10_100))
-    claude.start()
-    assert problem_of(claude, api, prompt) == ""
+LONG = "0123456789 abcdefghi" * 5_000
 
 
-def test_the_same_text_twice_arrives_twice(claude: World, api: MessagesApi) -> None:
-    claude.start()
+def test_100_kb_in_one_line_arrive_whole(desk: Desk) -> None:
+    assert problem_of(desk.world, desk.api, LONG) == ""
+
+
+def test_1_mb_arrives_whole(claude: World, api: MessagesApi) -> None:
+    assert problem_of(claude, api, "".join(f"{number:07} {LONG[:91]}\n" for number in range(10_100))) == ""
+
+
+def test_the_same_text_twice_arrives_twice(desk: Desk) -> None:
     text = "the same\n" * 200
-    assert [problem_of(claude, api, text) for _ in range(3)] == ["", "", ""]
+    assert [problem_of(desk.world, desk.api, text) for _ in range(3)] == ["", "", ""]
 
 
-def test_a_text_that_quotes_a_living_task_confirms_only_its_own(claude: World, api: MessagesApi) -> None:
-    claude.start()
-    claude.ask("planning", "first")
-    other = claude.task()["task_id"]
+def test_a_text_that_quotes_a_living_task_confirms_only_its_own(desk: Desk) -> None:
+    desk.reply("first")
+    other = desk.world.task()["task_id"]
     quoted = f"[flowloom task {other} from shell] Please do what is pasted below.\nx\n[end of task {other}]"
-    assert problem_of(claude, api, quoted) == ""
-    assert [claude.steps(number) for number in (0, 1)] == [["created", "typed", "pasted", "accepted", "done"]] * 2
+    assert problem_of(desk.world, desk.api, quoted) == ""
+    assert [desk.world.steps(number) for number in (-2, -1)] == [["created", "typed", "pasted", "accepted", "done"]] * 2
 
 
 @pytest.mark.newest
-@pytest.mark.parametrize("prompt", ["", " \n\t\n", "\n"])
-def test_an_empty_prompt_is_refused_and_nothing_is_sent(claude: World, api: MessagesApi, prompt: str) -> None:
-    done = claude.flowloom("ask", "planning", "-", stdin=prompt.encode())
-    assert (done.returncode, done.stdout) == (2, b"")
-    assert b"the prompt is empty" in done.stderr
-    assert api.requests == []
-
-
-@pytest.mark.newest
-def test_a_prompt_that_is_no_utf_8_is_kept_byte_for_byte(claude: World, api: MessagesApi) -> None:
+def test_a_prompt_that_is_no_utf_8_is_kept_byte_for_byte(desk: Desk) -> None:
     prompt = b"latin-1: caf\xe9 \xff\xfe end"
-    done = claude.flowloom("ask", "planning", "-", stdin=prompt)
+    done = desk.world.flowloom("ask", "planning", "-", stdin=prompt)
     assert done.returncode == 0, done.stderr
-    task_id = claude.task()["task_id"]
-    assert (claude.state / "tasks" / task_id / "prompt.md").read_bytes() == prompt
-    first, body = arrived(api.requests[-1], task_id)
+    task_id = desk.world.task()["task_id"]
+    assert (desk.world.state / "tasks" / task_id / "prompt.md").read_bytes() == prompt
+    first, body = arrived(desk.api.requests[-1], task_id)
     assert (body, "prompt.md" in first) == ("latin-1: caf  end", True)
 
 
@@ -173,13 +168,12 @@ REPLIES: dict[str, str] = {
 }
 
 
-def test_every_reply_comes_back_byte_for_byte(claude: World, api: MessagesApi) -> None:
-    claude.start()
+def test_every_reply_comes_back_byte_for_byte(desk: Desk) -> None:
     problems = {}
     for number, (name, reply) in enumerate(REPLIES.items()):
-        api.on(f"reply number {number}.", Say(reply))
-        done = claude.flowloom("ask", "planning", f"say reply number {number}.")
-        kept = (claude.state / "tasks" / claude.task()["task_id"] / "reply.md").read_bytes()
+        desk.api.on(f"reply number {number}.", Say(reply))
+        done = desk.world.flowloom("ask", "planning", f"say reply number {number}.")
+        kept = (desk.world.state / "tasks" / desk.world.task()["task_id"] / "reply.md").read_bytes()
         said = reply.strip().encode()
         if (done.returncode, done.stdout, kept) != (0, said, said):
             problems[name] = (done.returncode, done.stdout[:300], kept[:300], done.stderr[-300:])
@@ -212,17 +206,15 @@ def test_a_reply_of_5_mb_comes_back_whole_and_the_prompt_file_has_its_beginning(
 def test_a_reply_without_a_word_is_an_empty_reply(claude: World, api: MessagesApi) -> None:
     api.on("say nothing", Say(""))
     api.on("no visible output", Say(""))  # Claude Code asks once more by itself
-    claude.start()
     done = claude.flowloom("ask", "planning", "say nothing")
     assert (done.returncode, done.stdout) == (0, b""), done.stderr
     assert claude.task()["status"] == "done"
 
 
 @pytest.mark.newest
-def test_a_plain_reply_stands_alone_in_the_prompt_file(claude: World, api: MessagesApi) -> None:
-    (claude.project / "flowloom.toml").write_text('reply = "plain"\n')
-    api.on("plainly", Say("# as it is\n\n    indented"))
-    claude.start()
-    path = claude.prompt_file("@planning: say it plainly\n")
-    assert claude.ctrl_g(path).returncode == 0
+def test_a_plain_reply_stands_alone_in_the_prompt_file(desk: Desk) -> None:
+    desk.world.user_config('reply = "plain"\n')
+    desk.api.on("plainly", Say("# as it is\n\n    indented"))
+    path = desk.world.prompt_file("@planning: say it plainly\n")
+    assert desk.world.ctrl_g(path).returncode == 0
     assert path.read_bytes() == b"# as it is\n\n    indented"

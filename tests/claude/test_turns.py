@@ -5,19 +5,11 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import sys
 import threading
-import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from tests.conftest import claude_binaries
-from tests.support.desk import Desk, half
-from tests.support.messages_api import Call, MessagesApi, Say, user_texts
-from tests.support.world import World
-
-from flowloom.transports.paste import hand
+from tests.support.desk import ASKS, Desk, background, half
+from tests.support.messages_api import Call, Say
 
 pytestmark = [pytest.mark.claude, pytest.mark.timeout(120)]
 
@@ -25,7 +17,6 @@ pytestmark = [pytest.mark.claude, pytest.mark.timeout(120)]
 NOTICED_S = 10.0
 GATE = "until [ -e gate ]; do sleep 0.1; done"
 RUNS = f"echo x >runs; {GATE}"
-ASKS = {"allow": ["Bash"], "ask": ["Bash(touch:*)"]}
 RULE = "─" * 60
 PORT = {
     "question": "Which port?",
@@ -33,36 +24,6 @@ PORT = {
     "multiSelect": False,
     "options": [{"label": "8080", "description": "a"}, {"label": "9090", "description": "b"}],
 }
-
-
-@pytest.fixture(scope="module")
-def staff(release: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    """One agent for the tests of this module that leave it as they found it."""
-    world = World(tmp_path_factory.mktemp("desk") / "w")
-    # Module-scoped: it lives longer than the folder for sockets that each test is given.
-    sockets = world.folder / "sockets"
-    sockets.mkdir()
-    with MessagesApi() as api:
-        world.use_claude(claude_binaries()[release], api.url)
-        world.environment["TMUX_TMPDIR"] = str(sockets)
-        world.user_settings(permissions=ASKS)
-        (world.project / "flowloom.toml").write_text("typing_pause_s = 0.5\n")
-        yield Desk(world, api)
-        world.end()
-
-
-@pytest.fixture
-def desk(staff: Desk, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
-    """The shared agent, idle, with an empty box."""
-    monkeypatch.setenv("TMUX_TMPDIR", staff.world.environment["TMUX_TMPDIR"])
-    monkeypatch.chdir(staff.world.project)
-    if not staff.world.agent_dir().exists() or staff.world.status()["status"] == "offline":
-        staff.world.start("planning", "--", "--permission-mode", "default")
-    for name in ("gate", "runs"):
-        (staff.world.project / name).unlink(missing_ok=True)
-    (staff.world.agent_dir() / "drafts.txt").unlink(missing_ok=True)
-    yield staff
-    staff.tidy()
 
 
 # Esc.
@@ -149,25 +110,6 @@ def test_a_question_of_the_model_blocks_until_it_is_answered_or_left(desk: Desk,
     assert ended[:2] == (0, "a port it is") if answer == "1" else interrupted(ended)
 
 
-@pytest.mark.newest
-def test_a_dialog_that_no_hook_tells_of_blocks_the_agent(claude: World, api: MessagesApi) -> None:
-    desk = Desk(claude, api)
-    # Auto mode, the default, asks a server of Anthropic's about this command; there is none here.
-    command = {"command": "python3 -c 1", "description": "x"}
-    api.on("not checked", Call("Bash", command, checked=False), Say("it ran"))
-    claude.start()
-    asked = desk.ask("not checked")
-    claude.until_status("blocked")
-    desk.answer("Enter", "Enter to stay in auto mode")
-    desk.until_seen("Do you want to proceed?")
-    claude.until(lambda: claude.status()["question"]["kind"] == "permission")
-    desk.press("Down", lambda: "❯ Yes" in claude.screen())
-    desk.answer("Enter", "Do you want to proceed?")
-    code, out, err = asked.end()
-    assert (code, out) == (0, "it ran")
-    assert "is blocked on auto mode: Auto mode can't check actions in this session; answer with: flowloom attach" in err
-
-
 # The conversation.
 
 
@@ -203,10 +145,6 @@ def test_a_command_that_a_person_queues_in_mid_task_frees_nobody(desk: Desk, com
 # Background work.
 
 
-def background(command: str) -> Call:
-    return Call("Bash", {"command": command, "description": "bg", "run_in_background": True})
-
-
 def test_a_background_shell_parks_the_task_until_it_ends(desk: Desk) -> None:
     desk.api.on("in the background", background(GATE), Say("begun"), Say("it has ended"))
     desk.api.on("<task-notification>", Say("it has ended"))
@@ -240,78 +178,6 @@ def test_two_tasks_with_background_work_each_get_the_reply_to_its_end(desk: Desk
     assert asked["second"].end()[:2] == (0, "the other one is over")
     desk.world.until_status("idle")
     assert (desk.world.status()["parked"], desk.world.status()["also_parked"]) == (None, [])
-
-
-def test_a_server_that_never_ends_holds_nobody_up(claude: World, api: MessagesApi) -> None:
-    desk = Desk(claude, api)
-    claude.user_settings(permissions=ASKS)
-    claude.user_config("park_s = 1\n")
-    claude.start("planning", "--", "--permission-mode", "default")
-    api.on("run the server", background("while true; do sleep 1; done"), Say("the server runs"))
-    first = desk.ask("run the server")
-    first.until("parked")
-    second = desk.ask("beside the server")
-    code, out, err = first.end()
-    assert (code, out) == (0, "the server runs")
-    assert f"task {first.task_id}: provisional: its background work is still running" in err
-    assert second.end()[0] == 0
-    assert (second.steps()[-1], first.steps()[-1]) == ("done", "parked")
-
-
-# Hooks of the user's.
-
-
-def hook(event: str, script: Path, text: str) -> dict[str, object]:
-    script.write_text(f"import json, sys, time\npayload = json.load(sys.stdin)\n{text}")
-    return {event: [{"hooks": [{"type": "command", "command": f"{sys.executable} {script}"}]}]}
-
-
-BLOCKS = """
-if not payload.get("stop_hook_active"):
-    time.sleep(0.5)
-    print(json.dumps({"decision": "block", "reason": "also run the tests"}))
-"""
-ADDS = """
-if not payload.get("stop_hook_active"):
-    added = {"hookEventName": "Stop", "additionalContext": "also run the tests"}
-    print(json.dumps({"hookSpecificOutput": added}))
-"""
-
-
-@pytest.mark.parametrize("how", [BLOCKS, ADDS], ids=["blocks", "adds"])
-def test_the_reply_is_the_last_of_a_turn_that_a_stop_hook_sends_on(claude: World, api: MessagesApi, how: str) -> None:
-    desk = Desk(claude, api)
-    claude.user_settings(hooks=hook("Stop", claude.folder / "stop.py", how))
-    api.on("twice", Say("too early"), Say("the last word"))
-    api.on("also run the tests", Say("the last word"))
-    for _ in range(2):
-        assert desk.reply("twice") == "the last word"
-    assert claude.status()["status"] == "idle"
-    # It is heard of once, not at every look.
-    assert len((claude.agent_dir() / "events.jsonl").read_text().splitlines()) < 20
-
-
-REFUSES = """
-if "slowly" in payload["prompt"]:
-    time.sleep(3)
-if "forbidden" in payload["prompt"]:
-    sys.stderr.write("no such words here")
-    sys.exit(2)
-"""
-
-
-def test_a_hook_that_refuses_a_prompt_is_named_and_one_that_is_slow_is_waited_for(
-    claude: World, api: MessagesApi
-) -> None:
-    desk = Desk(claude, api)
-    script = claude.folder / "submit.py"
-    claude.user_settings(hooks=hook("UserPromptSubmit", script, REFUSES))
-    code, out, err = desk.ask("a forbidden thing\nin two lines").end()
-    assert (code, out) == (1, "")
-    assert f"a UserPromptSubmit hook of yours refused it: [{sys.executable} {script}]: no such words here" in err
-    assert "slowly but whole" in desk.reply("slowly but whole")
-    assert (claude.task()["altered"], desk.drafts()) == (False, "")
-    assert not any("forbidden" in text for text in desk.texts())
 
 
 # A person in the window.
@@ -350,32 +216,32 @@ def test_a_person_who_submits_as_we_paste_is_never_joined_to_our_text(desk: Desk
 
 
 def test_words_typed_between_our_look_and_our_paste_are_kept_and_the_task_is_delivered(
-    claude: World, api: MessagesApi, release: str
+    desk: Desk, release: str
 ) -> None:
-    desk = Desk(claude, api)
-    desk.reply("a first one")
+    claude = desk.world
+    desk.until_box("")
     folder, once = claude.folder / "bin", claude.folder / "once"
     folder.mkdir()
     once.touch()
     tmux = f"{shutil.which('tmux')} -L {claude.socket}"
     (folder / "tmux").write_text(
         f'#!/bin/sh\ncase " $* " in *" paste-buffer "*) if [ -e {once} ]; then rm {once}\n'
-        f"{tmux} send-keys -t {claude.pane()} -l 'and theirs'; fi;; esac\nexec {shutil.which('tmux')} \"$@\"\n"
+        f"{tmux} send-keys -t {claude.pane()} -l 'and their words'; fi;; esac\nexec {shutil.which('tmux')} \"$@\"\n"
     )
     (folder / "tmux").chmod(0o755)
-    done = claude.flowloom("ask", "planning", "our text", env={"PATH": f"{folder}:{os.environ['PATH']}"})
-    assert (done.returncode, "our text" in done.stdout.decode()) == (0, True), (done, claude.describe())
-    task, told = claude.task(1), done.stderr.decode()
+    done = claude.flowloom("ask", "planning", "a text with company", env={"PATH": f"{folder}:{os.environ['PATH']}"})
+    assert (done.returncode, "a text with company" in done.stdout.decode()) == (0, True), (done, claude.describe())
+    task, told = claude.task(), done.stderr.decode()
     assert not once.exists()
     if release == "2.1.197":
         # Enter comes once our text is seen in the box, alone: nothing but ours was submitted.
-        assert not any("and theirs" in text for text in desk.texts())
-        assert "and theirs" in desk.drafts()
+        assert not any("and their words" in text for text in desk.texts())
+        assert "and their words" in desk.drafts()
         assert f"a person typed into its text in the box: {claude.agent_dir()}/drafts.txt" in task["notes"]
     else:
         assert (task["altered"], "something was typed in its window" in told) == (True, True), (task, told)
-        assert desk.drafts() == "and theirs\n"
-    assert sum("our text" in text for text in desk.texts()) == 1
+        assert desk.drafts() == "and their words\n"
+    assert sum("a text with company" in text for text in desk.texts()) == 1
     assert desk.box() == ""
 
 
@@ -529,99 +395,6 @@ def test_a_recalled_task_with_a_persons_words_is_a_draft(desk: Desk) -> None:
     assert "and my own words" in desk.drafts()
     desk.world.until(lambda: "and my own words" in (desk.box() or ""), "the draft stands there again")
     (desk.world.agent_dir() / "drafts.txt").unlink()
-
-
-def test_a_draft_is_kept_whole_wherever_its_window_is_left(claude: World, api: MessagesApi) -> None:
-    desk = Desk(claude, api)
-    (claude.project / "flowloom.toml").write_text("typing_pause_s = 0.5\n")
-    block = "".join(f"pasted {number}\n" for number in range(30))
-    (claude.folder / "block").write_text(block)
-    claude.start()
-
-    def paste() -> None:
-        words = ("load-buffer", "-b", "x", str(claude.folder / "block"), ";", "paste-buffer", "-p", "-d", "-b", "x")
-        claude.tmux(*words, "-t", claude.pane())
-        claude.until(lambda: "[Pasted text" in (desk.box() or ""), "the paste is in the box")
-        claude.tmux("send-keys", "-t", claude.pane(), "-l", "and words")
-        claude.until(lambda: "and words" in (desk.box() or ""), "the words are in the box")
-
-    paste()
-    assert desk.reply("over a paste") == "answer 1: over a paste"
-    kept = claude.agent_dir() / "drafts.txt"
-    assert kept.read_text() == f"{block}and words\n"
-    desk.world.until(lambda: "and words" in (desk.box() or ""), "the draft stands there again")
-    kept.unlink()
-    stopped = claude.flowloom("stop", "planning")
-    assert (stopped.returncode, kept.read_text()) == (0, f"{block}and words\n")
-    assert f"{kept}" in stopped.stderr.decode()
-    assert f"{kept}" in claude.status()["why"]
-    claude.start()
-    kept.unlink()
-    typed = "\n".join(f"line {number}" for number in range(70))
-    for line in typed.split("\n"):
-        claude.tmux("send-keys", "-t", claude.pane(), "-l", line)
-        claude.keys("C-j")
-    claude.until(lambda: "line 69" in claude.screen(), "all of it is typed")
-    assert claude.flowloom("restart", "planning").returncode == 0
-    assert kept.read_text().rstrip("\n") == typed
-    assert not any("/exit" in text for request in api.requests for text in user_texts(request["messages"]))
-
-
-def test_vim_mode_takes_tasks_in_insert_in_normal_and_in_visual(claude: World, api: MessagesApi) -> None:
-    desk = Desk(claude, api)
-    trusted = {str(claude.project): {"hasTrustDialogAccepted": True}}
-    claude.seed(hasCompletedOnboarding=True, theme="dark", projects=trusted, editorMode="vim")
-    claude.user_settings(editorMode="vim")
-    (claude.project / "flowloom.toml").write_text("typing_pause_s = 0.5\n")
-    claude.start()
-    desk.until_seen("-- INSERT --")
-    assert desk.reply("dd in insert") == "answer 1: dd in insert"
-    claude.keys("Escape")
-    claude.until(lambda: "INSERT" not in claude.screen())
-    assert desk.reply("dd in normal\nGx") == "answer 2: dd in normal Gx"
-    claude.keys("i")
-    desk.type("a draft")
-    claude.keys("Escape")
-    assert desk.reply("beside a draft") == "answer 3: beside a draft"
-    desk.until_box("a draft")
-    claude.keys("v")
-    desk.until_seen("-- VISUAL --")
-    began = time.monotonic()
-    assert desk.reply("in visual") == "answer 4: in visual"
-    assert time.monotonic() - began < hand.UNCHANGED_AGAIN_S  # no Enter was eaten
-    desk.until_box("a draft")
-
-
-KEYS = {
-    "other keys": {"enter": "chat:newline", "ctrl+j": "chat:submit", "ctrl+s": None, "alt+s": "chat:stash"},
-    "keys of an extended terminal": {"enter": None, "ctrl+enter": "chat:submit", "ctrl+g": "chat:undo"},
-    "no key to stash": {"enter": None, "ctrl+k ctrl+s": "chat:submit", "ctrl+s": None, "ctrl+g": None},
-}
-
-
-@pytest.mark.parametrize("way", KEYS)
-def test_keys_that_the_user_has_bound_elsewhere_are_found_and_nothing_is_lost(
-    claude: World, api: MessagesApi, way: str
-) -> None:
-    desk = Desk(claude, api)
-    (claude.project / "flowloom.toml").write_text("typing_pause_s = 0.5\n")
-    (claude.home / ".claude").mkdir(exist_ok=True)
-    blocks = [{"context": "Chat", "bindings": KEYS[way]}]
-    (claude.home / ".claude/keybindings.json").write_text(json.dumps({"bindings": blocks}))
-    claude.start()
-    assert desk.reply("an empty box\nof two lines") == "answer 1: an empty box of two lines"
-    desk.type("a draft")
-    began = time.monotonic()
-    assert desk.reply("beside a draft") == "answer 2: beside a draft"
-    assert time.monotonic() - began < hand.UNCHANGED_AGAIN_S  # none of its keys was tried in vain
-    assert desk.drafts() == "a draft\n"
-    if way == "no key to stash":
-        assert claude.task()["notes"] == [f"a draft was taken out of the box: {claude.agent_dir()}/drafts.txt"]
-    else:
-        desk.until_box("a draft")
-    assert not any("a draft" in text.replace("beside a draft", "") for text in desk.texts())
-    assert claude.flowloom("stop", "planning").returncode == 0
-    assert desk.drafts() == "a draft\n"
 
 
 # Replies, and several askers.

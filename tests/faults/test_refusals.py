@@ -159,9 +159,9 @@ def test_two_agents_that_work_for_others_cannot_wait_for_each_other(world: World
 
 
 def test_an_empty_prompt_is_exit_2(world: World) -> None:
-    for prompt in ("", " \n\t "):
+    for prompt in ("", " \n\t ", "\n"):
         done = world.flowloom("ask", "planning", "-", stdin=prompt.encode())
-        assert (done.returncode, done.stdout) == (2, b"")
+        assert (done.returncode, done.stdout, b"the prompt is empty" in done.stderr) == (2, b"", True), done
     assert not (world.state / "tasks").exists()
 
 

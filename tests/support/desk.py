@@ -9,13 +9,21 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from tests.support.messages_api import MessagesApi, Say, user_texts
+from tests.support.messages_api import Call, MessagesApi, Say, user_texts
 from tests.support.world import LIMIT_S, World
+
+# A shell runs unasked, so that a test can hold it; `touch` is what a person is asked about.
+ASKS = {"allow": ["Bash"], "ask": ["Bash(touch:*)"]}
 
 
 def half(prompt: str) -> str:
     """Return what the model says at once of a reply that is held back."""
     return f"half of <{prompt}>"
+
+
+def background(command: str) -> Call:
+    """Return a command that runs on while the turn ends."""
+    return Call("Bash", {"command": command, "description": "bg", "run_in_background": True})
 
 
 class Asked:
@@ -89,7 +97,8 @@ class Desk:
         Claude Code joins a first letter to an Escape just before it. A person sees that, and types it again.
         """
         if text[:1].isalpha() and self.box() == "":
-            self.press(text[0], lambda: self.box() not in ("", None))
+            # A busy machine draws it late: pressed again too early, it would stand there twice.
+            self.press(text[0], lambda: self.box() not in ("", None), again_s=5.0)
             self.world.tmux("send-keys", "-t", self.world.pane(), "-l", text[1:])
         else:
             self.world.tmux("send-keys", "-t", self.world.pane(), "-l", text)
@@ -97,14 +106,14 @@ class Desk:
         if enter:
             self.press("Enter", lambda: text not in (self.box() or ""))
 
-    def press(self, key: str, done: Callable[[], bool]) -> None:
+    def press(self, key: str, done: Callable[[], bool], again_s: float = 1.0) -> None:
         """Press a key, as a person does: once more where nothing came of it, a dialog that just came up takes none."""
         for _ in range(8):
             if done():
                 return
             self.world.keys(key)
             try:
-                self.world.until(done, limit_s=1.0)
+                self.world.until(done, limit_s=again_s)
             except AssertionError:
                 continue
         self.world.until(done, f"{key} has its effect", limit_s=0.1)

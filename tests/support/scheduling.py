@@ -9,7 +9,7 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 # Their tests share one started agent a release. One worker runs them, in a row: elsewhere it would be started again.
-SHARED = ("tests/claude/test_turns.py",)
+SHARED = ("tests/claude/test_turns.py", "tests/claude/test_prompts.py")
 # Tests of some milliseconds go to a worker file by file.
 LIGHT = ("tests/unit/", "tests/arch/", "tests/contract/", "tests/tmux/")
 # The longest first: at the end, no worker is left alone with a test that takes half a minute.

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tests.support.messages_api import MessagesApi, Say, Step, Turn
 from tests.support.world import World
@@ -40,11 +43,19 @@ def at_once(_turn: Turn) -> Step:
     return Say("The port is 8080.")
 
 
+class ColdWorld(World):
+    """A world whose commands start as they do for a person: each in a Python of its own."""
+
+    def begin(self, *words: str, **more: Any) -> subprocess.Popen[bytes]:
+        """Start `flowloom` and return it."""
+        return self.popen(sys.executable, "-m", "flowloom", *words, **more)
+
+
 @contextmanager
 def echo_world() -> Iterator[World]:
     """A world with echo agents."""
     folder = Path(tempfile.mkdtemp(prefix="fl-bench-"))
-    world = World(folder / "w")
+    world = ColdWorld(folder / "w")
     try:
         yield world
     finally:

@@ -35,12 +35,18 @@ def until(condition: Callable[[], object], what: str) -> None:
         os.sched_yield()
 
 
+def names(port: Tmux, session: str) -> list[str]:
+    """Return the names of all windows of a session."""
+    return [window.name for window in port.every_window() if window.session == session]
+
+
 def opened(port: Tmux, *command: str, name: str = "planning", session: str = "Claude") -> tuple[str, str]:
     # Two words, as ours always has: tmux gives a single one to the user's shell.
     return port.open_window(session, name, f"{name}@site", "/", list(command or ["cat", "-"]))
 
 
 def dead(port: Tmux, pane: str) -> bool:
+    port.collect()
     look = port.look(pane)
     return look is not None and look.dead
 
@@ -378,14 +384,14 @@ def test_windows_stay_whatever_the_user_has_configured(port: Tmux, world: World,
     shows(port, first[1], "hello")
     listed = [(window.window_id, window.pane_id, window.agent_id, window.dead) for window in port.windows()]
     assert listed == [(*first, "planning@site", False), (*second, "coding@site", False)]
-    assert port.window_names("Claude") == ["planning", "coding"]
+    assert names(port, "Claude") == ["planning", "coding"]
     assert [window.session for window in port.windows()] == ["Claude", "Claude"]
 
 
 def test_a_program_does_not_rename_its_window(port: Tmux) -> None:
     _, pane = opened(port, "sh", "-c", "printf '\\033ktheirs\\033\\\\'; echo named; exec cat")
     shows(port, pane, "named")
-    assert port.window_names("Claude") == ["planning"]
+    assert names(port, "Claude") == ["planning"]
 
 
 def test_a_window_that_was_renamed_and_moved_is_found_by_its_id(port: Tmux, world: World) -> None:
@@ -441,9 +447,9 @@ def test_the_window_in_front_stays_in_front(port: Tmux, world: World) -> None:
 
 def test_a_session_is_found_by_its_exact_name(port: Tmux, world: World) -> None:
     world.tmux("-f", "/dev/null", "new-session", "-d", "-s", "Claude-work", "-n", "mine", "cat")
-    assert [port.window_names(name) for name in ("Claude", "Claude-work", "Clau")] == [[], ["mine"], []]
+    assert [names(port, name) for name in ("Claude", "Claude-work", "Clau")] == [[], ["mine"], []]
     opened(port)
-    assert port.window_names("Claude") == ["planning"]
+    assert names(port, "Claude") == ["planning"]
     sessions = world.tmux("list-windows", "-t", "=Claude-work", "-F", "#{window_name}").split()
     assert sessions == ["mine"]
 
@@ -491,7 +497,7 @@ def test_what_runs_with_a_script_is_found(port: Tmux, world: World) -> None:
 
 
 def test_without_a_server_there_is_nothing_to_open_beside_and_nobody_is_gone(port: Tmux) -> None:
-    assert (port.window_names("Claude"), port.global_names(), port.running("x")) == ([], [], [])
+    assert (port.global_names(), port.running("x")) == ([], [])
     for ask in (lambda: port.look("%0"), port.windows, lambda: port.history("%0"), lambda: port.press("%0", "x")):
         with pytest.raises(TmuxUnreachable) as caught:
             ask()

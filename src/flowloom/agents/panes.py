@@ -91,15 +91,17 @@ def for_program(
         if look.dead or not whereabouts.is_own(now, look):
             # A person has used the pane since our program ended: it is theirs now.
             tmux.unmark(pane_id)
-    for window in _windows(tmux):
-        if window.agent_id == agent.agent_id and not window.dead:
+    listed = _every_window(tmux)
+    for window in listed:
+        if window.is_ours and window.agent_id == agent.agent_id and not window.dead:
             raise AgentFailed(
                 f"a window of {agent.agent_id} runs that FlowLoom has lost sight of ({window.window_id})",
                 hint=f"look at it, then close it: {' '.join(tmux.client)} kill-pane -t {window.pane_id}",
             )
-    taken = tmux.window_names(settings.session)
+    taken = [window.name for window in listed if window.session == settings.session]
     name = agent.agent_id if agent.name in taken else agent.name
-    return tmux.open_window(settings.session, name, agent.agent_id, directory, command)
+    session, agent_id = settings.session, agent.agent_id
+    return tmux.open_window(session, name, agent_id, directory, command, has_session=bool(taken))
 
 
 def refuse_second_server(tmux: Tmux) -> None:
@@ -144,10 +146,10 @@ def _look(tmux: Tmux, pane_id: str) -> Look | None:
         return None
 
 
-def _windows(tmux: Tmux) -> list[Window]:
-    """Return the agents' windows on a server, none where there is none (yet)."""
+def _every_window(tmux: Tmux) -> list[Window]:
+    """Return the windows on a server, ours or not; none where there is no server (yet)."""
     try:
-        return tmux.windows()
+        return tmux.every_window()
     except TmuxUnreachable as error:
         if not error.absent:
             raise

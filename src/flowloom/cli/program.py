@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import importlib
 import sys
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -128,6 +127,8 @@ class Program(click.Group):
             return super().resolve_command(ctx, args)
         if word in MEANT:
             raise UsageError(f"No such command {word!r}", hint=f"use: {MEANT[word]}")
+        from difflib import get_close_matches  # noqa: PLC0415 - 2 ms that only a misspelling should pay
+
         near = get_close_matches(word, COMMANDS)
         meant = f". Did you mean {' or '.join(map(repr, near))}?" if near else ""
         raise UsageError(f"No such command {word!r}{meant}", hint=f"see: {NAME} --help")

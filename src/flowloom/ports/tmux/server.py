@@ -148,9 +148,11 @@ class Tmux(TmuxSocket):
     # Sessions and windows.
 
     def open_window(
-        self, session: str, name: str, agent_id: str, directory: str, command: list[str]
+        self, session: str, name: str, agent_id: str, directory: str, command: list[str], *, has_session: bool = True
     ) -> tuple[str, str]:
         """Open a window that runs `command`, making the session if need be; return window and pane id.
+
+        Whether there is a session (`has_session`) may be out of date: it only says what is tried first.
 
         The window keeps its name, stays when the command fails (so that its
         last words can be read), and the session stays when no client is attached.
@@ -158,7 +160,8 @@ class Tmux(TmuxSocket):
         fmt = ["-P", "-F", "#{window_id}|#{pane_id}"]
         # Several words: tmux runs them itself, without the user's default-shell or default-command.
         tail = ["-n", argument(name), "-c", argument(directory), *command]
-        made = self._make_window(session, fmt, [*tail, *_dress(f"={session}:{{end}}", name, agent_id)])
+        dressed = [*tail, *_dress(f"={session}:{{end}}", name, agent_id)]
+        made = self._make_window(session, fmt, dressed, has_session=has_session)
         window_id, _, pane_id = made.partition("|")
         return window_id, pane_id
 
@@ -180,14 +183,15 @@ class Tmux(TmuxSocket):
                 return window_id, found
         return "", ""
 
-    def _make_window(self, session: str, fmt: list[str], tail: list[str]) -> str:
+    def _make_window(self, session: str, fmt: list[str], tail: list[str], *, has_session: bool = True) -> str:
         # In one sequence, or a program that ends at once takes its window along, `destroy-unattached on`
         # the session, and `exit-unattached on` the server, before we could keep them.
         in_session = ("new-window", "-d", "-a", *fmt, "-t", f"={session}:{{end}}", *tail)
         with_session = ("new-session", "-d", *fmt, "-s", argument(session), "-x", SIZE[0], "-y", SIZE[1], *tail)
+        ways = (in_session, with_session) if has_session else (with_session, in_session)
         for attempt in range(10):
             try:
-                return self.run(*(with_session if attempt % 2 else in_session)).strip()
+                return self.run(*ways[attempt % 2]).strip()
             except TmuxFailed as error:
                 # There is no server or session, or one was made since we tried: the other way then.
                 if not gone(error) and not absent(error) and "duplicate session" not in str(error):
@@ -217,13 +221,21 @@ class Tmux(TmuxSocket):
         Raises:
             TmuxUnreachable: also where there is no server: what had windows there may run.
         """
+        return [each for each in self.every_window() if each.is_ours]
+
+    def every_window(self) -> list[Window]:
+        """Return all panes on this server, ours or not, each with its window and session.
+
+        Raises:
+            TmuxUnreachable: as `windows` does.
+        """
         try:
             lines = self.run("list-panes", "-a", "-F", LIST).splitlines()
         except TmuxFailed as error:
             if not gone(error):
                 raise
             return []  # a server without a session answers "no current target"
-        return [each for each in map(Window, lines) if each.is_ours]
+        return [Window(each) for each in lines]
 
     def running(self, script: str) -> list[tuple[str, str, int]]:
         """Return window, pane and process of every living pane that was opened with this script."""
@@ -244,10 +256,6 @@ class Tmux(TmuxSocket):
             self.run("display-message", "-c", client, "-d", str(shown_ms), shown(text))
             told.append(client)
         return told
-
-    def window_names(self, session: str) -> list[str]:
-        """Return the names of all windows of a session, ours or not; empty when there is no session."""
-        return self._lines("list-windows", "-t", f"={session}:", "-F", "#{window_name}")
 
     def close_pane(self, pane_id: str, pid: int) -> None:
         """Close a pane if its program is, or was, process `pid`; its window closes with its last pane.

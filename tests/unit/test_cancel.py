@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from flowloom.agents.agent import Agent
-from flowloom.delegation import ask
+from flowloom.delegation import windowed
 from flowloom.ports import procs
 from flowloom.ports.tmux.formats import Look
 from flowloom.store import files, layout
@@ -50,7 +50,7 @@ def test_an_agent_is_said_to_be_interrupted_only_where_its_window_took_the_key(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, takes: bool, says: str
 ) -> None:
     task_id = sent(tmp_path, monkeypatch, Step.ACCEPTED, Window(takes=takes))
-    assert ask.cancel(task_id) == says
+    assert windowed.cancel(task_id) == says
     assert tasks.read(task_id)["status"] is Step.CANCELLED
 
 
@@ -78,7 +78,7 @@ def test_what_is_said_of_a_task_that_came_into_another_turn_is_true(
     now = agent.status()
     now.update({"turn": turn, "queued": [task_id] if step is Step.ACCEPTED else []})
     status.write(agent.directory, now)
-    assert ask.cancel(task_id) == says
+    assert windowed.cancel(task_id) == says
     assert tasks.read(task_id)["status"] is Step.CANCELLED
 
 
@@ -102,7 +102,7 @@ def test_no_key_reaches_a_persons_editor(tmp_path: Path, monkeypatch: pytest.Mon
         Step.ACCEPTED: "an editor is open in its window, so the agent continues; "
         "close it, and interrupt the agent: flowloom attach planning",
     }
-    assert (ask.cancel(task_id), window.pressed) == (said[step], [])
+    assert (windowed.cancel(task_id), window.pressed) == (said[step], [])
 
 
 def sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, last: Step, window: Window) -> str:

@@ -7,7 +7,7 @@ import sys
 from flowloom.cli import completion, options
 from flowloom.cli.busy import each_of
 from flowloom.cli.program import command
-from flowloom.delegation import ask, headless
+from flowloom.delegation import executors
 from flowloom.errors import UsageError
 from flowloom.tasks import store as tasks
 from flowloom.tasks.steps import Step
@@ -29,5 +29,5 @@ def _cancel(task_id: str) -> None:
     if tasks.ended(task):
         see = "print its reply: flowloom reply" if task["status"] is Step.DONE else "see what happened: flowloom show"
         raise UsageError(f"task {task_id} has already ended ({task['status']})", hint=f"{see} {task_id}")
-    done = ask.cancel(task_id) if task.get("headless") is None else headless.cancel(task_id)
+    done = executors.cancel(task_id)
     sys.stderr.write(f"task {task_id}: {done}\n")

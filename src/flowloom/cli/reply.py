@@ -9,7 +9,7 @@ from flowloom.agents.agent import Agent
 from flowloom.cli import completion, options, output, published
 from flowloom.cli.options import JSON, flag
 from flowloom.cli.program import command
-from flowloom.delegation import ask, headless
+from flowloom.delegation import ask, executors
 from flowloom.errors import FlowLoomError
 from flowloom.store import files, layout
 from flowloom.tasks import store as tasks
@@ -30,10 +30,9 @@ def reply(task_id: str, now: bool, as_json: bool) -> int:
     """Print a task's reply."""
     task = tasks.read(task_id)
     agent = Agent(task["agent_dir"])
-    why = agent.refresh()
+    why = executors.refresh(task_id)
     if why:
         sys.stderr.write(f"flowloom: {why}\n")
-    headless.settle(task_id)
     task = tasks.read(task_id)
     if not tasks.ended(task) and not now and tasks.reply_of(task_id) is None and task["status"] is not Step.PARKED:
         raise FlowLoomError(
@@ -84,8 +83,7 @@ def print_reply(task_id: str, *, as_json: bool, now: bool = False) -> int:
 
 
 def _tell_remarks(task: Task, *, provisional: bool) -> None:
-    for note in task["notes"]:
-        if task.get("headless") is not None:
-            sys.stderr.write(f"flowloom: task {task['task_id']}: {note}\n")
+    for note in executors.of(task).notes(task):
+        sys.stderr.write(f"flowloom: task {task['task_id']}: {note}\n")
     for said in remarks(task, provisional=provisional):
         sys.stderr.write(f"flowloom: task {task['task_id']}: {said}\n")

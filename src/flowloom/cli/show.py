@@ -5,13 +5,13 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from flowloom.agents.agent import Agent, named
+from flowloom.agents.agent import named
 from flowloom.cli import completion, options, published
 from flowloom.cli.options import JSON
 from flowloom.cli.output import print_json, print_line
 from flowloom.cli.program import command
 from flowloom.clock import wall_s
-from flowloom.delegation import ask, headless, overview
+from flowloom.delegation import ask, executors, overview
 from flowloom.errors import BadName, NoSuchAgent, NoSuchTask
 from flowloom.store import files, layout
 from flowloom.tasks import store as tasks
@@ -32,13 +32,9 @@ def show(task_id: str, as_json: bool) -> int:
         _refuse_agent(task_id)
     task = tasks.read(task_id)
     if not tasks.ended(task):
-        try:
-            why = Agent(task["agent_dir"]).refresh()
-            if why:
-                sys.stderr.write(f"flowloom: {why}\n")
-        except NoSuchAgent:
-            pass  # its agent's folder was removed; the task is still there to be looked at
-        headless.settle(task_id)
+        why = executors.refresh(task_id)
+        if why:
+            sys.stderr.write(f"flowloom: {why}\n")
         task = tasks.read(task_id)
     reply, kind = _reply_of(task)
     ask.mark_seen(task)
@@ -90,7 +86,7 @@ def _beginning(text: str) -> str:
 
 def _show(task: Task, reply: str | None, kind: str) -> None:
     folder = layout.task_dir(task["task_id"])
-    once = ", without a window" if task.get("headless") is not None else ""
+    once = executors.of(task).LABEL
     unread = ", unread" if kind == "reply" and task["read"] is None else ""
     ago = age(wall_s() - task["created"])
     print_line(f"task {task['task_id']} for {task['agent_id']}{once}: {task['status']}{unread}")

@@ -36,6 +36,9 @@ if TYPE_CHECKING:
     from flowloom.store.shapes import Process
     from flowloom.tasks.record import Headless, Task
 
+LABEL = ", without a window"
+# No hook reports on a program without a window, and it is not our child: nothing reports its end.
+AGAIN_S = 0.25
 # The name of a run that has no agent's name.
 NAME = "headless"
 STDIN, STDOUT, STDERR = "headless.in", "headless.out", "headless.err"
@@ -213,6 +216,27 @@ def collect(task_id: str, exit_code: int | None) -> None:
             tasks.complete(task, printed["reply"], "its program ended")
             for name in (STDOUT, STDERR):
                 os.unlink(f"{folder}/{name}")
+
+
+def refresh(task: Task) -> str:
+    """Collect the result of a task whose program has ended; return nothing, it can always be told."""
+    settle(task["task_id"])
+    return ""
+
+
+def watch(task_id: str) -> float | None:
+    """Watch the program in place of the process that started it; return how soon to look again, in seconds."""
+    return AGAIN_S if settle(task_id, waits=True) else 0.0
+
+
+def notes(task: Task) -> list[str]:
+    """Return the notes that its reply is printed with: what it could not ask a person."""
+    return task["notes"]
+
+
+def after_failure(task: Task) -> str:
+    """Return what to do next about a task that ended without a reply."""
+    return f"see what is known about it: flowloom show {task['task_id']}"
 
 
 def settle(task_id: str, *, waits: bool = False) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from flowloom.agents import life
 from flowloom.agents.agent import Agent
 from flowloom.clock import steady_s
-from flowloom.delegation import ask, handover, headless, limit_wait
+from flowloom.delegation import ask, executors, handover, limit_wait
 from flowloom.delegation.delivery import Delivery
 from flowloom.delegation.line_wait import LineWait
 from flowloom.delegation.running_turn import BELIEVED_S, RunningTurn
@@ -34,9 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Carrier", "View", "leave"]
 
-# No hook reports on a program without a window, and it is not our child: nothing reports its end.
-HEADLESS_AGAIN_S = 0.25
-# The session is idle 30 ms after a Stop, unless a Stop hook of the user's continues the turn.
+# After a Stop the session is idle 30 ms later, unless a Stop hook of the user's sends it on.
 SETTLE_AGAIN_S = 0.004
 # How often the transcript is looked at for the last part of a reply that passed the output limit.
 WHOLE_AGAIN_S = 0.01
@@ -197,8 +195,9 @@ class Carrier:
             self.place = line.enter(task["agent_dir"], self.task_id)
         if self.place is None:
             return self._line_wait.beside(task)
-        if task.get("headless") is not None:
-            return self._watch_headless(task)
+        watched_s = executors.of(task).watch(self.task_id)
+        if watched_s is not None:
+            return self._watched(task, watched_s)
         passed = ""
         if task["status"] in (Step.CREATED, Step.TYPED, Step.PASTED) and not self._hands_over(task):
             ahead, passed = ask.before(self.place)
@@ -213,11 +212,10 @@ class Carrier:
         """Tell whether the agent has the task's text already: then it continues, even behind another one in line."""
         return task["status"] is not Step.CREATED and self.agent.status()["delivering"] == self.task_id
 
-    def _watch_headless(self, task: Task) -> View:
-        """Watch a program without a window, in place of the process that started it."""
+    def _watched(self, task: Task, again_s: float) -> View:
+        """Return the view of a task that runs without us."""
         view = View(task, self.agent.status())
-        view.phase = "working"
-        view.again_s = HEADLESS_AGAIN_S if headless.settle(self.task_id, waits=True) else 0.0
+        view.phase, view.again_s = "working", again_s
         return view
 
     def _end_whole(self, task: Task) -> View:

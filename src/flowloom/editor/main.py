@@ -16,7 +16,7 @@ from flowloom.agents.agent import named
 from flowloom.chief import touched_files
 from flowloom.clock import Deadline
 from flowloom.config import settings as config
-from flowloom.delegation import ask, loop, runner
+from flowloom.delegation import ask, executors, loop, runner
 from flowloom.editor import palette_actions, parts, prompt_file, wait_screen
 from flowloom.editor.outcome import Outcome
 from flowloom.errors import FlowLoomError, Stopped, TimedOut, UsageError
@@ -328,7 +328,7 @@ class Exchange:
         ids = " ".join(carrier.task_id for carrier in carriers)
         choice = self.screen.choice
         if choice == "interrupt":
-            done = [f"{carrier.task_id}: {ask.cancel(carrier.task_id)}" for carrier in carriers]
+            done = [f"{carrier.task_id}: {executors.cancel(carrier.task_id)}" for carrier in carriers]
             raise Stopped(f"cancelled {'; '.join(done)}", hint="Your draft is unchanged")
         if choice == "provisional":
             return self._write(carriers)

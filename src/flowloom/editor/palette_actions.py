@@ -12,7 +12,7 @@ from flowloom.agents.survey import survey
 from flowloom.chief import touched_files
 from flowloom.clock import wall_s
 from flowloom.config import settings as config
-from flowloom.delegation import ask
+from flowloom.delegation import ask, executors
 from flowloom.editor import dialogs, palette, parts, prompt_file, replies, side_windows, wait_lines
 from flowloom.editor.outcome import Outcome
 from flowloom.editor.palette import Row
@@ -249,7 +249,7 @@ class PaletteActions:
             return
         says = f"{' '.join(tasks.prompt_of(task)[:300].split())}"
         if dialogs.confirm(self.terminal, f"Interrupt {name} (task {task['task_id']})?", says, self.screen.hangup_fd):
-            self.note = f"Task {task['task_id']}: {ask.cancel(task['task_id'])}"
+            self.note = f"Task {task['task_id']}: {executors.cancel(task['task_id'])}"
 
     def _start(self, meant: str) -> None:
         """Start an agent: its name (a role's, or an own one), then its directory."""

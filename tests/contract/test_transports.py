@@ -223,6 +223,30 @@ def test_what_a_killed_process_has_sent_is_pursued_by_the_next_without_sending_i
     assert case.agent.texts() == []
 
 
+def test_a_text_that_was_never_sent_is_taken_back_without_a_key(case: Case) -> None:
+    status.write(case.desk.directory, case.now)
+    assert case.transport.take_back(case.text(), case.now) == "unsent"
+    assert (case.agent.texts(), case.desk.keys) == ([], [])
+
+
+def test_a_text_that_stands_there_is_removed(case: Case) -> None:
+    task = tasks.open_task("planning@site", case.desk.directory, "hi", asker="shell", asker_kind="shell")
+    task_id = task["task_id"]
+    made = case.text(task_id, f"{task_id}.1.0")
+    for name in ("first", "body"):
+        Path(f"{layout.task_dir(task_id)}/{name}").write_text(Path(f"{case.desk.directory}/{name}").read_text())
+    case.transport.submit(made, case.now, case.look)
+    case.desk.screen = boxed(case.agent.texts()[-1])
+    status.write(case.desk.directory, case.now)
+    assert case.transport.take_back(made, case.now) == "removed"
+
+
+def test_an_agent_at_work_is_interrupted_once(case: Case) -> None:
+    case.agent.works()
+    assert case.transport.interrupt(case.now, case.look) == "interrupted"
+    assert case.desk.keys in (["Escape"], [])
+
+
 # Over any transport, the delivery is the same.
 
 JOURNALS = {

@@ -11,7 +11,7 @@ from flowloom.transports.text import Text
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from flowloom.ports.tmux.formats import Look
-    from flowloom.transports.protocol import AgentWindow, Evidence, Ledger, Submission
+    from flowloom.transports.protocol import AgentWindow, Evidence, Interruption, Ledger, Recall, Submission
     from flowloom.turns.record import Status
 
 LOST_S = 5.0
@@ -65,6 +65,7 @@ class Memory:
         if not self.agent.takes:
             self._refused = "it takes no input"
             return "refused"
+        self.agent.claimed_by = text.stamp
         self.agent.shows = Path(text.first_path).read_text() + Path(text.body_path).read_text()
         self.agent.texts.append(self.agent.shows)
         self._submitted_at_s = self.clock.steady_s()
@@ -84,6 +85,21 @@ class Memory:
     def uncover(self, now: Status, look: Look) -> str:
         covered, self.agent.cover = self.agent.cover, ""
         return covered
+
+    def interrupt(self, now: Status, look: Look) -> Interruption:
+        if not self.agent.busy:
+            return "over"
+        self.agent.busy = ""
+        return "interrupted"
+
+    def take_back(self, text: Text, now: Status) -> Recall:
+        before, self.agent.claimed_by = self.agent.claimed_by, text.stamp
+        if f"{text.task_id}." not in before:
+            return "unsent"
+        if self.agent.busy:
+            return self.interrupt(now, look=None)  # type: ignore[arg-type]
+        self.agent.shows = ""
+        return "removed"
 
     def claim(self, text: Text, now: Status) -> None:
         self.agent.claimed_by = text.stamp

@@ -90,13 +90,14 @@ class Desk:
 
     # The window.
 
-    def look(self) -> Look:
+    def look(self, pane: str = "") -> Look:
         """Return what tmux answers about it now."""
         return Look(f"0|{self.mode}|{int(self.input_off)}|7|,||@1|8|{self.stamp}|{self.agent_id}|/tmp/s\n{self.screen}")
 
-    def press(self, pane: str, *keys: str, stamp: str) -> None:
+    def press(self, pane: str, *keys: str, stamp: str) -> bool:
         assert stamp == self.stamp
         self.keys += keys
+        return self.takes
 
     def leave_mode(self, pane: str) -> None:
         self.keys.append("leave mode")
@@ -110,8 +111,9 @@ class Desk:
             self.pasted.append("".join(Path(path).read_text() for path in buffers.values()))
         return "pasted" if self.takes else "refused"
 
-    def claim(self, pane: str, typed: str) -> None:
-        self.stamp = f"7/{typed}"
+    def claim(self, pane: str, typed: str) -> str:
+        before, self.stamp = self.stamp, f"7/{typed}"
+        return before
 
     def history(self, pane: str) -> str:
         return self.screen

@@ -129,7 +129,7 @@ class Delivery:
         elif self._instead is None or self._instead.task_id != other["task_id"]:
             # It can be on the very point of sending: from here on, its text is refused when it runs again.
             self._instead = self._for_another(other["task_id"])
-            self.transport.claim(_text(other["task_id"]), now)
+            self.transport.claim(text_of(other["task_id"]), now)
         else:
             self._instead.step(now, look)
         return True
@@ -139,7 +139,7 @@ class Delivery:
 
         Anything can happen between the step `typed` and the submission: we can be stopped there, and others go first.
         """
-        agent, text = self.agent, _text(self.task_id)
+        agent, text = self.agent, text_of(self.task_id)
         if not tasks.prompt_kept(task):
             why = f"{layout.task_dir(self.task_id)}/prompt.md is gone or was changed; nothing was sent"
             with spool.lock(agent.directory):
@@ -170,7 +170,7 @@ class Delivery:
 
     def _await_receipt(self, task: Task, now: Status, look: Look) -> str:
         """See to a text that is out; decide about one that was not confirmed, by what is known of it."""
-        text, whole = _text(self.task_id), task["status"] is Step.PASTED
+        text, whole = text_of(self.task_id), task["status"] is Step.PASTED
         why, evidence = self.transport.pursue(text, now, look, whole=whole)
         if evidence == "mixed":
             self._conclude(now, look, Step.CREATED, f"{held_up.MIXED}; both are kept")
@@ -205,5 +205,6 @@ class Delivery:
         return True
 
 
-def _text(task_id: str) -> Text:
+def text_of(task_id: str) -> Text:
+    """Return a task's text as this process would send it."""
     return Text(task_id, layout.task_dir(task_id), line.typed(task_id))

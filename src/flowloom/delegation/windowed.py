@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from flowloom.agents.agent import Agent
+from flowloom.config.settings import Settings
+from flowloom.delegation.delivery import Delivery, text_of
 from flowloom.errors import DamagedFile, NoSuchAgent, TmuxUnreachable
-from flowloom.ports import procs
-from flowloom.queue import line
 from flowloom.tasks import store as tasks
 from flowloom.tasks.steps import Step
-from flowloom.transports.paste import drafts
 from flowloom.transports.paste.held_up import EDITOR
 from flowloom.turns import limits, parking, spool, status
 from flowloom.turns.states import NO_PROGRAM, State
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from flowloom.ports.tmux.formats import Look
     from flowloom.tasks.record import Task
+    from flowloom.transports.protocol import Recall, Transport
     from flowloom.turns.record import Status
 
 LABEL = ""
+ENDED = "its turn has just ended"
 
 
 def refresh(task: Task) -> str:
@@ -90,13 +90,13 @@ def cancel(task_id: str) -> str:
             status.note(agent.directory, now)
     # It has its end. What its window is told from here on is told without the lock, where hooks are heard.
     if waits:
-        return _no_continue(agent, now)
+        return _no_continue(agent, now, task_id)
     if task_was_parked:
         return "its background work continues in its window; its message so far is kept"
     if running and look is not None and now["pane_id"]:
         return _interrupt(agent, task_id)
     if typed and now["pane_id"]:
-        return _take_back(agent, now, task_id)
+        return _came_to(agent, _transport(agent, task_id).take_back(text_of(task_id), now))
     if queued:
         # The text is queued in Claude Code behind another turn: an Esc would end that turn and begin this one.
         return f"its agent has queued it already and will work on it; remove it there: flowloom attach {agent.name}"
@@ -104,68 +104,42 @@ def cancel(task_id: str) -> str:
 
 
 def _interrupt(agent: Agent, task_id: str) -> str:
-    """End a cancelled task's turn by Esc, if it still runs, so that the key cannot reach the next task's turn.
+    """End a cancelled task's turn, if it still runs, so that nothing reaches the next task's turn.
 
-    No text is pasted before the turn is known to be over. So a look from before the turn was seen to run has the
-    stamp of the window as it must be when the key comes.
+    No text is handed in before the turn is known to be over. So a look from before the turn was seen to run has the
+    stamp of the window as it must be when the agent is interrupted.
     """
     seen = agent.status()
     look = agent.tmux(seen).look(seen["pane_id"] or "")
     now = agent.status()
     turn = now["turn"]
     if look is None or turn is None or turn["task"] != task_id:
-        return "its turn has just ended"
-    return _escaped(agent, now, look, "the agent was interrupted")
+        return ENDED
+    return _came_to(agent, _transport(agent, task_id).interrupt(now, look))
 
 
-def _no_continue(agent: Agent, now: Status) -> str:
-    """Let an agent that waits for its usage limit not continue: Esc in its window, where that says so."""
+def _no_continue(agent: Agent, now: Status, task_id: str) -> str:
+    """Let an agent that waits for its usage limit not continue, where its window says so."""
     look = agent.tmux(now).look(now["pane_id"]) if now["pane_id"] else None
     if look is None or agent.provider().limit(look.screen) != "waits":
         return "it was waiting for its usage limit; see that the agent leaves it: flowloom attach " + agent.name
-    return _escaped(agent, now, look, "it will not continue when its usage limit resets")
+    done = _transport(agent, task_id).interrupt(now, look)
+    return "it will not continue when its usage limit resets" if done == "interrupted" else _came_to(agent, done)
 
 
-def _escaped(agent: Agent, now: Status, look: Look, done: str) -> str:
-    """Press Esc in an agent's window if nothing was pasted since `look`; return `done`, or that it took no key."""
-    tmux, pane = agent.tmux(now), now["pane_id"] or ""
-    if _is_lent(agent, look):
-        return f"{EDITOR}, so the agent continues; close it, and interrupt the agent: flowloom attach {agent.name}"
-    if look.in_mode:
-        tmux.leave_mode(pane)
-    if tmux.press(pane, "Escape", stamp=look.stamp):
-        return done
-    after = tmux.look(pane)
-    if after is not None and after.stamp != look.stamp:
-        return "its turn has just ended"
-    return f"its window takes no keys, so the agent continues; look at it: flowloom attach {agent.name}"
+def _transport(agent: Agent, task_id: str) -> Transport:
+    return Delivery(agent, task_id, Settings()).transport
 
 
-def _is_lent(agent: Agent, look: Look) -> bool:
-    """Tell whether a key would reach a person's editor; the one that clears the box would end the agent's program."""
-    return agent.provider().EDITS and procs.is_lent(look.tty)
-
-
-def _take_back(agent: Agent, now: Status, task_id: str) -> str:
-    """Take back a text that its agent has not confirmed: out of its box, or out of the turn that it has begun."""
-    tmux, pane = agent.tmux(now), now["pane_id"] or ""
-    # From here on, the paste of a process that is just about to paste is refused.
-    stamp = tmux.claim(pane, line.typed(task_id))
-    look = tmux.look(pane)
-    if look is None or f"/{task_id}." not in stamp:
-        return "it will not be delivered"
-    on_its_way = f"its text was on its way; check that the agent ignores it: flowloom attach {agent.name}"
-    now = agent.status()
-    if now["turn"] is not None:
-        return on_its_way  # a key would reach the turn that runs, which is not its own
-    if _is_lent(agent, look):
-        return on_its_way
-    screen = agent.read_screen(look)
-    if screen["busy"] or agent.session_says(now) == "busy":
-        return _escaped(agent, now, look, "the agent was interrupted")
-    if look.in_mode:
-        tmux.leave_mode(pane)
-    own = drafts.own(screen)
-    if own is not None and own.task_id == task_id and tmux.press(pane, *agent.provider().CLEAR, stamp=look.stamp):
-        return "its text was removed from the agent's window"
-    return on_its_way
+def _came_to(agent: Agent, recall: Recall) -> str:
+    """Say what became of a text that was taken back, or of a turn that was interrupted."""
+    attach = f"flowloom attach {agent.name}"
+    return {
+        "unsent": "it will not be delivered",
+        "removed": "its text was removed from the agent's window",
+        "sent": f"its text was on its way; check that the agent ignores it: {attach}",
+        "interrupted": "the agent was interrupted",
+        "over": ENDED,
+        "lent": f"{EDITOR}, so the agent continues; close it, and interrupt the agent: {attach}",
+        "refused": f"its window takes no keys, so the agent continues; look at it: {attach}",
+    }[recall]

@@ -28,6 +28,15 @@ Submission = Literal["submitted", "moved", "refused"]
 Evidence = Literal["waiting", "mixed", "absent", "unsure", "hidden"]
 
 
+# What became of an attempt to interrupt the agent: it was interrupted; what it was at had just ended; a person's editor
+# has its terminal; it takes no keys.
+Interruption = Literal["interrupted", "over", "lent", "refused"]
+
+# What became of an attempt to take a text back: it was never sent; it was removed; the agent has it, or may have it; or
+# the agent was at it already and was interrupted.
+Recall = Literal["unsent", "removed", "sent"] | Interruption
+
+
 class AgentWindow(Protocol):
     """What a transport asks of the agent that it serves."""
 
@@ -35,6 +44,10 @@ class AgentWindow(Protocol):
     name: str
     agent_id: str
     kept: str
+
+    def status(self) -> Status:
+        """Return its status on disk."""
+        ...
 
     def tmux(self, now: Status) -> Tmux:
         """Return the tmux server of its window."""
@@ -120,6 +133,14 @@ class Transport(Protocol):
 
     def uncover(self, now: Status, look: Look) -> str:
         """Remove what hides the place of a text, a step a call; return what it is."""
+        ...
+
+    def interrupt(self, now: Status, look: Look) -> Interruption:
+        """Interrupt what the agent is at, if nothing was handed in since `look`."""
+        ...
+
+    def take_back(self, text: Text, now: Status) -> Recall:
+        """Take back a text that its agent has not confirmed; from here on, no process hands it in."""
         ...
 
     def claim(self, text: Text, now: Status) -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from flowloom.ports.tmux.formats import Look
     from flowloom.ports.tmux.server import Tmux
     from flowloom.providers.protocol import Screen
-    from flowloom.transports.protocol import AgentWindow, Evidence, Ledger, Submission
+    from flowloom.transports.protocol import AgentWindow, Evidence, Interruption, Ledger, Recall, Submission
     from flowloom.transports.text import Text
     from flowloom.turns.record import Status
 
@@ -115,6 +115,42 @@ class Paste:
     def uncover(self, now: Status, look: Look) -> str:
         """Leave what stands in the place of the box; return what it is."""
         return self._covered(now, look, self.window.read_screen(look))
+
+    def interrupt(self, now: Status, look: Look) -> Interruption:
+        """Press Esc in the agent's window if nothing was pasted since `look`."""
+        tmux, pane = self.window.tmux(now), now["pane_id"] or ""
+        if self._is_lent(look):
+            return "lent"
+        if look.in_mode:
+            tmux.leave_mode(pane)
+        if tmux.press(pane, "Escape", stamp=look.stamp):
+            return "interrupted"
+        after = tmux.look(pane)
+        return "over" if after is not None and after.stamp != look.stamp else "refused"
+
+    def take_back(self, text: Text, now: Status) -> Recall:
+        """Take a text out of the box, or out of the turn that it has begun."""
+        tmux, pane = self.window.tmux(now), now["pane_id"] or ""
+        # From here on, the paste of a process that is just about to paste is refused.
+        stamp = tmux.claim(pane, text.stamp)
+        look = tmux.look(pane)
+        if look is None or f"/{text.task_id}." not in stamp:
+            return "unsent"
+        now = self.window.status()
+        if now["turn"] is not None or self._is_lent(look):
+            return "sent"  # a key would reach the turn that runs, which is not its own, or a person's editor
+        screen = self.window.read_screen(look)
+        if screen["busy"] or self.window.session_says(now) == "busy":
+            return self.interrupt(now, look)
+        if look.in_mode:
+            tmux.leave_mode(pane)
+        own = drafts.own(screen)
+        ours = own is not None and own.task_id == text.task_id
+        return "removed" if ours and tmux.press(pane, *self.provider.CLEAR, stamp=look.stamp) else "sent"
+
+    def _is_lent(self, look: Look) -> bool:
+        """Tell whether a key would reach a person's editor; the one that clears the box would end the program."""
+        return self.provider.EDITS and procs.is_lent(look.tty)
 
     def claim(self, text: Text, now: Status) -> None:
         """Refuse what another process, which is stopped now, would paste when it runs again."""

@@ -12,6 +12,7 @@ import pytest
 from flowloom.agents.agent import Agent
 from flowloom.clock import Clock, Deadline
 from flowloom.config.settings import Settings
+from flowloom.delegation import ask
 from flowloom.delegation import loop as waits
 from flowloom.delegation.runner import Carrier
 from flowloom.delegation.waiting import View
@@ -309,3 +310,48 @@ def test_in_a_long_line_only_the_next_listens_to_the_agent_and_the_others_look_s
     for carrier, task in zip(carriers, [opened, *more], strict=True):
         tasks.note_step(task, Step.CANCELLED, "cancelled")  # it needs no waiter
         carrier.close()
+
+
+# How the tasks before one stand in line, first in line first, and how many of them go first.
+STEPS = {
+    "created": [],
+    "accepted": [Step.TYPED, Step.PASTED, Step.ACCEPTED],
+    "parked": [Step.TYPED, Step.PASTED, Step.ACCEPTED, Step.PARKED],
+    "unknown": [Step.TYPED, Step.PASTED, Step.UNKNOWN],
+    "failed": [Step.FAILED],
+}
+
+
+@pytest.mark.parametrize(
+    ("before", "ahead"),
+    [
+        ("", 0),
+        ("created", 1),
+        ("accepted created created", 3),
+        ("parked", 0),
+        ("parked unknown failed dead", 0),
+        ("parked accepted", 1),
+        ("accepted parked", 1),
+        ("accepted dead dead dead", 1),
+        ("parked accepted created parked", 2),
+        ("dead accepted created dead", 2),
+        ("dead created", 1),
+    ],
+)
+def test_those_who_hold_nothing_up_are_passed_over(opened: task_record.Task, before: str, ahead: int) -> None:
+    places = []
+    for how in before.split():
+        task = tasks.open_task("planning@site", opened["agent_dir"], how, asker="shell", asker_kind="shell")
+        for step in STEPS.get(how, []):
+            tasks.note_step(task, step, "so it went")
+        place = line.enter(opened["agent_dir"], task["task_id"])
+        assert place is not None
+        if how == "dead":
+            os.close(place.descriptor)  # as the kernel does it for a process that is killed
+        else:
+            places.append(place)
+    mine = line.enter(opened["agent_dir"], opened["task_id"])
+    assert mine is not None
+    assert ask.before(mine) == (ahead, "")
+    for place in [*places, mine]:
+        place.leave()

@@ -167,6 +167,8 @@ class PaletteActions:
             return f"{self.started} is starting; Enter sends it the prompt"
         if now["status"] == State.BLOCKED:
             return f"{self.started} asks something: a answers"
+        if now["status"] in NO_PROGRAM:
+            return f"{self.started} did not come up: {now['why']}"
         return f"{self.started} is ready; Enter sends it the prompt"
 
     def _rows(self) -> list[Row]:

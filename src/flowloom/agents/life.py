@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from flowloom.providers.protocol import Question
     from flowloom.turns.record import Status
 
-    # Makes sure that an agent's working directory is there and returns it; called each time before its program starts.
+    # Makes sure that an agent's working directory is there and returns it; called each time before its program starts,
+    # perhaps by two processes at once, of which one then starts it.
     Workplace = Callable[[Agent], str]
 
 # While an agent is in backoff, others may start it.

@@ -36,7 +36,7 @@ def leave(agent_dir: str, now: Status, event: Event, why: str, *, at: float | No
         now, Step.FAILED, f"the agent is gone: {why}" + ("; it waited for its usage limit to reset" if waited else "")
     )
     facts: dict[str, Any] = {"turn": None, "queued": [], "up": False, "parked": None, "also_parked": [], "pid": None}
-    # An agent without a program is reported gone a second time: that changes nothing.
+    # An agent without a program is reported gone a second time, which is no second death.
     if now["status"] not in NO_PROGRAM and (event is Event.GONE or not now["up"] or now["status"] is State.STARTING):
         facts["deaths"] = [*recent_deaths(now), wall_s() if at is None else at]
     status.apply(agent_dir, now, event, why=why, source="hook" if event is Event.END else "tmux", at=at, **facts)
@@ -106,7 +106,7 @@ def found_accepted(agent_dir: str, now: Status, task: Task) -> None:
         "prompt_id": None,
         "whose": "task",
         "task": task["task_id"],
-        # The time of the receipt, not of now: an `idle` of the session counts only if it is later than that.
+        # The time of the step before, not of now: an `idle` of the session counts only if it is later than that.
         "at": task["journal"][-2]["at"],
         "at_ns": 0,
         "before": now["background"],

@@ -45,7 +45,7 @@ def opened(tmp_path: Path, agent_dir: str, name: str = "claude-prompt-1.md", tex
 def test_a_draft_that_was_asked_for_is_handed_over_whole_and_once(tmp_path: Path, agent_dir: str) -> None:
     drafts.ask(agent_dir)
     assert opened(tmp_path, agent_dir) == ""
-    assert (drafts.handed(agent_dir), drafts.handed(agent_dir)) == (DRAFT, None)
+    assert (drafts.collect(agent_dir), drafts.collect(agent_dir)) == (DRAFT, None)
     assert oct(Path(agent_dir).stat().st_mode & 0o777) == "0o700"
     assert opened(tmp_path, agent_dir).startswith(f"{tmp_path}/claude-prompt-1.md")
 
@@ -54,20 +54,20 @@ def test_the_block_of_the_last_response_is_no_part_of_a_draft(tmp_path: Path, ag
     block = "# ─── Claude's last response (x) ───\n# it said\n# ─── Write your reply below this line ───\n"
     drafts.ask(agent_dir)
     opened(tmp_path, agent_dir, text=f"{block}my words")
-    assert drafts.handed(agent_dir) == "my words"
+    assert drafts.collect(agent_dir) == "my words"
 
 
 @pytest.mark.parametrize("name", ["notes.md", "COMMIT_EDITMSG"])
 def test_every_other_file_is_for_the_real_editor(tmp_path: Path, agent_dir: str, name: str) -> None:
     drafts.ask(agent_dir)
     assert opened(tmp_path, agent_dir, name) == f"{tmp_path}/{name} VISUAL={tmp_path}/real"
-    assert drafts.handed(agent_dir) is None
+    assert drafts.collect(agent_dir) is None
 
 
 def test_a_request_of_long_ago_takes_nobodys_editor(tmp_path: Path, agent_dir: str) -> None:
     Path(f"{agent_dir}/{drafts.WANTED}").write_text("1000\n")
     assert opened(tmp_path, agent_dir) != ""
-    assert drafts.handed(agent_dir) is None
+    assert drafts.collect(agent_dir) is None
 
 
 def test_fetch_gives_up_where_no_editor_answers(

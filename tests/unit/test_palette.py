@@ -39,7 +39,7 @@ def text(made: Palette, columns: int = 100, lines: int = 30, live: list[str] | N
 
 
 def test_what_needs_the_person_comes_first_then_what_is_ready() -> None:
-    assert [row.name for row in palette().shown()] == ["review", "docs", "coding", "planning", "testing"]
+    assert [row.name for row in palette().matches()] == ["review", "docs", "coding", "planning", "testing"]
 
 
 CHOICES = {
@@ -182,8 +182,8 @@ def test_rows_keep_their_places_and_numbers_while_the_palette_is_open() -> None:
     made = pressed(["4"])
     now = [Row("coding", "blocked", 0.0, ""), Row("planning", "idle", 0.0, ""), Row("new", "idle", 0.0, "")]
     made.renew(now, NOW)
-    assert [row.name for row in made.shown()] == ["coding", "planning", "new"]
-    assert made.selected() is made.shown()[1]
+    assert [row.name for row in made.matches()] == ["coding", "planning", "new"]
+    assert made.selected() is made.matches()[1]
 
 
 def test_where_the_chosen_one_is_gone_nothing_is_chosen() -> None:
@@ -195,7 +195,7 @@ def test_where_the_chosen_one_is_gone_nothing_is_chosen() -> None:
 def test_what_enter_would_take_is_marked_also_after_a_filter_that_left_nothing() -> None:
     made = pressed(["/", "x", "x", "down", "backspace", "backspace"])
     chosen = made.selected()
-    assert chosen is made.shown()[0]
+    assert chosen is made.matches()[0]
 
 
 def test_a_long_name_moves_no_column_and_what_is_cut_ends_with_an_ellipsis() -> None:

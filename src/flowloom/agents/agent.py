@@ -71,7 +71,7 @@ def named(name: str, directory: str) -> Agent:
     return Agent(layout.agent_dir(slug, short))
 
 
-def known() -> list[Agent]:
+def list_agents() -> list[Agent]:
     """Return every agent that has a record."""
     return [Agent(directory) for directory in layout.agent_dirs()]
 
@@ -160,7 +160,7 @@ class Agent:
         with spool.lock(self.directory):
             now = self.status()
             if now["seq"] == seen["seq"]:
-                observed.rested(self.directory, now)
+                observed.rest(self.directory, now)
         return self.status()
 
     def refresh(self) -> str:

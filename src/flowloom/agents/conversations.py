@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 DEATHS_TO_DOUBT = 2
 
 
-def lost(agent: Agent, provider: Provider, now: Status) -> str:
+def loss(agent: Agent, provider: Provider, now: Status) -> str:
     """Return what happened to an agent's conversation; empty if it can be resumed.
 
     In doubt it is resumed. If that was wrong it costs a start or two; giving it up wrongly would lose all of it.

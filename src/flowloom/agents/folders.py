@@ -67,7 +67,7 @@ def missing(agent: Agent, directory: str) -> FolderGone:
     )
 
 
-def told(agent: Agent) -> str:
+def remark(agent: Agent) -> str:
     """Return what a listing says of an agent whose folder no longer exists, empty for every other agent."""
     directory = str((agent.spec() or {}).get("dir") or "")
     if not directory or os.path.isdir(directory):

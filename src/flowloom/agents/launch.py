@@ -138,11 +138,11 @@ def spawn(agent: Agent, settings: Settings, directory: str) -> str:
         now = agent.status()
         if now["status"] not in NO_PROGRAM:
             return ""
-        if panes.adopted(agent, now):
+        if panes.adopt(agent, now):
             return ""
         spec, provider = {**(agent.spec() or {}), "dir": directory}, agent.provider()
         had = bool(now["session_id"] and now["conversation"] and now["provider"] == provider.NAME)
-        lost = conversations.lost(agent, provider, now) if had else ""
+        lost = conversations.loss(agent, provider, now) if had else ""
         kept = conversations.kept_elsewhere(provider, now) if lost else ""
         lost = "" if kept else lost
         resume = had and not lost

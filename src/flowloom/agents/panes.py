@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from functools import partial
 
-from flowloom.agents.agent import known
+from flowloom.agents.agent import list_agents
 from flowloom.clock import Deadline
 from flowloom.errors import AgentFailed, FlowLoomError, TmuxUnreachable
 from flowloom.ports import births, procs
@@ -28,7 +28,7 @@ LEAVING_S, LEAVING_AGAIN_S = 3.0, 0.02
 ENDS_S = 1.0
 
 
-def adopted(agent: Agent, now: Status) -> bool:
+def adopt(agent: Agent, now: Status) -> bool:
     """Mark an agent as started if it counted as gone and its program runs; tell whether it does.
 
     One conversation never runs twice.
@@ -111,7 +111,7 @@ def refuse_second_server(tmux: Tmux) -> None:
         TmuxUnreachable: naming an agent on it, and how to make it listen again.
     """
     path = os.path.realpath(tmux.path())
-    for agent in known():
+    for agent in list_agents():
         try:
             now = agent.status()
         except (FlowLoomError, OSError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flowloom.agents.agent import Agent, known
+from flowloom.agents.agent import Agent, list_agents
 from flowloom.errors import FlowLoomError, NoSuchAgent, TmuxUnreachable
 from flowloom.store import layout
 from flowloom.store.log import log
@@ -22,7 +22,7 @@ def survey() -> list[tuple[Agent, Status]]:
     """
     listing = whereabouts.PaneListing()
     found = []
-    for agent in known():
+    for agent in list_agents():
         try:
             now = _reconciled(agent, listing)
         except (FlowLoomError, OSError) as error:

@@ -81,7 +81,7 @@ def _why(agent: Agent, row: Status, failed: Task | None, unread: int) -> Cell | 
     """Return what a person has to know of an agent: a failure until it is looked at, unread replies, its state."""
     if "unreachable" in row:
         return row["unreachable"] if "unread" in row else f"was {row['status']}; {row['unreachable']}"
-    gone = folders.told(agent)
+    gone = folders.remark(agent)
     if gone:
         return Cell(gone, RED)
     if failed is not None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from click.shell_completion import CompletionItem, ShellComplete, split_arg_string
 
-from flowloom.agents.agent import known
+from flowloom.agents.agent import list_agents
 from flowloom.cli import output
 from flowloom.cli.program import NAME, program
 from flowloom.clock import wall_s
@@ -153,7 +153,7 @@ def programs(incomplete: str) -> Offer:
 def _agents() -> Offer:
     here = layout.project_slug(git.project_root(layout.here()))
     found = []
-    for agent in known():
+    for agent in list_agents():
         try:
             now = status.read(agent.directory)
         except FlowLoomError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from flowloom.agents.agent import known
+from flowloom.agents.agent import list_agents
 from flowloom.errors import FlowLoomError, UsageError
 from flowloom.ports import births, procs
 from flowloom.providers.claude import program as claude
@@ -44,7 +44,7 @@ def model() -> str:
 def _agents() -> dict[int, str]:
     """Return the processes of all agents."""
     found = {}
-    for agent in known():
+    for agent in list_agents():
         try:
             process = whereabouts.program(agent.status())
         except (FlowLoomError, OSError):

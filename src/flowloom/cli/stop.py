@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from flowloom.agents import stopping
-from flowloom.agents.agent import Agent, known
+from flowloom.agents.agent import Agent, list_agents
 from flowloom.cli.busy import agreed, busy_with, each_of, in_line, started, working_on
 from flowloom.cli.options import OPTIONAL_AGENTS, flag
 from flowloom.cli.program import command
@@ -33,7 +33,7 @@ def stop(names: tuple[str, ...], all_agents: bool, force: bool) -> int:
     """Stop agents; their conversations are kept."""
     if bool(names) == all_agents:
         raise UsageError("name the agents to stop, or use --all", hint="list them: flowloom agents")
-    agents = known() if all_agents else started(names)
+    agents = list_agents() if all_agents else started(names)
     if not force and not _may_stop(agents, "--all" if all_agents else " ".join(names)):
         sys.stderr.write("nothing was stopped\n")
         return 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import nullcontext
 
-from flowloom.agents.agent import Agent, known
+from flowloom.agents.agent import Agent, list_agents
 from flowloom.clock import wall_s
 from flowloom.delegation import executors
 from flowloom.errors import AgentFailed, Blocked, DamagedFile, NoSuchAgent, UsageError
@@ -65,7 +65,7 @@ def refuse_unknown(agent: Agent, settings: Settings) -> None:
         return
     from difflib import get_close_matches  # noqa: PLC0415 - for this sentence only
 
-    here = [other.name for other in known() if other.slug == agent.slug]
+    here = [other.name for other in list_agents() if other.slug == agent.slug]
     near = get_close_matches(agent.name, [*here, *builtin.ROLES, *settings.agents], n=1)
     meant = f"did you mean {near[0]}? " if near else ""
     raise NoSuchAgent(f"no agent or role named {agent.name!r}", hint=f"{meant}create it: flowloom start {agent.name}")
@@ -84,7 +84,7 @@ def refuse_unstarted(agent: Agent) -> None:
         raise NoSuchAgent(f"{agent.agent_id} is not started yet", hint=f"start it: {start}; a task starts it too")
     from difflib import get_close_matches  # noqa: PLC0415 - for this sentence only
 
-    near = get_close_matches(agent.name, [other.name for other in known() if other.slug == agent.slug], n=1)
+    near = get_close_matches(agent.name, [other.name for other in list_agents() if other.slug == agent.slug], n=1)
     hint = f"did you mean {near[0]}? " if near else ""
     raise NoSuchAgent(f"there is no agent {agent.agent_id}", hint=f"{hint}list the agents with: flowloom agents")
 

@@ -91,7 +91,7 @@ class Wait:
             passes = held_up in PASSING or self._for in PASSING
             self._since = self._since if held_up and self._for and passes else wall_s()
             self._for, self._for_since = view.waits_for, wall_s()
-        view.since = self._since if held_up else began(view, self._since)
+        view.since = self._since if held_up else since(view, self._since)
         lasts = wall_s() - self._since >= SAY_AFTER_S
         if held_up and (held_up not in PASSING or wall_s() - self._for_since >= PASSES_S):
             view.says = held_up
@@ -141,13 +141,13 @@ def reason(view: View) -> str:
     return reasons.get(view.phase, f"the reply of {name}")
 
 
-def began(view: View, seen: float) -> float:
-    """Return since when a task is in its phase, as it is written down; `seen` is when this process first saw it."""
+def since(view: View, first_seen: float) -> float:
+    """Return since when a task is in its phase, as it is written down; `first_seen` is when this process saw it."""
     now, task = view.agent, view.task
     if view.phase in ("in line", "waiting"):
         return task["created"]
     if view.phase in ("starting", "blocked") and now is not None:
         return now["since"]
     if task["status"] in (Step.CREATED, Step.TYPED, Step.PASTED):
-        return seen
-    return task["journal"][-1]["at"] if task["journal"] else seen
+        return first_seen
+    return task["journal"][-1]["at"] if task["journal"] else first_seen

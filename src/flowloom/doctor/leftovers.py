@@ -9,7 +9,7 @@ import shlex
 from typing import TYPE_CHECKING, Any
 
 from flowloom.agents import conversations, folders
-from flowloom.agents.agent import known
+from flowloom.agents.agent import list_agents
 from flowloom.agents.survey import survey
 from flowloom.clock import wall_s
 from flowloom.doctor.finding import Case, Finding, fail, ok, warn
@@ -98,7 +98,7 @@ def agents(case: Case) -> list[Finding]:
             found.append(fail("agents", f"{name} is unknown: {saw or repair}", repair))
             continue
         alive += now["status"] not in NO_PROGRAM
-        saw, _, repair = folders.told(agent).partition("; ")
+        saw, _, repair = folders.remark(agent).partition("; ")
         if saw:
             found.append(warn("agents", saw, repair))
         if now["status"] is State.FAILED:
@@ -138,7 +138,7 @@ def windows(case: Case) -> list[Finding]:
     """Look for windows marked as ours that no agent's record knows."""
     recorded = set()
     sockets = {case.settings.tmux_socket}
-    for agent in known():
+    for agent in list_agents():
         try:
             document = files.read_json(f"{agent.directory}/status.json") or {}
         except DamagedFile:

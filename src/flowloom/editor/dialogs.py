@@ -70,7 +70,7 @@ def choose_key(
     title: str,
     text: str,
     keys: list[tuple[str, str]],
-    meant: dict[str, Choice],
+    meanings: dict[str, Choice],
     *,
     colour: str = "",
     limit_s: float | None = None,
@@ -78,7 +78,7 @@ def choose_key(
 ) -> Choice | None:
     """Show a text and its keys until one of them is pressed; None when the time is over or the terminal is gone.
 
-    `meant` says what each key means, "any" what every other one does. Keys count, and
+    `meanings` says what each key means, "any" what every other one does. Keys count, and
     are shown, from `settle_s` on: the person may be pressing one for what stood here before.
     """
     end_s = None if limit_s is None else steady_s() + limit_s
@@ -98,8 +98,8 @@ def choose_key(
         if pressed is None:
             return None
         for key in pressed if settled else []:
-            if key in meant or "any" in meant:
-                return meant.get(key) or meant["any"]
+            if key in meanings or "any" in meanings:
+                return meanings.get(key) or meanings["any"]
     return None
 
 

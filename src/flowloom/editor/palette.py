@@ -54,7 +54,7 @@ class Row:
         self.status = status
         self.since = since
         # With `unread` replies it is the beginning of the newest of them.
-        self.said = said
+        self.text = said
         self.unread = unread
         self.why = why
         # The sentence about a task that failed and was not looked at.
@@ -101,20 +101,20 @@ class Palette:
         places = {row.name: number for number, row in enumerate(self.rows)}
         self._asked_s = {row.name: self._asked_s.get(row.name, now_s) for row in rows if row.status == "blocked"}
         self.rows = sorted(rows, key=lambda row: (places.get(row.name, len(places)), *row.rank()))
-        names = [row.name for row in self.shown()]
+        names = [row.name for row in self.matches()]
         if before and before.name in names:
             self.at = names.index(before.name)
         elif before:
             # It is gone, and the row in its place was never selected.
             self.at = None
 
-    def shown(self) -> list[Row]:
+    def matches(self) -> list[Row]:
         """Return the rows that the filter leaves."""
         return [row for row in self.rows if self.filter.lower() in row.name.lower()]
 
     def selected(self) -> Row | None:
         """Return the row that Enter takes."""
-        rows = self.shown()
+        rows = self.matches()
         return rows[min(self.at, len(rows) - 1)] if rows and self.at is not None else None
 
     def press(self, key: str, now_s: float) -> None:
@@ -150,7 +150,7 @@ class Palette:
             self._move(keys.does(key, keys.PALETTE))
 
     def _move(self, does: Command | None) -> None:
-        last = len(self.shown()) - 1
+        last = len(self.matches()) - 1
         if does in ("up", "down") and last >= 0:
             first = 0 if does == "down" else last
             at = first if self.at is None else min(self.at, last) + (1 if does == "down" else -1)
@@ -162,7 +162,7 @@ class Palette:
         if does in ("up", "down"):
             self._move(does)
         elif does == "row":
-            if int(key) <= len(self.shown()):
+            if int(key) <= len(self.matches()):
                 self.at = int(key) - 1
             else:
                 self.flash = f"There is no row {key}"
@@ -194,10 +194,10 @@ class Palette:
         if self.filtering or rows >= ROOMY_ROWS:
             head.append(f"filter: {self.filter}▏" if self.filtering else "")
         # On a small terminal, the legend takes the rows that the agents leave.
-        spare = rows - len(head) - 1 - len(self.shown())
+        spare = rows - len(head) - 1 - len(self.matches())
         legend = self._legend(columns, max(1, rows // 5, spare if rows < ROOMY_ROWS else 0))
         foot = [f"{YELLOW}{shorten(self.flash, columns)}{RESET}" if self.flash else "", *legend]
-        shown = self.shown()
+        shown = self.matches()
         room = max(1, rows - len(head) - len(foot))
         listed = min(len(shown), room // 2 if live and room >= TALL_ROWS else room)
         at = min(self.at or 0, len(shown) - 1)
@@ -233,13 +233,13 @@ class Palette:
 
     def _row(self, row: Row, number: int, now_s: float, widest: int, columns: int, *, selected: bool) -> str:
         since = age(int(now_s - row.since)) if row.since else ""
-        said = row.said
+        said = row.text
         if row.status in ("blocked", "unknown"):
             said = row.why.removeprefix("blocked on ")
         elif row.failed:
             said = f"{RED}✗ {row.failed}{RESET}"
         elif row.unread:
-            said = f"{MAGENTA}{row.unread} unread{RESET}" + (f" · {row.said}" if row.said else "")
+            said = f"{MAGENTA}{row.unread} unread{RESET}" + (f" · {row.text}" if row.text else "")
         mark = f"{REVERSE}▸" if selected else " "
         colour = STATES.get(row.status, DIM)
         digit = f"{number}" if number <= len(keys.DIGITS) and not self.filtering else " "

@@ -75,7 +75,7 @@ class PaletteActions:
         self.unseen = replies.UnreadTasks(self.slug)
         self.note = config.unheeded(settings.ignored)
         # A first word that names no agent, the agent it probably means, and the text after it.
-        self.unknown, self.meant, self.rest = "", "", ""
+        self.unknown, self.addressee, self.rest = "", "", ""
         self.started = ""
         self.statuses: dict[str, Status] = {}
         self.waiting: list[Task] = []
@@ -84,7 +84,7 @@ class PaletteActions:
         """Show the palette until a command ends it."""
         rows = self._rows()
         self._read_names()
-        self.name_at_first = self.meant or self._last()
+        self.name_at_first = self.addressee or self._last()
         while True:
             shown = palette.Palette(
                 os.path.basename(self.root),
@@ -115,7 +115,7 @@ class PaletteActions:
     def _do(self, command: Command, name: str) -> Part | Outcome | None:
         """Carry out one command; None shows the palette again."""
         if command == "enter" and self.draft.strip():
-            theirs = self.rest if name in (self.meant, self.started) and self.rest else ""
+            theirs = self.rest if name in (self.addressee, self.started) and self.rest else ""
             return name, theirs or self.draft.rstrip("\n")
         if command in ("edit", "back"):
             return Outcome.REAL_EDITOR if command == "edit" else Outcome.UNCHANGED
@@ -142,14 +142,14 @@ class PaletteActions:
         names = {*builtin.ROLES, *self.settings.agents, *self.statuses}
         found = prompt_text.route(self.draft)
         if found is None or os.path.lexists(os.path.join(self.root, found[0])):
-            self.meant, line = parts.later(self.draft, names.__contains__)
+            self.addressee, line = parts.later(self.draft, names.__contains__)
             if line:
-                self._say(f"Line {line} names @{self.meant}: Enter sends {self.meant} the whole prompt")
+                self._say(f"Line {line} names @{self.addressee}: Enter sends {self.addressee} the whole prompt")
             return
         near = difflib.get_close_matches(found[0], sorted(names), n=1, cutoff=0.7)
         self.rest = found[1]
         if near:
-            self.meant = near[0]
+            self.addressee = near[0]
             self._say(f"There is no @{found[0]}. Did you mean @{near[0]}? Enter sends it the rest")
             return
         self.unknown = found[0]
@@ -253,11 +253,11 @@ class PaletteActions:
         if dialogs.confirm(self.terminal, f"Interrupt {name} (task {task['task_id']})?", says, self.screen.hangup_fd):
             self.note = f"Task {task['task_id']}: {executors.cancel(task['task_id'])}"
 
-    def _start(self, meant: str) -> None:
+    def _start(self, name_hint: str) -> None:
         """Start an agent: its name (a role's, or an own one), then its directory."""
         free = [name for name in builtin.ROLES if name not in self.statuses]
         # From a filter without a hit, or from the prompt, comes a name; from a selected row none does.
-        given = meant if meant and meant not in self.statuses and meant not in free else self.unknown
+        given = name_hint if name_hint and name_hint not in self.statuses and name_hint not in free else self.unknown
         field = dialogs.Field(
             "New agent's name",
             text=given,
@@ -314,7 +314,7 @@ class PaletteActions:
 
         def preview(number: int) -> str:
             seen.add(waiting[number]["task_id"])
-            return replies.told(waiting[number])
+            return replies.content(waiting[number])
 
         at = dialogs.pick(self.terminal, "Unread replies", entries, self.screen.hangup_fd, preview=preview)
         for task in waiting:

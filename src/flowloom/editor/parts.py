@@ -14,26 +14,26 @@ if TYPE_CHECKING:
     Part = tuple[str, str]
 
 
-def split(draft: str, known: Callable[[str], bool]) -> list[Part]:
+def split(draft: str, is_agent: Callable[[str], bool]) -> list[Part]:
     """Return the parts of a draft as (name, prompt), in their order; empty when its first word is no route.
 
     Once the first word is a route, every further line that begins with a known
     `@name` begins another part, unless it stands in a fenced block of code.
     """
     first = prompt_text.route(draft)
-    if first is None or not known(first[0]):
+    if first is None or not is_agent(first[0]):
         return []
     parts: list[tuple[str, list[str]]] = []
     for line, in_fence in _lines(draft.strip("\n")):
         found = None if in_fence else prompt_text.route(line)
-        if found is not None and (not parts or (line.startswith("@") and known(found[0]))):
+        if found is not None and (not parts or (line.startswith("@") and is_agent(found[0]))):
             parts.append((found[0], [found[1]]))
         elif parts:
             parts[-1][1].append(line)
     return [(name, "\n".join(lines).strip("\n")) for name, lines in parts]
 
 
-def later(draft: str, known: Callable[[str], bool]) -> tuple[str, int]:
+def later(draft: str, is_agent: Callable[[str], bool]) -> tuple[str, int]:
     """Return the known `@name` that begins a line of a draft, and the number of that line; ("", 0) for none.
 
     It is the last such line outside of fenced code: a reply above it may hold others.
@@ -41,7 +41,7 @@ def later(draft: str, known: Callable[[str], bool]) -> tuple[str, int]:
     found = ("", 0)
     for number, (line, in_fence) in enumerate(_lines(draft), 1):
         route = None if in_fence or not line.startswith("@") else prompt_text.route(line)
-        if route is not None and known(route[0]):
+        if route is not None and is_agent(route[0]):
             found = (route[0], number)
     return found
 

@@ -82,7 +82,7 @@ def failure(task: Task) -> str:
     return f"task {task['task_id']} {task['status']}: {task['error']}".removesuffix(": ")
 
 
-def told(task: Task) -> str:
+def content(task: Task) -> str:
     """Return what there is to read of an ended task: its reply, or why there is none."""
     if task["status"] is Step.DONE:
         return (tasks.reply_of(task["task_id"]) or b"").decode("utf-8", "replace")

@@ -121,7 +121,7 @@ def part(
         # The whole question where there is room: its end can decide the answer.
         head += [f"{YELLOW}{line}{RESET}" for line in wrap(asked[0], columns)[: max(1, rows - len(head) - 1)]]
         head += [f"{DIM}{line}{RESET}" for line in wrap(asked[1], columns)]
-    head += [f"{YELLOW}{line}{RESET}" for said in told(view) for line in wrap(said, columns)[:2]]
+    head += [f"{YELLOW}{line}{RESET}" for said in notices(view) for line in wrap(said, columns)[:2]]
     head = [shorten(line, columns) for line in head][:rows]
     room = rows - len(head) - 1
     seen = live_end(view.screen, columns, room) if room >= 2 else []
@@ -157,7 +157,7 @@ def in_line(view: View) -> bool:
     return view.phase == "in line"
 
 
-def told(view: View) -> list[str]:
+def notices(view: View) -> list[str]:
     """Return what else is to be said of a task."""
     return [said for said in (view.says, view.began_anew) if said]
 
@@ -194,7 +194,7 @@ def state(view: View, prompt: str, columns: int, rows: int, now_s: float, *, not
     if asked:
         lines += [*gap, *(f"  {YELLOW}{line}{RESET}" for line in wrap(asked[0], room)[: 6 if gap else 2])]
         lines += [f"  {line}" for line in wrap(asked[1], room) if gap or (view.question and view.question["how"])]
-    for text in (*told(view), note):
+    for text in (*notices(view), note):
         if text:
             lines += ["", *(f"  {YELLOW}{line}{RESET}" for line in wrap(text, room))]
     return lines

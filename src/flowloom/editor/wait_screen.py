@@ -119,7 +119,7 @@ class TerminalWaitScreen(WaitScreen):
         self.read_on = 0
         self.visit: client.Visit | None = None
         self.terminal = Terminal()
-        self.part, self.moved = 0, False
+        self.part, self.part_by_hand = 0, False
         self.prompts: dict[str, str] = {}
 
     def opened(self) -> Terminal:
@@ -148,7 +148,7 @@ class TerminalWaitScreen(WaitScreen):
 
     def _select_question(self, views: list[View]) -> None:
         """Select a part that asks, unless the person has selected one."""
-        if not (self.moved or self.asks or self.overlay or wait_lines.asks(views[self.part])):
+        if not (self.part_by_hand or self.asks or self.overlay or wait_lines.asks(views[self.part])):
             self.part = next((at for at, view in enumerate(views) if wait_lines.asks(view)), self.part)
 
     def _drawn(self, views: list[View]) -> list[str]:
@@ -219,9 +219,9 @@ class TerminalWaitScreen(WaitScreen):
             asks = wait_lines.name_of(views[0]) if wait_lines.asks(views[0]) else ""
             self.flash = keys.instead(key, keys.WAIT, asks=asks) if asks else "There is only one agent here"
         elif does == "row" and int(key) <= len(views):
-            self.part, self.moved = int(key) - 1, True
+            self.part, self.part_by_hand = int(key) - 1, True
         elif does != "row":
-            self.moved = True
+            self.part_by_hand = True
             self.part = (self.part + (1 if does == "down" else -1)) % len(views)
 
     def _answer(self, key: str) -> bool:
@@ -331,7 +331,7 @@ class TerminalWaitScreen(WaitScreen):
         """Ask what to do with the former task."""
         ended, text = task["status"] is Step.DONE, wait_lines.former(task, wall_s())
         offered = [("r", "take that reply" if ended else "wait for it"), ("n", "send again"), ("esc", "back")]
-        meant: dict[str, FormerChoice] = {
+        meanings: dict[str, FormerChoice] = {
             "r": "rejoin",
             "enter": "rejoin",
             "n": "new",
@@ -339,7 +339,7 @@ class TerminalWaitScreen(WaitScreen):
             "^C": "back",
             "q": "back",
         }
-        choice = choose_key(self.terminal, self.hangup_fd, self._title(), text, offered, meant) or "back"
+        choice = choose_key(self.terminal, self.hangup_fd, self._title(), text, offered, meanings) or "back"
         self.choice = choice if choice == "back" else None
         return choice
 
@@ -347,10 +347,10 @@ class TerminalWaitScreen(WaitScreen):
         """Ask what to do after an interruption."""
         text = f"Task {view.task['task_id']}: {view.task['error']}."
         offered = [("w", "keep waiting: its next message becomes the reply"), ("s", "send again"), ("q", "give up")]
-        meant: dict[str, InterruptedChoice] = {"w": "wait", "s": "again"}
-        meant.update(dict.fromkeys(("q", "g", "esc", "^C"), "give up"))
+        meanings: dict[str, InterruptedChoice] = {"w": "wait", "s": "again"}
+        meanings.update(dict.fromkeys(("q", "g", "esc", "^C"), "give up"))
         choice = choose_key(
-            self.terminal, self.hangup_fd, self._title(), text, offered, meant, colour=YELLOW, settle_s=SETTLED_S
+            self.terminal, self.hangup_fd, self._title(), text, offered, meanings, colour=YELLOW, settle_s=SETTLED_S
         )
         choice = choice or "give up"
         self.choice = choice if choice == "give up" else None
@@ -361,14 +361,14 @@ class TerminalWaitScreen(WaitScreen):
         if self.choice:
             return True
         offered = [("any other key", "goes back")]
-        meant: dict[str, Literal["attach", "back"]] = {"any": "back"}
+        meanings: dict[str, Literal["attach", "back"]] = {"any": "back"}
         now = replies.asked_agent(self.failed)
         if now and now["window_id"]:
-            offered, meant = [("a", "open its window"), *offered], {"a": "attach", **meant}
+            offered, meanings = [("a", "open its window"), *offered], {"a": "attach", **meanings}
         while True:
             said = wait_lines.bad_end(text, hint)
             choice = choose_key(
-                self.terminal, self.hangup_fd, self._title(), said, offered, meant, colour=YELLOW, limit_s=TELL_S
+                self.terminal, self.hangup_fd, self._title(), said, offered, meanings, colour=YELLOW, limit_s=TELL_S
             )
             if choice != "attach" or now is None or not now["window_id"]:
                 return choice is not None

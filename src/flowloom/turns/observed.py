@@ -47,7 +47,7 @@ def recent_deaths(now: Status) -> list[float]:
     return [at for at in now["deaths"] if elapsed_s(at) < DEATHS_WITHIN_S]
 
 
-def rested(agent_dir: str, now: Status) -> None:
+def rest(agent_dir: str, now: Status) -> None:
     """Mark an agent in backoff as offline: its time is over, and no task starts it again."""
     why = now["why"].rpartition(LAST)[2]
     status.apply(agent_dir, now, Event.RESET, why=why, source="policy", again_at=0.0)

@@ -56,11 +56,11 @@ def is_over(entry: Parked, running: list[str]) -> bool:
     return not set(running) - set(entry["before"])
 
 
-def heard(now: Status, ended: list[str]) -> Parked | None:
+def entry_of_turn(now: Status, ended: list[str]) -> Parked | None:
     """Return the entry that a turn of the agent's own belongs to; background work that ended has started the turn.
 
     Without a name in `ended` it continues after a usage limit, or an older release has written the entry. A turn that
-    tells of several tasks' work belongs to one of them; the others are marked, for `told`.
+    tells of several tasks' work belongs to one of them; the others are marked for `complete_others`.
     """
     for entry in entries(now):
         entry.pop("told", None)  # of a turn that did not come to its end
@@ -75,13 +75,13 @@ def heard(now: Status, ended: list[str]) -> Parked | None:
     return (None if ended else limited(now)) or now["parked"]
 
 
-def began(now: Status, entry: Parked) -> list[str]:
+def background_before(now: Status, entry: Parked) -> list[str]:
     """Return the background work that ran before a turn of the agent's own, without the work its task waits for."""
     ids = entry["ids"]
     return [name for name in now["background"] if name not in ids] if ids else entry["before"]
 
 
-def told(now: Status, message: str) -> list[str]:
+def complete_others(now: Status, message: str) -> list[str]:
     """Complete the other parked tasks whose work a turn was told of, and return them."""
     ended = [entry["task"] for entry in entries(now) if entry.get("told")]
     for task_id in ended:

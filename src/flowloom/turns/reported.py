@@ -12,7 +12,7 @@ from flowloom.store.log import log
 from flowloom.tasks import frame
 from flowloom.tasks import store as tasks
 from flowloom.tasks.steps import Step
-from flowloom.turns import limits, noop, observed, parking, questions, receipts, sessions, status, told
+from flowloom.turns import limits, noop, observed, parking, questions, receipts, sessions, side_reports, status
 from flowloom.turns.states import Event, State
 
 TYPE_CHECKING = False
@@ -141,10 +141,10 @@ def _accept(agent_dir: str, now: Status, report: Report) -> None:
         if merged:
             _share(task)
     elif report.get("source") == "own":
-        entry = parking.heard(now, report.get("ended", []))
+        entry = parking.entry_of_turn(now, report.get("ended", []))
         turn.update({"whose": "own", "task": entry["task"] if entry else None})
         if entry:
-            turn["before"] = parking.began(now, entry)
+            turn["before"] = parking.background_before(now, entry)
             limits.go_on(entry)
         why = "started a turn of its own"
     facts = {"turn": turn, "seen_ns": report["at_ns"], "conversation": True}
@@ -239,7 +239,9 @@ def _stop(agent_dir: str, now: Status, report: Report) -> None:
     background = report.get("background", [])
     task = tasks.find(turn["task"])
     begun = parking.background(turn, background)
-    parked = parking.without(now, *parking.told(now, message)) if turn["whose"] == "own" else parking.without(now)
+    parked = (
+        parking.without(now, *parking.complete_others(now, message)) if turn["whose"] == "own" else parking.without(now)
+    )
     now.update(parked)  # type: ignore[typeddict-item]
     if task is not None and turn["whose"] != "person":
         why = "its turn ended" if turn["whose"] == "task" else "it continued by itself and ended"
@@ -373,5 +375,5 @@ HEARD: dict[str, Callable[[str, Status, Report], None]] = {
     Event.STOP: _stop,
     Event.FAIL: _fail,
     Event.END: _end,
-    Event.NOTICE: told.notice,
+    Event.NOTICE: side_reports.notice,
 }

@@ -51,7 +51,7 @@ class OuterTmux:
         self.pane_id = pane_id
 
     @classmethod
-    def found(cls) -> OuterTmux | None:
+    def detect(cls) -> OuterTmux | None:
         """Return the server that TMUX names, None where there is none that answers."""
         path, pane = os.environ.get("TMUX", "").partition(",")[0], os.environ.get("TMUX_PANE", "")
         outer = cls(path, pane)
@@ -115,7 +115,7 @@ class OuterTmux:
 
 def tell_around(text: str) -> None:
     """Show a message on the tmux client around us for a moment; without one there is no place for it."""
-    outer = OuterTmux.found()
+    outer = OuterTmux.detect()
     client = outer.client() if outer else ""
     if outer and client:
         outer.run("display-message", "-c", client, "-d", str(TOLD_MS), shown(f"FlowLoom: {text}"))
@@ -129,7 +129,7 @@ class Client:
     """
 
     def __init__(self, words: Callable[[str, tuple[int, int]], list[str]]) -> None:
-        self.outer = OuterTmux.found()
+        self.outer = OuterTmux.detect()
         self._words = words
         self._in_popup = bool(self.outer and self.outer.client())
         self._process = self._begin()
@@ -197,7 +197,7 @@ class Visit:
         self._size, _, self._socket_path = found.partition(" ")
         if not self._socket_path or self._size == "x":
             raise TmuxFailed("its window is gone")
-        outer = OuterTmux.found()
+        outer = OuterTmux.detect()
         if outer and outer.socket_path == self._socket_path and outer.window_id() == window_id:
             raise TmuxFailed("it is in this very window, in another pane")
         self._sweep()

@@ -123,7 +123,7 @@ def ask(agent_dir: str) -> None:
     files.write(f"{agent_dir}/{WANTED}", f"{int(wall_s() + OPENED_WITHIN_S)}\n".encode(), durable=False)
 
 
-def handed(agent_dir: str) -> str | None:
+def collect(agent_dir: str) -> str | None:
     """Return the draft that the agent's editor has handed over, once; None while it has not."""
     path = f"{agent_dir}/{HANDED}"
     if not os.path.exists(path):
@@ -139,11 +139,11 @@ def fetch(agent_dir: str, open_editor: Callable[[], object]) -> str | None:
     open_editor()
     deadline = Deadline(HANDED_WITHIN_S)
     while not deadline.over():
-        text = handed(agent_dir)
+        text = collect(agent_dir)
         if text is not None:
             return text
         pause(HANDED_AGAIN_S)
-    return handed(agent_dir)
+    return collect(agent_dir)
 
 
 def _forget(path: str) -> None:

@@ -136,7 +136,7 @@ class Draft:
             drafts.ask(self.agent.directory)
             tmux.press(pane, *edit, stamp=look.stamp)
             return True
-        self._handed = drafts.handed(self.agent.directory) or self._handed
+        self._handed = drafts.collect(self.agent.directory) or self._handed
         return not self._handed and self.hand.clock.steady_s() - self._asked_at_s < drafts.HANDED_WITHIN_S
 
     def _keep(self, screen: Screen) -> None:

@@ -33,4 +33,4 @@ def notice(agent_dir: str, now: Status, report: Report) -> None:
         status.apply(agent_dir, now, Event.PARK, why=why, source="hook", at=report["at"])
         status.note(agent_dir, now, why=why)
     else:
-        log(layout.home(), "info", "told", f"a Notification of a kind that is not known: {kind}", said=message)
+        log(layout.home(), "info", "side_reports", f"a Notification of a kind that is not known: {kind}", said=message)

@@ -258,6 +258,11 @@ def test_flowloom_says_what_it_needs_where_there_is_no_python(place: Path) -> No
         (["nosuch"], "flowloom: No such command 'nosuch'"),
         (["start"], "flowloom: Missing argument 'NAME'"),
         (["agents", "--nosuch"], "flowloom: No such option: --nosuch"),
+        (["-x"], "flowloom: No such option: -x\n  see: flowloom --help"),
+        (["--nosuch", "agents"], "flowloom: No such option: --nosuch\n  see: flowloom --help"),
+        (["agents", "--json=3"], "flowloom: Option '--json' does not take a value\n  see: flowloom agents --help"),
+        (["logs", "planning", "--lines"], "flowloom: Option '--lines' requires an argument"),
+        (["agents", "extra"], "flowloom: Got unexpected extra argument (extra)"),
         (["tasks", "-n", "0"], "flowloom: -n: '0' is less than 1"),
     ],
 )
@@ -265,7 +270,7 @@ def test_a_mistyped_command_is_told_in_one_line(place: Path, words: list[str], s
     done = run(FLOWLOOM, *words)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(says)
-    command = "flowloom" if words == ["nosuch"] else f"flowloom {words[0]}"
+    command = "flowloom" if words == ["nosuch"] or words[0].startswith("-") else f"flowloom {words[0]}"
     assert done.stderr.endswith(f"\n  see: {command} --help\n")
 
 

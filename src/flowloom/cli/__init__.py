@@ -44,7 +44,7 @@ def main() -> NoReturn:
     _open_streams()
     output.guard()
     sys.argv[1:] = words = _plain(sys.argv[1:])
-    if "_FLOWLOOM_COMPLETE" in os.environ:
+    if os.environ.get("_FLOWLOOM_COMPLETE"):
         _leave(importlib.import_module("flowloom.cli.completion").run())
     if words[:1] == ["--version"]:
         sys.stdout.write(f"flowloom {__version__}\n")

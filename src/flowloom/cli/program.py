@@ -174,12 +174,12 @@ def run(words: list[str]) -> int:
 
 def _run(words: list[str]) -> int:
     try:
-        with program.make_context(NAME, words) as context:
+        with program.make_context(NAME, list(words)) as context:
             result = program.invoke(context)
     except click.exceptions.Exit as leaves:
         return leaves.exit_code
     except click.UsageError as error:
-        asked = words[:1] if words[0] in COMMANDS else []
+        asked = [word for word in words[:1] if word in COMMANDS]
         called = error.ctx.command_path if error.ctx else " ".join([NAME, *asked])
         raise UsageError(_said(error).removesuffix("."), hint=f"see: {called} --help") from error
     except (click.Abort, KeyboardInterrupt):

@@ -230,7 +230,7 @@ def test_a_text_that_was_never_sent_is_taken_back_without_a_key(case: Case) -> N
 
 
 def test_a_text_that_stands_there_is_removed(case: Case) -> None:
-    task = tasks.open_task("planning@site", case.desk.directory, "hi", asker="shell", asker_kind="shell")
+    task = tasks.open_task("planning@site", layout.ref_of(case.desk.directory), "hi", asker="shell", asker_kind="shell")
     task_id = task["task_id"]
     made = case.text(task_id, f"{task_id}.1.0")
     for name in ("first", "body"):
@@ -261,7 +261,7 @@ def test_a_delivery_writes_the_same_journal_whatever_the_transport(case: Case, n
     does, journal = JOURNALS[name]
     status.write(case.desk.directory, case.now)
     case.desk.screen = BOX
-    task = tasks.open_task("planning@site", case.desk.directory, "hi", asker="shell", asker_kind="shell")
+    task = tasks.open_task("planning@site", layout.ref_of(case.desk.directory), "hi", asker="shell", asker_kind="shell")
     carried = Delivery(
         case.desk,  # type: ignore[arg-type]
         task["task_id"],

@@ -46,7 +46,7 @@ class Asked:
     def until(self, step: str) -> None:
         """Wait until its task's journal has a step."""
         self.world.until(lambda: step in self.steps(), f"task {self.task_id} is {step}")
-        self.world.until_settled(self.task()["agent_dir"])
+        self.world.until_settled(self.world.folder_of(self.task()))
 
     def end(self, limit_s: float = LIMIT_S) -> tuple[int, str, str]:
         """Wait until it has ended; return exit code, stdout and stderr."""

@@ -69,5 +69,5 @@ def kill_waiter(world: World, task_id: str) -> None:
     for pid in world.until(lambda: waiters(task_id), "a waiter"):
         os.kill(pid, signal.SIGKILL)
     # The kernel takes its command line away before its locks.
-    directory = next(str(task["agent_dir"]) for task in world.tasks() if task["task_id"] == task_id)
+    directory = next(world.folder_of(task) for task in world.tasks() if task["task_id"] == task_id)
     world.until(lambda: not waiters(task_id) and not line.waited_for(directory, task_id))

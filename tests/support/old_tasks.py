@@ -6,6 +6,7 @@ import json
 import os
 
 from flowloom.clock import wall_s
+from flowloom.store.layout import AgentRef
 from flowloom.tasks import record as task_record
 from flowloom.tasks.steps import Step
 
@@ -19,7 +20,7 @@ def make(home: str, many: int, *, agents: int = 50, slug: str = "site", days: fl
     os.makedirs(f"{home}/tasks", mode=0o700, exist_ok=True)
     for number in range(many):
         name = f"old{number % agents}"
-        task = task_record.empty_task(_id(number), f"{name}@{slug}", f"{home}/agents/{slug}/{name}")
+        task = task_record.empty_task(_id(number), f"{name}@{slug}", AgentRef(slug, name))
         at_s = began_s + number * days * 86400.0 / many
         task.update({"asker": "chief", "asker_kind": "chief", "created": at_s, "status": Step.DONE, "read": at_s + 9.0})
         task["journal"] = [

@@ -222,6 +222,10 @@ class World:
         """Return the folder of an agent of this project."""
         return self.state / "agents" / "site" / name
 
+    def folder_of(self, task: dict[str, Any]) -> str:
+        """Return the folder of the agent that has a task."""
+        return str(self.state / "agents" / task["agent"]["project"] / task["agent"]["name"])
+
     def status(self, name: str = "planning") -> dict[str, Any]:
         """Return an agent's status as it stands on disk."""
         return dict(json.loads((self.agent_dir(name) / "status.json").read_text()))
@@ -274,7 +278,7 @@ class World:
     def until_step(self, step: str, number: int = -1) -> None:
         """Wait until a task's journal has a step, and whoever noted it has noted its agent, too."""
         self.until(lambda: step in self.steps(number), f"task is {step}")
-        self.until_settled(self.task(number)["agent_dir"])
+        self.until_settled(self.folder_of(self.task(number)))
 
     def until_settled(self, agent_dir: str) -> None:
         """Wait until the agent's lock is free: one that moves a task writes the task first, and the agent next."""

@@ -32,7 +32,7 @@ def agent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Agent:
     layout.ensure_home()
     folder = layout.agent_dir("site", "planning")
     Path(folder).mkdir(parents=True)
-    task = tasks.open_task("planning@site", folder, "do it", asker="shell", asker_kind="shell")
+    task = tasks.open_task("planning@site", layout.ref_of(folder), "do it", asker="shell", asker_kind="shell")
     for step in (Step.TYPED, Step.PASTED, Step.ACCEPTED):
         tasks.note_step(task, step, "so it went")
     turn: status_record.Turn = {

@@ -31,7 +31,7 @@ def test_only_a_task_that_its_agent_does_not_have_yet_is_in_line(
     files.ensure_dir(folder)
     ids, places = {}, []
     for step, way in WAYS.items():
-        task = tasks.open_task("planning@site", folder, "what?", asker="shell", asker_kind="shell")
+        task = tasks.open_task("planning@site", layout.ref_of(folder), "what?", asker="shell", asker_kind="shell")
         ids[step] = task["task_id"]
         places.append(line.enter(folder, task["task_id"]))
         for each in way:

@@ -73,7 +73,7 @@ def test_what_is_said_of_a_task_that_came_into_another_turn_is_true(
     window = Window()
     task_id = sent(tmp_path, monkeypatch, step, window)
     window.stamp = stamp.format(task_id)
-    agent = Agent(tasks.read(task_id)["agent_dir"])
+    agent = Agent(tasks.folder_of(tasks.read(task_id)))
     turn: status_record.Turn = {"prompt_id": "1", "whose": "person", "task": None, "at": 0.0, "at_ns": 0, "before": []}
     now = agent.status()
     now.update({"turn": turn, "queued": [task_id] if step is Step.ACCEPTED else []})
@@ -86,7 +86,7 @@ def test_what_is_said_of_a_task_that_came_into_another_turn_is_true(
 def test_no_key_reaches_a_persons_editor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: Step) -> None:
     window = Window()
     task_id = sent(tmp_path, monkeypatch, step, window)
-    agent = Agent(tasks.read(task_id)["agent_dir"])
+    agent = Agent(tasks.folder_of(tasks.read(task_id)))
     if step is Step.PASTED:
         # An editor with a window of its own leaves the box on the screen.
         status.write(agent.directory, {**agent.status(), "turn": None, "status": State.IDLE})
@@ -111,7 +111,7 @@ def sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, last: Step, window: Wi
     layout.ensure_home()
     folder = layout.agent_dir("site", "planning")
     files.ensure_dir(folder)
-    task = tasks.open_task("planning@site", folder, "what?", asker="shell", asker_kind="shell")
+    task = tasks.open_task("planning@site", layout.ref_of(folder), "what?", asker="shell", asker_kind="shell")
     for step in (Step.TYPED, Step.PASTED, Step.ACCEPTED):
         if task["status"] is not last:
             tasks.note_step(task, step, "so it went")

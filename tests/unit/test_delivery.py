@@ -72,7 +72,7 @@ def case(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Case:
     monkeypatch.setattr(procs, "unread_bytes", lambda tty: 0)
     monkeypatch.setattr(procs, "is_lent", lambda tty: False)
     monkeypatch.setattr(procs, "has_other_reader", lambda tty, pid: True)
-    task = tasks.open_task("planning@site", folder, PROMPT, asker="shell", asker_kind="shell")
+    task = tasks.open_task("planning@site", layout.ref_of(folder), PROMPT, asker="shell", asker_kind="shell")
     desk = Desk(folder)
     chosen = Settings(typing_pause_s=PAUSE_S)
     return Case(desk, task["task_id"], Delivery(desk, task["task_id"], chosen, clock=At(clock)), clock)  # type: ignore[arg-type]
@@ -80,7 +80,9 @@ def case(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Case:
 
 def written(case: Case, step: Step) -> tuple[str, str]:
     """Make another task whose text has gone out before, at `step`; return its id and its text."""
-    task = tasks.open_task("planning@site", case.desk.directory, "a former one", asker="shell", asker_kind="shell")
+    task = tasks.open_task(
+        "planning@site", layout.ref_of(case.desk.directory), "a former one", asker="shell", asker_kind="shell"
+    )
     task_id = task["task_id"]
     first, body = frame.first_line(task_id, "shell"), frame.body(task_id, "a former one")
     Path(f"{layout.task_dir(task_id)}/first").write_text(first)

@@ -47,7 +47,7 @@ def agent_dir() -> str:
 def made(*steps: Step, agent: str = "planning@site") -> Task:
     name, slug = agent.split("@")
     folder = files.ensure_dir(layout.agent_dir(slug, name))
-    task = tasks.open_task(agent, folder, "hello", asker="chief", asker_kind="chief")
+    task = tasks.open_task(agent, layout.ref_of(folder), "hello", asker="chief", asker_kind="chief")
     for step in steps:
         if step is Step.DONE:
             tasks.complete(task, "reply", "its turn ended")
@@ -120,6 +120,35 @@ def test_a_record_is_written_between_the_two_changes_of_the_index(monkeypatch: p
     tasks.complete(task, "reply", "its turn ended")
     name = index_files.name(task)
     assert seen == [([name], [name])]
+
+
+@pytest.mark.parametrize("when", ["before it is written", "after it is written"])
+def test_a_reader_and_a_writer_at_once_lose_no_task(monkeypatch: pytest.MonkeyPatch, when: str) -> None:
+    """A reader that has read the record as it was takes the new file for a leftover."""
+    task = made(*GIVEN, Step.DONE)
+    task["read"] = wall_s()
+    tasks.write(task)
+    Path(layout.index_dir("unread"), index_files.name(task)).touch()
+    put_back("unread")
+    plain, was = index_files.agree, []
+
+    def renew(*_: object) -> None:
+        monkeypatch.setattr(index_files, "agree", plain)
+        tasks.complete(tasks.read(task["task_id"]), "another reply", "a Stop hook sent its turn on")
+
+    def agree(read: Task) -> None:
+        was.append(read["read"])
+        if when == "before it is written":
+            plain(read)
+            renew()
+        else:
+            renew()
+            plain(read)
+
+    monkeypatch.setattr(index_files, "agree", agree)
+    index.unread()
+    assert was == [task["read"]]
+    assert kept()[1] == [task["task_id"]]
 
 
 @pytest.mark.parametrize("kind", ["unfinished", "unread"])

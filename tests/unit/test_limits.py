@@ -115,7 +115,7 @@ def window(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Window:
     layout.ensure_home()
     folder = layout.agent_dir("site", "planning")
     files.ensure_dir(folder)
-    task = tasks.open_task("planning@site", folder, "too much", asker="shell", asker_kind="shell")
+    task = tasks.open_task("planning@site", layout.ref_of(folder), "too much", asker="shell", asker_kind="shell")
     for step in (Step.TYPED, Step.PASTED, Step.ACCEPTED):
         tasks.note_step(task, step, "so it went")
     turn: status_record.Turn = {

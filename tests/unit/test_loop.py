@@ -19,6 +19,7 @@ from flowloom.delegation.waiting import View
 from flowloom.errors import Bug, DamagedFile, FlowLoomError, StateFailed, TmuxFailed, UsageError
 from flowloom.queue import line
 from flowloom.store import files, layout
+from flowloom.store.layout import AgentRef
 from flowloom.tasks import record as task_record
 from flowloom.tasks import store as tasks
 from flowloom.tasks.steps import Step
@@ -53,7 +54,7 @@ class Paced:
         os.write(self.bell, b"\n")
 
     def view(self) -> View:
-        return View(task_record.empty_task(self.task_id, "planning@site", "/nowhere"), None)
+        return View(task_record.empty_task(self.task_id, "planning@site", AgentRef("site", "planning")), None)
 
     def step(self) -> View:
         self.stepped.append(self.clock[0])
@@ -222,7 +223,7 @@ def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> task_record.Task:
     folder = layout.agent_dir("site", "planning")
     files.ensure_dir(folder)
     status.write(folder, status_record.empty_status("planning@site", "planning", "planning", "site", "echo"))
-    return tasks.open_task("planning@site", folder, "what?", asker="shell", asker_kind="shell")
+    return tasks.open_task("planning@site", layout.ref_of(folder), "what?", asker="shell", asker_kind="shell")
 
 
 def test_a_task_that_cannot_be_carried_has_failed_and_has_no_place_any_more(
@@ -239,7 +240,7 @@ def test_a_task_that_cannot_be_carried_has_failed_and_has_no_place_any_more(
     task = tasks.read(opened["task_id"])
     assert (task["status"], task["error"]) == (Step.FAILED, "there is no provider 'x'; there are: echo")
     assert caught.value.hint.endswith(f"flowloom show {opened['task_id']}")
-    assert not line.standing(opened["agent_dir"])
+    assert not line.standing(tasks.folder_of(opened))
 
 
 def test_a_process_that_only_watches_does_not_fail_a_task_that_another_one_carries(
@@ -248,7 +249,7 @@ def test_a_process_that_only_watches_does_not_fail_a_task_that_another_one_carri
     def broken(self: Carrier) -> View:
         raise RuntimeError("a slip")
 
-    place = line.enter(opened["agent_dir"], opened["task_id"])
+    place = line.enter(tasks.folder_of(opened), opened["task_id"])
     assert place is not None
     monkeypatch.setattr(Carrier, "_step", broken)
     watching = Carrier(opened["task_id"], Settings())
@@ -278,10 +279,12 @@ def test_in_a_long_line_only_the_next_listens_to_the_agent_and_the_others_look_s
     opened: task_record.Task, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(whereabouts, "look", lambda now: None)
-    first = line.enter(opened["agent_dir"], "aaaa")
+    first = line.enter(tasks.folder_of(opened), "aaaa")
     assert first is not None
     more = [
-        tasks.open_task("planning@site", opened["agent_dir"], f"{number}", asker="shell", asker_kind="shell")
+        tasks.open_task(
+            "planning@site", layout.ref_of(tasks.folder_of(opened)), f"{number}", asker="shell", asker_kind="shell"
+        )
         for number in range(40)
     ]
     carriers = [Carrier(task["task_id"], Settings()) for task in [opened, *more]]
@@ -298,7 +301,7 @@ def test_in_a_long_line_only_the_next_listens_to_the_agent_and_the_others_look_s
 
     for carrier in carriers:
         carrier._line_wait.bell.drain()
-    files.wake(opened["agent_dir"])  # the agent says something
+    files.wake(tasks.folder_of(opened))  # the agent says something
     assert rung() == [0]
     carriers[0]._line_wait.bell.drain()
     tasks.note_step(more[9], Step.CANCELLED, "cancelled")
@@ -341,16 +344,18 @@ STEPS = {
 def test_those_who_hold_nothing_up_are_passed_over(opened: task_record.Task, before: str, ahead: int) -> None:
     places = []
     for how in before.split():
-        task = tasks.open_task("planning@site", opened["agent_dir"], how, asker="shell", asker_kind="shell")
+        task = tasks.open_task(
+            "planning@site", layout.ref_of(tasks.folder_of(opened)), how, asker="shell", asker_kind="shell"
+        )
         for step in STEPS.get(how, []):
             tasks.note_step(task, step, "so it went")
-        place = line.enter(opened["agent_dir"], task["task_id"])
+        place = line.enter(tasks.folder_of(opened), task["task_id"])
         assert place is not None
         if how == "dead":
             os.close(place.descriptor)  # as the kernel does it for a process that is killed
         else:
             places.append(place)
-    mine = line.enter(opened["agent_dir"], opened["task_id"])
+    mine = line.enter(tasks.folder_of(opened), opened["task_id"])
     assert mine is not None
     assert ask.before(mine) == (ahead, "")
     for place in [*places, mine]:

@@ -41,7 +41,7 @@ def open_question(agent_dir: str) -> str:
 
 
 def left(agent_dir: str) -> task_record.Task:
-    task = tasks.open_task("planning@site", agent_dir, "go", asker="chief", asker_kind="chief")
+    task = tasks.open_task("planning@site", layout.ref_of(agent_dir), "go", asker="chief", asker_kind="chief")
     task["left"] = True
     for step in (Step.TYPED, Step.PASTED, Step.ACCEPTED):
         tasks.note_step(task, step, "")
@@ -90,7 +90,7 @@ def test_a_left_reply_is_counted_until_it_is_read(agent_dir: str) -> None:
 
 
 def test_a_reply_that_was_taken_at_once_is_never_counted(agent_dir: str) -> None:
-    task = tasks.open_task("planning@site", agent_dir, "go", asker="chief", asker_kind="chief")
+    task = tasks.open_task("planning@site", layout.ref_of(agent_dir), "go", asker="chief", asker_kind="chief")
     tasks.note_step(task, Step.TYPED, "")
     tasks.complete(task, "the reply", "")
     assert shown() == "(no file)"

@@ -10,6 +10,7 @@ import pytest
 from flowloom.editor import prompt_file
 from flowloom.errors import FlowLoomError, UsageError
 from flowloom.store import files, layout
+from flowloom.store.layout import AgentRef
 from flowloom.tasks import prompt as prompt_text
 from flowloom.tasks.record import empty_task
 
@@ -98,7 +99,7 @@ def test_a_mark_that_stands_for_a_text_is_seen(prompt: str, mark: str | None) ->
 
 
 def reply(raw: bytes, *, plain: bool = False, provisional: bool = False) -> bytes:
-    task = empty_task("7k2m", "planning@site", "/nowhere")
+    task = empty_task("7k2m", "planning@site", AgentRef("site", "planning"))
     return prompt_file.with_reply("planning", task, "what?", raw, plain=plain, provisional=provisional)
 
 
@@ -122,10 +123,10 @@ def test_each_flag_of_a_reply_is_said_in_its_heading_and_alone_where_it_would_mi
         "replaced": "characters of the reply that are not valid Unicode were replaced by U+FFFD",
     }
     for flag, words in said.items():
-        task = {**empty_task("7k2m", "planning@site", "/nowhere"), flag: True}
+        task = {**empty_task("7k2m", "planning@site", AgentRef("site", "planning")), flag: True}
         assert prompt_file.with_reply("planning", task, "what?", b"x") == HEAD + f" [{words}]\n\nx".encode()  # type: ignore[arg-type]
         assert prompt_file.with_reply("planning", task, "what?", b"x", plain=True) == b"x"  # type: ignore[arg-type]
-    joined = {**empty_task("7k2m", "planning@site", "/nowhere"), "cut": "joined", "shared": True}
+    joined = {**empty_task("7k2m", "planning@site", AgentRef("site", "planning")), "cut": "joined", "shared": True}
     words = f"it passed the output limit; its parts were joined from the transcript; {said['shared']}"
     assert prompt_file.with_reply("planning", joined, "what?", b"x") == HEAD + f" [{words}]\n\nx".encode()  # type: ignore[arg-type]
     assert prompt_file.with_reply("planning", joined, "what?", b"x", plain=True) == b"x"  # type: ignore[arg-type]

@@ -8,11 +8,12 @@ import pytest
 
 from flowloom.errors import DamagedFile
 from flowloom.store import shapes
+from flowloom.store.layout import AgentRef
 from flowloom.tasks import record as task_record
 from flowloom.turns import record as status_record
 
 STATUS: dict[str, Any] = dict(status_record.empty_status("planning@site", "planning", "planning", "site", "echo"))
-TASK: dict[str, Any] = dict(task_record.empty_task("7k2m", "planning@site", "/state/agents/site/planning"))
+TASK: dict[str, Any] = dict(task_record.empty_task("7k2m", "planning@site", AgentRef("site", "planning")))
 
 
 def test_what_we_write_is_what_we_read() -> None:

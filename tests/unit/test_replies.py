@@ -36,7 +36,7 @@ def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def made(name: str = "planning@site") -> Task:
     directory = f"{layout.ensure_home()}/agents/{name.partition('@')[2]}/{name.partition('@')[0]}"
-    return tasks.open_task(name, directory, "hello", asker="shell", asker_kind="shell")
+    return tasks.open_task(name, layout.ref_of(directory), "hello", asker="shell", asker_kind="shell")
 
 
 def ids(unseen: replies.UnreadTasks, now_s: float) -> list[str]:

@@ -38,7 +38,7 @@ class Wait:
         self.wake_fd, self.bell = os.pipe()
         agent: Any = SimpleNamespace(directory=str(folder), works=lambda now: self.says)
         self.running_turn = RunningTurn(agent, "7k2m")
-        self.view = View(task_record.empty_task("7k2m", "planning@site", str(folder)), self.now)
+        self.view = View(task_record.empty_task("7k2m", "planning@site", layout.ref_of(str(folder))), self.now)
 
     def step(self) -> bool:
         """Do what a carrier's step does; tell whether it had to look."""

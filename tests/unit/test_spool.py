@@ -44,7 +44,7 @@ class Heron:
         self.task_id = self.pasted("do it")
 
     def pasted(self, prompt: str) -> str:
-        task = tasks.open_task("planning@site", self.dir, prompt, asker="chief", asker_kind="chief")
+        task = tasks.open_task("planning@site", layout.ref_of(self.dir), prompt, asker="chief", asker_kind="chief")
         tasks.note_step(task, Step.TYPED, "its text is being sent")
         status.note(self.dir, self.now(), delivering=task["task_id"])
         tasks.note_step(task, Step.PASTED, "its text is in the input box")

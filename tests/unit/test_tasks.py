@@ -35,7 +35,7 @@ def agent_dir() -> str:
 @pytest.fixture
 def task(agent_dir: str) -> task_record.Task:
     """A task that was asked and nothing else."""
-    return tasks.open_task("planning@site", agent_dir, "say hello", asker="chief", asker_kind="chief")
+    return tasks.open_task("planning@site", layout.ref_of(agent_dir), "say hello", asker="chief", asker_kind="chief")
 
 
 def folder(task: task_record.Task) -> Path:
@@ -44,7 +44,7 @@ def folder(task: task_record.Task) -> Path:
 
 def test_the_prompt_is_on_disk_exactly_before_the_task_is(agent_dir: str) -> None:
     prompt = "a\tb\r\n\x00\udcff\n"
-    task = tasks.open_task("planning@site", agent_dir, prompt, asker="chief", asker_kind="chief")
+    task = tasks.open_task("planning@site", layout.ref_of(agent_dir), prompt, asker="chief", asker_kind="chief")
     raw = b"a\tb\r\n\x00\xff\n"
     assert (folder(task) / "prompt.md").read_bytes() == raw
     assert tasks.prompt_of(task) == prompt
@@ -68,7 +68,7 @@ def test_no_task_is_no_task() -> None:
 
 
 def test_a_damaged_task_is_named_and_stops_no_listing(task: task_record.Task, agent_dir: str) -> None:
-    other = tasks.open_task("planning@site", agent_dir, "second", asker="chief", asker_kind="chief")
+    other = tasks.open_task("planning@site", layout.ref_of(agent_dir), "second", asker="chief", asker_kind="chief")
     (folder(task) / "task.json").write_text("{")
     with pytest.raises(DamagedFile, match=f"{folder(task)}/task.json"):
         tasks.read(task["task_id"])
@@ -77,7 +77,7 @@ def test_a_damaged_task_is_named_and_stops_no_listing(task: task_record.Task, ag
 
 def test_tasks_are_listed_in_the_order_in_which_they_were_asked(agent_dir: str) -> None:
     asked = [
-        tasks.open_task(agent_id, agent_dir, f"task {agent_id}", asker="chief", asker_kind="chief")
+        tasks.open_task(agent_id, layout.ref_of(agent_dir), f"task {agent_id}", asker="chief", asker_kind="chief")
         for agent_id in ("a@site", "b@site", "a@site")
     ]
     assert tasks.all_ids() == [task["task_id"] for task in asked]

@@ -63,7 +63,9 @@ class History:
         return read
 
     def pasted(self, name: str) -> None:
-        task = tasks.open_task("planning@site", self.dir, f"do {name}", asker="chief", asker_kind="chief")
+        task = tasks.open_task(
+            "planning@site", layout.ref_of(self.dir), f"do {name}", asker="chief", asker_kind="chief"
+        )
         self.ids[name] = task["task_id"]
         tasks.note_step(task, Step.TYPED, "its text is being sent")
         status.note(self.dir, self.now(), delivering=task["task_id"])

@@ -8,6 +8,7 @@ import pytest
 
 from flowloom.delegation.runner import View
 from flowloom.editor import wait_lines
+from flowloom.store.layout import AgentRef
 from flowloom.tasks.record import empty_task
 from flowloom.tasks.steps import Step
 from flowloom.terminal import ansi
@@ -19,7 +20,7 @@ STEPS = {Step.CREATED: 100.0, Step.TYPED: 100.02, Step.PASTED: 100.4, Step.ACCEP
 
 
 def view(name: str, status: State = State.WORKING, *, asks: str = "") -> View:
-    task = empty_task("abcd", f"{name}@site", "")
+    task = empty_task("abcd", f"{name}@site", AgentRef("site", "planning"))
     task["journal"] = [{"at": at, "step": step, "why": ""} for step, at in STEPS.items()]
     now = empty_status(f"{name}@site", name, name, "site", "echo")
     now.update({"status": status, "since": 100.0, "source": "hook"})

@@ -22,7 +22,9 @@ from flowloom.tasks.steps import Step
 def opened() -> tuple[str, line.Place]:
     agent_dir = layout.agent_dir("site", "planning")
     files.ensure_dir(agent_dir)
-    task_id = tasks.open_task("planning@site", agent_dir, "heron", asker="shell", asker_kind="shell")["task_id"]
+    task_id = tasks.open_task("planning@site", layout.ref_of(agent_dir), "heron", asker="shell", asker_kind="shell")[
+        "task_id"
+    ]
     place = line.enter(agent_dir, task_id)
     assert place is not None
     return task_id, place
@@ -116,7 +118,7 @@ def test_a_task_for_which_no_waiter_can_be_started_has_an_end(monkeypatch: pytes
 
 def test_a_task_whose_agent_was_removed_ends() -> None:
     task_id, _ = opened()
-    shutil.rmtree(tasks.read(task_id)["agent_dir"])
+    shutil.rmtree(tasks.folder_of(tasks.read(task_id)))
 
     assert handover.fail(task_id, "there is no agent planning@site")
     assert tasks.read(task_id)["status"] is Step.FAILED

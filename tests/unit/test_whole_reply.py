@@ -100,7 +100,7 @@ def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[task_record
     layout.ensure_home()
     folder = layout.agent_dir("site", "planning")
     files.ensure_dir(folder)
-    task = tasks.open_task("planning@site", folder, "what?", asker="shell", asker_kind="shell")
+    task = tasks.open_task("planning@site", layout.ref_of(folder), "what?", asker="shell", asker_kind="shell")
     for step in (Step.TYPED, Step.PASTED, Step.ACCEPTED):
         tasks.note_step(task, step, "so it went")
     turn: status_record.Turn = {

@@ -6,6 +6,7 @@ import os
 import re
 
 from flowloom.agents import session_file
+from flowloom.agents.spec import check as check_spec
 from flowloom.clock import Deadline, elapsed_s, wall_s
 from flowloom.errors import BadFile, NoSuchAgent, TmuxUnreachable
 from flowloom.ports import git, procs
@@ -41,17 +42,6 @@ BELIEVED_S = 10.0
 HOOK = "/hooks/agent-event"
 HOOK_LIMIT_S = 30.0
 TRANSCRIPT_TAIL_BYTES = 16_000_000
-# What `agent.json` holds, each with a value of its type.
-SPEC: dict[str, object] = {
-    "provider": "",
-    "role": "",
-    "dir": "",
-    "args": [],
-    "prompt": "",
-    "given": {},
-    "trust": False,
-    "root": "",
-}
 
 
 def named(name: str, directory: str) -> Agent:
@@ -66,7 +56,7 @@ def named(name: str, directory: str) -> Agent:
     layout.check_name(short)
     if not at:
         return Agent(layout.agent_dir(layout.project_slug(git.project_root(directory)), short))
-    if not re.fullmatch(r"[a-z0-9_-]{1,40}", slug) or layout.project_root(slug) is None:
+    if not re.fullmatch(layout.PROJECT, slug) or layout.project_root(slug) is None:
         raise NoSuchAgent(f"there is no project {slug!r} with agents")
     return Agent(layout.agent_dir(slug, short))
 
@@ -81,22 +71,16 @@ def _seen_on_screen(question: Question | None) -> bool:
     return question is not None and not question["call"]
 
 
-def _check_spec(document: dict[str, object], path: str) -> None:
-    for key, example in SPEC.items():
-        if not isinstance(document.get(key, example), type(example)):
-            raise files.damaged(path, f"{key!r} is a {type(document[key]).__name__}")
-
-
 class Agent:
     """One agent by its folder. Cheap to make; reads what it needs when it is asked."""
 
     def __init__(self, directory: str) -> None:
         self.directory = directory
-        slug, self.name = directory.rsplit("/", 2)[-2:]
-        self.slug = slug
-        self.agent_id = f"{self.name}@{slug}"
+        self.ref = layout.ref_of(directory)
+        self.slug, self.name = self.ref
+        self.agent_id = f"{self.name}@{self.slug}"
         self.kept = ""  # where `stop` has kept a draft
-        self._spec = Document(f"{directory}/agent.json", _check_spec)
+        self._spec = Document(f"{directory}/agent.json", check_spec)
         self._environment = Document(f"{directory}/environment.json")
 
     # What is known.

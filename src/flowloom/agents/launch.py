@@ -7,6 +7,7 @@ import os
 import shlex
 
 from flowloom.agents import conversations, folders, hook_shims, panes, window_script
+from flowloom.agents.spec import FORMAT as SPEC_FORMAT
 from flowloom.chief import settings_files
 from flowloom.clock import steady_s
 from flowloom.errors import AgentFailed, BadFile, DamagedFile, FlowLoomError, FolderGone, UsageError
@@ -103,6 +104,7 @@ def specify(
     registry.find(name)
     base = agent.name.rstrip("0123456789-_")
     spec: dict[str, Any] = {
+        "format": SPEC_FORMAT,
         "name": agent.name,
         "role": table.get("role") or (base if base in builtin.ROLES else agent.name),
         "provider": name,

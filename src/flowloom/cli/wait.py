@@ -54,7 +54,7 @@ def wait(task_ids: tuple[str, ...], any_of: bool, timeout: float | None, as_json
 
 
 def _carrier(task_id: str) -> Carrier:
-    agent = Agent(tasks.read(task_id)["agent_dir"])
+    agent = Agent(tasks.folder_of(tasks.read(task_id)))
     return runner.Carrier(task_id, config.load(layout.project_root(agent.slug) or layout.here()))
 
 

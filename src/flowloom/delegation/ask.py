@@ -44,9 +44,7 @@ def ask(agent: Agent, prompt: str, *, asker: str, asker_kind: str) -> Task:
         raise UsageError("the prompt is empty", hint=f"add one: flowloom ask {agent.name} 'your prompt'")
     if asker_kind == "agent":
         _refuse_circle(agent, asker)
-    return tasks.open_task(
-        agent.agent_id, agent.directory, prompt, asker=asker, asker_kind=asker_kind, draft_known=True
-    )
+    return tasks.open_task(agent.agent_id, agent.ref, prompt, asker=asker, asker_kind=asker_kind, draft_known=True)
 
 
 def means_agent(agent: Agent, settings: Settings) -> bool:
@@ -191,7 +189,7 @@ def _goes_first(place: line.Place, name: str) -> tuple[bool, str]:
 def mark_read(task_id: str) -> None:
     """Note that a person saw a task's reply or failure; if that cannot be written, it is offered again."""
     try:
-        with spool.lock(tasks.read(task_id)["agent_dir"]):
+        with spool.lock(tasks.folder_of(tasks.read(task_id))):
             task = tasks.read(task_id)
             if task["read"] is None:
                 task["read"] = round(wall_s(), 3)

@@ -52,7 +52,7 @@ def fail(task_id: str, why: str) -> bool:
         return True
     try:
         # Where its agent's folder was removed, no one is left who could hold the lock.
-        with spool.lock(task["agent_dir"]) if os.path.isdir(task["agent_dir"]) else nullcontext():
+        with spool.lock(tasks.folder_of(task)) if os.path.isdir(tasks.folder_of(task)) else nullcontext():
             observed.end_task(task_id, Step.FAILED, why)
     except OSError as error:
         log(layout.home(), "error", "loop", f"its end is not noted: {layout.named(error)}", task=task_id)

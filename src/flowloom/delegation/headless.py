@@ -89,7 +89,9 @@ class HeadlessRun:
         command = self.provider.headless(self._launch(session_id))
         if not command:
             raise UsageError(f"the provider {self.provider.NAME} cannot run without a window", hint="omit --headless")
-        task = tasks.open_task(self.agent.agent_id, self.directory, prompt, asker=asker, asker_kind=asker_kind)
+        task = tasks.open_task(
+            self.agent.agent_id, layout.ref_of(self.directory), prompt, asker=asker, asker_kind=asker_kind
+        )
         self.task_id = task["task_id"]
         self.place = line.enter(self.directory, self.task_id)
         try:
@@ -205,7 +207,7 @@ def collect(task_id: str, exit_code: int | None) -> None:
         files.tail(f"{folder}/{STDERR}", 100_000).decode("utf-8", "replace"),
         exit_code,
     )
-    with spool.lock(ended["agent_dir"]):
+    with spool.lock(tasks.folder_of(ended)):
         task = tasks.read(task_id)
         if tasks.ended(task):
             return
@@ -249,7 +251,7 @@ def settle(task_id: str, *, waits: bool = False) -> bool:
     known = task.get("headless")
     if known is None or tasks.ended(task):
         return False
-    if not waits and line.waited_for(task["agent_dir"], task_id):
+    if not waits and line.waited_for(tasks.folder_of(task), task_id):
         return True
     if _life(known) != "ended":
         return True
@@ -276,6 +278,6 @@ def _life(known: Headless) -> Life:
 
 
 def _finish(task_id: str, step: Step, why: str) -> None:
-    with spool.lock(tasks.read(task_id)["agent_dir"]):
+    with spool.lock(tasks.folder_of(tasks.read(task_id))):
         task: Any = tasks.read(task_id)
         tasks.note_step(task, step, why)

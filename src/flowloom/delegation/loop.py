@@ -137,7 +137,7 @@ def open_carrier(task_id: str, settings: Settings) -> Carrier:
         trouble = layout.trouble(error) if isinstance(error, OSError) else None
         known = trouble or crash.report(error, f"task {task_id}")
     task = tasks.find(task_id)
-    if task is not None and not line.waited_for(task["agent_dir"], task_id):
+    if task is not None and not line.waited_for(tasks.folder_of(task), task_id):
         handover.fail(task_id, layout.named(known))
     see = f"your prompt is saved: flowloom show {task_id}"
     known.hint = f"{known.hint}; {see}" if known.hint else see

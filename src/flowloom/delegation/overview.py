@@ -29,10 +29,10 @@ TAKES_PLACE_S = 2.0
 def unattended(task: Task) -> bool:
     """Tell whether no process waits for an unfinished task: its own was killed, and its end would not be seen."""
     waits = not tasks.ended(task) and task["status"] is not Step.UNKNOWN
-    if not waits or elapsed_s(task["created"]) < TAKES_PLACE_S:
+    if not waits or task["agent"] is None or elapsed_s(task["created"]) < TAKES_PLACE_S:
         return False
     try:
-        return not line.waited_for(task["agent_dir"], task["task_id"])
+        return not line.waited_for(tasks.folder_of(task), task["task_id"])
     except OSError as error:
         log(
             layout.home(),
@@ -127,9 +127,9 @@ def count_unread() -> None:
         if not tasks.unread(task) or task["task_id"] in known:
             continue
         try:
-            if line.waited_for(task["agent_dir"], task["task_id"]):
+            if line.waited_for(tasks.folder_of(task), task["task_id"]):
                 continue
-            with spool.lock(task["agent_dir"]):
+            with spool.lock(tasks.folder_of(task)):
                 now = tasks.find(task["task_id"])
                 news.note(news.REPLY, task["task_id"], now is not None and tasks.unread(now))
         except OSError as error:

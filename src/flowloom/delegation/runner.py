@@ -52,12 +52,12 @@ class Carrier:
         self.task_id = task_id
         self._is_waiter = inherited is not None
         self._task = task = tasks.read(task_id)
-        self.agent = Agent(task["agent_dir"])
+        self.agent = Agent(tasks.folder_of(task))
         self.agent.load()
         if inherited is None:
-            self.place = line.enter(task["agent_dir"], task_id)
+            self.place = line.enter(tasks.folder_of(task), task_id)
         else:
-            self.place = line.adopt(task["agent_dir"], task_id, inherited)
+            self.place = line.adopt(tasks.folder_of(task), task_id, inherited)
         self._line_wait = LineWait(self.agent, task_id)
         self._delivery: Delivery | None = None
         self._thorough_at_s = steady_s()
@@ -192,7 +192,7 @@ class Carrier:
             return self._end_whole(task)
         if self.place is None:
             # Another process carries it: watch, and take over when that one is gone.
-            self.place = line.enter(task["agent_dir"], self.task_id)
+            self.place = line.enter(tasks.folder_of(task), self.task_id)
         if self.place is None:
             return self._line_wait.beside(task)
         watched_s = executors.of(task).watch(self.task_id)

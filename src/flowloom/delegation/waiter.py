@@ -50,7 +50,7 @@ def main() -> None:
 
 def carry(task_id: str, inherited: int) -> int:
     """Wait until a task has ended, even after its provisional reply."""
-    agent = Agent(tasks.read(task_id)["agent_dir"])
+    agent = Agent(tasks.folder_of(tasks.read(task_id)))
     settings = load(layout.project_root(agent.slug) or layout.here())
     settings.park_s = float("inf")
     carrier = runner.Carrier(task_id, settings, inherited=inherited)
@@ -147,7 +147,7 @@ class Announcer:
     def _waiting(self) -> list[str]:
         """Return the agent's tasks of which a person has not seen the end."""
         found = [tasks.find(task_id) for kind in (news.REPLY, news.FAILED) for task_id in news.waiting(kind)]
-        return [task["task_id"] for task in found if task and task["agent_dir"] == self.agent.directory]
+        return [task["task_id"] for task in found if task and task["agent_id"] == self.agent.agent_id]
 
     def _last(self) -> float:
         """Return when the agent was announced last, 0 where it never was."""

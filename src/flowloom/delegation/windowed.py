@@ -25,7 +25,7 @@ ENDED = "its turn has just ended"
 def refresh(task: Task) -> str:
     """Bring the task's agent up to date; return why that cannot be done, nothing where it can."""
     try:
-        return Agent(task["agent_dir"]).refresh()
+        return Agent(tasks.folder_of(task)).refresh()
     except NoSuchAgent:
         return ""  # its agent's folder was removed; the task is still there to be looked at
 
@@ -54,7 +54,7 @@ def after_failure(task: Task) -> str:
 def _has_window(task: Task) -> bool:
     """Tell whether the agent of a task still has a window to look at."""
     try:
-        return Agent(task["agent_dir"]).status()["status"] not in NO_PROGRAM
+        return Agent(tasks.folder_of(task)).status()["status"] not in NO_PROGRAM
     except (DamagedFile, NoSuchAgent):
         return False
 
@@ -65,7 +65,7 @@ def cancel(task_id: str) -> str:
     An agent that is interrupted stays ready, with its conversation.
     """
     task = tasks.read(task_id)
-    agent = Agent(task["agent_dir"])
+    agent = Agent(tasks.folder_of(task))
     look = None
     try:
         _, look = agent.reconcile()

@@ -190,7 +190,7 @@ def _held(path: str) -> bool:
 
 def _waited_for(task: Task) -> bool:
     try:
-        return line.waited_for(task["agent_dir"], task["task_id"])
+        return task["agent"] is None or line.waited_for(tasks.folder_of(task), task["task_id"])
     except OSError:
         return False  # its agent's line cannot be read, so no process stands in it
 

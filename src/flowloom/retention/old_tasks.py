@@ -94,7 +94,7 @@ def plan(before: float) -> CleanPlan:
         except (NoSuchTask, DamagedFile):
             _count(found.kept, "unreadable")
             continue
-        agent_dir = task["agent_dir"]
+        agent_dir = tasks.folder_of(task) if task["agent"] else ""
         if agent_dir not in busy:
             busy[agent_dir] = _in_hand(agent_dir)
         why = _kept(task, before, busy[agent_dir])
@@ -175,7 +175,7 @@ def remove(found: CleanPlan, before: float) -> list[str]:
 
 def _remove_task(task_id: str, before: float, trash: str) -> None:
     task = tasks.read(task_id)
-    agent_dir = task["agent_dir"]
+    agent_dir = tasks.folder_of(task) if task["agent"] else ""
     if not os.path.isdir(agent_dir):
         os.rename(layout.task_dir(task_id), f"{trash}/{task_id}")
         index_files.forget(task)
@@ -197,7 +197,7 @@ def _kept(task: Task, before: float, in_hand: set[str]) -> str:
         return "unfinished"
     if task["status"] is Step.DONE and task["read"] is None:
         return "unread"
-    if task["task_id"] in in_hand or line.waited_for(task["agent_dir"], task["task_id"]):
+    if task["task_id"] in in_hand or (task["agent"] and line.waited_for(tasks.folder_of(task), task["task_id"])):
         return "in use"
     return "" if last_use(task) < before else "recent"
 

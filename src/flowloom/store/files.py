@@ -9,7 +9,7 @@ import json
 import os
 import time
 
-from flowloom.errors import DamagedFile
+from flowloom.errors import DamagedFile, NewerFormat
 from flowloom.store import locks
 
 try:
@@ -25,6 +25,7 @@ except ImportError:
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import TracebackType
+    from typing import Any
 
 _NUMBERS = itertools.count()
 # Wake-up pipes are named after the process that reads them.
@@ -182,6 +183,21 @@ def read_json(path: str) -> dict[str, object] | None:
     if not isinstance(document, dict):
         raise damaged(path, "not a JSON object")
     return document
+
+
+def format_of(document: dict[str, Any], newest: int, path: str) -> int:
+    """Return the format of a document, 0 for one from before documents had a format.
+
+    Raises:
+        NewerFormat: a newer FlowLoom wrote it.
+        DamagedFile: it is no format.
+    """
+    found = document.get("format", 0)
+    if not isinstance(found, int) or isinstance(found, bool) or found < 0:
+        raise damaged(path, f"'format' is {found!r:.60}")
+    if found > newest:
+        raise NewerFormat(f"{path} has the format {found}, and this FlowLoom reads up to {newest}")
+    return found
 
 
 def damaged(path: str, why: str) -> DamagedFile:

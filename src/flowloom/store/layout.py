@@ -5,16 +5,37 @@ from __future__ import annotations
 import errno
 import os
 import re
+from collections import namedtuple
 
 from flowloom.errors import BadName, DamagedFile, FlowLoomError, NoDirectory, StateFailed
 from flowloom.store import files
 
+TYPE_CHECKING = False
+
 NAME = r"[a-z][a-z0-9_-]{0,39}"
+PROJECT = r"[a-z0-9_-]{1,40}"
+# The name under which the headless tasks of a project have their folder; no agent's name has a dot.
+HEADLESS = ".headless"
 TASK_ID = r"[a-z2-9]{4,8}"
 QUESTION_ID = r"q[0-9a-f]{8}"
+PROJECT_FORMAT = 1
 README = """This is the state of FlowLoom: its agents, tasks and replies.
 You can delete it when no agent is running. This deletes the prompts and replies stored here.
 """
+
+
+if TYPE_CHECKING:
+    from typing import NamedTuple
+
+    class AgentRef(NamedTuple):
+        """An agent by its project and name: the same one wherever the state folder lies."""
+
+        project: str
+        name: str
+
+else:
+    # Not typing.NamedTuple: loading it takes 3 ms of every hook call.
+    AgentRef = namedtuple("AgentRef", "project name")
 
 
 def home() -> str:
@@ -142,13 +163,20 @@ def project_slug(root: str) -> str:
     """
     base = re.sub(r"[^a-z0-9_-]+", "-", os.path.basename(root).lower()).strip("-")[:30] or "root"
     for slug in (base, f"{base}-{files.sha256(root.encode('utf-8', 'surrogateescape'))[:4]}"):
-        path = f"{home()}/agents/{slug}/project.json"
-        known = files.read_json(path)
+        known = _project(slug)
         if known is not None and known.get("root") == root:
             return slug
         if known is None:
             return _moved_here(root) or slug
     return slug
+
+
+def _project(slug: str) -> dict[str, object] | None:
+    path = f"{home()}/agents/{slug}/project.json"
+    known = files.read_json(path)
+    if known is not None:
+        files.format_of(known, PROJECT_FORMAT, path)
+    return known
 
 
 def _moved_here(root: str) -> str:
@@ -165,7 +193,7 @@ def _moved_here(root: str) -> str:
 
 def move_project(slug: str, root: str) -> None:
     """Record that the project `slug` is at `root` from now on."""
-    files.write_json(f"{home()}/agents/{slug}/project.json", {"root": root})
+    files.write_json(f"{home()}/agents/{slug}/project.json", {"format": PROJECT_FORMAT, "root": root})
 
 
 def ensure_project(slug: str, root: str) -> None:
@@ -173,19 +201,34 @@ def ensure_project(slug: str, root: str) -> None:
     path = f"{home()}/agents/{slug}/project.json"
     if not os.path.exists(path):
         files.ensure_dir(os.path.dirname(path))
-        files.write_json(path, {"root": root})
+        files.write_json(path, {"format": PROJECT_FORMAT, "root": root})
 
 
 def project_root(slug: str) -> str | None:
     """Return the folder of the project `slug`, None if it is not known."""
-    known = files.read_json(f"{home()}/agents/{slug}/project.json")
+    known = _project(slug)
     root = known.get("root") if known else None
     return root if isinstance(root, str) else None
 
 
 def agent_dir(slug: str, name: str) -> str:
     """Return the folder of one agent's state."""
-    return f"{home()}/agents/{slug}/{check_name(name)}"
+    return folder_of(AgentRef(slug, check_name(name)))
+
+
+def folder_of(agent: AgentRef) -> str:
+    """Return the folder of an agent's state, or of a project's headless tasks."""
+    return f"{home()}/agents/{agent.project}/{agent.name}"
+
+
+def is_ref(project: str, name: str) -> bool:
+    """Tell whether a project and a name can be those of an agent, and so parts of a path."""
+    return re.fullmatch(PROJECT, project) is not None and (re.fullmatch(NAME, name) is not None or name == HEADLESS)
+
+
+def ref_of(folder: str) -> AgentRef:
+    """Return whose folder this is; the folder may lie in another state folder."""
+    return AgentRef(os.path.basename(os.path.dirname(folder)), os.path.basename(folder))
 
 
 def ensure_agent_dir(path: str) -> None:
@@ -203,7 +246,7 @@ def last_path(slug: str) -> str:
 
 def headless_dir(slug: str) -> str:
     """Return the folder that serves as the agent folder for a project's headless tasks."""
-    return f"{home()}/agents/{slug}/.headless"
+    return folder_of(AgentRef(slug, HEADLESS))
 
 
 def agent_dirs() -> list[str]:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
         birth: str
 
 
-ESSENTIAL = ("agent_id", "status", "task_id", "agent_dir", "journal", "step")
+ESSENTIAL = ("agent_id", "status", "task_id", "agent", "journal", "step")
 # A time in seconds that no clock reaches, but that every listing can still format as a date.
 LATEST_S = 1e11
 WHOSE = frozenset({"task", "person", "own"})
@@ -40,6 +40,7 @@ OPTIONAL: dict[str, Any] = {
     "question": {"kind": "", "text": "", "how": "", "call": "", "options": []},
     "closed_at": 0.0,
     "answering": _PROCESS,
+    "agent": {"project": "", "name": ""},
 }
 # The type of a list's items.
 ITEMS: dict[str, Any] = {

@@ -6,7 +6,6 @@ Readers correct it by the tasks that they read. It is built again where it is mi
 from __future__ import annotations
 
 import os
-from contextlib import nullcontext
 
 from flowloom.clock import elapsed_s
 from flowloom.errors import NewerFormat
@@ -20,7 +19,6 @@ from flowloom.tasks.steps import FAILURES
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from contextlib import AbstractContextManager
 
     from flowloom.tasks.record import Task
 
@@ -80,10 +78,10 @@ def supersede(task: Task) -> None:
     """Take a failure that its asker was shown out of what is unread: its agent has been given a newer task."""
     path = f"{layout.index_dir(UNREAD)}/{index_files.name(task)}"
     if _is_settled(path):
-        with _locked(task):
-            now = tasks.find(task["task_id"])
-            if now is not None and now["status"] in FAILURES and not now["left"]:
-                index_files.remove(path)
+        index_files.remove(path)
+        now = tasks.find(task["task_id"])
+        if now is not None and (now["status"] not in FAILURES or now["left"]):
+            index_files.agree(now)  # it changed meanwhile
 
 
 def correct(entry: Entry, kind: str) -> None:
@@ -91,19 +89,15 @@ def correct(entry: Entry, kind: str) -> None:
     if not _is_settled(f"{layout.index_dir(kind)}/{entry.name}"):
         return  # a process can be changing the task
     task = tasks.find(entry.task_id)
-    if task is not None:
-        with _locked(task):
-            now = tasks.find(entry.task_id)
-            if now is not None:
-                index_files.add(now)
-                index_files.drop(now)
-    elif not os.path.isdir(layout.task_dir(entry.task_id)):
-        index_files.remove_all(entry.name)
-
-
-def _locked(task: Task) -> AbstractContextManager[None]:
-    # Where its agent's folder was removed, no process is left that could hold the lock.
-    return files.locked(f"{task['agent_dir']}/lock") if os.path.isdir(task["agent_dir"]) else nullcontext()
+    if task is None:
+        if not os.path.isdir(layout.task_dir(entry.task_id)):
+            index_files.remove_all(entry.name)
+        return
+    index_files.agree(task)
+    # No lock is needed: a writer makes the index agree after its record is written, and we have read the record again.
+    now = tasks.find(entry.task_id)
+    if now is not None:
+        index_files.agree(now)
 
 
 def ensure() -> bool:

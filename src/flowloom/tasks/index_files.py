@@ -45,13 +45,17 @@ def add(task: Task) -> None:
         _distrust(error, task)
 
 
-def drop(task: Task) -> None:
-    """Remove the files that a record no longer needs which has been written."""
+def agree(task: Task) -> None:
+    """Make the files of a task those of a record that has been written."""
     try:
         if not belongs(task, UNFINISHED) and not remove(f"{layout.index_dir(UNFINISHED)}/{name(task)}"):
             _create(_asked(task))  # a task of a release that kept no index
-        if not belongs(task, UNREAD):
-            remove(f"{layout.index_dir(UNREAD)}/{name(task)}")
+        for kind in (UNFINISHED, UNREAD):
+            path = f"{layout.index_dir(kind)}/{name(task)}"
+            if belongs(task, kind):
+                _create(path)  # a reader that had read the former record has just removed it
+            elif kind == UNREAD:
+                remove(path)
     except OSError as error:
         _distrust(error, task)
 

@@ -10,8 +10,9 @@ from __future__ import annotations
 import os
 
 from flowloom.clock import wall_s
-from flowloom.errors import DamagedFile, NoSuchTask
+from flowloom.errors import DamagedFile, NoSuchAgent, NoSuchTask
 from flowloom.store import files, layout, news
+from flowloom.store.layout import AgentRef
 from flowloom.store.log import log
 from flowloom.tasks import index_files
 from flowloom.tasks.frame import arrives_exactly, valid
@@ -29,15 +30,16 @@ RENEWALS = 10
 
 
 def open_task(
-    agent_id: str, agent_dir: str, prompt: str, *, asker: str, asker_kind: str, draft_known: bool = False
+    agent_id: str, agent: AgentRef, prompt: str, *, asker: str, asker_kind: str, to: str = "", draft_known: bool = False
 ) -> Task:
     """Make a task's folder with the prompt in it and return the task; nothing is sent yet.
 
+    `to` is who was asked for, where that is not the agent's id.
     With `draft_known` the agent's `drafts/` maps the prompt to the task, so that the
     same draft finds it even if its asker was killed.
     """
     task_id = _new_folder()
-    folder, task = layout.task_dir(task_id), empty_task(task_id, agent_id, agent_dir)
+    folder, task = layout.task_dir(task_id), empty_task(task_id, agent_id, agent, to=to)
     try:
         data = prompt.encode("utf-8", "surrogateescape")
         files.write(f"{folder}/prompt.md", data)
@@ -59,13 +61,25 @@ def open_task(
         _take_away(folder)
         index_files.forget(task)
         if draft_known:
-            _forget_draft(f"{agent_dir}/drafts/{files.sha256(data)}", task_id)
+            _forget_draft(f"{layout.folder_of(agent)}/drafts/{files.sha256(data)}", task_id)
         raise
     return task
 
 
+def folder_of(task: Task) -> str:
+    """Return the folder of the agent that has a task.
+
+    Raises:
+        NoSuchAgent: no agent has taken it yet.
+    """
+    agent = task["agent"]
+    if agent is None:
+        raise NoSuchAgent(f"task {task['task_id']} for {task['to']} has no agent yet")
+    return layout.folder_of(AgentRef(agent["project"], agent["name"]))
+
+
 def _remember_draft(task: Task) -> None:
-    folder = f"{task['agent_dir']}/drafts"
+    folder = f"{folder_of(task)}/drafts"
     try:
         files.ensure_dir(folder)
         files.write(f"{folder}/{task['prompt_sha256']}", task["task_id"].encode(), durable=False)
@@ -131,9 +145,10 @@ def write(task: Task) -> None:
     folder = layout.task_dir(task["task_id"])
     index_files.add(task)
     files.write_json(f"{folder}/task.json", task)
-    index_files.drop(task)
+    index_files.agree(task)
     files.wake(folder)
-    files.wake(task["agent_dir"])
+    if task["agent"] is not None:
+        files.wake(folder_of(task))
     if task["left"]:
         # A process that waits for a task sees its end; the end of a task that was left is news.
         news.note(news.REPLY, task["task_id"], unread(task))

@@ -31,7 +31,7 @@ _QUESTION: dict[str, Any] = {
     **dict.fromkeys(("kind", "text", "how", "call", "question_id", "agent_id", "subagent", "source"), ""),
     **dict.fromkeys(("status", "choice", "answered_by", "why"), ""),
     "options": [],
-    "format": 1,
+    "format": FORMAT,
     "asked_at": 0.0,
     "closed_at": None,
     "answering": None,
@@ -227,6 +227,7 @@ def _new_id() -> str:
 
 
 def _checked(document: dict[str, Any], path: str) -> QuestionRecord:
+    files.format_of(document, FORMAT, path)
     check(document, _QUESTION, path)
     if document["status"] not in ("open", "answered", "withdrawn"):
         raise files.damaged(path, f"'status' is {document['status']!r:.60}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from flowloom.store import files
 from flowloom.store.files import damaged
 from flowloom.store.shapes import check
 from flowloom.turns.states import State
@@ -62,6 +63,7 @@ if TYPE_CHECKING:
     class Status(TypedDict):
         """One agent, as `status.json` has it. Times are seconds since the epoch."""
 
+        format: int
         agent_id: str
         name: str
         role: str
@@ -109,9 +111,13 @@ if TYPE_CHECKING:
         unread: NotRequired[bool]
 
 
+FORMAT = 1
+
+
 def empty_status(agent_id: str, name: str, role: str, project: str, provider: str) -> Status:
     """Return the status of an agent that has never been started."""
     return {
+        "format": FORMAT,
         "agent_id": agent_id,
         "name": name,
         "role": role,
@@ -162,6 +168,9 @@ def status_from(document: dict[str, Any], path: str) -> Status:
     Raises:
         DamagedFile: it is none.
     """
+    # From format 0 nothing has changed but that there is a format.
+    files.format_of(document, FORMAT, path)
+    document["format"] = FORMAT
     check(document, empty_status("", "", "", "", ""), path)  # type: ignore[arg-type]
     try:
         document["status"] = State(document["status"])

@@ -13,7 +13,7 @@ from flowloom.store import files, foreign, layout
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, Literal
 
 FILE = "flowloom.toml"
 
@@ -25,9 +25,9 @@ class Settings:
     session: str = "Claude"
     tmux_socket: str = "default"
     claude: str = "claude"
-    reply: str = "headed"
+    reply: Literal["headed", "plain"] = "headed"
     default_agent: str = "planning"
-    no_route: str = "palette"
+    no_route: Literal["palette", "editor"] = "palette"
     timeout_s: float | None = None
     park_s: float = 120.0
     typing_pause_s: float = 2.0

@@ -92,9 +92,13 @@ class World:
     # Commands.
 
     def popen(self, *words: str, **more: Any) -> subprocess.Popen[bytes]:
-        """Start a program in the project folder and return it."""
+        """Start a program in the project folder and return it: warm, where a cold start would make no difference."""
         environment, options = self._given(more)
-        process: subprocess.Popen[bytes] = subprocess.Popen(words, env=environment, **options)
+        process: subprocess.Popen[bytes]
+        if warm.may_be_warm(words, environment, options):
+            process = warm.Warm(words, environment, **options)
+        else:
+            process = subprocess.Popen(words, env=environment, **options)
         self.started.append(process)
         return process
 
@@ -114,19 +118,14 @@ class World:
         self, *words: str, stdin: bytes = b"", limit_s: float = LIMIT_S, **more: Any
     ) -> subprocess.CompletedProcess[bytes]:
         """Run a program to its end."""
-        return self._finish(self.popen(*words, **{"stdin": subprocess.PIPE, **more}), stdin, limit_s)
-
-    def _finish(
-        self, process: subprocess.Popen[bytes], stdin: bytes, limit_s: float
-    ) -> subprocess.CompletedProcess[bytes]:
+        process = self.popen(*words, **{"stdin": subprocess.PIPE, **more})
         try:
             out, err = process.communicate(stdin, timeout=limit_s)
         except subprocess.TimeoutExpired:
             process.kill()
             out, err = process.communicate()
-            said = f"{process.args!r} still ran after {limit_s} s\n{out!r}\n{err!r}\n{self.screen()}"
-            raise AssertionError(said) from None
-        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+            raise AssertionError(f"{words} still ran after {limit_s} s\n{out!r}\n{err!r}\n{self.screen()}") from None
+        return subprocess.CompletedProcess(words, process.returncode, out, err)
 
     def flowloom(
         self, *words: str, stdin: bytes = b"", limit_s: float = LIMIT_S, **more: Any
@@ -135,16 +134,11 @@ class World:
         if words[:1] in (("setup",), ("trust",)):
             apart = (sys.executable, str(APART), sys.executable, "-m", "flowloom")
             return self.run(*apart, *words, stdin=stdin, limit_s=limit_s, **more)
-        return self._finish(self.begin(*words, **{"stdin": subprocess.PIPE, **more}), stdin, limit_s)
+        return self.run(sys.executable, "-m", "flowloom", *words, stdin=stdin, limit_s=limit_s, **more)
 
     def begin(self, *words: str, **more: Any) -> subprocess.Popen[bytes]:
-        """Start `flowloom` and return it: warm, where a cold start would make no difference to it."""
-        environment, options = self._given(more)
-        if not warm.may_be_warm(environment, options):
-            return self.popen(sys.executable, "-m", "flowloom", *words, **more)
-        process = warm.Warm(list(words), environment, **options)
-        self.started.append(process)
-        return process
+        """Start `flowloom` and return it."""
+        return self.popen(sys.executable, "-m", "flowloom", *words, **more)
 
     def begin_ahead(self, *words: str, **more: Any) -> subprocess.Popen[bytes]:
         """Start `flowloom` with a clock that `advance` moves, and return it."""

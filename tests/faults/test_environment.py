@@ -80,7 +80,7 @@ def test_without_locks_the_folder_is_named_and_nothing_is_sent(world: World) -> 
 
 def shift(install: Install, seconds: float) -> None:
     """Set the clock of every process of this install, from now on; the real one belongs to everybody."""
-    for name, call in (("clock", "time.time()"), ("turns/spool", "time.time_ns()")):
+    for name, call in (("clock", "time.time()"), ("turns/payloads", "time.time_ns()")):
         module = install.module(name)
         plain = (ROOT / "src" / "flowloom" / f"{name}.py").read_text()
         by = f"{int(seconds * 1e9)}" if call.endswith("ns()") else f"{seconds}"

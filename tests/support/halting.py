@@ -48,6 +48,10 @@ def install(action: str, when: str, target: str, words: str) -> None:
         return value
 
     setattr(owner, last, wrapped)
+    # Where it was imported by its name already.
+    for loaded in [one for one in sys.modules.values() if one.__name__.startswith("flowloom")]:
+        for known in [known for known, value in vars(loaded).items() if value is real]:
+            setattr(loaded, known, wrapped)
 
 
 def main() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 
 from flowloom.agents import session_file
 from flowloom.agents.spec import check as check_spec
@@ -56,7 +55,7 @@ def named(name: str, directory: str) -> Agent:
     layout.check_name(short)
     if not at:
         return Agent(layout.agent_dir(layout.project_slug(git.project_root(directory)), short))
-    if not re.fullmatch(layout.PROJECT, slug) or layout.project_root(slug) is None:
+    if not layout.is_project(slug) or layout.project_root(slug) is None:
         raise NoSuchAgent(f"there is no project {slug!r} with agents")
     return Agent(layout.agent_dir(slug, short))
 

@@ -5,14 +5,13 @@ A report that changes nothing ends here, before anything else is loaded.
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import time
 
 from flowloom.errors import FlowLoomError, UsageError
 from flowloom.providers import registry
-from flowloom.store import files
+from flowloom.store import files, quick_json
 from flowloom.turns import noop, payloads
 from flowloom.turns.payloads import Payload
 
@@ -48,7 +47,7 @@ def _is_noop(agent_dir: str, provider: str, raw: bytes) -> bool:
     """Tell whether a payload changes nothing; not while others wait that come before it."""
     try:
         _reach(provider)
-        payload: dict[str, Any] = json.loads(raw)
+        payload: dict[str, Any] = quick_json.loads(raw.decode("utf-8", "replace"))
         report = registry.find(provider).report(payload)
         if report is None or payloads.names(agent_dir):
             return report is None

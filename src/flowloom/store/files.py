@@ -5,12 +5,11 @@ from __future__ import annotations
 import errno
 import fcntl
 import itertools
-import json
 import os
 import time
 
 from flowloom.errors import DamagedFile, NewerFormat
-from flowloom.store import locks
+from flowloom.store import locks, quick_json
 
 try:
     # hashlib would load OpenSSL: 4 ms in every hook call and every Ctrl-G. The standard
@@ -24,6 +23,7 @@ except ImportError:
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from types import TracebackType
     from typing import Any
 
@@ -134,9 +134,9 @@ def _runs(pid: int) -> bool:
     return True
 
 
-def write_json(path: str, document: object, *, durable: bool = False) -> None:
+def write_json(path: str, document: Mapping[str, object], *, durable: bool = False) -> None:
     """Replace a file by a JSON document, one key a line."""
-    text = json.dumps(document, ensure_ascii=False, indent=1)
+    text = quick_json.dumps_by_key(document)
     # A path may contain bytes that are not UTF-8; write them as Python escapes them: `\udcff`.
     write(path, (text + "\n").encode("utf-8", "backslashreplace"), durable=durable)
 
@@ -177,7 +177,7 @@ def read_json(path: str) -> dict[str, object] | None:
     if raw is None:
         return None
     try:
-        document = json.loads(raw)
+        document = quick_json.loads(raw.decode("utf-8", "surrogatepass"))
     except (ValueError, RecursionError) as error:
         raise damaged(path, str(error)) from error
     if not isinstance(document, dict):

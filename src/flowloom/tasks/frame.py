@@ -6,8 +6,6 @@ terminal would change are removed first; `normalise` says which.
 
 from __future__ import annotations
 
-import re
-
 # Claude Code (since 2.1.328 at the latest) puts a long paste between these.
 INVISIBLE = (
     "[\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\ufff0-\uffff\U000e0000-\U000e0fff]"
@@ -42,12 +40,18 @@ def normalise(text: str) -> str:
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\t", "    ")
     if text.isascii():
         return text.translate(CONTROLS)
+    import re  # noqa: PLC0415 - 1.3 ms of each hook call, and few need it
+
     return re.sub("[\x00-\x09\x0b-\x1f\x7f-\x9f\ud800-\udfff]", "", text)
 
 
 def valid(text: str) -> str:
     """Return `text` with U+FFFD in place of each half character (a lone surrogate), which UTF-8 cannot encode."""
-    return text if text.isascii() else re.sub("[\ud800-\udfff]", "\ufffd", text)
+    if text.isascii():
+        return text
+    import re  # noqa: PLC0415 - 1.3 ms of each hook call, and few need it
+
+    return re.sub("[\ud800-\udfff]", "\ufffd", text)
 
 
 def valid_in(value: object) -> object:
@@ -63,7 +67,11 @@ def arrives_exactly(text: str) -> bool:
     """Tell whether `text` reaches the agent unchanged, on every release."""
     if normalise(text) != text or "pasted_content" in text:
         return False
-    return text.isascii() or (composed(text) == text and not re.search(INVISIBLE, text))
+    if text.isascii():
+        return True
+    import re  # noqa: PLC0415 - 1.3 ms of each hook call, and few need it
+
+    return composed(text) == text and not re.search(INVISIBLE, text)
 
 
 def composed(text: str) -> str:
@@ -80,11 +88,17 @@ def body(task_id: str, prompt: str) -> str:
 
 def task_ids(prompt: str) -> list[str]:
     """Return the task ids of all first lines in a submitted text, in order."""
+    if "[flowloom task " not in prompt:
+        return []
+    import re  # noqa: PLC0415 - 1.3 ms of each hook call, and few need it
+
     return re.findall(r"\[flowloom task ([a-z2-9]{4,8}) from [^\]\n]{1,80}\]", prompt)
 
 
 def comparable(text: str) -> str:
     """Return `text` without what may change during delivery: paste tags, white space, invisible characters."""
+    import re  # noqa: PLC0415 - 1.3 ms of each hook call, and few need it
+
     visible = normalise(text)
     if not visible.isascii():
         visible = composed(re.sub(INVISIBLE, "", visible))
@@ -111,6 +125,8 @@ def around(prompt: str, task_id: str) -> str:
     start, last = prompt.find(f"[flowloom task {task_id} "), last_line(task_id)
     end = prompt.rfind(last)
     parts = [prompt[:start], prompt[end + len(last) :]] if 0 <= start < end else [prompt]
+    import re  # noqa: PLC0415 - 1.3 ms of each hook call, and few need it
+
     visible = [re.sub(PASTE_TAG, "", part).strip() for part in parts]
     return "\n".join(part for part in visible if part) or prompt
 

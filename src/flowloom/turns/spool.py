@@ -7,12 +7,11 @@ the calls, by the times of the calls, each once: `heard` in the status names the
 
 from __future__ import annotations
 
-import json
 import os
 
 from flowloom.errors import DamagedFile, FlowLoomError
 from flowloom.providers.registry import find
-from flowloom.store import files, layout, locks
+from flowloom.store import files, layout, locks, quick_json
 from flowloom.store.log import log
 from flowloom.tasks import frame
 from flowloom.turns import payloads, reported, status
@@ -169,7 +168,7 @@ def _hear(agent_dir: str, now: Status | None, payload: Payload, looks: dict[Look
 def _report(payload: Payload, raw: bytes, provider: str) -> Report | None:
     """Return what a payload says; None if nothing follows from it."""
     text = raw.decode("utf-8", "replace")
-    said = json.loads(text)
+    said = quick_json.loads(text)
     if not isinstance(said, dict):
         raise ValueError("not a JSON object")
     report = find(payload.provider or provider).report(said)

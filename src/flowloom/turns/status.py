@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
 
 from flowloom.clock import wall_s
-from flowloom.store import files, layout
+from flowloom.store import files, layout, quick_json
 from flowloom.store.log import log
 from flowloom.store.shapes import LATEST_S
 from flowloom.tasks import store as tasks
@@ -115,7 +114,7 @@ def read_events(agent_dir: str) -> list[dict[str, Any]]:
 def event_from(line: bytes) -> dict[str, Any] | None:
     """Return the event in a line of `events.jsonl`; None if the line is cut or damaged."""
     try:
-        event = json.loads(line)
+        event = quick_json.loads(line.decode("utf-8", "surrogatepass"))
     except ValueError:
         return None
     if not isinstance(event, dict) or not isinstance(event.get("seq"), int):
@@ -166,6 +165,6 @@ def _remember(agent_dir: str, line: dict[str, object]) -> None:
     try:
         if os.path.exists(path) and os.path.getsize(path) > EVENTS_LIMIT_BYTES:
             os.replace(path, f"{path}.1")
-        files.append(path, json.dumps(line, ensure_ascii=False))
+        files.append(path, quick_json.dumps(line))
     except OSError as error:
         log(layout.home(), "error", "status", f"an event is not remembered: {error}")

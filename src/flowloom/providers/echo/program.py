@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 
 from flowloom.providers.claude import program as claude
@@ -74,7 +73,7 @@ def headless(launch: Launch) -> list[str]:
 def read_screen(screen: str) -> Screen:
     """Return what the screen shows; its footer says when it works."""
     seen = claude.read_screen(screen)
-    seen["busy"] = bool(re.search(r"echo · esc to interrupt", screen))
+    seen["busy"] = "echo · esc to interrupt" in screen
     return seen
 
 

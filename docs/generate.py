@@ -317,19 +317,16 @@ def launch_keys() -> str:
     return table(["key", "type", "meaning"], attributes("Launch"))
 
 
-def provider_values() -> str:
-    """Return the values that a provider must have."""
-    return table(["name", "type", "meaning"], attributes("Provider"))
-
-
-def provider_functions() -> str:
-    """Return the functions that a provider must have."""
+def capability(name: str) -> str:
+    """Return the values and functions that a capability of a provider must have."""
+    values = attributes(name)
     rows = []
-    for node in body("Provider"):
+    for node in body(name):
         if isinstance(node, ast.FunctionDef):
             given = ", ".join(argument.arg for argument in node.args.args[1:])
             rows.append([f"`{node.name}({given})`", " ".join((ast.get_docstring(node) or "").split())])
-    return table(["function", "what it does"], rows)
+    tables = [table(["value", "type", "meaning"], values)] if values else []
+    return "\n".join([*tables, table(["function", "what it does"], rows)])
 
 
 def attributes(name: str) -> list[list[str]]:
@@ -365,8 +362,12 @@ PARTS: dict[str, Callable[[], str]] = {
     "environment": environment,
     "exit-codes": exit_codes,
     "launch-keys": launch_keys,
-    "provider-values": provider_values,
-    "provider-functions": provider_functions,
+    "timing-keys": lambda: table(["key", "type", "meaning"], attributes("Timing")),
+    "program": lambda: capability("Launcher"),
+    "dialect": lambda: capability("Dialect"),
+    "screen": lambda: capability("ScreenReader"),
+    "session": lambda: capability("SessionReader"),
+    "memory": lambda: capability("Memory"),
     "json-agent": lambda: fields(published.PublishedAgent),
     "json-task": lambda: fields(published.PublishedTask),
     "json-answer": lambda: fields(published.Answer),

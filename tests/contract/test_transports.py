@@ -14,6 +14,7 @@ from flowloom.config.settings import Settings
 from flowloom.delegation.delivery import Delivery
 from flowloom.ports import procs
 from flowloom.ports.tmux.formats import Look
+from flowloom.providers.claude.program import TIMING
 from flowloom.store import files, layout
 from flowloom.tasks import store as tasks
 from flowloom.tasks.steps import Step
@@ -204,7 +205,7 @@ def test_what_is_known_of_a_text_without_a_receipt_follows_from_what_its_agent_s
     text = case.agent.texts()[0]
     act = getattr(case.agent, does)
     act(text) if does in ("mixes", "shows") else act()
-    case.pursue(paste.RECEIPT_S + 1.0)
+    case.pursue(TIMING["receipt_s"] + 1.0)
     assert case.pursue(PAUSE_S + paste.ENTER_AGAIN_S) == evidence
     assert len(case.agent.texts()) == 1
 
@@ -218,7 +219,7 @@ def test_what_hides_the_agent_is_named_before_a_text_is_sent_and_behind_one(case
 def test_what_a_killed_process_has_sent_is_pursued_by_the_next_without_sending_it_again(case: Case) -> None:
     case.agent.forgets()
     assert case.pursue(0.0) == "waiting"
-    case.pursue(paste.RECEIPT_S + 1.0)
+    case.pursue(TIMING["receipt_s"] + 1.0)
     assert case.pursue(PAUSE_S) == "absent"
     assert case.agent.texts() == []
 

@@ -24,11 +24,11 @@ from tests.support.world import World
 
 from flowloom import doctor
 from flowloom.agents.hook_shims import hook_path
-from flowloom.chief import settings_files
 from flowloom.cli import doctor as face
 from flowloom.config import settings
 from flowloom.doctor import claude_code, install, leftovers, multiplexer, round_trip, state
 from flowloom.doctor.finding import Case, Finding, fail, ok, warn
+from flowloom.providers.claude import settings as claude_settings
 from flowloom.store import layout
 from flowloom.tasks import store as tasks
 
@@ -48,7 +48,7 @@ def house(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Worl
     del world.environment["FLOWLOOM_EDITOR"]
     monkeypatch.delenv("FLOWLOOM_EDITOR")
     # An administrator's settings lie where a test must not write.
-    monkeypatch.setattr(settings_files, "managed_dir", lambda: str(tmp_path / "managed"))
+    monkeypatch.setattr(claude_settings, "managed_dir", lambda: str(tmp_path / "managed"))
     assert world.flowloom("setup", "--yes").returncode == 0
     return world
 
@@ -368,7 +368,7 @@ def test_key_bindings_that_are_in_the_way_are_named(house: World, text: str, lev
 def test_another_editor_wins(
     house: World, monkeypatch: pytest.MonkeyPatch, where: str, env: dict[str, str], level: str, saw: str
 ) -> None:
-    monkeypatch.setattr(settings_files, "managed_dir", lambda: str(house.folder / "managed"))
+    monkeypatch.setattr(claude_settings, "managed_dir", lambda: str(house.folder / "managed"))
     path = house.folder / where
     path.parent.mkdir(parents=True)
     path.write_text(json.dumps({"env": env}))
@@ -397,7 +397,7 @@ def test_the_real_editor_is_gone(house: World, monkeypatch: pytest.MonkeyPatch) 
 def test_hooks_are_forbidden(
     house: World, monkeypatch: pytest.MonkeyPatch, where: str, document: dict[str, bool]
 ) -> None:
-    monkeypatch.setattr(settings_files, "managed_dir", lambda: str(house.folder / "managed"))
+    monkeypatch.setattr(claude_settings, "managed_dir", lambda: str(house.folder / "managed"))
     path = house.folder / where
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(document))

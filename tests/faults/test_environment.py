@@ -24,7 +24,7 @@ from tests.support.install import Install
 from tests.support.messages_api import MessagesApi
 from tests.support.world import EDITOR, ROOT, World
 
-from flowloom.agents.startup import SILENT_S
+from flowloom.providers.claude.program import TIMING
 
 pytestmark = pytest.mark.faults
 
@@ -324,8 +324,8 @@ def test_settings_that_turn_hooks_off_are_named_when_an_agent_stays_silent(claud
         begun = claude.begin_ahead(*words, "--timeout", "60")
         Desk(claude, api).until_box("")
         # From the look that finds the box.
-        claude.advance(begun, SILENT_S)
-        claude.advance(begun, SILENT_S)
+        claude.advance(begun, TIMING["silent_s"])
+        claude.advance(begun, TIMING["silent_s"])
         claude.advance(begun, 60.0)
         out, err = begun.communicate(timeout=20)
         assert (begun.returncode, out, silent in err.decode()) == (124, b"", True), (words, err, claude.screen())

@@ -341,7 +341,7 @@ def test_a_status_that_is_damaged_loses_no_event(world: World) -> None:
 
 def test_a_hook_that_hangs_is_ended_and_the_reply_arrives(world: World, install: Install) -> None:
     world.flowloom("start", "planning", env=install.environment)
-    settings = world.agent_dir() / "settings.json"
+    settings = world.agent_dir() / "program" / "settings.json"
     assert json.loads(settings.read_text())["hooks"]["Stop"][0]["hooks"][0]["timeout"] <= 30
     slow = install.folder / "slow"
     number = 100_000 + os.getpid()  # so that it is known again among all processes

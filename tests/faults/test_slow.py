@@ -22,8 +22,8 @@ from flowloom.delegation import loop, waiter
 from flowloom.delegation.limit_wait import UNPARK_S
 from flowloom.ports import procs
 from flowloom.ports.tmux import reach
+from flowloom.providers.claude.program import TIMING
 from flowloom.queue import line
-from flowloom.transports.paste.hand import CLEAR_AGAIN_S
 
 pytestmark = pytest.mark.faults
 
@@ -218,7 +218,7 @@ def test_an_agent_that_hangs_is_not_cleared_twice(world: World) -> None:
     while b"does not read what is typed" not in (line := asked.stderr.readline()):
         assert line
     # By a second one, taken at once with the first, Claude Code leaves.
-    world.advance(asked, CLEAR_AGAIN_S + 1)
+    world.advance(asked, TIMING["clear_again_s"] + 1)
     assert procs.unread_bytes(tty) == 1
     frozen.unlink()
     out, err = asked.communicate(timeout=30)

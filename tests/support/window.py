@@ -8,10 +8,11 @@ from typing import Any
 
 from flowloom.clock import Clock
 from flowloom.ports.tmux.formats import Look
-from flowloom.providers import protocol
-from flowloom.providers.claude import program as claude
+from flowloom.providers import protocol, registry
 from flowloom.turns import record as status_record
 from flowloom.turns import status
+
+CLAUDE = registry.find("claude")
 
 GOLDEN = Path(__file__).resolve().parents[1] / "unit" / "screens"
 
@@ -63,7 +64,7 @@ class Desk:
     # The agent.
 
     def provider(self) -> Any:
-        return claude
+        return CLAUDE
 
     def status(self) -> status_record.Status:
         found = status.read(self.directory)
@@ -74,7 +75,7 @@ class Desk:
         return self
 
     def read_screen(self, look: Look) -> protocol.Screen:
-        return claude.read_screen(look.screen)
+        return CLAUDE.screen.read(look.screen)
 
     def session_says(self, now: status_record.Status) -> str:
         return self.says
@@ -83,7 +84,7 @@ class Desk:
         return self.waits
 
     def key_bindings(self) -> protocol.Keys:
-        return claude.keys(self.bindings)
+        return CLAUDE.program.keys(self.bindings)
 
     def key_bindings_file(self) -> str:
         return "keybindings.json" if self.bindings else ""

@@ -15,6 +15,7 @@ from flowloom.config.settings import Settings
 from flowloom.delegation.delivery import Delivery
 from flowloom.ports import procs
 from flowloom.providers import protocol
+from flowloom.providers.claude.program import TIMING
 from flowloom.queue import line
 from flowloom.store import files, layout
 from flowloom.tasks import frame
@@ -488,7 +489,7 @@ def test_nothing_was_sent_is_said_only_with_the_box_on_the_screen(case: Case) ->
     case.look()
     case.desk.screen = golden("2.1.329/transcript")
     for _ in range(4):
-        case.clock[0] += transport.RECEIPT_S
+        case.clock[0] += TIMING["receipt_s"]
         assert case.look().startswith("a person looks at something else in its window")
     assert case.task()["status"] is Step.PASTED
     assert case.desk.keys[:1] == ["C-o"]
@@ -573,7 +574,7 @@ def test_enter_is_pressed_again_only_while_exactly_our_text_stands_in_the_box(ca
     assert "and mine" in kept.read_text()
     assert case.task()["notes"] == [f"a person typed into its text in the box: {kept}"]
     case.desk.screen = boxed("")
-    case.clock[0] += hand.CLEAR_AGAIN_S
+    case.clock[0] += TIMING["clear_again_s"]
     case.look()
     assert len(case.desk.pasted) == 2
 

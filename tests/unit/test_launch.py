@@ -15,8 +15,18 @@ from flowloom.agents.agent import Agent
 from flowloom.chief import settings_files
 from flowloom.config.settings import Settings
 from flowloom.errors import UsageError
+from flowloom.providers import registry
+from flowloom.providers.claude import program
+from flowloom.providers.claude import settings as claude_settings
 from flowloom.roles import builtin
 from flowloom.store import files, layout
+
+
+def taken(args: list[str], directory: str) -> tuple[list[str], list[dict[str, Any]]]:
+    """Return what is left of arguments, and the settings documents that were taken out of them."""
+    known = launch.described({"dir": directory, "args": args})
+    launch.read_for(registry.find("claude"), known)
+    return claude_settings.split(args)[0], program.given(known)
 
 
 @pytest.mark.parametrize(
@@ -35,12 +45,12 @@ def test_every_settings_document_is_taken_out_of_the_arguments(
     tmp_path: Path, args: list[str], rest: list[str], documents: list[dict[str, Any]]
 ) -> None:
     (tmp_path / "mine.json").write_text('{"b": 2}')
-    assert launch.split_settings(args, str(tmp_path)) == (rest, documents)
+    assert taken(args, str(tmp_path)) == (rest, documents)
 
 
 def test_a_settings_document_is_found_by_its_whole_path_from_anywhere(tmp_path: Path) -> None:
     (tmp_path / "mine.json").write_text('{"b": 2}')
-    assert launch.split_settings(["--settings", str(tmp_path / "mine.json")], "/") == ([], [{"b": 2}])
+    assert taken(["--settings", str(tmp_path / "mine.json")], "/") == ([], [{"b": 2}])
 
 
 @pytest.mark.parametrize(
@@ -58,7 +68,7 @@ def test_a_settings_document_that_cannot_be_read_is_refused_by_name(tmp_path: Pa
     (tmp_path / "list.json").write_text("[]")
     (tmp_path / "bytes.json").write_bytes(b"\xff\xfe")
     with pytest.raises(UsageError) as caught:
-        launch.split_settings(args, str(tmp_path))
+        taken(args, str(tmp_path))
     assert str(caught.value).startswith(says)
 
 

@@ -12,14 +12,15 @@ import pytest
 from flowloom.delegation import limit_wait
 from flowloom.delegation.limit_wait import LATE_S, SHOWN_S, LimitWait
 from flowloom.ports.tmux.formats import Look
-from flowloom.providers import protocol
-from flowloom.providers.claude import program as claude
+from flowloom.providers import protocol, registry
 from flowloom.store import files, layout
 from flowloom.tasks import store as tasks
 from flowloom.tasks.steps import Step
 from flowloom.turns import limits, status
 from flowloom.turns import record as status_record
 from flowloom.turns.states import State
+
+CLAUDE = registry.find("claude")
 
 
 def at(*fields: int) -> float:
@@ -80,7 +81,7 @@ class Window:
     keys: list[str] = field(default_factory=list)
 
     def provider(self) -> Any:
-        return claude
+        return CLAUDE
 
     def status(self) -> status_record.Status:
         now = status.read(self.directory)
@@ -95,7 +96,7 @@ class Window:
         self.keys += keys
 
     def read_screen(self, look: Look) -> protocol.Screen:
-        return claude.read_screen(look.screen)
+        return CLAUDE.screen.read(look.screen)
 
     def session_says(self, now: status_record.Status) -> str:
         return "idle"

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from flowloom.providers.claude import program as claude
-from flowloom.providers.echo import program as echo
+from flowloom.providers.claude import screen as claude
+from flowloom.providers.echo import screen as echo
 from flowloom.terminal import ansi
 
 GOLDEN = Path(__file__).parent / "screens"
@@ -216,10 +216,10 @@ FREE = {
 
 def reading(screen: str) -> dict[str, Any]:
     """Return what is read from a screen, but for what has a table of its own below: titles, what is safe, options."""
-    read: dict[str, Any] = {**claude.read_screen(screen)}
+    read: dict[str, Any] = {**claude.read(screen)}
     if read["question"]:
         read["question"] = {key: value for key, value in read["question"].items() if key != "options"}
-    return {key: value for key, value in read.items() if key not in ("title", "safe")}
+    return {key: value for key, value in read.items() if key not in ("title", "safe", "listed")}
 
 
 def golden(name: str) -> str:
@@ -242,7 +242,7 @@ def test_every_golden_screen_stands_in_the_table_and_in_its_readme() -> None:
 def test_only_a_screen_that_takes_a_paste_and_an_enter_is_read_as_free() -> None:
     free = set()
     for path in GOLDEN.glob("*/*.txt"):
-        read = claude.read_screen(path.read_text(encoding="utf-8"))
+        read = claude.read(path.read_text(encoding="utf-8"))
         if read["kind"] == "box" and not read["busy"] and not read["draft"]:
             free.add(path.stem)
     # 2.1.197 empties the box after a veto, 2.1.329 puts the text back.
@@ -253,7 +253,7 @@ def test_only_a_screen_that_takes_a_paste_and_an_enter_is_read_as_free() -> None
 @pytest.mark.parametrize("name", ["dialog-permission-bash", "dialog-question", "dialog-plan"])
 def test_a_box_that_was_printed_above_a_dialog_is_not_the_agents(version: str, name: str) -> None:
     printed = golden(f"{version}/box-empty").rstrip("\n")
-    read = claude.read_screen(f"{printed}\n{golden(f'{version}/{name}')}")
+    read = claude.read(f"{printed}\n{golden(f'{version}/{name}')}")
     assert (read["kind"], read["question"] is not None) == ("dialog", True)
 
 
@@ -291,7 +291,7 @@ def test_a_reply_that_quotes_the_list_of_sessions_hides_no_box() -> None:
     ],
 )
 def test_what_stands_open_is_known_by_its_name(name: str, title: str) -> None:
-    assert claude.read_screen(golden(name))["title"] == title
+    assert claude.read(golden(name))["title"] == title
 
 
 SAFE = {
@@ -301,7 +301,7 @@ SAFE = {
 
 
 def test_a_view_is_safe_to_close_only_where_a_person_can_type_nothing_into_it() -> None:
-    read = [(path.stem, claude.read_screen(path.read_text(encoding="utf-8"))) for path in GOLDEN.glob("*/*.txt")]
+    read = [(path.stem, claude.read(path.read_text(encoding="utf-8"))) for path in GOLDEN.glob("*/*.txt")]
     assert {name for name, seen in read if seen["safe"]} == SAFE
 
 
@@ -336,7 +336,7 @@ OPTIONS = [
 
 @pytest.mark.parametrize(("name", "options", "keys"), OPTIONS, ids=[name for name, _, _ in OPTIONS])
 def test_a_dialog_is_led_to_an_option_of_its_own(name: str, options: list[str] | None, keys: dict[str, str]) -> None:
-    question = claude.read_screen(golden(name))["question"]
+    question = claude.read(golden(name))["question"]
     assert (question and question["options"]) == options
     assert {choice: "".join(claude.towards(golden(name), choice)) for choice in keys} == keys
 
@@ -389,7 +389,7 @@ def test_the_echo_agent_is_busy_by_its_own_footer() -> None:
     rule = "─" * 40
     idle = f"{rule}\n❯\xa0\n{rule}\n  echo · ? for shortcuts"
     working = f"{rule}\n❯\xa0\n{rule}\n  echo · esc to interrupt"
-    assert [echo.read_screen(idle)["busy"], echo.read_screen(working)["busy"]] == [False, True]
+    assert [echo.read(idle)["busy"], echo.read(working)["busy"]] == [False, True]
 
 
 FRAME = "─" * 30
@@ -408,7 +408,7 @@ FIELDS = [
 
 @pytest.mark.parametrize(("row", "text"), FIELDS)
 def test_what_is_typed_into_a_view_is_read_without_frame_and_hint(row: str, text: str) -> None:
-    found = claude.read_screen(f"{FRAME}\n  A view\n\n  {row}\n\n  Esc to cancel")
+    found = claude.read(f"{FRAME}\n  A view\n\n  {row}\n\n  Esc to cancel")
     assert (found["kind"], found["field"]) == ("view", text)
 
 

@@ -12,11 +12,12 @@ from flowloom import errors
 from flowloom.agents.agent import Agent
 from flowloom.ports import procs
 from flowloom.ports.tmux.formats import Look
-from flowloom.providers import protocol
-from flowloom.providers.claude import program as claude
+from flowloom.providers import protocol, registry
 from flowloom.store import files, layout
 from flowloom.transports.paste import drafts, lending, unsent
 from flowloom.turns import record as status_record
+
+CLAUDE = registry.find("claude")
 
 GOLDEN = Path(__file__).parent / "screens"
 RULE = "─" * 100
@@ -53,7 +54,7 @@ class Window:
     name = "planning"
 
     def provider(self) -> Any:
-        return claude
+        return CLAUDE
 
     def tmux(self, now: status_record.Status) -> Window:
         return self
@@ -65,7 +66,7 @@ class Window:
         return self.bound
 
     def read_screen(self, look: Look) -> protocol.Screen:
-        return claude.read_screen(look.screen)
+        return CLAUDE.screen.read(look.screen)
 
     def look(self, pane: str) -> Look:
         footer = MENU if self.draft.startswith("/") else f"  ? for shortcuts   {'draft stashed' * bool(self.stash)}"
@@ -103,8 +104,9 @@ def window(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Window:
     monkeypatch.setattr(procs, "unread_bytes", lambda tty: 0)
     monkeypatch.setattr(drafts, "hands_over", lambda agent_dir: True)
     monkeypatch.setattr(drafts, "HANDED_WITHIN_S", 0.05)
-    for name in ("OPENS_S", "COMES_BACK_S", "SETTLED_S", "CLEAR_AGAIN_S"):
+    for name in ("OPENS_S", "COMES_BACK_S", "SETTLED_S"):
         monkeypatch.setattr(unsent, name, 0.1)
+    monkeypatch.setitem(CLAUDE.program.TIMING, "clear_again_s", 0.1)
     return made
 
 

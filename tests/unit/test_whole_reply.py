@@ -10,7 +10,7 @@ import pytest
 
 from flowloom.agents.agent import Agent
 from flowloom.delegation.whole_reply import WholeReply
-from flowloom.providers.claude import program as claude
+from flowloom.providers.claude import memory
 from flowloom.store import files, layout
 from flowloom.tasks import record as task_record
 from flowloom.tasks import store as tasks
@@ -20,6 +20,13 @@ from flowloom.turns import status
 
 
 class Provider:
+    """A provider that has nothing but this memory."""
+
+    def __init__(self, memory: Any) -> None:
+        self.memory = memory
+
+
+class Joins:
     """Joins a part to every message; while it reads the first one, a later Stop brings another."""
 
     CUT_MARKS = (b"cut here",)
@@ -38,13 +45,13 @@ class Provider:
 class Late:
     """Claude Code's, whose transcript gets the end of the turn only after the first look."""
 
-    CUT_MARKS = claude.CUT_MARKS
+    CUT_MARKS = memory.CUT_MARKS
 
     def __init__(self, path: Path, entries: list[dict[str, Any]]) -> None:
         self.path, self.text = path, "".join(json.dumps(entry, separators=(",", ":")) + "\n" for entry in entries)
 
     def joined(self, transcript: bytes, message: str) -> str | None:
-        whole = claude.joined(transcript, message)
+        whole = memory.joined(transcript, message)
         self.path.write_text(self.text)
         return whole
 
@@ -53,7 +60,7 @@ def test_a_message_that_came_meanwhile_is_not_overwritten(tmp_path: Path, monkey
     task, folder = opened(tmp_path, monkeypatch)
     tasks.complete(task, "the first message", "its turn ended")
     (tmp_path / "transcript").write_text("cut here")
-    provider: Any = Provider(task["task_id"])
+    provider: Any = Provider(Joins(task["task_id"]))
     monkeypatch.setattr(Agent, "provider", lambda self: provider)
     whole = WholeReply(Agent(folder))
     assert whole.again(tasks.read(task["task_id"]))
@@ -74,7 +81,7 @@ def test_the_parts_of_a_turn_that_failed_are_waited_for(tmp_path: Path, monkeypa
     error = {"content": [{"type": "text", "text": "API Error: too long"}]}
     entries: list[dict[str, Any]] = [part, part, {"type": "assistant", "isApiErrorMessage": True, "message": error}]
     (tmp_path / "transcript").write_text("")
-    provider: Any = Late(tmp_path / "transcript", entries)
+    provider: Any = Provider(Late(tmp_path / "transcript", entries))
     monkeypatch.setattr(Agent, "provider", lambda self: provider)
     whole = WholeReply(Agent(folder))
     assert whole.again(tasks.read(task["task_id"]))

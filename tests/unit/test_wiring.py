@@ -16,6 +16,7 @@ import pytest
 from flowloom.agents import hook_shims
 from flowloom.chief import settings_files
 from flowloom.errors import FlowLoomError
+from flowloom.providers.claude import settings as claude_settings
 from flowloom.setup import plan as setup_plan
 
 COMPLETIONS = {"bash": "complete -F x flowloom\n"}
@@ -27,7 +28,7 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The place of the user's settings file, in a home and a state folder of this test's own."""
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("FLOWLOOM_HOME", str(tmp_path / "state"))
-    monkeypatch.setattr(settings_files, "managed_dir", lambda: str(tmp_path / "managed"))
+    monkeypatch.setattr(claude_settings, "managed_dir", lambda: str(tmp_path / "managed"))
     (tmp_path / "site").mkdir()
     monkeypatch.chdir(tmp_path / "site")
     path = tmp_path / "home" / ".claude" / "settings.json"

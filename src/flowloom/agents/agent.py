@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
     from flowloom.ports.tmux.formats import Window
     from flowloom.ports.tmux.server import Tmux
-    from flowloom.providers.protocol import Keys, Provider, Question, Screen
+    from flowloom.providers.protocol import Keys, Question, Screen
+    from flowloom.providers.registry import Provider
     from flowloom.turns.record import Status
 
 SAYS_LATE_S = 0.7
@@ -37,9 +38,8 @@ COLLECTED_S, COLLECTED_AGAIN_S = 1.0, 0.02
 # For this long after a prompt, an `idle` of the session may be from before it. After that it counts: the turn may have
 # ended before its receipt came, and nothing more would report the end.
 BELIEVED_S = 10.0
-# The command line of every hook call of its program contains this. Claude Code ends a hook call after this time.
+# The command line of every hook call of its program contains this.
 HOOK = "/hooks/agent-event"
-HOOK_LIMIT_S = 30.0
 TRANSCRIPT_TAIL_BYTES = 16_000_000
 
 
@@ -107,11 +107,11 @@ class Agent:
     def provider(self) -> Provider:
         """Return the provider of the agent's program."""
         spec = self.spec() or {}
-        return registry.find(str(spec.get("provider", "claude")))
+        return registry.find(str(spec.get("provider", registry.DEFAULT)))
 
     def load(self) -> None:
         """Load the modules that a wait for the agent needs: an upgrade during the wait removes FlowLoom's files."""
-        registry.load(self.provider().NAME)
+        registry.load(self.provider().name)
 
     def tmux(self, now: Status) -> Tmux:
         """Return the tmux server that the agent's window is on."""
@@ -188,8 +188,8 @@ class Agent:
         provider = self.provider()
         for record in questions.open_of(now):
             asked = questions.asked_by(record)
-            if not asked["options"] and provider.shows(look.screen, asked):
-                shown = provider.read_screen(look.screen)["question"]
+            if not asked["options"] and provider.screen.shows(look.screen, asked):
+                shown = provider.screen.read(look.screen)["question"]
                 with spool.lock(self.directory):
                     fresh = self.status()
                     if shown and shown["options"] and fresh["seq"] == now["seq"]:
@@ -203,7 +203,7 @@ class Agent:
         Its session file is then of the time before. The turn is taken for as young as this look, so that an `idle`
         counts only when its program has had its terminal back for BELIEVED_S.
         """
-        if seen["turn"] is None or seen["status"] is not State.WORKING or not self.provider().EDITS:
+        if seen["turn"] is None or seen["status"] is not State.WORKING or not self.provider().program.EDITS:
             return False
         here = look if isinstance(look, Look) else whereabouts.look(seen) if said == "idle" else None
         if here is None or not procs.is_lent(here.tty):
@@ -276,7 +276,7 @@ class Agent:
 
     def _quiet(self, seen: Status, provider: Provider) -> None:
         look = whereabouts.look(seen)
-        refused = provider.refusal(look.screen) if look else ""
+        refused = provider.screen.refusal(look.screen) if look else ""
         in_box = drafts.own(self.read_screen(look)) if look else None
         turn = seen["turn"]
         task = tasks.find(turn["task"]) if turn and turn["whose"] == "task" else None
@@ -284,7 +284,7 @@ class Agent:
         if task and not tasks.ended(task):
             found = self._in_transcript(seen, task["task_id"])
         # Last, because a hook that begins meanwhile is not seen by it.
-        if procs.young_child(seen["pid"], HOOK, within_s=HOOK_LIMIT_S):
+        if procs.young_child(seen["pid"], HOOK, within_s=provider.program.TIMING["hook_limit_s"]):
             return  # its report is still to come: Claude Code is idle before a StopFailure hook has run
         with spool.lock(self.directory):
             now = self.status()
@@ -305,7 +305,7 @@ class Agent:
         """Return the reply to a task that the agent's transcript has; None if there is none."""
         if not now["transcript"]:
             return None
-        return self.provider().reply_in_transcript(files.tail(now["transcript"], TRANSCRIPT_TAIL_BYTES), task_id)
+        return self.provider().memory.reply_in_transcript(files.tail(now["transcript"], TRANSCRIPT_TAIL_BYTES), task_id)
 
     def settle_lost(self, task_id: str) -> None:
         """End a task that its agent took and no longer works on; the end of its turn was never reported."""
@@ -333,12 +333,12 @@ class Agent:
         provider, turn = self.provider(), now["turn"]
         since_s = turn["at"] if turn and elapsed_s(turn["at"]) < BELIEVED_S else 0.0
         text, pid, _ = session_file.read(provider, self.environment(), pid, now["session_id"])
-        said = provider.read_sessions(text, pid, since_s) if text else ""
+        said = provider.session.read_sessions(text, pid, since_s) if text else ""
         if said or since_s or not thorough:
             return said
-        command = provider.sessions_command(binary)
+        command = provider.session.sessions_command(binary)
         printed = procs.output(command, timeout_s=5.0) if command else None
-        return provider.read_sessions(printed, pid) if printed else ""
+        return provider.session.read_sessions(printed, pid) if printed else ""
 
     def works(self, now: Status) -> str:
         """Return the file in which its program says that its turn is running; empty where it does not run, or say so.
@@ -349,7 +349,7 @@ class Agent:
             return ""
         provider = self.provider()
         text, pid, path = session_file.read(provider, self.environment(), now["pid"], now["session_id"])
-        return path if text and provider.read_sessions(text, pid) == "busy" else ""
+        return path if text and provider.session.read_sessions(text, pid) == "busy" else ""
 
     def session_waits_for(self, now: Status) -> str:
         """Return what the program's session waits for, in its own words; empty where it does not, or does not say."""
@@ -357,7 +357,7 @@ class Agent:
             return ""
         provider = self.provider()
         text, pid, _ = session_file.read(provider, self.environment(), now["pid"], now["session_id"])
-        return provider.read_waiting(text, pid) if text else ""
+        return provider.session.read_waiting(text, pid) if text else ""
 
     def environment(self) -> dict[str, str]:
         """Return the variables that say where the agent's program keeps its sessions, as they were at its start."""
@@ -371,13 +371,13 @@ class Agent:
             text = (foreign.read(path, foreign.CONFIG_BYTES) or b"") if path else b""
         except BadFile:
             text = b""  # its program cannot read it either, and uses its own keys
-        return self.provider().keys(text.decode(errors="replace"))
+        return self.provider().program.keys(text.decode(errors="replace"))
 
     def key_bindings_file(self) -> str:
         """Return the file in which the user binds the keys of its program; empty where there is none."""
-        path = self.provider().key_bindings(self.environment())
+        path = self.provider().program.key_bindings(self.environment())
         return path if os.path.isfile(path) else ""
 
     def read_screen(self, look: Look) -> Screen:
         """Return what the window shows, in the provider's reading."""
-        return self.provider().read_screen(look.screen)
+        return self.provider().screen.read(look.screen)

@@ -45,7 +45,7 @@ class DialogAnswer:
 
         A second key sent too early would change the choice again just before the Enter.
         """
-        keys = self.agent.provider().towards(look.screen, self.choice)
+        keys = self.agent.provider().screen.towards(look.screen, self.choice)
         at_s = steady_s()
         if look.screen != self._dialog:
             self._dialog, self._since_s = look.screen, at_s
@@ -143,7 +143,7 @@ def _step(agent: Agent, leads: DialogAnswer, record: QuestionRecord, now: Status
     if shown is None:
         return  # it is not drawn yet, or was answered
     open_ones = questions.open_of(now)
-    if not agent.provider().shows(look.screen, questions.asked_by(record)) and (
+    if not agent.provider().screen.shows(look.screen, questions.asked_by(record)) and (
         len(open_ones) > 1 or shown["kind"] != record["kind"]
     ):
         raise Blocked(

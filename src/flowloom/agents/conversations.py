@@ -15,7 +15,7 @@ from flowloom.turns import observed
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from flowloom.agents.agent import Agent
-    from flowloom.providers.protocol import Provider
+    from flowloom.providers.registry import Provider
     from flowloom.turns.record import Status
 
 # The transcript's format may change, so we give a conversation up only after this many failed starts.
@@ -33,7 +33,7 @@ def loss(agent: Agent, provider: Provider, now: Status) -> str:
     doubted = len(observed.recent_deaths(now)) >= DEATHS_TO_DOUBT
     found = transcript if os.path.exists(transcript) else _elsewhere(provider, now["session_id"] or "")
     if found:
-        if not doubted or provider.resumable(files.tail(found, TRANSCRIPT_TAIL_BYTES)):
+        if not doubted or provider.memory.resumable(files.tail(found, TRANSCRIPT_TAIL_BYTES)):
             return ""
         what = "Claude Code's file of the former one holds no message"
     elif found is None and not doubted:
@@ -52,7 +52,7 @@ def kept_elsewhere(provider: Provider, now: Status) -> str:
     """
     for session_id in reversed(now["foreign"]):
         found = _elsewhere(provider, session_id)
-        if found and provider.resumable(files.tail(found, TRANSCRIPT_TAIL_BYTES)):
+        if found and provider.memory.resumable(files.tail(found, TRANSCRIPT_TAIL_BYTES)):
             return session_id
     return ""
 
@@ -67,7 +67,7 @@ def transcript(provider: Provider, now: Status, session_id: str | None) -> str:
 
 def _elsewhere(provider: Provider, session_id: str) -> str | None:
     """Return the new place of a transcript that has moved: empty if there is none, None if that is unknown."""
-    pattern = provider.conversation_files(window_script.inherited(provider), session_id)
+    pattern = provider.memory.conversation_files(window_script.inherited(provider.program.scrub), session_id)
     if not pattern:
         return None
     import glob  # noqa: PLC0415 - only for a transcript that has moved
@@ -99,15 +99,15 @@ def open_beside(agent: Agent, now: Status) -> int:
     provider = agent.provider()
     if not now["session_id"]:
         return 0
-    own = provider.session_file(window_script.inherited(provider), now["pid"] or 0)
-    if provider.moved_to((files.read(own) or b"").decode(errors="replace")):
+    own = provider.session.session_file(window_script.inherited(provider.program.scrub), now["pid"] or 0)
+    if provider.session.moved_to((files.read(own) or b"").decode(errors="replace")):
         return 0  # it runs in the background, in another process of its own
     return open_in(provider, now["session_id"], now["pid"])
 
 
 def open_in(provider: Provider, session_id: str, own_pid: int | None) -> int:
     """Return the process beside the agent's own that has a session open; 0 if none has."""
-    folder = os.path.dirname(provider.session_file(window_script.inherited(provider), 0))
+    folder = os.path.dirname(provider.session.session_file(window_script.inherited(provider.program.scrub), 0))
     try:
         names = os.listdir(folder)
     except OSError:
@@ -124,7 +124,7 @@ def open_in(provider: Provider, session_id: str, own_pid: int | None) -> int:
 
 
 def _shows(provider: Provider, text: str, session_id: str) -> bool:
-    shown = provider.shown(text)
+    shown = provider.session.shown(text)
     return bool(shown) and session_id.startswith(shown)
 
 

@@ -10,10 +10,6 @@ import flowloom
 from flowloom.store import files, layout
 from flowloom.transports.paste import drafts
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from flowloom.providers.protocol import Provider
-
 # As in `hooks/agent-event`, which a test compares: the stub does its work in one shell less (2 ms).
 HOOK_CODE = """import os, sys
 sys.path.insert(0, sys.argv.pop(1))
@@ -34,9 +30,11 @@ if [ -x "$python" ] && [ -d "$root/flowloom" ]; then
 fi
 [ -x "$hook" ] && exec "$hook" "$@"
 [ -d "$FLOWLOOM_AGENT_DIR" ] || exit 0
+# Some programs pass the payload as an argument.
+payload() {{ if [ $# -gt 1 ]; then printf %s "$2"; else cat; fi; }}
 umask 077
 kept=$FLOWLOOM_AGENT_DIR/spool/late-$(date +%s)-$$-${{FLOWLOOM_AGENT_PID:-0}}
-{{ mkdir -p "$FLOWLOOM_AGENT_DIR/spool" && cat >"$kept" && mv "$kept" "$kept.json"; }} 2>/dev/null
+{{ mkdir -p "$FLOWLOOM_AGENT_DIR/spool" && payload "$@" >"$kept" && mv "$kept" "$kept.json"; }} 2>/dev/null
 exit 0
 """
 
@@ -190,14 +188,14 @@ def editor_script(hook: str, environment: str) -> str:
     )
 
 
-def hook_command(provider: Provider) -> str:
-    """Return the command for hook events, by way of a file whose path never changes.
+def hook_command(provider: str) -> list[str]:
+    """Return the command for the events of a provider's program, by way of a file whose path never changes.
 
-    Claude Code reads its settings once: after an upgrade or a move that file
+    A program reads its settings once: after an upgrade or a move that file
     leads to where FlowLoom is then, and keeps the payload while it is nowhere.
     """
     ensure_stubs()
-    return f"sh {shlex.quote(_stub())} {provider.NAME}"
+    return ["sh", _stub(), provider]
 
 
 def hook_script(hook: str, python: str, root: str) -> str:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
-import shlex
 
 from flowloom.agents import conversations, folders, hook_shims, panes, window_script
 from flowloom.agents.spec import FORMAT as SPEC_FORMAT
-from flowloom.chief import settings_files
 from flowloom.clock import steady_s
-from flowloom.errors import AgentFailed, BadFile, DamagedFile, FlowLoomError, FolderGone, UsageError
-from flowloom.ports import births, procs
+from flowloom.errors import AgentFailed, DamagedFile, FlowLoomError, FolderGone, UsageError
+from flowloom.ports import births, git, procs
 from flowloom.ports.tmux.server import Tmux
 from flowloom.providers import registry
 from flowloom.roles import builtin
@@ -26,12 +23,13 @@ if TYPE_CHECKING:
 
     from flowloom.agents.agent import Agent
     from flowloom.config.settings import Settings
-    from flowloom.providers.protocol import Launch, Provider
+    from flowloom.providers.protocol import Launch
+    from flowloom.providers.registry import Provider
 
 SCRIPT = "launch"
 ENVIRONMENT = "environment.json"
 # Variables that are kept with the agent: they say where its program stores its session files.
-REMEMBERED = ("HOME", "CLAUDE_CONFIG_DIR")
+REMEMBERED = ("HOME",)
 
 
 def prepare(
@@ -101,7 +99,7 @@ def specify(
     now_given = {"provider": provider, "dir": directory and os.path.abspath(directory), "args": args}
     given = {**was.get("given", {}), **{key: value for key, value in now_given.items() if value}}
     name = str(given.get("provider") or table.get("provider") or was.get("provider") or settings.provider)
-    registry.find(name)
+    found = registry.find(name)
     base = agent.name.rstrip("0123456789-_")
     spec: dict[str, Any] = {
         "format": SPEC_FORMAT,
@@ -121,7 +119,9 @@ def specify(
         if directory or not was:
             raise UsageError(f"{spec['dir']} is not a directory", hint="name an existing one with --dir")
         raise folders.missing(agent, spec["dir"])
-    split_settings(spec["args"], spec["dir"])
+    launch = described(spec)
+    launch["read"], launch["unread"] = foreign.read_all(found.program.named(launch), foreign.CONFIG_BYTES)
+    found.program.check(launch)
     return spec
 
 
@@ -143,7 +143,8 @@ def spawn(agent: Agent, settings: Settings, directory: str) -> str:
         if panes.adopt(agent, now):
             return ""
         spec, provider = {**(agent.spec() or {}), "dir": directory}, agent.provider()
-        had = bool(now["session_id"] and now["conversation"] and now["provider"] == provider.NAME)
+        remembers = provider.declares("memory") and now["provider"] == provider.name
+        had = bool(remembers and now["session_id"] and now["conversation"])
         lost = conversations.loss(agent, provider, now) if had else ""
         kept = conversations.kept_elsewhere(provider, now) if lost else ""
         lost = "" if kept else lost
@@ -179,7 +180,7 @@ def spawn(agent: Agent, settings: Settings, directory: str) -> str:
             "server": births.noted(look.server_pid) if look else None,
             "process": births.noted(look.pid) if look else None,
             "session_id": launch["session_id"],
-            "provider": provider.NAME,
+            "provider": provider.name,
             "window_id": window_id,
             "pane_id": pane_id,
             "pid": look.pid if look else None,
@@ -205,41 +206,75 @@ def spawn(agent: Agent, settings: Settings, directory: str) -> str:
     return f"{agent.agent_id} begins with an empty conversation: {lost}" if lost else ""
 
 
+def described(spec: dict[str, Any]) -> Launch:
+    """Return what a provider is told of a start, as far as an agent's record and this process tell."""
+    directory = os.path.realpath(str(spec["dir"]))
+    return {
+        "binary": "",
+        "agent_id": "",
+        "agent_dir": "",
+        "session_id": "",
+        "resume": False,
+        "transcript": "",
+        "dir": directory,
+        "checkout": git.project_root(directory),
+        "files_dir": "",
+        "hook": [],
+        "editor": "",
+        "system_prompt": "",
+        "args": list(spec["args"]),
+        "environment": dict(os.environ),
+        "read": {},
+        "unread": {},
+        "release": "",
+    }
+
+
+def read_for(provider: Provider, launch: Launch) -> None:
+    """Read the files that decide how a program starts."""
+    wanted = [*provider.program.named(launch), *provider.program.reads(launch)]
+    launch["read"], launch["unread"] = foreign.read_all(wanted, foreign.CONFIG_BYTES)
+
+
 def _launch(
-    agent: Agent,
-    settings: Settings,
-    provider: Provider,
-    spec: dict[str, Any],
-    session_id: str | None,
-    transcript: str,
+    agent: Agent, settings: Settings, provider: Provider, spec: dict[str, Any], session_id: str | None, transcript: str
 ) -> Launch:
     import uuid  # noqa: PLC0415 - 5 ms with shutil, and most tasks find their agent running
 
     binary = program(provider, settings, agent.name)
-    found = release(provider, binary)
-    args, extra = split_settings(list(spec["args"]), str(spec["dir"]))
-    path = f"{agent.directory}/settings.json"
-    given_back = {name: os.environ[name] for name in provider.COLOURLESS if name in os.environ}
-    if given_back:
-        extra = [{"env": given_back}, *extra]
-    editor = settings_files.window_editor(str(spec["dir"]), extra) if provider.EDITS else None
-    if editor is not None and shlex.quote(layout.home()) == layout.home():  # Claude Code runs it through a shell
-        extra = [*extra, {"env": {"VISUAL": hook_shims.agent_editor(), "FLOWLOOM_VISUAL": editor}}]
-    files.write_json(path, provider.settings(hook_shims.hook_command(provider), extra))
-    return {
-        "binary": binary,
-        "agent_id": agent.agent_id,
-        "agent_dir": agent.directory,
-        "session_id": session_id or str(uuid.uuid4()),
-        "resume": session_id is not None,
-        "transcript": transcript,
-        "dir": os.path.realpath(str(spec["dir"])),
-        "settings_path": path,
-        "system_prompt": builtin.system_prompt(agent.agent_id, str(spec["role"]), str(spec["prompt"])),
-        "args": args,
-        "user_mode": settings_files.default_mode(str(spec["dir"]), found),
-        "release": found,
-    }
+    launch = described(spec)
+    launch.update(
+        {
+            "binary": binary,
+            "agent_id": agent.agent_id,
+            "agent_dir": agent.directory,
+            "session_id": session_id or str(uuid.uuid4()),
+            "resume": session_id is not None,
+            "transcript": transcript,
+            "files_dir": layout.program_dir(agent.directory),
+            "hook": hook_shims.hook_command(provider.name),
+            "editor": hook_shims.agent_editor() if provider.program.EDITS else "",
+            "system_prompt": builtin.system_prompt(agent.agent_id, str(spec["role"]), str(spec["prompt"])),
+            "release": release(provider, binary),
+        }
+    )
+    read_for(provider, launch)
+    _write_files(launch["files_dir"], provider.program.files(launch))
+    return launch
+
+
+def _write_files(folder: str, wanted: dict[str, bytes]) -> None:
+    """Write the files that a program starts with.
+
+    Raises:
+        UsageError: one would lie outside of their folder.
+    """
+    for name, raw in wanted.items():
+        path = f"{folder}/{name}"
+        if os.path.normpath(path) != path or not path.startswith(f"{folder}/"):
+            raise UsageError(f"a provider wants to write {name!r}, outside of the folder for its files")
+        files.ensure_dir(os.path.dirname(path))
+        files.write(path, raw, durable=False)
 
 
 def program(provider: Provider, settings: Settings, name: str) -> str:
@@ -250,19 +285,19 @@ def program(provider: Provider, settings: Settings, name: str) -> str:
     """
     import shutil  # noqa: PLC0415 - as above
 
-    wanted = provider.binary(settings.claude)
+    wanted = provider.program.binary(settings.claude)
     binary = shutil.which(wanted)
     if binary is None:
         raise FlowLoomError(
             f"{name} cannot start: there is no program {wanted!r}",
-            hint="install it (Claude Code: npm install -g @anthropic-ai/claude-code), or name it with FLOWLOOM_CLAUDE",
+            hint=f"install it: {provider.program.INSTALL}",
         )
     return binary
 
 
 def release(provider: Provider, binary: str) -> str:
     """Return the release of an agent's program, asking it only when the file on disk has changed."""
-    command = provider.release_command(binary)
+    command = provider.program.release_command(binary)
     if not command:
         return ""
     real = os.path.realpath(binary)
@@ -293,41 +328,12 @@ def _script(
         "FLOWLOOM_SESSION": settings.session,
         "FLOWLOOM_TMUX_SOCKET": settings.tmux_socket,
     }
-    inherited = {
-        name: value for name, value in window_script.inherited(provider).items() if name not in provider.COLOURLESS
-    }
-    wanted = {**inherited, **provider.environment(launch), **ours}
-    remembered = {**{name: wanted[name] for name in REMEMBERED if name in wanted}, **provider.environment(launch)}
+    said, colourless = provider.program, provider.program.COLOURLESS
+    inherited = {name: value for name, value in window_script.inherited(said.scrub).items() if name not in colourless}
+    own = said.environment(launch)
+    wanted = {**inherited, **own, **ours}
+    remembered = {**{name: wanted[name] for name in (*REMEMBERED, *said.HOMES) if name in wanted}, **own}
     files.write_json(f"{agent.directory}/{ENVIRONMENT}", remembered)
     path = f"{agent.directory}/{SCRIPT}"
-    command = provider.command(launch)
-    window_script.write_script(path, tmux, wanted, str(spec["dir"]), command, provider.COLOURLESS, "FLOWLOOM_AGENT_PID")
+    window_script.write_script(path, tmux, wanted, str(spec["dir"]), said.command(launch), said, "FLOWLOOM_AGENT_PID")
     return path
-
-
-def split_settings(args: list[str], directory: str) -> tuple[list[str], list[dict[str, Any]]]:
-    """Take every `--settings X` out of extra arguments; return the rest and the documents they name.
-
-    Claude Code honours one `--settings` only, and ours must be it.
-
-    Raises:
-        UsageError: a document cannot be read; BadFile where it is no regular file.
-    """
-    rest: list[str] = []
-    documents: list[dict[str, Any]] = []
-    words = iter(args)
-    for word in words:
-        if word != "--settings" and not word.startswith("--settings="):
-            rest.append(word)
-            continue
-        value = word.partition("=")[2] if "=" in word else next(words, "")
-        try:
-            inline = value.lstrip().startswith("{")
-            path = os.path.join(directory, os.path.expanduser(value))
-            document = json.loads(value if inline else foreign.read(path, foreign.CONFIG_BYTES) or b"")
-        except (BadFile, ValueError, RecursionError) as error:
-            raise UsageError(f"--settings {value}: not valid JSON: {error}", hint="name a readable file") from error
-        if not isinstance(document, dict):
-            raise UsageError(f"--settings {value}: not a JSON object", hint="name a settings file")
-        documents.append(document)
-    return rest, documents

@@ -8,7 +8,7 @@ from flowloom.store import files
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from flowloom.providers.protocol import Provider
+    from flowloom.providers.registry import Provider
 
 
 def read(provider: Provider, environment: dict[str, str], pid: int, session_id: str | None) -> tuple[str, int, str]:
@@ -16,9 +16,9 @@ def read(provider: Provider, environment: dict[str, str], pid: int, session_id: 
 
     The text is empty where there is no file.
     """
-    path = provider.session_file(environment, pid)
+    path = provider.session.session_file(environment, pid)
     text = (files.read(path) or b"").decode(errors="replace")
-    if text and provider.moved_to(text):
+    if text and provider.session.moved_to(text):
         path, pid = _moved(path, session_id) or (path, pid)
         text = (files.read(path) or b"").decode(errors="replace")
     return text, pid, path

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from flowloom.agents import launch
 from flowloom.agents.answering import DialogAnswer
 from flowloom.clock import steady_s
 from flowloom.turns import observed, questions, spool
+from flowloom.turns.states import Event
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,23 +17,25 @@ if TYPE_CHECKING:
 
 # After this long without an input box or a question, a start is reported as hanging.
 LIMIT_S = 60.0
-# The SessionStart hook normally reports within 0.1 s of the input box; the user's own hooks can delay it.
-SILENT_S = 8.0
-# The screen is empty before this, and each look slows down a starting Claude Code.
-FIRST_LOOK_S = 0.35
 LOOK_AGAIN_S = 0.15
-# The SessionStart hook wakes waiting processes; after it, only the input box is missing.
+# The report that it is up wakes waiting processes; after it, only the input box is missing.
 BOX_AGAIN_S = 0.03
 QUESTION_AGAIN_S = 0.25
 
 
 class Startup:
-    """Watch one start. An agent is `ready` when its hook has reported *and* its input box is on the screen."""
+    """Watch one start. An agent is `ready` when its hook has reported *and* its input box is on the screen.
+
+    Where its program reports no start, the box alone counts.
+    """
 
     def __init__(self, agent: Agent) -> None:
         self.agent = agent
         self.ready = False
-        self.again_s = FIRST_LOOK_S  # when to look again, in seconds
+        provider = agent.provider()
+        self._timing = provider.program.TIMING
+        self._reports_up = Event.UP in provider.dialect.EVENTS
+        self.again_s = self._timing["first_look_s"]  # when to look again, in seconds
         self._began_s = steady_s()
         self._choice: DialogAnswer | None = None
         self._box_since_s: float | None = None
@@ -49,6 +53,7 @@ class Startup:
         if screen["kind"] == "box":
             with spool.lock(directory):
                 fresh = self.agent.status()
+                fresh["up"] = fresh["up"] or not self._reports_up
                 if fresh["up"]:
                     observed.box(directory, fresh)
                     self.ready = True
@@ -62,7 +67,7 @@ class Startup:
         elif question is not None:
             self.again_s = QUESTION_AGAIN_S
         else:
-            young = LOOK_AGAIN_S if steady_s() - self._began_s > LOOK_AGAIN_S else FIRST_LOOK_S
+            young = LOOK_AGAIN_S if steady_s() - self._began_s > LOOK_AGAIN_S else self._timing["first_look_s"]
             self.again_s = BOX_AGAIN_S if now["up"] else young
         silent = self._silent(up=now["up"], box=screen["kind"] == "box")
         if silent:
@@ -77,20 +82,20 @@ class Startup:
             return ""
         if self._box_since_s is None:
             self._box_since_s = steady_s()
-        if steady_s() - self._box_since_s < SILENT_S:
+        if steady_s() - self._box_since_s < self._timing["silent_s"]:
             return ""
         if not self._silence:
             self._silence = f"ready for input, but its hooks are silent{self._because()}; see: flowloom doctor"
         return self._silence
 
     def _because(self) -> str:
-        from flowloom.chief import settings_files  # noqa: PLC0415 - 3 ms that only a hanging start should pay
-
-        for _, path, document in settings_files.documents(str((self.agent.spec() or {}).get("dir", "."))):
-            for key in ("disableAllHooks", "allowManagedHooksOnly"):
-                if document.get(key):
-                    return f", because {path} has {key}"
-        return ""
+        spec, provider = self.agent.spec(), self.agent.provider()
+        if spec is None:
+            return ""
+        known = launch.described(spec)
+        launch.read_for(provider, known)
+        why = provider.program.silent(known)
+        return f", because {why}" if why else ""
 
     def _trust(self, now: Status, look: Look) -> None:
         """Answer the question about trust as the person agreed to it with --trust."""

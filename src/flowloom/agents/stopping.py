@@ -103,7 +103,7 @@ def _end_other_sessions(agent: Agent, now: Status) -> None:
     """End what still runs the agent's own conversation: a session that was moved to the background."""
     provider, session = agent.provider(), (now["session_id"] or "").encode()
     for pid, _, _ in procs.bearing(MARK, agent.directory):
-        path = provider.session_file(agent.environment(), pid)
+        path = provider.session.session_file(agent.environment(), pid)
         if pid != now["pid"] and session and session in (files.read(path) or b""):
             procs.end(pid, grace_s=procs.GRACE_S)
 
@@ -154,7 +154,7 @@ def _ask_to_leave(agent: Agent, tmux: Tmux, pane: str) -> None:
     submit = agent.key_bindings()["submit"]
     if not submit:
         return  # the user's bindings leave no key for it
-    leave = agent.provider().LEAVE
+    leave = agent.provider().program.LEAVE
     path = f"{agent.directory}/leave"
     files.write(path, leave.encode(), durable=False)
     buffer = f"flowloom-{agent.agent_id}"

@@ -9,15 +9,14 @@ from contextlib import contextmanager, suppress
 
 from flowloom.clock import wall_s
 from flowloom.ports.tmux.server import Tmux
-from flowloom.providers import registry
 from flowloom.store import files, layout, old_files
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from flowloom.config.settings import Settings
-    from flowloom.providers.protocol import Provider
+    from flowloom.providers.protocol import Launcher
 
 # What tmux and the window itself set.
 WINDOW_OWN = {"TERM", "TMUX", "TMUX_PANE", "PWD", "OLDPWD", "SHLVL", "_", "COLUMNS", "LINES"}
@@ -25,15 +24,15 @@ WINDOW_OWN = {"TERM", "TMUX", "TMUX_PANE", "PWD", "OLDPWD", "SHLVL", "_", "COLUM
 # tmux opens a window within 20 s or never.
 NEVER_RAN_S = 3600.0
 # Variables with these prefixes that only the tmux server has belong to the process that started the server.
-MISLEADING = ("ANTHROPIC_", "CLAUDE", "FLOWLOOM_")
+MISLEADING = ("FLOWLOOM_",)
 
 
-def inherited(provider: Provider) -> dict[str, str]:
+def inherited(scrub: Callable[[str], bool]) -> dict[str, str]:
     """Return our own variables but those of the window and those that would mislead the program."""
     return {
         name: value
         for name, value in os.environ.items()
-        if name.isidentifier() and name not in WINDOW_OWN and not provider.scrub(name)
+        if name.isidentifier() and name not in WINDOW_OWN and not scrub(name)
     }
 
 
@@ -43,20 +42,21 @@ def write_script(
     wanted: dict[str, str],
     directory: str,
     command: list[str],
-    without: tuple[str, ...] = (),
+    program: Launcher,
     own_pid: str = "",
 ) -> None:
     """Write a script that runs `command` in `directory` with the variables `wanted`.
 
-    Others that the tmux server has stay, but the misleading ones and those of
-    `without`. `own_pid` is the variable that tells the program's children its process id.
+    Others that the tmux server has stay, but those that would mislead `program` or take its
+    colours. `own_pid` is the variable that tells the program's children its process id.
     It may hold secrets, so it deletes itself before anything else.
     """
     # A server that this opens has our own environment.
     inherits = {*tmux.global_names(), *os.environ}
     stale = [name for name in sorted(inherits) if name.isidentifier() and name not in wanted]
+    misleading = (*MISLEADING, *program.MISLEADING)
     lines = ["#!/bin/sh", 'rm -f -- "$0"']
-    lines += [f"unset {name}" for name in stale if name.startswith(MISLEADING) or name in without]
+    lines += [f"unset {name}" for name in stale if name.startswith(misleading) or name in program.COLOURLESS]
     lines += [f"export {name}={shlex.quote(value)}" for name, value in wanted.items()]
     lines += [f"export {own_pid}=$$"] if own_pid else []
     lines += [f"cd {shlex.quote(directory)} || exit 1", f"exec {shlex.join(command)}", ""]
@@ -83,14 +83,24 @@ def sweep() -> list[str]:
 
 
 def open_beside(
-    settings: Settings, name: str, directory: str, command: list[str], more: dict[str, str], *, mark: str = ""
+    settings: Settings,
+    name: str,
+    directory: str,
+    command: list[str],
+    more: dict[str, str],
+    program: Launcher,
+    *,
+    mark: str = "",
 ) -> str:
-    """Open a window that belongs to no agent, with our environment and `more`; return its id."""
+    """Open a window that belongs to no agent, with our environment and `more`; return its id.
+
+    Nothing that would mislead `program` is handed on.
+    """
     tmux = Tmux(settings.tmux_socket)
     sweep()
     folder = files.ensure_dir(f"{layout.ensure_home()}/windows")
     script = f"{folder}/{uuid.uuid4().hex}"
-    wanted = {**inherited(registry.find("claude")), **more}
-    write_script(script, tmux, wanted, directory, command)
+    wanted = {**inherited(program.scrub), **more}
+    write_script(script, tmux, wanted, directory, command, program)
     with kept_only_if_opened(script):
         return tmux.open_beside(settings.session, name, directory, ["sh", script], mark=mark)

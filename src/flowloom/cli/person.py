@@ -7,7 +7,7 @@ import os
 from flowloom.agents.agent import list_agents
 from flowloom.errors import FlowLoomError, UsageError
 from flowloom.ports import births, procs
-from flowloom.providers.claude import program as claude
+from flowloom.providers.claude import session
 from flowloom.store import files
 from flowloom.turns import whereabouts
 
@@ -55,7 +55,7 @@ def _agents() -> dict[int, str]:
 
 
 def _is_claude_code(pid: int) -> bool:
-    if files.read(claude.session_file(dict(os.environ), pid)) is not None:
+    if files.read(session.session_file(dict(os.environ), pid)) is not None:
         return True
     words = procs.command(pid)[:2]
     # Not by what stands behind the name: a person can be called claude, as in `su claude`.

@@ -171,6 +171,8 @@ class Delivery:
     def _await_receipt(self, task: Task, now: Status, look: Look) -> str:
         """See to a text that is out; decide about one that was not confirmed, by what is known of it."""
         text, whole = text_of(self.task_id), task["status"] is Step.PASTED
+        if self.agent.provider().dialect.RECEIPT == "transcript" and self._conclude(now, look, None, ""):
+            return held_up.RECEIPT
         why, evidence = self.transport.pursue(text, now, look, whole=whole)
         if evidence == "mixed":
             self._conclude(now, look, Step.CREATED, f"{held_up.MIXED}; both are kept")
@@ -179,9 +181,20 @@ class Delivery:
             self._conclude(now, look, Step.CREATED, said)
         elif evidence == "unsure":
             self._conclude(now, look, Step.UNKNOWN, "it was typed, and the agent never confirmed it")
+        elif evidence == "taken":
+            self._take_for_accepted(now)
         elif evidence == "hidden" and not self._conclude(now, look, None, ""):
             return self.transport.uncover(now, look)
         return why
+
+    def _take_for_accepted(self, now: Status) -> None:
+        """Accept a task whose program gives no receipt: its text was submitted, and stands in the box no more."""
+        why = "submitted, and gone from the box; its program confirms no prompt"
+        with spool.lock(self.agent.directory):
+            task, fresh = tasks.read(self.task_id), self.agent.status()
+            # The end of its turn can have been reported since the look.
+            if fresh["seq"] == now["seq"] and task["status"] is Step.PASTED:
+                observed.found_accepted(self.agent.directory, fresh, task, why)
 
     def _conclude(self, now: Status, look: Look, step: Step | None, why: str) -> bool:
         """Move a delivery that was not confirmed to `step`, or to accepted where the transcript has its text.

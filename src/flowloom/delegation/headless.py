@@ -10,7 +10,6 @@ import os
 
 from flowloom.agents import launch
 from flowloom.agents.agent import Agent
-from flowloom.chief import settings_files
 from flowloom.clock import Deadline
 from flowloom.delegation import handover
 from flowloom.errors import FlowLoomError, UsageError
@@ -71,7 +70,7 @@ class HeadlessRun:
         files.ensure_dir(self.directory)
         with spool.lock(self.directory):
             if status.read(self.directory) is None:
-                never = empty_status(f"{NAME}@{agent.slug}", NAME, "", agent.slug, self.provider.NAME)
+                never = empty_status(f"{NAME}@{agent.slug}", NAME, "", agent.slug, self.provider.name)
                 never["why"] = "its tasks run without a window"
                 status.write(self.directory, never)
 
@@ -86,9 +85,9 @@ class HeadlessRun:
         import uuid  # noqa: PLC0415 - 5 ms; the coordinator loads this module in every Ctrl-G
 
         session_id = str(uuid.uuid4())
-        command = self.provider.headless(self._launch(session_id))
+        command = self.provider.program.headless(self._launch(session_id))
         if not command:
-            raise UsageError(f"the provider {self.provider.NAME} cannot run without a window", hint="omit --headless")
+            raise UsageError(f"the provider {self.provider.name} cannot run without a window", hint="omit --headless")
         task = tasks.open_task(
             self.agent.agent_id, layout.ref_of(self.directory), prompt, asker=asker, asker_kind=asker_kind
         )
@@ -110,7 +109,7 @@ class HeadlessRun:
         files.write(f"{folder}/{STDIN}", b"\n".join(given), durable=False)
         with spool.lock(self.directory):
             task["headless"] = {
-                "provider": self.provider.NAME,
+                "provider": self.provider.name,
                 "session_id": session_id,
                 "pid": None,
                 "started": 0.0,
@@ -171,26 +170,19 @@ class HeadlessRun:
 
     def _launch(self, session_id: str) -> Launch:
         agent_id, role, extra = self.agent.agent_id, str(self.spec["role"]), str(self.spec["prompt"])
-        release = launch.release(self.provider, self.binary)
-        return {
-            "binary": self.binary,
-            "agent_id": agent_id,
-            "agent_dir": self.directory,
-            "session_id": session_id,
-            "resume": False,
-            "transcript": "",
-            "dir": str(self.spec["dir"]),
-            "settings_path": "",
-            "system_prompt": builtin.system_prompt(agent_id, role, extra, once=True),
-            "args": list(self.spec["args"]),
-            "user_mode": settings_files.default_mode(str(self.spec["dir"]), release),
-            "release": release,
-        }
+        known = launch.described(self.spec)
+        known["binary"], known["agent_id"], known["agent_dir"] = self.binary, agent_id, self.directory
+        known["session_id"], known["release"] = session_id, launch.release(self.provider, self.binary)
+        known["system_prompt"] = builtin.system_prompt(agent_id, role, extra, once=True)
+        launch.read_for(self.provider, known)
+        return known
 
     def _environment(self) -> dict[str, str]:
         """Return the caller's environment without the variables that identify another agent or session."""
         kept = {
-            name: value for name, value in os.environ.items() if name not in AGENT_OWN and not self.provider.scrub(name)
+            name: value
+            for name, value in os.environ.items()
+            if name not in AGENT_OWN and not self.provider.program.scrub(name)
         }
         # If the program asks agents itself, the asker is the agent that started it, or else this run.
         return {"FLOWLOOM_AGENT": f"{NAME}-{self.task_id}@{self.agent.slug}", **kept, "FLOWLOOM_HOME": layout.home()}
@@ -202,7 +194,7 @@ def collect(task_id: str, exit_code: int | None) -> None:
     ended = tasks.read(task_id)
     if tasks.ended(ended):
         return
-    printed = registry.find(ended["headless"]["provider"]).read_headless(
+    printed = registry.find(ended["headless"]["provider"]).program.read_headless(
         files.tail(f"{folder}/{STDOUT}", OUTPUT_LIMIT_BYTES).decode("utf-8", "replace"),
         files.tail(f"{folder}/{STDERR}", 100_000).decode("utf-8", "replace"),
         exit_code,

@@ -46,7 +46,7 @@ class LimitWait:
     def step(self, now: Status, look: Look | None) -> str:
         """Return what is waited for; end the task where the window shows that it will not be continued."""
         at_s, now_s = limits.until(now), wall_s()
-        shown = self.agent.provider().limit(look.screen) if look is not None else ""
+        shown = self.agent.provider().screen.limit(look.screen) if look is not None else ""
         free = now["status"] in (State.PARKED, State.IDLE)
         # Below an empty box it would say so. Behind a transcript or a menu of a person's it says nothing.
         hidden = look is None or (not shown and now_s < at_s + LATE_S and not self._empty_box(look))

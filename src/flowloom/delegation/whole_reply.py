@@ -54,12 +54,12 @@ class WholeReply:
         transcript = now["transcript"] or ""
         tail = self._tail(transcript, task["task_id"], len(said) * GROWS + NOTES_BYTES)
         provider = self._agent.provider()
-        cut = any(mark in tail for mark in provider.CUT_MARKS)
+        cut = any(mark in tail for mark in provider.memory.CUT_MARKS)
         if cut:
             tail = self._tail(transcript, task["task_id"], TURN_BYTES)
         # Of a turn that failed, the transcript may have neither the parts nor the error that ended it yet.
         failed = message is None and os.path.exists(_partial(task["task_id"]))
-        whole = provider.joined(tail, said) if cut or said or failed else said
+        whole = provider.memory.joined(tail, said) if cut or said or failed else said
         # Where a session keeps none (CLAUDE_CODE_SKIP_PROMPT_HISTORY) there is nothing to come.
         if whole is None and os.path.exists(transcript) and self._late(LATE_S if cut or failed else ORDINARY_LATE_S):
             self._over = False

@@ -121,7 +121,7 @@ def _interrupt(agent: Agent, task_id: str) -> str:
 def _no_continue(agent: Agent, now: Status, task_id: str) -> str:
     """Let an agent that waits for its usage limit not continue, where its window says so."""
     look = agent.tmux(now).look(now["pane_id"]) if now["pane_id"] else None
-    if look is None or agent.provider().limit(look.screen) != "waits":
+    if look is None or agent.provider().screen.limit(look.screen) != "waits":
         return "it was waiting for its usage limit; see that the agent leaves it: flowloom attach " + agent.name
     done = _transport(agent, task_id).interrupt(now, look)
     return "it will not continue when its usage limit resets" if done == "interrupted" else _came_to(agent, done)

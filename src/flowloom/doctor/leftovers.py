@@ -5,8 +5,9 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import shlex
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flowloom.agents import conversations, folders
 from flowloom.agents.agent import list_agents
@@ -120,17 +121,13 @@ def agents(case: Case) -> list[Finding]:
 
 
 def _hook_of(directory: str) -> str:
-    """Return the script of ours that an agent's settings name for its hooks; empty where they name none."""
-    try:
-        document = files.read_json(f"{directory}/settings.json") or {}
-        groups: Any = document.get("hooks") or {}
-        for group in [each for every in groups.values() for each in every]:
-            for hook in group.get("hooks", []):
-                words = hook.get("command", "").partition(" ")[2].rpartition(" ")[0]
-                if words.strip("'").endswith("/hooks/agent-event"):
-                    return shlex.split(words)[0]
-    except (DamagedFile, ValueError, LookupError, TypeError, AttributeError):
-        return ""  # the next start writes that file again
+    """Return the script of ours that the files name with which an agent's program was started; empty for none."""
+    for path in layout.program_files(directory):
+        text = (files.read(path) or b"").decode(errors="replace")
+        # Behind `sh` in a line of shell, or as a word of a list.
+        found = re.search(r"(?:sh |\")'?((?<=')/[^'\n]*|/[^\s\"']*)/hooks/agent-event\b", text)
+        if found:
+            return f"{found.group(1)}/hooks/agent-event"
     return ""
 
 

@@ -14,6 +14,7 @@ from flowloom.store import files, layout
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from flowloom.config.settings import Settings
+    from flowloom.providers.protocol import Launcher
 
 # Linux limits one argument or environment variable of a program to 131,071 bytes.
 ARGUMENT_LIMIT_BYTES = 130_000
@@ -35,7 +36,7 @@ def ensure_terminal(draft: str, root: str, settings: Settings) -> tuple[str, str
         earlier = "This terminal was open already: its $PROMPT is the prompt you opened it with."
         return window_id, "" if found == whole else earlier
     shell = os.environ.get("SHELL") or "/bin/sh"
-    return window_script.open_beside(settings, "terminal", root, [shell], {"PROMPT": draft}, mark=whole), ""
+    return window_script.open_beside(settings, "terminal", root, [shell], {"PROMPT": draft}, _program(), mark=whole), ""
 
 
 def refuse_parallel(draft: str, settings: Settings) -> None:
@@ -54,7 +55,7 @@ def open_parallel(draft: str, root: str, settings: Settings) -> None:
     kept = f"{folder}/{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.md"
     files.write(kept, draft.encode("utf-8", "surrogateescape"))
     command = ["sh", "-c", 'exec "$1" -- "$(cat "$2")"', "sh", settings.claude, kept]
-    window_script.open_beside(settings, "parallel", root, command, {})
+    window_script.open_beside(settings, "parallel", root, command, {}, _program())
 
 
 def _argument(draft: str, what: str) -> bytes:
@@ -62,3 +63,7 @@ def _argument(draft: str, what: str) -> bytes:
     if len(raw) > ARGUMENT_LIMIT_BYTES:
         raise UsageError(f"Your prompt is too long for {what}", hint="send it to an agent")
     return raw
+
+
+def _program() -> Launcher:
+    return registry.find("claude").program

@@ -21,16 +21,18 @@ if TYPE_CHECKING:
 
 
 def take() -> tuple[str, Payload | None] | None:
-    """Take one hook call: the payload on stdin, the provider's name as argument, the agent by FLOWLOOM_AGENT_DIR.
+    """Take one hook call: the provider's name and perhaps the payload as arguments, else that on stdin.
 
+    The agent is named by FLOWLOOM_AGENT_DIR.
     Return the agent's folder, and the payload if it could not be stored; None if nothing follows from the call.
     """
     at_ns, at = time.monotonic_ns(), time.time()
     agent_dir = os.environ.get("FLOWLOOM_AGENT_DIR", "")
-    raw = sys.stdin.buffer.read()
+    # A program that passes its payload as an argument may give us its own terminal as stdin.
+    raw = os.fsencode(sys.argv[2]) if len(sys.argv) > 2 else sys.stdin.buffer.read()
     if not raw or not agent_dir or not os.path.isdir(agent_dir):
         return None
-    provider = sys.argv[1] if len(sys.argv) > 1 else "claude"
+    provider = sys.argv[1] if len(sys.argv) > 1 else registry.DEFAULT
     pid = os.environ.get("FLOWLOOM_AGENT_PID", "")
     called = Payload("", at_ns, at, int(pid) if pid.isdigit() else 0, provider)
     if _is_noop(agent_dir, provider, raw):
@@ -48,7 +50,7 @@ def _is_noop(agent_dir: str, provider: str, raw: bytes) -> bool:
     try:
         _reach(provider)
         payload: dict[str, Any] = quick_json.loads(raw.decode("utf-8", "replace"))
-        report = registry.find(provider).report(payload)
+        report = registry.find(provider).dialect.report(payload)
         if report is None or payloads.names(agent_dir):
             return report is None
         now: Any = files.read_json(f"{agent_dir}/status.json")

@@ -1,14 +1,15 @@
 """What an agent program must answer: values in, values out.
 
-A provider never touches a terminal, a file, a process or a clock. Third parties add one through the entry point
-group `flowloom.providers`, whose value is a module with the functions of `Provider`.
+A provider is a folder with a module for each of its capabilities: `program` and `dialect`, and if it has them
+`screen`, `session` and `memory`. It never touches a terminal, a file, a process or a clock; what it needs to know is
+read for it. Third parties add one through the entry point group `flowloom.providers`, whose value is such a package.
 
 Only the type checker imports this module.
 """
 
 from __future__ import annotations
 
-from typing import Any, Protocol, TypedDict
+from typing import Any, Literal, Protocol, TypedDict
 
 
 class Question(TypedDict):
@@ -35,10 +36,11 @@ class Screen(TypedDict):
     `kind` is `box` (the empty or filled input box takes text), `dialog` (a
     question stands there), `view` (a list, a menu or the transcript hides
     the box) or `none`. `draft` is the text in the box, `cut` says that not all
-    of it is on the screen. `keys` lead back to the box from a `view`, out of
-    a mode of the `box` that eats Enter, and towards yes in the dialog about trust; `title` is how a view is headed.
+    of it is on the screen. `keys` lead back to the box from a `view`, and out of
+    a mode of the `box` that eats Enter; `title` is how a view is headed.
     `field` is what is typed into a view or above the box, where the cursor stands; `safe`
     says that the `keys` of a view lose nothing that a person typed.
+    `listed` says that the question can be a list which a person has opened.
     `stashed` says that a draft is put aside already, and there is room for one.
     """
 
@@ -52,6 +54,7 @@ class Screen(TypedDict):
     field: str
     title: str
     safe: bool
+    listed: bool
 
 
 class Report(TypedDict, total=False):
@@ -72,11 +75,22 @@ class Report(TypedDict, total=False):
     limited: bool
     reason: str
     subagent: str
+    receipt: str
     at_ns: int
     at: float
     pid: int
     # The transcript shows the task that is being delivered.
     delivered: bool
+
+
+class Timing(TypedDict):
+    """How a program takes keys and reports, in seconds: measured on it."""
+
+    clear_again_s: float  # so long after `CLEAR`, the same keys empty the box again and do nothing else
+    receipt_s: float  # how late a prompt can be reported that the program has taken
+    first_look_s: float  # before this, a starting program shows nothing
+    silent_s: float  # how long after its box its first report can come
+    hook_limit_s: float  # how long it lets a hook call run
 
 
 class Launch(TypedDict):
@@ -90,10 +104,15 @@ class Launch(TypedDict):
     resume: bool  # whether it is resumed
     transcript: str  # the transcript of the conversation to resume; empty where that is not known
     dir: str  # the folder that the program starts in, with every link resolved
-    settings_path: str  # the document that `settings` returned, as a file; empty for a run without a window
+    checkout: str  # the main checkout that this folder belongs to; the folder itself outside of git
+    files_dir: str  # the folder that holds what `files` returns; empty for a run without a window
+    hook: list[str]  # the command to run on the program's events, with the payload on stdin or as its last argument
+    editor: str  # what hands a draft over if the program runs it as $VISUAL
     system_prompt: str  # what to add to the program's own system prompt
     args: list[str]  # the user's own arguments; they come last
-    user_mode: str  # the permission mode that the user's settings choose; empty where they choose none
+    environment: dict[str, str]  # the caller's variables
+    read: dict[str, bytes]  # the files of `named` and `reads` that exist, by their paths
+    unread: dict[str, str]  # those that exist and cannot be read, with the reason
     release: str  # the release of the program; empty where it is not known
 
 
@@ -109,17 +128,19 @@ class Printed(TypedDict):
     refused: list[str]
 
 
-class Provider(Protocol):
-    """What an agent program must answer."""
+class Launcher(Protocol):
+    """The program: how it is started, and the keys that it takes."""
 
-    NAME: str  # its name, which is also that of its file
     LEAVE: str  # what is typed to end the program
     CLEAR: list[str]  # keys that empty the box, which no user can bind
+    CLOSE: list[str]  # keys that close what a person has opened over the box
     EDITS: bool  # whether the program can hand a draft to $VISUAL
-    LATER: tuple[str, ...]  # modules that it imports in its functions; a wait loads them before it waits
-    # Its screen is read by its colours; its tools get these variables back by the `env` of its settings.
+    # Its screen is read by its colours.
     COLOURLESS: tuple[str, ...]  # variables that take the colours from the screen; it starts without them
-    CUT_MARKS: tuple[bytes, ...]  # what a transcript holds where the output limit cut a reply; none if never
+    HOMES: tuple[str, ...]  # variables that say where it keeps its files
+    MISLEADING: tuple[str, ...]  # beginnings of variables that an old tmux server must not hand on
+    INSTALL: str  # how to install the program
+    TIMING: Timing  # how it takes keys and reports
 
     def binary(self, claude: str) -> str:
         """Return the program to run; `claude` is the user's choice of Claude Code."""
@@ -127,6 +148,22 @@ class Provider(Protocol):
 
     def release_command(self, binary: str) -> list[str]:
         """Return the command whose first word of output is the release; empty for none."""
+        ...
+
+    def named(self, launch: Launch) -> list[str]:
+        """Return the files that the user's own arguments name and that must be read before `check`."""
+        ...
+
+    def reads(self, launch: Launch) -> list[str]:
+        """Return other files to read before a start; `/*.json` at the end of a path stands for each such file."""
+        ...
+
+    def check(self, launch: Launch) -> None:
+        """Raise UsageError where the user's own arguments cannot be used; nothing but those is known yet."""
+        ...
+
+    def files(self, launch: Launch) -> dict[str, bytes]:
+        """Return the files to write before a start, by their names in `files_dir`."""
         ...
 
     def environment(self, launch: Launch) -> dict[str, str]:
@@ -141,6 +178,10 @@ class Provider(Protocol):
         """Return the command line of an interactive agent."""
         ...
 
+    def silent(self, launch: Launch) -> str:
+        """Return why the program would not report, as far as the files read tell; empty where they do not."""
+        ...
+
     def headless(self, launch: Launch) -> list[str]:
         """Return the command line that carries out the prompt on stdin and exits; empty if there is none."""
         ...
@@ -149,15 +190,34 @@ class Provider(Protocol):
         """Return the result of such a run; the exit code is None if no process saw it end."""
         ...
 
-    def settings(self, hook: str, extra: list[dict[str, Any]]) -> dict[str, Any]:
-        """Return the settings document whose hooks run `hook`, with the user's own merged in."""
+    def enter_at_once(self, release: str) -> bool:
+        """Tell whether Enter may be sent together with the paste."""
         ...
+
+    def key_bindings(self, environment: dict[str, str]) -> str:
+        """Return the file in which the user binds the program's keys; empty for none."""
+        ...
+
+    def keys(self, text: str) -> Keys:
+        """Return the keys that the file with this text leaves for what we do in the box."""
+        ...
+
+
+class Dialect(Protocol):
+    """The program's words: what a hook call says, in FlowLoom's terms. Every hook call loads it."""
+
+    EVENTS: frozenset[str]  # the events that it reports, of those in `docs/reference/states.md`
+    RECEIPT: Literal["hook", "transcript", "none"]  # what confirms that the agent has a prompt
 
     def report(self, payload: dict[str, Any]) -> Report | None:
         """Return what a hook's payload says, in FlowLoom's terms; None if nothing follows from it."""
         ...
 
-    def read_screen(self, screen: str) -> Screen:
+
+class ScreenReader(Protocol):
+    """What the program's window shows."""
+
+    def read(self, screen: str) -> Screen:
         """Return what a `capture-pane -e` shows."""
         ...
 
@@ -177,20 +237,12 @@ class Provider(Protocol):
         """Return what the window shows of a usage limit: `waits` to continue, `asks`, `cancelled`, or nothing."""
         ...
 
-    def enter_at_once(self, release: str) -> bool:
-        """Tell whether Enter may be sent together with the paste."""
-        ...
 
-    def key_bindings(self, environment: dict[str, str]) -> str:
-        """Return the file in which the user binds the program's keys; empty for none."""
-        ...
-
-    def keys(self, text: str) -> Keys:
-        """Return the keys that the file with this text leaves for what we do in the box."""
-        ...
+class SessionReader(Protocol):
+    """What the running program itself says of its session."""
 
     def session_file(self, environment: dict[str, str], pid: int) -> str:
-        """Return the file in which the program keeps the status of the session with this pid."""
+        """Return the file in which the program keeps the status of the session with this pid; empty for none."""
         ...
 
     def moved_to(self, text: str) -> str:
@@ -215,6 +267,17 @@ class Provider(Protocol):
     def read_waiting(self, text: str, pid: int) -> str:
         """Return what a session that is `waiting` waits for, in the program's words; empty where it is not said."""
         ...
+
+    def opened(self, waiting: str) -> bool:
+        """Tell whether what a session waits for, in these words, was opened by a person and asks nothing."""
+        ...
+
+
+class Memory(Protocol):
+    """What the program keeps of its conversations."""
+
+    LIST: str  # the command that lists the user's own conversations; empty for none
+    CUT_MARKS: tuple[bytes, ...]  # what a transcript holds where the output limit cut a reply; none if never
 
     def conversation_files(self, environment: dict[str, str], session_id: str) -> str:
         """Return the pattern of the files that a conversation can be kept in, below one folder; empty for none."""

@@ -1,7 +1,7 @@
 """The providers there are: one folder each beside this module, and those of other packages.
 
-A folder's name is its provider's name, and its module `program` is the provider.
-`report` and what it needs run in every hook call: standard library only.
+A folder's name is its provider's name; each of its modules is a capability, loaded when it is asked for. A hook call
+asks for the `dialect` alone: that and what it imports use the standard library only.
 """
 
 from __future__ import annotations
@@ -15,13 +15,82 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from flowloom.providers.protocol import Provider
+    from flowloom.providers.protocol import Dialect, Launcher, Memory, ScreenReader, SessionReader
+
+# The provider of an agent whose record names none.
+DEFAULT = "claude"
+REQUIRED = ("program", "dialect")
+# What a program need not have. For what it does not declare, a module of this name in `undeclared/` answers.
+OPTIONAL = ("screen", "session", "memory")
+HERE = os.path.dirname(os.path.abspath(__file__))
+ABSENT = "flowloom.providers.undeclared"
+
+
+class Provider:
+    """One provider by its package; each capability is loaded when it is first asked for."""
+
+    def __init__(self, name: str, package: str) -> None:
+        self.name = name
+        self.package = package
+
+    @property
+    def program(self) -> Launcher:
+        """Return how the program is started, and its keys."""
+        found: Launcher = self._capability("program")
+        return found
+
+    @property
+    def dialect(self) -> Dialect:
+        """Return how its hook calls are understood."""
+        found: Dialect = self._capability("dialect")
+        return found
+
+    @property
+    def screen(self) -> ScreenReader:
+        """Return how its window is read."""
+        found: ScreenReader = self._capability("screen")
+        return found
+
+    @property
+    def session(self) -> SessionReader:
+        """Return how its own word on its session is read."""
+        found: SessionReader = self._capability("session")
+        return found
+
+    @property
+    def memory(self) -> Memory:
+        """Return how its conversations are read."""
+        found: Memory = self._capability("memory")
+        return found
+
+    def declares(self, capability: str) -> bool:
+        """Tell whether the provider has a capability of its own."""
+        # One that is loaded stays so: a waiter outlives an upgrade that replaces its files.
+        if f"{self.package}.{capability}" in sys.modules:
+            return True
+        if self.package == f"flowloom.providers.{self.name}":
+            return os.path.exists(f"{HERE}/{self.name}/{capability}.py")
+        from importlib.util import find_spec  # noqa: PLC0415 - 8 ms, only for what is not built in
+
+        return find_spec(f"{self.package}.{capability}") is not None
+
+    def _capability(self, name: str) -> Any:
+        module = f"{self.package if name in REQUIRED or self.declares(name) else ABSENT}.{name}"
+        if module not in sys.modules:
+            try:
+                # Not by importlib, which loads `warnings`: 0.5 ms of every hook call.
+                __import__(module)
+            except (ImportError, AttributeError, SyntaxError) as error:
+                raise UsageError(
+                    f"the provider {self.name!r} cannot be loaded: {error}",
+                    hint=f"install its package again: {self.package}",
+                ) from error
+        return sys.modules[module]
 
 
 def names() -> list[str]:
     """Return the names of all providers there are."""
-    here = os.path.dirname(os.path.abspath(__file__))
-    own = [name for name in os.listdir(here) if os.path.exists(f"{here}/{name}/program.py")]
+    own = [name for name in os.listdir(HERE) if os.path.exists(f"{HERE}/{name}/dialect.py")]
     return sorted({*own, *_entry_points()})
 
 
@@ -29,32 +98,24 @@ def find(name: str) -> Provider:
     """Return the provider called `name`.
 
     Raises:
-        UsageError: there is none, or its package cannot be loaded; names those there are.
+        UsageError: there is none; names those there are.
     """
-    here = os.path.dirname(os.path.abspath(__file__))
-    module = f"flowloom.providers.{name}.program"
-    # One that is loaded stays so: a waiter outlives an upgrade that replaces its files.
-    if module in sys.modules or (
-        name.isidentifier() and name[0] != "_" and os.path.exists(f"{here}/{name}/program.py")
+    package = f"flowloom.providers.{name}"
+    if f"{package}.dialect" in sys.modules or (
+        name.isidentifier() and name[0] != "_" and os.path.exists(f"{HERE}/{name}/dialect.py")
     ):
-        # Not by importlib, which loads `warnings`: 0.5 ms of every hook call.
-        __import__(module)
-        return sys.modules[module]
+        return Provider(name, package)
     found = _entry_points().get(name)
     if found is None:
         raise UsageError(f"there is no provider {name!r}", hint=f"there are: {', '.join(names())}")
-    try:
-        return found.load()  # type: ignore[no-any-return]
-    except (ImportError, AttributeError, SyntaxError) as error:
-        raise UsageError(
-            f"the provider {name!r} cannot be loaded: {error}", hint=f"install its package again: {found.value}"
-        ) from error
+    return Provider(name, str(found.value))
 
 
 def load(name: str) -> None:
-    """Load a provider with all that it imports later: a wait outlives an upgrade, which takes its files away."""
-    for module in find(name).LATER:
-        __import__(module)
+    """Load all capabilities of a provider: a wait outlives an upgrade, which takes its files away."""
+    provider = find(name)
+    for capability in (*REQUIRED, *OPTIONAL):
+        provider._capability(capability)
 
 
 def _entry_points() -> dict[str, Any]:

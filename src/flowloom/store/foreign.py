@@ -78,3 +78,35 @@ def read_json(path: str, limit_bytes: int) -> dict[str, object] | None:
     if not isinstance(document, dict):
         raise damaged(path, "not a JSON object")
     return document
+
+
+def read_all(paths: list[str], limit_bytes: int) -> tuple[dict[str, bytes], dict[str, str]]:
+    """Return the bytes of the files that exist, by their paths, and why the others cannot be read.
+
+    A path that ends in `/*.json` stands for each such file of that folder, in the order of their names.
+    """
+    found: dict[str, bytes] = {}
+    bad: dict[str, str] = {}
+    for path in (each for wanted in paths for each in expanded(wanted)):
+        try:
+            raw = read(path, limit_bytes)
+        except BadFile as error:
+            bad[path] = str(error)
+        else:
+            found.update({} if raw is None else {path: raw})
+    return found, bad
+
+
+def expanded(path: str) -> list[str]:
+    """Return the files that a path stands for, see `read_all`.
+
+    Not by `glob`, which loads three modules on the way to every Ctrl-G.
+    """
+    folder, star, suffix = path.partition("/*")
+    if not star or suffix != ".json":
+        return [path]
+    try:
+        names = os.listdir(folder)
+    except OSError:
+        return []
+    return [f"{folder}/{name}" for name in sorted(names) if name.endswith(suffix) and not name.startswith(".")]

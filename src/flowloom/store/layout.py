@@ -256,6 +256,19 @@ def last_path(slug: str) -> str:
     return f"{home()}/agents/{slug}/.last"
 
 
+def program_dir(agent_dir: str) -> str:
+    """Return the folder of the files that an agent's program was started with."""
+    return f"{agent_dir}/program"
+
+
+def program_files(agent_dir: str) -> list[str]:
+    """Return the files that an agent's program was started with; until 0.1 there was one, in the agent's own folder."""
+    folder = program_dir(agent_dir)
+    names = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
+    paths = [*(f"{folder}/{name}" for name in names), f"{agent_dir}/settings.json"]
+    return [path for path in paths if os.path.isfile(path)]
+
+
 def headless_dir(slug: str) -> str:
     """Return the folder that serves as the agent folder for a project's headless tasks."""
     return folder_of(AgentRef(slug, HEADLESS))

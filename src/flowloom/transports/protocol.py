@@ -12,7 +12,8 @@ from typing import Literal, Protocol
 
 from flowloom.ports.tmux.formats import Look
 from flowloom.ports.tmux.server import Tmux
-from flowloom.providers.protocol import Keys, Provider, Question, Screen
+from flowloom.providers.protocol import Keys, Question, Screen
+from flowloom.providers.registry import Provider
 from flowloom.transports.text import Text
 from flowloom.turns.record import Status
 
@@ -25,7 +26,8 @@ Submission = Literal["submitted", "moved", "refused"]
 #   absent   the agent shows no trace of it
 #   unsure   the agent shows that it arrived, and nothing confirms it
 #   hidden   something covers the place where it would be
-Evidence = Literal["waiting", "mixed", "absent", "unsure", "hidden"]
+#   taken    the agent has read it; its program gives no receipt, so this is all that will be known
+Evidence = Literal["waiting", "mixed", "absent", "unsure", "hidden", "taken"]
 
 
 # What became of an attempt to interrupt the agent: it was interrupted; what it was at had just ended; a person's editor

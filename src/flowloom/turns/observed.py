@@ -98,9 +98,12 @@ def goes_on(agent_dir: str, now: Status, why: str) -> None:
     status.apply(agent_dir, now, Event.RESUME, why=why, source="session", turn=turn)
 
 
-def found_accepted(agent_dir: str, now: Status, task: Task) -> None:
-    """Mark a task as accepted whose receipt was lost: the transcript shows its prompt."""
-    if not tasks.note_step(task, Step.ACCEPTED, "seen in the transcript; its receipt was lost"):
+IN_TRANSCRIPT = "seen in the transcript; its receipt was lost"
+
+
+def found_accepted(agent_dir: str, now: Status, task: Task, seen: str = IN_TRANSCRIPT) -> None:
+    """Mark a task as accepted without a receipt, by what was seen of its prompt."""
+    if not tasks.note_step(task, Step.ACCEPTED, seen):
         return
     turn: Turn = {
         "prompt_id": None,

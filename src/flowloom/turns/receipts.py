@@ -11,6 +11,7 @@ from flowloom.turns import parking
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from flowloom.providers.protocol import Report
     from flowloom.tasks.record import Task
     from flowloom.turns.record import Status
 
@@ -58,6 +59,27 @@ def _keep(task: Task, words: str) -> None:
         log(layout.home(), "error", "turns", f"{path}: {error}", task=task["task_id"])
     else:
         task["notes"].append(f"what was typed in its window is kept, at the end of {path}")
+
+
+def names(report: Report, task_id: str | None) -> bool:
+    """Tell whether the end of a turn can be this task's: not if it tells of another text that the turn began with."""
+    prompt = report.get("prompt")
+    return not prompt or not task_id or task_id in frame.task_ids(prompt)
+
+
+def found(task: Task, report: Report) -> str:
+    """Return what shows that a turn was this task's, of which only the end is reported; empty for nothing.
+
+    A program without receipts may name the text that the turn began with. If it does not, the first turn that
+    ends after a text was submitted is taken for that text's.
+    """
+    prompt = report.get("prompt")
+    if prompt:
+        return "named by the end of its turn" if names(report, task["task_id"]) else ""
+    if report.get("delivered"):
+        return "seen in the transcript; its receipt was lost"
+    submitted = report.get("receipt") == "none" and task["status"] is Step.PASTED
+    return "submitted before this turn ended; its program confirms no prompt" if submitted else ""
 
 
 def prompt_path(task: Task) -> str:

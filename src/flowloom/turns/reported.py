@@ -236,6 +236,8 @@ def _stop(agent_dir: str, now: Status, report: Report) -> None:
             tasks.complete(former, message, "its Stop came late")
             return
         turn = _unannounced(agent_dir, now, report)
+    elif not receipts.names(report, turn["task"]):
+        return  # a person's text, whose turn ended before this one began
     background = report.get("background", [])
     task = tasks.find(turn["task"])
     begun = parking.background(turn, background)
@@ -314,8 +316,9 @@ def _unannounced(agent_dir: str, now: Status, report: Report) -> Turn:
         # Esc in the running turn starts what was queued behind it at once.
         turn.update({"whose": "task", "task": now["queued"].pop(0)})
         return turn
-    if task is not None and report.get("delivered"):
-        task["prompt_id"], why = prompt_id, "seen in the transcript; its receipt was lost"
+    why = receipts.found(task, report) if task is not None else ""
+    if task is not None and why:
+        task["prompt_id"] = prompt_id
         # First: a call that is killed behind the next write is then known to be of this task when it is applied again.
         status.remember(agent_dir, now, "receipt", task["task_id"], why)
         if tasks.note_step(task, Step.ACCEPTED, why):

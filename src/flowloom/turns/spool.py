@@ -21,7 +21,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from flowloom.providers.protocol import Provider, Report
+    from flowloom.providers.protocol import Report
+    from flowloom.providers.registry import Provider
     from flowloom.turns.payloads import Payload
     from flowloom.turns.record import Status
     from flowloom.turns.reported import Look
@@ -171,9 +172,11 @@ def _report(payload: Payload, raw: bytes, provider: str) -> Report | None:
     said = quick_json.loads(text)
     if not isinstance(said, dict):
         raise ValueError("not a JSON object")
-    report = find(payload.provider or provider).report(said)
+    dialect = find(payload.provider or provider).dialect
+    report = dialect.report(said)
     if report is None:
         return None
+    report["receipt"] = dialect.RECEIPT
     if "\\ud" in text or "\\uD" in text:
         _make_valid(report)
     report["at_ns"], report["at"] = payload.at_ns, payload.at
@@ -206,6 +209,6 @@ def _shown(provider: Provider, agent_dir: str, pid: int) -> str:
     """Return how the id of the session begins that the agent's own program says it shows; empty if it does not say."""
     environment = files.read_json(f"{agent_dir}/environment.json") or {}
     known = {**os.environ, **{name: str(value) for name, value in environment.items()}}
-    path = provider.session_file(known, pid) if pid else ""
+    path = provider.session.session_file(known, pid) if pid else ""
     raw = files.read(path) if path else None
-    return provider.shown(raw.decode(errors="replace")) if raw else ""
+    return provider.session.shown(raw.decode(errors="replace")) if raw else ""

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from flowloom.providers.protocol import Question, Report
 
-EVENTS = {
+HOOKS = {
     "SessionStart": "up",
     "UserPromptSubmit": "accept",
     "PermissionRequest": "ask",
@@ -22,6 +22,9 @@ EVENTS = {
     "SessionEnd": "end",
     "PermissionDenied": "notice",  # auto mode's safety check; 2.1.197 knows the name too
 }
+# What it reports, of the events that move an agent.
+EVENTS = frozenset(HOOKS.values())
+RECEIPT = "hook"
 # The kinds of Notification that ask something, and of what kind the question is. The others only tell something.
 _ASKING = {
     "": "permission",
@@ -46,7 +49,7 @@ _WHAT_NOW = {
 def report(payload: dict[str, Any]) -> Report | None:
     """Return what a hook's payload says in our words, None where it says nothing to us."""
     name = payload.get("hook_event_name", "")
-    event = EVENTS.get(name)
+    event = HOOKS.get(name)
     kind = str(payload.get("notification_type") or "") if name == "Notification" else ""
     event = event if kind in _ASKING else "notice"
     if event is None:

@@ -1,17 +1,21 @@
-"""Claude Code. What a release does differently stands here as data."""
+"""Claude Code as a program: how it is started, its keys and their timing. What a release does differently is data."""
 
 from __future__ import annotations
 
+import json
+import re
+import shlex
+
 from flowloom.errors import UsageError
-from flowloom.providers.claude import dialect
+from flowloom.providers.claude import dialect, home, settings
+from flowloom.providers.claude import headless as print_mode
+from flowloom.providers.claude import keys as bindings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from flowloom.providers.protocol import Keys, Launch, Printed, Question, Screen
-
-NAME = "claude"
+    from flowloom.providers.protocol import Keys, Launch, Printed, Timing
 
 # From this release on an Enter may follow a paste at once; before, it is swallowed
 # now and then. Measured: 2.1.197 in 3 of 80, 2.1.260 and later never.
@@ -32,12 +36,30 @@ LEAVE = "/exit"
 # 2.5 s, or one on an empty box, begins to leave the program.
 CLEAR = ["C-c"]
 EDITS = True
-LATER = ("flowloom.providers.claude.keys", "flowloom.providers.claude.screen", "flowloom.providers.claude.transcript")
+# What closes a thing that a person has opened over the box.
+CLOSE = ["Escape"]
+INSTALL = "npm install -g @anthropic-ai/claude-code, or name it with FLOWLOOM_CLAUDE"
+# Where it keeps its files.
+HOMES = ("CLAUDE_CONFIG_DIR",)
+# Variables that begin so belong to the process that started the tmux server, where only that has them.
+MISLEADING = ("ANTHROPIC_", "CLAUDE")
+TIMING: Timing = {
+    # A second Ctrl-C within 2.5 s is taken for the wish to leave.
+    "clear_again_s": 3.0,
+    # The receipt comes 30-100 ms after Enter; a user's own UserPromptSubmit hooks may hold it up to 30 s each.
+    "receipt_s": 45.0,
+    # The screen is empty before this, and each look slows down a starting program.
+    "first_look_s": 0.35,
+    # The SessionStart hook normally reports within 0.1 s of the input box; the user's own hooks can delay it.
+    "silent_s": 8.0,
+    "hook_limit_s": float(settings.HOOK_LIMIT_S),
+}
+# The file with our settings.
+SETTINGS = "settings.json"
 # Without colours a hint in the box looks like a draft. Claude Code reads these when it starts, before its settings.
 COLOURLESS = ("NO_COLOR", "FORCE_COLOR", "CI")
-CUT_MARKS = (b'"stop_reason":"max_tokens"', b'"stop_reason":"model_context_window_exceeded"')
 
-# By these a Claude Code tells its children who they are. No re.compile here: hook calls need no pattern, 1 ms each.
+# By these a Claude Code tells its children who they are.
 _IDENTITY = (
     r"CLAUDECODE$|CLAUDE_(PID|EFFORT|ENV_FILE|PROJECT_DIR|PLUGIN_ROOT|PLUGIN_DATA|JOB_DIR)$"
     r"|CLAUDE_CODE_(ENTRYPOINT|SSE_PORT|EXECPATH|CHILD|PARENT|AGENT|TEAM|TASK_LIST|REMOTE|SESSION|BRIDGE"
@@ -60,6 +82,75 @@ def release_command(binary: str) -> list[str]:
     return [binary, "--version"]
 
 
+def named(launch: Launch) -> list[str]:
+    """Return the files that `--settings` in the user's own arguments names."""
+    found = [
+        settings.path_of(value, launch["dir"], launch["environment"]) for value in settings.split(launch["args"])[1]
+    ]
+    return [path for path in found if path]
+
+
+def reads(launch: Launch) -> list[str]:
+    """Return the settings files that apply to the agent's directory."""
+    return [path for _, path in _applying(launch)]
+
+
+def _applying(launch: Launch) -> list[tuple[str, str]]:
+    return settings.files_for(launch["environment"], launch["dir"], launch["checkout"], launch["release"])
+
+
+def check(launch: Launch) -> None:
+    """Refuse a `--settings` that cannot be read, or that would silence our hooks.
+
+    Raises:
+        UsageError: naming it.
+    """
+    settings.merged("", given(launch))
+
+
+def given(launch: Launch) -> list[dict[str, Any]]:
+    """Return the documents of every `--settings` in the user's arguments.
+
+    Raises:
+        UsageError: one cannot be read.
+    """
+    found = []
+    for value in settings.split(launch["args"])[1]:
+        path = settings.path_of(value, launch["dir"], launch["environment"])
+        if path in launch["unread"]:
+            raise UsageError(
+                f"--settings {value}: not valid JSON: {launch['unread'][path]}", hint="name a readable file"
+            )
+        try:
+            document = json.loads(launch["read"].get(path, b"") if path else value)
+        except (ValueError, RecursionError) as error:
+            raise UsageError(f"--settings {value}: not valid JSON: {error}", hint="name a readable file") from error
+        if not isinstance(document, dict):
+            raise UsageError(f"--settings {value}: not a JSON object", hint="name a settings file")
+        found.append(document)
+    return found
+
+
+def files(launch: Launch) -> dict[str, bytes]:
+    """Return the settings that let it speak through our hook, with the user's own merged in."""
+    environment, extra = launch["environment"], given(launch)
+    # They were taken out of the program's own environment, for its screen; its tools get them back.
+    given_back = {name: environment[name] for name in COLOURLESS if name in environment}
+    extra = [{"env": given_back}, *extra] if given_back else extra
+    visual = settings.window_editor(environment, settings.documents(launch["read"], _applying(launch)), extra)
+    # Claude Code runs it through a shell.
+    if visual is not None and launch["editor"] and shlex.quote(launch["editor"]) == launch["editor"]:
+        extra = [*extra, {"env": {"VISUAL": launch["editor"], "FLOWLOOM_VISUAL": visual}}]
+    document = settings.merged(shlex.join(launch["hook"]), extra)
+    # A path may contain bytes that are not UTF-8.
+    return {SETTINGS: (json.dumps(document, ensure_ascii=False, indent=1) + "\n").encode("utf-8", "backslashreplace")}
+
+
+def silent(launch: Launch) -> str:
+    """Return why it runs none of our hooks, as far as its settings tell; empty where they do not."""
+    return settings.silencing(settings.documents(launch["read"], _applying(launch)))
+
+
 def environment(launch: Launch) -> dict[str, str]:
     """Return the variables that every agent gets."""
     return dict(_ENVIRONMENT)
@@ -67,24 +158,20 @@ def environment(launch: Launch) -> dict[str, str]:
 
 def scrub(name: str) -> bool:
     """Tell whether a variable belongs to another Claude Code and would mislead this one."""
-    import re  # noqa: PLC0415 - 4 ms of every hook call
-
     return bool(re.match(_IDENTITY, name))
 
 
 def command(launch: Launch) -> list[str]:
     """Return the command line of an interactive agent."""
-    return [
-        *(launch["binary"], *_conversation(launch), "--settings", launch["settings_path"], "-n", launch["agent_id"]),
-        *("--append-system-prompt", launch["system_prompt"], *_snapshot(launch), *_mode(launch), *launch["args"]),
-    ]
+    ours = ["--settings", f"{launch['files_dir']}/{SETTINGS}", "-n", launch["agent_id"]]
+    more = [*_snapshot(launch), *_mode(launch), *settings.split(launch["args"])[0]]
+    return [launch["binary"], *_conversation(launch), *ours, "--append-system-prompt", launch["system_prompt"], *more]
 
 
 def _conversation(launch: Launch) -> list[str]:
     """Return the session to begin or to resume: by its file where the release finds no id of another folder."""
     if not launch["resume"]:
         return ["--session-id", launch["session_id"]]
-    import re  # noqa: PLC0415 - 4 ms of every hook call
 
     folder = re.sub(r"[^a-zA-Z0-9]", "-", launch["dir"])
     here = not launch["transcript"] or launch["transcript"].split("/")[-2:-1] == [folder]
@@ -98,14 +185,14 @@ def _snapshot(launch: Launch) -> list[str]:
 
 
 def _numbers(release: str) -> tuple[int, ...]:
-    import re  # noqa: PLC0415 - 4 ms of every hook call
 
     return tuple(int(part) for part in re.findall(r"\d+", release)[:3])
 
 
 def _mode(launch: Launch) -> list[str]:
     """Return what keeps the agent from only planning where that is the user's default."""
-    planning = launch["user_mode"] == "plan" and "--permission-mode" not in launch["args"]
+    documents = [document for _, document in settings.documents(launch["read"], _applying(launch))]
+    planning = settings.default_mode(documents) == "plan" and "--permission-mode" not in launch["args"]
     return ["--permission-mode", "default"] if planning else []
 
 
@@ -119,177 +206,24 @@ def headless(launch: Launch) -> list[str]:
 
 def read_headless(stdout: str, stderr: str, exit_code: int | None) -> Printed:
     """Return the reply or the error that `claude -p --output-format json` printed."""
-    from flowloom.providers.claude import transcript as printed  # noqa: PLC0415 - no hook call reads it
-
-    said = printed.result(stdout)
-    reply = printed.reply(said, exit_code)
-    error = "" if reply is not None else printed.error(said, stdout, stderr, exit_code)
-    return {
-        "reply": reply,
-        "error": error,
-        "refused": [dialect.question(call)["text"] for call in printed.denied(said)],
-    }
-
-
-def settings(hook: str, extra: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return the settings document that makes the agent speak, with the user's own documents merged in.
-
-    Raises:
-        UsageError: one of them would silence our hooks.
-    """
-    merged: dict[str, Any] = {}
-    for document in extra:
-        if document.get("disableAllHooks"):
-            raise UsageError(
-                "the --settings given turn all hooks off (disableAllHooks), and without hooks an agent cannot answer",
-                hint="leave disableAllHooks out",
-            )
-        hooks, theirs = {**merged.get("hooks", {})}, document.get("hooks", {})
-        if not isinstance(theirs, dict) or not all(isinstance(groups, list) for groups in theirs.values()):
-            raise UsageError("the hooks in your --settings are not lists by event", hint="fix them")
-        for event, groups in theirs.items():
-            hooks[event] = [*hooks.get(event, []), *groups]
-        if not isinstance(document.get("env", {}), dict):
-            raise UsageError("the env in your --settings is not an object of variables", hint="fix it")
-        env = {**merged.get("env", {}), **document.get("env", {})}
-        merged = {**merged, **document, "hooks": hooks, **({"env": env} if env else {})}
-    # A left arrow or /bg would move the session to the background, away from its window. 2.1.197 has this setting too.
-    merged["disableAgentView"] = True
-    hooks = merged.setdefault("hooks", {})
-    for event in dialect.EVENTS:
-        # The limit is the user's patience, not ours: a hook call takes 30 ms.
-        group: dict[str, Any] = {"hooks": [{"type": "command", "command": hook, "timeout": 30}]}
-        hooks[event] = [*hooks.get(event, []), group]
-    return merged
-
-
-report = dialect.report
-
-# What stands on the screen.
-
-
-def read_screen(screen: str) -> Screen:
-    """Return what the screen shows: the input box with its draft, a dialog, or something over it."""
-    from flowloom.providers.claude import screen as claude_screen  # noqa: PLC0415 - hook calls never read a screen
-
-    return claude_screen.read(screen)
-
-
-def towards(screen: str, choice: str) -> list[str]:
-    """Return the next key towards an option of the question on the screen: Enter chooses it, none if there is none."""
-    from flowloom.providers.claude import screen as claude_screen  # noqa: PLC0415 - as above
-
-    return claude_screen.towards(screen, choice)
-
-
-def shows(screen: str, question: Question) -> bool:
-    """Tell whether the dialog on the screen is this question."""
-    from flowloom.providers.claude import screen as claude_screen  # noqa: PLC0415 - as above
-
-    return claude_screen.shows(screen, question)
-
-
-def refusal(screen: str) -> str:
-    """Return why the last prompt never became a turn, where the screen says so; empty otherwise."""
-    from flowloom.providers.claude import screen as claude_screen  # noqa: PLC0415 - as above
-
-    return claude_screen.refusal(screen)
-
-
-def limit(screen: str) -> str:
-    """Return what the window shows of a usage limit: `waits` to continue, `asks`, `cancelled`, or nothing."""
-    from flowloom.providers.claude import screen as claude_screen  # noqa: PLC0415 - as above
-
-    return claude_screen.limit(screen)
+    said = print_mode.result(stdout)
+    reply = print_mode.reply(said, exit_code)
+    error = "" if reply is not None else print_mode.error(said, stdout, stderr, exit_code)
+    refused = [dialect.question(call)["text"] for call in print_mode.denied(said)]
+    return {"reply": reply, "error": error, "refused": refused}
 
 
 def key_bindings(environment: dict[str, str]) -> str:
     """Return the file in which the user binds keys; Claude Code follows its changes while it runs."""
-    return f"{_home(environment)}/keybindings.json"
+    return f"{home.folder(environment)}/keybindings.json"
 
 
 def keys(text: str) -> Keys:
     """Return the keys that the file with this text leaves for what we do in the box."""
-    from flowloom.providers.claude import keys as claude_keys  # noqa: PLC0415 - as above
-
-    return claude_keys.read(text)
+    return bindings.read(text)
 
 
 def enter_at_once(release: str) -> bool:
     """Tell whether Enter may be sent together with the paste."""
     numbers = _numbers(release)
     return not numbers or numbers >= _ENTER_AT_ONCE
-
-
-def _home(environment: dict[str, str]) -> str:
-    return environment.get("CLAUDE_CONFIG_DIR") or f"{environment.get('HOME', '')}/.claude"
-
-
-def session_file(environment: dict[str, str], pid: int) -> str:
-    """Return the file in which a running Claude Code keeps its status; undocumented, used only to be faster."""
-    return f"{_home(environment)}/sessions/{pid}.json"
-
-
-def conversation_files(environment: dict[str, str], session_id: str) -> str:
-    """Return where a transcript can lie: in the folder of the project, or of a working tree that it went to."""
-    import glob  # noqa: PLC0415 - no hook call needs it
-
-    return f"{glob.escape(_home(environment))}/projects/*/{session_id}.jsonl"
-
-
-def moved_to(text: str) -> str:
-    """Return, out of a session file, how the id of the session begins that this one was moved to; empty for none."""
-    from flowloom.providers.claude import transcript as printed  # noqa: PLC0415 - no hook call of a living agent's own session asks
-
-    return printed.said_of_session(text, "parkedJobId")
-
-
-def shown(text: str) -> str:
-    """Return, out of a session file, how the id of the session begins that its window shows."""
-    from flowloom.providers.claude import transcript as printed  # noqa: PLC0415 - as above
-
-    return moved_to(text) or printed.said_of_session(text, "sessionId")
-
-
-def sessions_command(binary: str) -> list[str]:
-    """Return the documented command that lists the running sessions."""
-    return [binary, "agents", "--json"]
-
-
-def read_sessions(text: str, pid: int, since_s: float = 0.0) -> str:
-    """Return `busy`, `waiting` or `idle` out of a session file or the list of sessions; empty where it is not said."""
-    from flowloom.providers.claude import transcript as printed  # noqa: PLC0415 - no hook call asks
-
-    return printed.read_sessions(text, pid, since_s)
-
-
-def read_waiting(text: str, pid: int) -> str:
-    """Return what a session that is `waiting` waits for, in Claude Code's words: `dialog open`, `permission prompt`."""
-    from flowloom.providers.claude import transcript as printed  # noqa: PLC0415 - no hook call asks
-
-    return printed.read_waiting(text, pid)
-
-
-def resumable(transcript: bytes) -> bool:
-    """Tell whether a conversation that left this transcript can be gone on with.
-
-    It is written a moment after the turn, so one that was killed just then can
-    have lost all of it. With no message in it Claude Code refuses to resume: `No
-    conversation found`, which stands on the screen for a moment, and exit 1.
-    Measured on 2.1.197 and 2.1.329.
-    """
-    return b'"type":"user"' in transcript or b'"type":"assistant"' in transcript
-
-
-def joined(transcript: bytes, message: str) -> str | None:
-    """Return the reply whose last part is `message`, with the parts before it; None where that is not there yet."""
-    from flowloom.providers.claude import transcript as printed  # noqa: PLC0415 - only where the output limit cut a reply
-
-    return printed.joined(transcript, message)
-
-
-def reply_in_transcript(transcript: bytes, task_id: str) -> str | None:
-    """Return the last message of the turn that a task began, None where it has none or was interrupted."""
-    from flowloom.providers.claude import transcript as printed  # noqa: PLC0415 - for when a hook was lost
-
-    return printed.reply_in_transcript(transcript, task_id)

@@ -30,6 +30,7 @@ _DIALOGS = [
     (r"(?i)ready to code|would you like to proceed", "plan", IN_WINDOW),
     (r"(?i)do you want to", "permission", IN_WINDOW),
 ]
+LOGINS = "Select login method:"
 _NEW_SESSION = "describe a task for a new session"
 _VIEWS = [
     (r"Showing detailed transcript", ["C-o"]),
@@ -71,6 +72,7 @@ def read(screen: str) -> Screen:
         "title": "",
         "field": "",
         "safe": False,
+        "listed": False,
     }
     box = _box(lines)
     if box is None:
@@ -201,7 +203,9 @@ def _without_box(lines: list[str], seen: Screen) -> Screen:
         option = options[-1]
         question = _dialog(lines, option, begins)
         if question is not None:
-            seen.update({"kind": "dialog", "question": question})
+            # No hook told of it: a list with numbers, which a person has opened, as /login does.
+            listed = question["kind"] == "question" or question["text"] == LOGINS
+            seen.update({"kind": "dialog", "question": question, "listed": listed})
             return seen
     if "Esc to cancel" in text and (found := re.search(r"(?i)paste code here[^>\n]*", text)):
         # Its person is in a browser: closed, the login would begin again.

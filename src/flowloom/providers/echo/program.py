@@ -6,28 +6,29 @@ import os
 import sys
 
 from flowloom.providers.claude import program as claude
+from flowloom.providers.claude import settings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from flowloom.providers.protocol import Keys, Launch, Screen
+    from flowloom.providers.protocol import Keys, Launch
 
-NAME = "echo"
 LEAVE = "/exit"
 CLEAR = ["C-c"]
+CLOSE = ["Escape"]
 EDITS = False
-LATER = claude.LATER
 COLOURLESS: tuple[str, ...] = ()
-CUT_MARKS: tuple[bytes, ...] = ()
+HOMES: tuple[str, ...] = ()
+MISLEADING = claude.MISLEADING
+INSTALL = "it comes with FlowLoom"
+TIMING = claude.TIMING
 
-# It speaks Claude Code's hook protocol, and shows the same box.
-settings = claude.settings
-report = claude.report
+# It reads the hooks in a settings file of Claude Code's, and honours the same arguments.
+named = claude.named
+reads = claude.reads
+check = claude.check
+files = claude.files
+silent = claude.silent
 scrub = claude.scrub
-read_sessions = claude.read_sessions
-read_waiting = claude.read_waiting
-refusal = claude.refusal
-towards = claude.towards
-shows = claude.shows
 read_headless = claude.read_headless
 
 
@@ -57,8 +58,9 @@ def command(launch: Launch) -> list[str]:
     """Return the command line of an interactive agent."""
     conversation = ["--resume" if launch["resume"] else "--session-id", launch["session_id"]]
     return [
-        *(launch["binary"], "-I", "-S", _program(), *conversation, "--settings", launch["settings_path"]),
-        *("-n", launch["agent_id"], "--append-system-prompt", launch["system_prompt"], *launch["args"]),
+        *(launch["binary"], "-I", "-S", _program(), *conversation),
+        *("--settings", f"{launch['files_dir']}/{claude.SETTINGS}", "-n", launch["agent_id"]),
+        *("--append-system-prompt", launch["system_prompt"], *settings.split(launch["args"])[0]),
     ]
 
 
@@ -68,18 +70,6 @@ def headless(launch: Launch) -> list[str]:
         *(launch["binary"], "-I", "-S", _program(), "-p", "--session-id", launch["session_id"]),
         *("-n", launch["agent_id"], "--append-system-prompt", launch["system_prompt"], *launch["args"]),
     ]
-
-
-def read_screen(screen: str) -> Screen:
-    """Return what the screen shows; its footer says when it works."""
-    seen = claude.read_screen(screen)
-    seen["busy"] = "echo · esc to interrupt" in screen
-    return seen
-
-
-def limit(screen: str) -> str:
-    """Return nothing: it has no limits."""
-    return ""
 
 
 def key_bindings(environment: dict[str, str]) -> str:
@@ -95,43 +85,3 @@ def keys(text: str) -> Keys:
 def enter_at_once(release: str) -> bool:
     """Return True: it reads its keys in their order."""
     return True
-
-
-def session_file(environment: dict[str, str], pid: int) -> str:
-    """Return the file in which it keeps the status of its session."""
-    return f"{environment.get('FLOWLOOM_ECHO_SESSIONS', '')}/{pid}.json"
-
-
-def moved_to(text: str) -> str:
-    """Return nothing: its session stays in its window."""
-    return ""
-
-
-def shown(text: str) -> str:
-    """Return nothing: its window shows one session."""
-    return ""
-
-
-def sessions_command(binary: str) -> list[str]:
-    """Return nothing: its file says all."""
-    return []
-
-
-def conversation_files(environment: dict[str, str], session_id: str) -> str:
-    """Return nothing: what it was told is kept with the agent."""
-    return ""
-
-
-def resumable(transcript: bytes) -> bool:
-    """Return True: it keeps what it was told elsewhere."""
-    return True
-
-
-def joined(transcript: bytes, message: str) -> str | None:
-    """Return the message: nothing cuts it."""
-    return message
-
-
-def reply_in_transcript(transcript: bytes, task_id: str) -> str | None:
-    """Return None: it keeps no transcript."""
-    return None

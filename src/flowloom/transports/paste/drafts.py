@@ -16,7 +16,6 @@ from flowloom.tasks.steps import Step
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
 
     from flowloom.providers.protocol import Screen
 
@@ -111,9 +110,9 @@ def editor_path() -> str:
 
 def hands_over(agent_dir: str) -> bool:
     """Tell whether an agent's program was started with our editor, which hands a draft over."""
-    document: dict[str, Any] = files.read_json(f"{agent_dir}/settings.json") or {}
-    editor = document.get("env", {}).get("VISUAL", "")
-    return bool(editor == editor_path() and os.path.exists(editor))
+    named = f'"{editor_path()}"'.encode()
+    told = any(named in (files.read(path) or b"") for path in layout.program_files(agent_dir))
+    return told and os.path.exists(editor_path())
 
 
 def ask(agent_dir: str) -> None:

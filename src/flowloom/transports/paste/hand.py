@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from flowloom.providers.protocol import Keys, Screen
     from flowloom.transports.protocol import AgentWindow, Ledger
 
-# Claude Code ends on a second Ctrl-C within 2.5 s.
-CLEAR_AGAIN_S = 3.0
 # A long conversation can take seconds to be redrawn: an unchanged window has not shown yet what a key did.
 UNCHANGED_AGAIN_S = 10.0
 # A key that failed this often is bound to something else by the user.
@@ -116,7 +114,7 @@ class Draft:
         pressed = self._way_out(keys)
         if not pressed:
             return self._stuck(keys["stash"])
-        if self.hand.may_press(look, CLEAR_AGAIN_S):
+        if self.hand.may_press(look, self.agent.provider().program.TIMING["clear_again_s"]):
             self._take_out(tmux, pane, look, pressed)
         return SETTLES
 
@@ -150,7 +148,7 @@ class Draft:
 
     def _way_out(self, keys: Keys) -> list[str]:
         """Return the keys that take the kept draft out of the box, none where that would lose something."""
-        clear = self.agent.provider().CLEAR
+        clear = self.agent.provider().program.CLEAR
         if self._tries >= 2 * TRIES:
             return []  # not even that key empties the box
         if self._mixed:
@@ -163,7 +161,7 @@ class Draft:
 
     def _take_out(self, tmux: Tmux, pane: str, look: Look, pressed: list[str]) -> None:
         self._tries += 1
-        cleared = pressed == self.agent.provider().CLEAR
+        cleared = pressed == self.agent.provider().program.CLEAR
         self.stashed = not cleared
         if cleared and not self._noted:
             self._noted = True

@@ -10,7 +10,7 @@ from flowloom.clock import SYSTEM
 from flowloom.ports import procs
 from flowloom.terminal.ansi import plain_lines
 from flowloom.transports.paste import drafts, held_up
-from flowloom.transports.paste.hand import CLEAR_AGAIN_S, TRIES, UNCHANGED_AGAIN_S, Draft, Hand, key_name, look_at
+from flowloom.transports.paste.hand import TRIES, UNCHANGED_AGAIN_S, Draft, Hand, key_name, look_at
 from flowloom.transports.paste.lending import Lending
 from flowloom.turns import observed, questions
 
@@ -24,10 +24,9 @@ if TYPE_CHECKING:
     from flowloom.transports.text import Text
     from flowloom.turns.record import Status
 
-# The receipt comes 30-100 ms after Enter; a user's own UserPromptSubmit hooks may hold it up to 30 s each.
+# A text that still stands in the box after this time was not submitted by the last Enter.
 ENTER_AGAIN_S = 0.8
 ENTER_LIMIT = 4
-RECEIPT_S = 45.0
 # How often the window is looked at while Enter waits for the text to be there; and for the receipt.
 LOOK_FOR_TEXT_S = 0.01
 RECEIPT_AGAIN_S = 0.25
@@ -40,9 +39,6 @@ REFUSED_AGAIN_S = 2.0
 # A text that is never submitted is taken out of the box, and pasted again after this time: the user may bind the key.
 ROUND_AGAIN_S = 30.0
 
-# What a session file says of a dialog that a person opened: /model, /btw, /config.
-OPENED = "dialog open"
-LOGINS = "Select login method:"
 NO_INPUT = "its window takes no input"
 
 
@@ -58,7 +54,7 @@ class Paste:
         self.provider = window.provider()
         self._hand = Hand(pause_s, clock)
         self._draft = Draft(window, ledger, self._hand)
-        self._lending = Lending(window.name, clock) if self.provider.EDITS else None
+        self._lending = Lending(window.name, clock) if self.provider.program.EDITS else None
         self._pressed = 0
         self._pressed_at_s = 0.0
         self._pasted_at_s = 0.0
@@ -93,7 +89,7 @@ class Paste:
         """Paste a text, and press Enter where the release takes it together with the paste."""
         self._before = look.screen
         buffers = {f"flowloom-{text.task_id}-1": text.first_path, f"flowloom-{text.task_id}-2": text.body_path}
-        at_once = self.provider.enter_at_once(now["release"])
+        at_once = self.provider.program.enter_at_once(now["release"])
         then = self.window.key_bindings()["submit"] if at_once else []
         how = self.window.tmux(now).paste(now["pane_id"] or "", buffers, *then, stamp=look.stamp, typed=text.stamp)
         if how == "stale":
@@ -146,11 +142,11 @@ class Paste:
             tmux.leave_mode(pane)
         own = drafts.own(screen)
         ours = own is not None and own.task_id == text.task_id
-        return "removed" if ours and tmux.press(pane, *self.provider.CLEAR, stamp=look.stamp) else "sent"
+        return "removed" if ours and tmux.press(pane, *self.provider.program.CLEAR, stamp=look.stamp) else "sent"
 
     def _is_lent(self, look: Look) -> bool:
         """Tell whether a key would reach a person's editor; the one that clears the box would end the program."""
-        return self.provider.EDITS and procs.is_lent(look.tty)
+        return self.provider.program.EDITS and procs.is_lent(look.tty)
 
     def claim(self, text: Text, now: Status) -> None:
         """Refuse what another process, which is stopped now, would paste when it runs again."""
@@ -202,10 +198,8 @@ class Paste:
     def _covered(self, now: Status, look: Look, screen: Screen) -> str:
         """Leave a view that stands over the box; take the agent for blocked on a dialog, or on something unknown."""
         question, keys = screen["question"], screen["keys"]
-        listed = question and (question["kind"] == "question" or question["text"] == LOGINS)
-        if listed and self.window.session_waits_for(now) == OPENED:
-            # No hook told of a question: a list with numbers, which a person has opened, as /login does.
-            question, keys = None, ["Escape"]
+        if screen["listed"] and self.provider.session.opened(self.window.session_waits_for(now)):
+            question, keys = None, self.provider.program.CLOSE
         if question is None and (screen["kind"] == "view" or keys):
             # The key that leaves the transcript opens it too.
             if self._hand.undisturbed(f"view {look.screen}") and keys and self._hand.may_press(look, 0.0):
@@ -231,12 +225,12 @@ class Paste:
             return "its session is busy, with no task of FlowLoom's"
         if said == "waiting":
             asked = self.window.session_waits_for(now)
-            if asked not in (OPENED, ""):
+            if asked and not self.provider.session.opened(asked):
                 return f"its session waits for an answer ({asked}); look at its window"
             # It stands above the box, which takes keys only once it is closed.
             if self._hand.undisturbed(f"open {look.screen}") and self._hand.may_press(look, 0.0):
                 self._draft.keep_field(screen["field"])
-                tmux.press(pane, "Escape", stamp=look.stamp)
+                tmux.press(pane, *self.provider.program.CLOSE, stamp=look.stamp)
             return f"a person has left something open in its window{_named(screen['title'])}"
         # A running turn redraws its window: one that looks the same for a while only looks like one.
         if screen["busy"] and (said == "" or not self._hand.undisturbed(f"busy {look.screen}")):
@@ -258,8 +252,8 @@ class Paste:
     def _clear(self, tmux: Tmux, pane: str, look: Look, task_id: str) -> None:
         """Empty the box of our own text that was never submitted, once its task has it back."""
         self.ledger.unsent(task_id)
-        if self._hand.may_press(look, CLEAR_AGAIN_S):
-            tmux.press(pane, *self.provider.CLEAR, stamp=look.stamp)
+        if self._hand.may_press(look, self.provider.program.TIMING["clear_again_s"]):
+            tmux.press(pane, *self.provider.program.CLEAR, stamp=look.stamp)
 
     # Between the paste and the receipt.
 
@@ -298,10 +292,12 @@ class Paste:
         if screen["kind"] == "box" and said != "busy" and drafts.holds(screen["draft"], task_id):
             # The Enter was lost: a person's came at the same moment.
             return held_up.MIXED, "mixed" if self._hand.undisturbed(f"mixed {screen['draft']}") else "waiting"
+        if self.provider.dialect.RECEIPT == "none" and self._pressed and screen["kind"] == "box":
+            return held_up.RECEIPT, "taken"
         # A window that has not changed at all is that of a program that hangs with our text read.
         at_it = screen["busy"] or said == "busy" or look.screen == self._before
         waited_s = at_s - self._pasted_at_s
-        if waited_s < LOST_S or (waited_s < RECEIPT_S and at_it):
+        if waited_s < LOST_S or (waited_s < self.provider.program.TIMING["receipt_s"] and at_it):
             return held_up.RECEIPT, "waiting"
         if screen["kind"] != "box":
             return held_up.RECEIPT, "hidden"

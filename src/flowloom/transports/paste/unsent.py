@@ -8,7 +8,7 @@ from flowloom.ports import procs
 from flowloom.store.bell import pause
 from flowloom.tasks import prompt as prompt_text
 from flowloom.transports.paste import drafts
-from flowloom.transports.paste.hand import CLEAR_AGAIN_S, TRIES
+from flowloom.transports.paste.hand import TRIES
 from flowloom.transports.paste.held_up import SUSPENDED
 from flowloom.transports.paste.lending import Lending
 
@@ -125,7 +125,7 @@ class _Window:
     def _covers(self, look: Look, screen: Screen) -> tuple[str, bool]:
         """Say what a person has open, nothing where the box is free; and whether it may close."""
         title = f" ({screen['title']})" if screen["title"] else ""
-        lent = self._lending.reason(look) if self.agent.provider().EDITS else ""
+        lent = self._lending.reason(look) if self.agent.provider().program.EDITS else ""
         if lent:
             return "is suspended (Ctrl-Z)" if lent.startswith(SUSPENDED) else "has an editor open in its window", True
         if screen["field"]:
@@ -187,9 +187,11 @@ class _Window:
         if self._edited:
             self._settle()
         for _ in range(TRIES):
-            if not self._takes_keys() or not self._press(self.agent.provider().CLEAR):
+            if not self._takes_keys() or not self._press(self.agent.provider().program.CLEAR):
                 break
-            if procs.await_true(lambda: self._draft() == "", timeout_s=CLEAR_AGAIN_S):
+            if procs.await_true(
+                lambda: self._draft() == "", timeout_s=self.agent.provider().program.TIMING["clear_again_s"]
+            ):
                 return True
         return False
 

@@ -1,8 +1,6 @@
-"""What Claude Code leaves in writing, read: results of `claude -p`, transcripts, sessions. Text in, values out.
+"""What a Claude Code keeps of its conversations, read from their transcripts.
 
-Of `claude -p --output-format json`: an error stands in `result` (the API, no login) or in `errors` (a budget, a limit
-of turns), with `is_error` and exit 1; an unknown option is one line on stderr.
-Measured on 2.1.197 and 2.1.329.
+A transcript's format is internal: it is read only where a hook was lost or says too little.
 """
 
 from __future__ import annotations
@@ -10,44 +8,30 @@ from __future__ import annotations
 import json
 import re
 
+from flowloom.providers.claude import home
 from flowloom.tasks import frame
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
+# How a user finds a conversation of their own.
+LIST = "claude --resume"
+CUT_MARKS = (b'"stop_reason":"max_tokens"', b'"stop_reason":"model_context_window_exceeded"')
 
 
-def result(stdout: str) -> dict[str, Any]:
-    """Return the last result document among the lines; an empty one where there is none."""
-    for line in reversed(stdout.split("\n")):  # splitlines() would cut at a U+2028 in a string
-        try:
-            said = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(said, dict) and said.get("type") == "result":
-            return said
-    return {}
+def conversation_files(environment: dict[str, str], session_id: str) -> str:
+    """Return where a transcript can lie: in the folder of the project, or of a working tree that it went to."""
+    # As `glob.escape` does, whose module would be loaded on the way to every Ctrl-G.
+    folder = re.sub(r"([*?[])", r"[\1]", home.folder(environment))
+    return f"{folder}/projects/*/{session_id}.jsonl"
 
 
-def reply(said: dict[str, Any], exit_code: int | None) -> str | None:
-    """Return the reply in a result document, None where it tells of an error."""
-    text = said.get("result")
-    return text if isinstance(text, str) and not said.get("is_error") and not exit_code else None
+def resumable(transcript: bytes) -> bool:
+    """Tell whether a conversation that left this transcript can be gone on with.
 
-
-def error(said: dict[str, Any], stdout: str, stderr: str, exit_code: int | None) -> str:
-    """Return why there is no reply, in the program's own words where it has any."""
-    if said:
-        errors = "; ".join(str(each) for each in said.get("errors") or [])
-        return errors or str(said.get("result") or said.get("subtype") or "it failed without a word")
-    last = " ".join((stderr.strip() or stdout.strip()).splitlines()[-3:])[:500]
-    ended = "it ended" if exit_code is None else f"it ended with exit {exit_code}"
-    return last or f"{ended} and printed no reply"
-
-
-def denied(said: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the tool calls that were refused, each with `tool_name` and `tool_input`."""
-    return [entry for entry in said.get("permission_denials") or [] if isinstance(entry, dict)]
+    It is written a moment after the turn, so one that was killed just then can
+    have lost all of it. With no message in it Claude Code refuses to resume: `No
+    conversation found`, which stands on the screen for a moment, and exit 1.
+    Measured on 2.1.197 and 2.1.329.
+    """
+    return b'"type":"user"' in transcript or b'"type":"assistant"' in transcript
 
 
 def reply_in_transcript(transcript: bytes, task_id: str) -> str | None:
@@ -121,51 +105,6 @@ def joined(transcript: bytes, message: str) -> str | None:
     return "\n\n".join([*parts, *([message] if message else [])]) if found else None
 
 
-def read_sessions(text: str, pid: int, since_s: float = 0.0) -> str:
-    """Return `busy`, `waiting` or `idle` of the session with this pid; empty where it is not said.
-
-    `text` is a session file's or what `claude agents --json` prints. An `idle` from before `since_s` (time of day) is
-    not said: a Claude Code that gets no processor writes its file seconds late.
-    """
-    try:
-        document = json.loads(text)
-    except ValueError:
-        return ""
-    for entry in document if isinstance(document, list) else [document]:
-        if isinstance(entry, dict) and entry.get("pid") == pid:
-            # `shell`: idle, with a shell in the background.
-            status = {"shell": "idle"}.get(str(entry.get("status")), entry.get("status"))
-            at_ms = entry.get("statusUpdatedAt")
-            if status == "idle" and isinstance(at_ms, int | float) and at_ms < since_s * 1000:
-                return ""
-            return status if status in ("busy", "waiting", "idle") else ""
-    return ""
-
-
-def said_of_session(text: str, key: str) -> str:
-    """Return what a session file says under a key; empty where it says nothing.
-
-    What one with a `parkedJobId` says of its own status is of the time before (2.1.330).
-    """
-    try:
-        document = json.loads(text)
-    except ValueError:
-        return ""
-    return str(document.get(key) or "") if isinstance(document, dict) else ""
-
-
-def read_waiting(text: str, pid: int) -> str:
-    """Return what the session with this pid says that it waits for; empty where it says nothing."""
-    try:
-        document = json.loads(text)
-    except ValueError:
-        return ""
-    for entry in document if isinstance(document, list) else [document]:
-        if isinstance(entry, dict) and entry.get("pid") == pid and entry.get("status") == "waiting":
-            return str(entry.get("waitingFor") or "")[:100]
-    return ""
-
-
 def transcript_of_session(environment: dict[str, str], session: str) -> str:
     """Return the path of the transcript of the session that a session file describes; empty if it says too little."""
     try:
@@ -175,8 +114,7 @@ def transcript_of_session(environment: dict[str, str], session: str) -> str:
     session_id, cwd = document.get("sessionId"), document.get("cwd")
     if not session_id or not cwd:
         return ""
-    base = environment.get("CLAUDE_CONFIG_DIR") or f"{environment.get('HOME', '')}/.claude"
-    return f"{base}/projects/{re.sub(r'[^A-Za-z0-9]', '-', cwd)}/{session_id}.jsonl"
+    return f"{home.folder(environment)}/projects/{re.sub(r'[^A-Za-z0-9]', '-', cwd)}/{session_id}.jsonl"
 
 
 def touched_files(transcript: bytes) -> list[str]:

@@ -89,6 +89,20 @@ def test_a_bug_while_the_parts_of_a_prompt_are_sent_leaves_each_to_a_waiter(worl
     leftovers.check(world)
 
 
+def test_a_bug_in_one_part_of_a_prompt_is_that_parts_alone(world: World) -> None:
+    draft = world.prompt_file("@planning heron\n\n@coding stork\n")
+    place = ["flowloom.turns.status:apply", "/coding'"]
+    done = world.run(sys.executable, HALTING, "fail", "before", *place, "--", "editor", str(draft))
+    assert done.returncode == 0, done
+    text = draft.read_text()
+    assert "echo heard: heron" in text
+    assert "No reply from coding: a bug in FlowLoom (RuntimeError: a bug, on request); the report is in " in text
+    assert [task["status"] for task in world.tasks()] == ["done", "failed"]
+    assert len(list((world.state / "log").glob("bug-*"))) == 1
+    assert world.flowloom("stop", "--all").returncode == 0
+    leftovers.check(world)
+
+
 def test_a_tmux_that_refuses_for_a_while_orphans_no_task(world: World, tmp_path: Path) -> None:
     folder, refuses = tmp_path / "bin", tmp_path / "refuses"
     folder.mkdir()

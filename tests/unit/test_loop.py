@@ -315,6 +315,30 @@ def test_in_a_long_line_only_the_next_listens_to_the_agent_and_the_others_look_s
         carrier.close()
 
 
+def test_a_process_that_waits_with_the_one_in_line_is_woken_by_its_task_only(opened: task_record.Task) -> None:
+    places = [line.enter(tasks.folder_of(opened), name) for name in ("aaaa", opened["task_id"])]
+    watching = Carrier(opened["task_id"], Settings())
+    assert watching.step().again_s == 0.0
+    assert watching.step().again_s == 3.0
+
+    def rung() -> bool:
+        return bool(select.select([watching.wake_fd], [], [], 0)[0])
+
+    files.wake(tasks.folder_of(opened))
+    assert not rung()
+    task = tasks.read(opened["task_id"])
+    tasks.note_step(task, Step.TYPED, "it is first now")
+    assert rung()
+    watching.step()
+    assert watching.step().again_s == 1.0
+    files.wake(tasks.folder_of(opened))
+    assert rung()
+    watching.close()
+    for place in places:
+        assert place is not None
+        place.leave()
+
+
 # How the tasks before one stand in line, first in line first, and how many of them go first.
 STEPS = {
     "created": [],

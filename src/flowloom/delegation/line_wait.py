@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 
-from flowloom.delegation.waiting import View
+from flowloom.delegation.waiting import LOOK_AGAIN_S, View
 from flowloom.queue import line
 from flowloom.store import layout
 from flowloom.store.bell import Bell
+from flowloom.tasks.steps import Step
 from flowloom.turns import whereabouts
 
 TYPE_CHECKING = False
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 # How often a task in line looks by itself: the next one, and one far behind. A process that is killed rings no bell.
 NEXT_AGAIN_S, LINE_AGAIN_S = 1.0, 30.0
+# How often a process that waits with the one in line looks if that one was killed.
+BESIDE_AGAIN_S = 3.0
 # The further behind, the less often: from this many places on, every LINE_AGAIN_S.
 FAR = 10
 
@@ -56,13 +59,15 @@ class LineWait:
             view.says = f"its own process {stopped} is stopped; continue it with fg, or: kill -CONT {stopped}"
         elif not task["left"] and not task["until"]:
             view.says = "another process already waits for it; waiting with it"
+        in_line = task["status"] is Step.CREATED
+        moved = self._listen_to(layout.task_dir(self.task_id) if in_line else self.agent.directory)
+        view.again_s = 0.0 if moved else BESIDE_AGAIN_S if in_line else LOOK_AGAIN_S
         return view
 
     def first(self, place: line.Place) -> None:
         """Listen to the agent: the task is first in line; the one behind it is the next now."""
-        if self._stands:
+        if self._listen_to(self.agent.directory) or self._stands:
             self._stands = False
-            self._listen_to(self.agent.directory)
             place.wake_next()
 
     def _listen_to(self, directory: str) -> bool:

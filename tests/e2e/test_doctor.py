@@ -540,7 +540,7 @@ def test_errors_and_bugs_that_nobody_was_told_of(house: World) -> None:
     whose = {"FLOWLOOM_AGENT_DIR": str(house.agent_dir())}
     house.run(hook_path("agent-event"), "claude", stdin=b"no JSON", env=whose)
     finding = seen(leftovers.logged_errors)
-    assert (finding.level, "by agent-event" in finding.saw) == ("warn", True)
+    assert (finding.level, "by spool" in finding.saw) == ("warn", True)
 
 
 def test_a_round_trip_that_ends_in_another_way_says_how(

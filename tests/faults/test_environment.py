@@ -80,12 +80,15 @@ def test_without_locks_the_folder_is_named_and_nothing_is_sent(world: World) -> 
 
 def shift(install: Install, seconds: float) -> None:
     """Set the clock of every process of this install, from now on; the real one belongs to everybody."""
-    for name, call in (("clock", "time.time()"), ("turns/payloads", "time.time_ns()")):
-        module = install.module(name)
-        plain = (ROOT / "src" / "flowloom" / f"{name}.py").read_text()
-        by = f"{int(seconds * 1e9)}" if call.endswith("ns()") else f"{seconds}"
-        assert call in plain
-        module.write_text(plain.replace(call, f"({call} + {by})"))
+    changed = []
+    for path in sorted((ROOT / "src" / "flowloom").rglob("*.py")):
+        name, plain = str(path.relative_to(ROOT / "src" / "flowloom").with_suffix("")), path.read_text()
+        if "/echo/" in name or not re.search(r"time\.time(_ns)?\(\)", plain):
+            continue  # the agent's program may read its own clock
+        changed.append(name)
+        moved = plain.replace("time.time()", f"(time.time() + {seconds})")
+        install.module(name).write_text(moved.replace("time.time_ns()", f"(time.time_ns() + {int(seconds * 1e9)})"))
+    assert "clock" in changed
 
 
 @pytest.mark.parametrize("seconds", [-7200.0, 7200.0], ids=["back", "forward"])

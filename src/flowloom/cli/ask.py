@@ -17,7 +17,7 @@ from flowloom.cli.reply import print_reply
 from flowloom.cli.wait import TIMEOUT, wait_for
 from flowloom.config import settings as config
 from flowloom.delegation import ask as asking
-from flowloom.delegation import loop, overview, runner
+from flowloom.delegation import loop, overview, runner, upgrade
 from flowloom.errors import UsageError
 from flowloom.ports import git
 from flowloom.ports.signals import CaughtSignals
@@ -62,6 +62,7 @@ def ask(
     asking.refuse_unknown(agent, settings)
     text = _stdin() if prompt == "-" else prompt
     launch.prepare(agent, settings, root=root)
+    upgrade.replace_waiters()
     asker, kind = asking.asked_by()
     # From here on no signal may come between the task and its waiter.
     stop = CaughtSignals(signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

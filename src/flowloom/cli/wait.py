@@ -12,7 +12,7 @@ from flowloom.cli.program import command
 from flowloom.cli.reply import print_reply
 from flowloom.clock import Deadline
 from flowloom.config import settings as config
-from flowloom.delegation import ask, loop, runner
+from flowloom.delegation import ask, loop, runner, upgrade
 from flowloom.errors import FlowLoomError, Stopped, TimedOut
 from flowloom.ports.signals import CaughtSignals
 from flowloom.store import layout
@@ -40,6 +40,7 @@ def wait(task_ids: tuple[str, ...], any_of: bool, timeout: float | None, as_json
     """Wait for tasks and print their replies."""
     for task_id in task_ids:
         tasks.read(task_id)
+    upgrade.replace_waiters()
     stop = CaughtSignals(signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     carriers: list[Carrier] = []
     try:

@@ -16,7 +16,7 @@ from flowloom.agents.agent import named
 from flowloom.chief import touched_files
 from flowloom.clock import Deadline
 from flowloom.config import settings as config
-from flowloom.delegation import ask, executors, loop, runner
+from flowloom.delegation import ask, executors, loop, runner, upgrade
 from flowloom.editor import palette_actions, parts, prompt_file, wait_screen
 from flowloom.editor.outcome import Outcome
 from flowloom.errors import FlowLoomError, Stopped, TimedOut, UsageError
@@ -187,6 +187,7 @@ class Exchange:
                     f"This Claude Code has the conversation of {agent.agent_id} open",
                     hint="Close it, and resume your own: claude --resume",
                 )
+        upgrade.replace_waiters()
         first = self._former() if len(self.parts) == 1 else None
         self.signals.refuse()
         sent: list[Task] = [first] if first else []

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from flowloom.store.shapes import Process
 
 LINE = "line"
+# The release of a process that holds a place: its format is that of the files which it reads and writes.
+FORMAT = 1
 # What a command that keeps all tasks out of an agent stands in line as; no task has such an id.
 STOP, RESTART = "!stop", "!restart"
 COMMANDS = {STOP: "flowloom stop", RESTART: "flowloom restart"}
@@ -57,7 +59,7 @@ class Place:
 
     def _write(self) -> None:
         """Note who holds the place. Its lock alone cannot tell: a child inherits it."""
-        note = json.dumps({**(births.noted(os.getpid()) or {}), "says": self._says}).encode()
+        note = json.dumps({"format": FORMAT, **(births.noted(os.getpid()) or {}), "says": self._says}).encode()
         try:
             os.ftruncate(self.descriptor, 0)
             os.pwrite(self.descriptor, note, 0)
@@ -101,10 +103,11 @@ class PlaceAhead:
             note = json.loads(files.read(f"{agent_dir}/{LINE}/{name}") or b"{}")
             holder: Process = {"pid": int(note.get("pid") or 0), "birth": str(note.get("birth") or "")}
             self.says = str(note.get("says") or "")
+            self.format = int(note.get("format") or 0)
         except (ValueError, TypeError, AttributeError):
             # It is just being written, or is no note of ours: its lock counts all the same.
-            holder, self.says = {"pid": 0, "birth": ""}, ""
-        self.pid = holder["pid"]
+            holder, self.says, self.format = {"pid": 0, "birth": ""}, "", 0
+        self.pid, self.process = holder["pid"], holder
         self.stopped = births.life(holder) == "stopped"
 
     @property
@@ -150,6 +153,12 @@ def adopt(agent_dir: str, task_id: str, descriptor: int) -> Place | None:
 def waited_for(agent_dir: str, task_id: str) -> bool:
     """Tell whether a living process waits for this task."""
     return any(name.endswith(f"-{task_id}") and _alive(agent_dir, name) for name in _names(agent_dir))
+
+
+def holder(agent_dir: str, task_id: str) -> PlaceAhead | None:
+    """Return the place of a task that a living process waits for, and what is known of that process."""
+    held = (name for name in _names(agent_dir) if name.endswith(f"-{task_id}") and _alive(agent_dir, name))
+    return next((PlaceAhead(agent_dir, name) for name in held), None)
 
 
 def stopped(agent_dir: str, task_id: str) -> int:

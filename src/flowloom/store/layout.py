@@ -358,6 +358,11 @@ def index_dir(kind: str) -> str:
     return f"{home()}/index/{kind}"
 
 
+def waiters_format() -> str:
+    """Return the file that says of which format all waiters are, after those of an older one were replaced."""
+    return f"{home()}/waiters-format"
+
+
 def index_format() -> str:
     """Return the file that says which format the index has."""
     return f"{home()}/index/format"

@@ -1,0 +1,52 @@
+"""What runs on through an upgrade of FlowLoom: waiters of the older release are replaced, a person's editor never."""
+
+from __future__ import annotations
+
+from flowloom.config import settings as config
+from flowloom.delegation import loop
+from flowloom.ports import births, procs
+from flowloom.queue import line
+from flowloom.store import files, layout
+from flowloom.store.log import log
+from flowloom.tasks import index
+from flowloom.tasks import store as tasks
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from flowloom.queue.line import PlaceAhead
+
+# The module that a waiter runs, by its name in each release.
+WAITERS = frozenset({"flowloom.waiter", "flowloom.delegation.waiter"})
+
+
+def replace_waiters() -> list[str]:
+    """End the waiters of older releases and start ones of this release on their tasks; return the tasks.
+
+    It does so once after an upgrade, and costs the reading of one small file after that. A waiter keeps nothing but
+    its place in line, which its successor gets; what it has put into a window is found there.
+    """
+    wanted = f"{line.FORMAT}\n".encode()
+    if files.read(layout.waiters_format()) == wanted:
+        return []
+    replaced = []
+    for task in index.unfinished():
+        task_id, folder = task["task_id"], tasks.folder_of(task) if task["agent"] else ""
+        holder = line.holder(folder, task_id) if folder else None
+        if holder is None or not _is_old_waiter(holder):
+            continue
+        if not procs.end(holder.pid, grace_s=procs.GRACE_S):
+            log(layout.home(), "error", "upgrade", f"its waiter {holder.pid} of an older release runs on", task=task_id)
+            continue
+        replaced.append(task_id)
+        root = layout.project_root(layout.ref_of(folder).project)
+        loop.entrust([task_id], config.load(root or layout.here()))
+    files.write(layout.waiters_format(), wanted, durable=False)
+    return replaced
+
+
+def _is_old_waiter(holder: PlaceAhead) -> bool:
+    """Tell whether a place is held by a waiter of an older release, proven by its birth and its command line."""
+    if holder.format >= line.FORMAT or births.life(holder.process) not in ("runs", "stopped"):
+        return False
+    words = procs.command(holder.pid)
+    return holder.task_id in words and not WAITERS.isdisjoint(words)

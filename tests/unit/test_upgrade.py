@@ -1,0 +1,119 @@
+"""Processes that began before an upgrade: their waiters are replaced, nothing else is touched."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from flowloom.delegation import upgrade
+from flowloom.ports import births, procs
+from flowloom.queue import line
+from flowloom.store import files, layout
+from flowloom.tasks import store as tasks
+from flowloom.turns import record as status_record
+from flowloom.turns import status
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# What holds a place until it is ended, as the process of another release does; it says when it is up.
+HOLDS = "import signal, sys; print(flush=True); signal.pause()"
+
+
+@pytest.fixture
+def agent_dir() -> str:
+    layout.ensure_home()
+    folder = files.ensure_dir(layout.agent_dir("site", "planning"))
+    status.write(folder, status_record.empty_status("planning@site", "planning", "planning", "site", "echo"))
+    return folder
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
+    """The module and the task of each process that is started in the background."""
+    found: list[tuple[str, str]] = []
+
+    def detach(module: str, arguments: list[str], **_: object) -> int:
+        found.append((module, arguments[0]))
+        return 1
+
+    monkeypatch.setattr(procs, "detach", detach)
+    return found
+
+
+class Holder:
+    """A task, and a process that holds its place."""
+
+    def __init__(self, agent_dir: str, module: str, note: dict[str, object] | None = None, *, birth: str = "") -> None:
+        task = tasks.open_task("planning@site", layout.ref_of(agent_dir), "what?", asker="shell", asker_kind="shell")
+        self.task_id = task["task_id"]
+        folder = files.ensure_dir(f"{agent_dir}/line")
+        path = f"{folder}/{len(os.listdir(folder)) + 1:010d}-{self.task_id}"
+        place = files.hold(path)
+        words = [sys.executable, "-I", "-c", HOLDS, "/root", module, self.task_id, str(place)]
+        self.process = subprocess.Popen(words, stdout=subprocess.PIPE, pass_fds=[place])
+        os.close(place)
+        assert self.process.stdout is not None
+        self.process.stdout.readline()
+        birth = birth or births.of(self.process.pid)
+        Path(path).write_text(json.dumps({"pid": self.process.pid, "birth": birth, "says": "", **(note or {})}))
+        self.path = path
+
+    def ended(self) -> bool:
+        return self.process.poll() is not None
+
+    def end(self) -> None:
+        self.process.kill()
+        self.process.communicate()
+
+
+@pytest.fixture
+def holders() -> Iterator[list[Holder]]:
+    found: list[Holder] = []
+    yield found
+    for holder in found:
+        holder.end()
+
+
+@pytest.mark.parametrize("module", sorted(upgrade.WAITERS))
+def test_a_waiter_of_an_older_release_is_replaced_and_its_task_keeps_its_place(
+    agent_dir: str, started: list[tuple[str, str]], holders: list[Holder], module: str
+) -> None:
+    old = Holder(agent_dir, module)
+    holders.append(old)
+    assert upgrade.replace_waiters() == [old.task_id]
+    old.process.wait()  # it never ends by itself
+    assert started == [("flowloom.delegation.waiter", old.task_id)]
+    assert os.path.exists(old.path), "its rank is kept"
+    # Once: the next command finds what was done.
+    holders.append(Holder(agent_dir, module))
+    assert upgrade.replace_waiters() == []
+
+
+def test_nothing_else_is_ended(agent_dir: str, started: list[tuple[str, str]], holders: list[Holder]) -> None:
+    """Not a Ctrl-G of the older release, a waiter of this one, nor a process that has a dead waiter's pid."""
+    holders += [
+        Holder(agent_dir, "flowloom.editor"),
+        Holder(agent_dir, "flowloom.delegation.waiter", {"format": line.FORMAT}),
+        Holder(agent_dir, "flowloom.waiter", birth="another-boot/1/2"),
+    ]
+    assert upgrade.replace_waiters() == []
+    assert [holder.ended() for holder in holders] == [False] * 3
+    assert started == []
+
+
+def test_a_place_says_of_which_format_its_process_is(agent_dir: str) -> None:
+    task = tasks.open_task("planning@site", layout.ref_of(agent_dir), "what?", asker="shell", asker_kind="shell")
+    assert line.holder(agent_dir, task["task_id"]) is None
+    place = line.enter(agent_dir, task["task_id"])
+    assert place is not None
+    holder = line.holder(agent_dir, task["task_id"])
+    assert holder is not None
+    assert (holder.format, holder.process["pid"]) == (line.FORMAT, os.getpid())
+    place.leave()

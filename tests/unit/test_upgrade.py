@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from flowloom.agents import hook_shims
 from flowloom.delegation import upgrade
 from flowloom.ports import births, procs
 from flowloom.queue import line
@@ -91,6 +92,8 @@ def test_a_waiter_of_an_older_release_is_replaced_and_its_task_keeps_its_place(
     old.process.wait()  # it never ends by itself
     assert started == [("flowloom.delegation.waiter", old.task_id)]
     assert os.path.exists(old.path), "its rank is kept"
+    # The hooks of agents that run on are those of this release from now on.
+    assert not hook_shims.leads_nowhere()
     # Once: the next command finds what was done.
     holders.append(Holder(agent_dir, module))
     assert upgrade.replace_waiters() == []

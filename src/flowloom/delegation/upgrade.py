@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from flowloom.agents import hook_shims
 from flowloom.config import settings as config
 from flowloom.delegation import loop
 from flowloom.ports import births, procs
@@ -28,6 +29,8 @@ def replace_waiters() -> list[str]:
     wanted = f"{line.FORMAT}\n".encode()
     if files.read(layout.waiters_format()) == wanted:
         return []
+    # The agents' hooks of an older release would not know the tasks of this one. It can still be installed elsewhere.
+    hook_shims.ensure_stubs()
     replaced = []
     for task in index.unfinished():
         task_id, folder = task["task_id"], tasks.folder_of(task) if task["agent"] else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,8 @@ class Window:
         self.screen = ""
 
     def press(self, pane: str, *keys: str, stamp: str = "") -> bool:
+        if stamp and stamp != self.stamp:
+            return False
         self.pressed += keys
         return self.takes
 
@@ -129,3 +132,24 @@ def sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, last: Step, window: Wi
     monkeypatch.setattr(Agent, "reconcile", lambda self: (self.status(), window.look("%1")))
     monkeypatch.setattr(Agent, "tmux", lambda self, now: window)
     return task["task_id"]
+
+
+@pytest.mark.parametrize("when", ["before the look", "after it"])
+def test_no_key_reaches_what_came_after_the_turn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: str) -> None:
+    window = Window()
+    task_id = sent(tmp_path, monkeypatch, Step.ACCEPTED, window)
+    agent = Agent(tasks.folder_of(tasks.read(task_id)))
+    looks = itertools.count(1)
+
+    def look(pane: str) -> Any:
+        # The first look is that of the cancel, the second one that of the key. Its hooks are heard all the time.
+        seen = Window.look(window, pane)
+        if next(looks) == 2 and when == "before the look":
+            status.write(agent.directory, {**agent.status(), "turn": None, "status": State.IDLE})
+        elif when == "after it":
+            window.stamp += "b"  # the next task's text has been pasted
+        return seen
+
+    monkeypatch.setattr(window, "look", look)
+    assert (windowed.cancel(task_id), window.pressed) == ("its turn has just ended", [])
+    assert tasks.read(task_id)["status"] is Step.CANCELLED

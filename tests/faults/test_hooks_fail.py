@@ -149,6 +149,13 @@ def test_a_hook_does_not_wait_for_a_stopped_process_that_holds_the_agents_lock(
 
 
 # Where in the call it is killed, and how its module looks then.
+def put(path: Path, text: str) -> None:
+    """Replace a module at once: the call that is just loading it must not find a part of it."""
+    fresh = path.with_suffix(".new")
+    fresh.write_text(text)
+    fresh.rename(path)
+
+
 KILLED = "\n\ndef {}(*_, **__):\n    import os\n    os.kill(os.getpid(), 9)\n"
 
 
@@ -163,10 +170,10 @@ def test_a_hook_that_is_killed_in_the_middle_loses_nothing(world: World, install
     module, _, name = where.partition(":")
     path = install.module(module)
     good = path.read_text()
-    path.write_text(good + KILLED.format(name))
+    put(path, good + KILLED.format(name))
     hold.touch()
     world.until(lambda: list((world.agent_dir() / "spool").glob("*.json")), "the Stop is stored")
-    path.write_text(good)
+    put(path, good)
     done = world.flowloom("wait", task_id, env=install.environment)
     assert (done.returncode, done.stdout) == (0, b"echo heard: long"), (done, world.describe())
     assert world.task()["recovered"] is False

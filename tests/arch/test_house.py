@@ -146,7 +146,36 @@ def broken_scripts(folder: Path) -> list[str]:
     return found
 
 
-CHECKS = [oversized, undocumented, sleepers, strays, swallowers, vague]
+# Words of Claude Code's own: its files, arguments, variables, events, tools. A core that knows one of them behaves
+# by it, and another program would have to imitate it.
+OF_CLAUDE = re.compile(
+    r"CLAUDE_[A-Z]|\.claude\b|--settings\b|--session-id|--append-system-prompt|hook_event_name|transcript_path"
+    r"|SessionStart|UserPromptSubmit|PermissionRequest|PostToolUse|StopFailure|SessionEnd|keybindings\.json"
+    r"|settings\.local|\bquota_|AskUserQuestion|ExitPlanMode|dialog open|parkedJobId"
+)
+# Who may know them: its provider, the echo agent, which speaks as it does, and what serves the user's own Claude Code.
+KNOW_CLAUDE = ("providers.claude", "providers.echo", "chief", "doctor", "setup", "editor", "cli")
+# `.claude.json` tells which folders the user trusts, and is read before a project may name a provider.
+KNOW_CLAUDE_TOO = ("config.trust",)
+
+
+def claudes(package: Path) -> list[str]:
+    """Find texts of the core, but for docstrings, with words that belong to the provider of Claude Code."""
+    found = []
+    for name, tree in trees(package):
+        if any(lies_in(name, home) for home in (*KNOW_CLAUDE, *KNOW_CLAUDE_TOO)):
+            continue
+        docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+        found += [
+            f"{name}:{node.lineno}: {word.group()}"
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings
+            if (word := OF_CLAUDE.search(node.value))
+        ]
+    return found
+
+
+CHECKS = [claudes, oversized, undocumented, sleepers, strays, swallowers, vague]
 
 
 def test_there_is_a_package_to_look_at() -> None:
@@ -169,6 +198,11 @@ def test_scripts_run_and_parse(folder: str) -> None:
 
 
 WRONG = [
+    (claudes, "turns/reported", "x = payload['hook_event_name']\n", ["turns.reported:1: hook_event_name"]),
+    (claudes, "agents/launch", "y = f'{home}/.claude/{name}'\n", ["agents.launch:1: .claude"]),
+    (claudes, "agents/launch", "def f():\n    'Take --settings.'\n    return '-c'\n", []),
+    (claudes, "providers/claude/program", "x = '--settings'\n", []),
+    (claudes, "chief/settings_files", "x = '.claude/settings.local.json'\n", []),
     (oversized, "long", "x = 1\n" * 401, ["long: 401 lines"]),
     (oversized, "fits", "x = 1\n" * 400, []),
     (undocumented, "mute", "def spoken():\n    '''Say.'''\ndef mute(): ...\n", ["mute: mute"]),

@@ -35,11 +35,11 @@ def test_an_agents_conversation_that_the_chief_has_opened_is_named_and_never_run
     # It is not resumed beside the other one; a task waits, and comes through once that one is closed.
     assert claude.flowloom("stop", "planning").returncode == 0
     started = claude.flowloom("start", "planning")
-    assert (started.returncode, b"is open in another Claude Code (process " in started.stderr) == (1, True), started
+    assert (started.returncode, b"is open in another program (process " in started.stderr) == (1, True), started
     asked = desk.ask("three")
     line = asked.process.stderr
     assert line is not None
-    assert b"is open in another Claude Code" in line.readline()
+    assert b"is open in another program" in line.readline()
     chief.tmux("kill-pane", "-t", chief.session)
     assert asked.end()[:2] in ((0, f"answer {number}: three") for number in range(9))
 

@@ -88,6 +88,6 @@ def test_a_limit_that_is_not_waited_for_fails_the_task_with_its_time(
     code, out, err = asked.end()
     assert (code, out) == (1, "")
     at = clock(int(api.headers["anthropic-ratelimit-unified-5h-reset"]), time.time())
-    assert f"Claude Code does not continue by itself; ask again after {at}" in err
+    assert f"the agent does not continue by itself; ask again after {at}" in err
     api.on("too much", Say("done"))
     assert desk.reply("too much") == "done"

@@ -262,7 +262,7 @@ def test_show_as_json_and_of_a_task_without_a_reply(world: World) -> None:
         "API Error: rate_limit",
         "echo: fail rate_limit",
     )
-    assert "error: Claude Code reported" in said(world.flowloom("show", task_id))[1]
+    assert "error: its program reported" in said(world.flowloom("show", task_id))[1]
     assert world.flowloom("show", "zzzz").returncode == 2
 
 

@@ -36,7 +36,7 @@ def test_a_part_that_failed_stands_there_with_its_reason_and_its_prompt(world: W
     done = world.ctrl_g(path)
     assert done.returncode == 0
     text = path.read_text()
-    assert "\n\necho heard: fine\n\nNo reply from coding: Claude Code reported: " in text
+    assert "\n\necho heard: fine\n\nNo reply from coding: its program reported: " in text
     assert text.endswith("\n\n@coding echo: fail rate_limit")
 
 

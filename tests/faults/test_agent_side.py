@@ -100,7 +100,7 @@ def test_an_agent_killed_before_its_conversation_was_written_begins_anew(desk: D
     without_messages(Path(now["transcript"]))
     code, out, err = desk.ask("which port?").end()
     assert (code, out) == (0, "answer 1: which port?"), err
-    said = "planning@site begins with an empty conversation: Claude Code's file of the former one holds no message"
+    said = "planning@site begins with an empty conversation: its program's file of the former one holds no message"
     assert said in err
 
 
@@ -111,7 +111,7 @@ def test_an_agent_whose_transcript_is_gone_begins_anew_and_says_so(desk: Desk) -
     before = desk.world.status()
     Path(before["transcript"]).unlink()
     code, out, err = desk.ask("which port?").end()
-    said = "planning@site begins with an empty conversation: Claude Code's file of the former one is gone: "
+    said = "planning@site begins with an empty conversation: its program's file of the former one is gone: "
     said += before["transcript"]
     assert (code, out, said in err) == (0, "answer 1: which port?", True), err
     assert said in desk.world.task()["notes"]

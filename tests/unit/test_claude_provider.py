@@ -204,9 +204,9 @@ NOTIFICATIONS = [
     ("of_a_later_release", ""),
 ]
 REPORTS: list[tuple[str, dict[str, Any], dict[str, Any] | None]] = [
-    ("SessionStart", {"source": "startup"}, {"event": "up", "source": "startup"}),
-    ("SessionStart", {"source": "compact"}, {"event": "up", "source": "compact"}),
-    ("SessionStart", {}, {"event": "up", "source": "startup"}),
+    ("SessionStart", {"source": "startup"}, {"event": "up", "source": "started"}),
+    ("SessionStart", {"source": "compact"}, {"event": "up", "source": "compacted"}),
+    ("SessionStart", {}, {"event": "up", "source": "started"}),
     ("UserPromptSubmit", {"prompt": "do it"}, {"event": "accept", "prompt": "do it"}),
     (
         "UserPromptSubmit",
@@ -290,21 +290,23 @@ REPORTS: list[tuple[str, dict[str, Any], dict[str, Any] | None]] = [
         (
             "Notification",
             {"notification_type": kind, "message": "answer me"},
-            asks(asked, "answer me", "") if asked else {"event": "notice", "source": kind, "message": "answer me"},
+            asks(asked, "answer me", "")
+            if asked
+            else {"event": "notice", "source": dialect.NOTICES.get(kind, kind), "message": "answer me"},
         )
         for kind, asked in NOTIFICATIONS
     ),
     (
         "PermissionDenied",
         {**BASH, "reason": "it removes\n much"},
-        {"event": "notice", "source": "denied", "message": "Bash: rm -r build: it removes much"},
+        {"event": "notice", "source": "denied", "message": "auto mode denied Bash: rm -r build: it removes much"},
     ),
     (
         "PermissionDenied",
         {},
-        {"event": "notice", "source": "denied", "message": "a tool: no reason given"},
+        {"event": "notice", "source": "denied", "message": "auto mode denied a tool: no reason given"},
     ),
-    ("SessionEnd", {"reason": "clear"}, {"event": "end", "reason": "clear"}),
+    ("SessionEnd", {"reason": "clear"}, {"event": "end", "reason": "continues"}),
     ("SessionEnd", {}, {"event": "end", "reason": ""}),
     ("PreCompact", {"trigger": "auto"}, None),
     ("SomethingNew", {}, None),

@@ -32,11 +32,12 @@ from typing import Any
 import pytest
 
 from flowloom.providers import protocol
+from flowloom.providers.claude.dialect import BEGAN, ENDED, NOTICES
 from flowloom.store import layout
 from flowloom.tasks import frame
 from flowloom.tasks import store as tasks
 from flowloom.tasks.steps import Step
-from flowloom.turns import noop, observed, reported, status
+from flowloom.turns import observed, reported, status
 from flowloom.turns import record as status_record
 from flowloom.turns.states import Event, State
 
@@ -117,13 +118,15 @@ class History:
             question: Any = {"kind": "permission", "text": f"Bash: {call}", "how": "", "call": call, "options": []}
             self.hear("ask", question=question, **more)
         elif verb == "notice":
-            self.hear("notice", source=given[0], message=" ".join(given[1:]), **more)
+            self.hear("notice", source=NOTICES.get(given[0], given[0]), message=" ".join(given[1:]), **more)
         elif verb == "tool":
             self.hear("sign", call=given[0], **more)
         elif verb == "up":
-            self.hear("up", source=given[0], **{"session_id": given[1] if given[1:] else SESSION, **more})
+            self.hear("up", source=BEGAN[given[0]], **{"session_id": given[1] if given[1:] else SESSION, **more})
         elif verb == "end":
-            self.hear("end", reason=given[0], **{"session_id": given[1] if given[1:] else SESSION, **more})
+            self.hear(
+                "end", reason=ENDED.get(given[0], ""), **{"session_id": given[1] if given[1:] else SESSION, **more}
+            )
         elif verb == "wait":
             self.now_s += float(given[0])
             self.at_ns += int(float(given[0]) * 1e9)
@@ -697,17 +700,17 @@ def test_what_a_person_typed_into_a_tasks_turn_is_noted_on_it(history: History) 
 
 
 def test_what_auto_mode_denied_is_noted_on_the_task_and_remembered(history: History) -> None:
-    for step in ("pasted a", "accept a 1", "notice denied Bash: rm: too much", "sub notice denied Bash: cp: too far"):
+    for step in ("pasted a", "accept a 1", "notice denied no rm: too much", "sub notice denied no cp: too far"):
         history.play(step)
-    noted = ["auto mode denied Bash: rm: too much", "auto mode denied Bash: cp: too far"]
+    noted = ["no rm: too much", "no cp: too far"]
     assert tasks.read(history.ids["a"])["notes"] == noted
     assert [event["why"] for event in status.read_events(history.dir)][-2:] == noted
-    for kind in (*noop.UNHEEDED, "of_a_later_release"):
+    for kind in (*NOTICES, "of_a_later_release"):
         history.play(f"notice {kind} words")
     said = [
         line["message"] for line in map(json.loads, Path(layout.home(), "log/flowloom.jsonl").read_text().splitlines())
     ]
-    assert said == ["a Notification of a kind that is not known: of_a_later_release"]
+    assert said == ["a notice of a kind that is not known: of_a_later_release"]
 
 
 def test_the_notification_does_not_replace_the_question_it_repeats(history: History) -> None:
@@ -729,7 +732,7 @@ def test_what_an_agent_said_before_an_api_error_is_kept(history: History) -> Non
     for step in ("pasted a", "accept a 1", "fail 1 half an answer"):
         history.play(step)
     assert Path(layout.task_dir(history.ids["a"]), "partial.md").read_text() == "half an answer"
-    assert tasks.read(history.ids["a"])["error"] == "Claude Code reported: the API failed"
+    assert tasks.read(history.ids["a"])["error"] == "its program reported: the API failed"
 
 
 def test_a_parked_tasks_message_so_far_can_be_taken(history: History) -> None:
@@ -794,7 +797,7 @@ def test_each_end_that_nobody_asked_for_counts_once(history: History) -> None:
 
 def test_what_a_program_says_after_it_was_stopped_starts_nobody(history: History) -> None:
     history.play("end other")
-    history.hear("up", source="startup", session_id=SESSION, pid=77)
+    history.hear("up", source="started", session_id=SESSION, pid=77)
     assert history.now()["status"] is State.OFFLINE
 
 
@@ -806,7 +809,7 @@ def test_what_a_fork_reports_moves_nothing(history: History) -> None:
 
 
 def test_a_session_that_starts_beside_the_living_one_is_not_this_agents(history: History) -> None:
-    history.hear("up", source="startup", session_id="s8", transcript="/none/s8.jsonl")
+    history.hear("up", source="started", session_id="s8", transcript="/none/s8.jsonl")
     history.hear("stop", session_id="s8", prompt_id="1", message="x")
     now = history.now()
     assert (now["session_id"], now["transcript"], now["foreign"]) == (SESSION, f"{history.dir}/transcript", ["s8"])

@@ -71,7 +71,7 @@ def test_a_message_that_came_meanwhile_is_not_overwritten(tmp_path: Path, monkey
 
 def test_the_parts_of_a_turn_that_failed_are_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     task, folder = opened(tmp_path, monkeypatch)
-    tasks.note_step(task, Step.FAILED, "Claude Code reported: max_output_tokens")
+    tasks.note_step(task, Step.FAILED, "its program reported: max_output_tokens")
     partial = Path(layout.task_dir(task["task_id"])) / "partial.md"
     partial.write_text("API Error: too long")
     part: dict[str, Any] = {

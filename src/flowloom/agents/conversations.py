@@ -35,11 +35,11 @@ def loss(agent: Agent, provider: Provider, now: Status) -> str:
     if found:
         if not doubted or provider.memory.resumable(files.tail(found, TRANSCRIPT_TAIL_BYTES)):
             return ""
-        what = "Claude Code's file of the former one holds no message"
+        what = "its program's file of the former one holds no message"
     elif found is None and not doubted:
         return ""
     else:
-        what = "Claude Code's file of the former one is gone"
+        what = "its program's file of the former one is gone"
     log(layout.home(), "warning", "launch", f"{agent.agent_id} is not resumed: {what}", session=now["session_id"])
     return f"{what}: {found or transcript}"
 
@@ -87,10 +87,11 @@ def refuse_open(agent: Agent, provider: Provider, session_id: str) -> None:
         ConversationOpen: naming that program.
     """
     pid = open_in(provider, session_id, None)
+    listed = f"; your own conversations are listed by: {provider.memory.LIST}" if provider.memory.LIST else ""
     if pid:
         raise ConversationOpen(
-            f"{agent.agent_id}'s conversation is open in another Claude Code (process {pid})",
-            hint="close that one; your own conversations are listed by: claude --resume",
+            f"{agent.agent_id}'s conversation is open in another program (process {pid})",
+            hint=f"close that one{listed}",
         )
 
 

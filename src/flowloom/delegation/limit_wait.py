@@ -59,7 +59,7 @@ class LimitWait:
                 return "the dialog of its usage limit to be answered; a person may be reading it in its window"
             # Its dialog offers to stop, which is what this comes to; left open it would hold up the next task.
             # Where something has moved since the look, the key would reach what came after it.
-            if self._give_up(now, Step.FAILED, "Claude Code does not continue by itself"):
+            if self._give_up(now, Step.FAILED, "the agent does not continue by itself"):
                 self.agent.tmux(now).press(now["pane_id"] or "", "Escape", stamp=look.stamp)
             return ""
         self._unseen_since_s = self._unseen_since_s or steady_s()
@@ -69,7 +69,7 @@ class LimitWait:
             if self._waited or shown == "cancelled":
                 self._give_up(now, Step.INTERRUPTED, "its automatic continue was cancelled in its window")
             else:
-                self._give_up(now, Step.FAILED, "Claude Code does not continue by itself")
+                self._give_up(now, Step.FAILED, "the agent does not continue by itself")
         return limits.waits_for(at_s, now_s)
 
     def _left_alone(self, look: Look) -> bool:

@@ -63,7 +63,7 @@ def waits_for(at_s: float, now_s: float) -> str:
 def park(task: Task, turn: Turn, at_s: float, error: str, now_s: float) -> Parked:
     """Let a task wait for the reset of the limit that stopped its turn. The caller holds the agent's lock."""
     task["until"] = at_s
-    if not tasks.note_step(task, Step.PARKED, f"Claude Code reported: {error}"):
+    if not tasks.note_step(task, Step.PARKED, f"its program reported: {error}"):
         tasks.note_fact(task, f"the usage limit stopped it again, until {clock(at_s, now_s)}")
     return {"task": task["task_id"], "before": turn["before"], "ids": [], "until": at_s}
 

@@ -7,9 +7,6 @@ if TYPE_CHECKING:
     from flowloom.providers.protocol import Report
     from flowloom.turns.record import Status
 
-# Kinds of Notification that say nothing which other hooks do not say.
-UNHEEDED = frozenset({"idle_prompt", "auth_success", "agent_completed", "push_notification", "elicitation_complete"})
-
 
 def is_noop(now: Status, report: Report) -> bool:
     """Tell whether a report leaves the agent as it is: the end of a tool call that answers no question, for example.
@@ -23,7 +20,7 @@ def is_noop(now: Status, report: Report) -> bool:
     if report.get("session_id") in now["foreign"]:
         return False  # its window may show that session by now
     if event == "notice":
-        return report.get("source", "") in UNHEEDED
+        return not report.get("source")
     if event != "sign":
         return False
     own = report.get("session_id") == now["session_id"]

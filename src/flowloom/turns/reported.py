@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 TRANSCRIPT_TAIL_BYTES = 8_000_000
 # Texts that Claude Code merges report 10 ms apart; no person presses Esc and submits again so fast.
 MERGED_NS = 500_000_000
-# Why a session ended, where that is known (SessionEnd).
-ENDS = {"prompt_input_exit": "it was closed with /exit", "logout": "it was logged out"}
+# Why a session ended, where that is known.
+ENDS = {"left": "it was closed with /exit", "logged out": "it was logged out"}
 # A late report can belong to one of this many former tasks.
 FORMER_LIMIT = 50
 
@@ -83,15 +83,15 @@ def _is_unannounced(now: Status, report: Report) -> bool:
 
 
 def _up(agent_dir: str, now: Status, report: Report) -> None:
-    source = report.get("source", "startup")
+    source = report.get("source", "started")
     facts = {"session_id": report.get("session_id"), "transcript": report.get("transcript")}
-    if source == "fork" or sessions.late(now, report):
+    if source == "forked" or sessions.late(now, report):
         return  # a fork that the agent took over continues its turn
     seen: dict[str, Any] = {**facts, "seen_ns": report["at_ns"]}
-    if source == "compact":
+    if source == "compacted":
         # A compaction happens in the middle of a turn and does not end it.
         status.note(agent_dir, now, **seen)
-    elif source == "clear":
+    elif source == "cleared":
         observed.let_go(now, Step.INTERRUPTED, "the conversation was cleared in its window")
         why = "the conversation was cleared while it waited for its usage limit"
         limits.give_up(agent_dir, now, Step.INTERRUPTED, why, at=report["at"])
@@ -99,7 +99,7 @@ def _up(agent_dir: str, now: Status, report: Report) -> None:
         seen |= {"turn": None, "queued": [], "conversation": False}
         status.apply(agent_dir, now, Event.QUIET, why="cleared", source="hook", at=report["at"], **seen)
     else:
-        if source == "resume":
+        if source == "resumed":
             # This also holds after a person resumed a former session, after a `/clear`.
             seen["conversation"] = True
         why = f"its session started ({source})"
@@ -348,7 +348,7 @@ def _fail(agent_dir: str, now: Status, report: Report) -> None:
         parked = parking.without(now, task["task_id"])
         if report.get("message"):
             files.write(f"{layout.task_dir(task['task_id'])}/partial.md", frame.valid(report["message"]).encode())
-        tasks.note_step(task, Step.FAILED, f"Claude Code reported: {error}")
+        tasks.note_step(task, Step.FAILED, f"its program reported: {error}")
     facts: dict[str, Any] = {
         "last_turn": {**turn, "prompt_id": prompt_id},
         "seen_ns": max(now["seen_ns"], report.get("at_ns", 0)),
@@ -361,7 +361,7 @@ def _fail(agent_dir: str, now: Status, report: Report) -> None:
 
 
 def _end(agent_dir: str, now: Status, report: Report) -> None:
-    if sessions.late(now, report) or report.get("reason") in ("clear", "resume"):
+    if sessions.late(now, report) or report.get("reason") == "continues":
         return  # a SessionStart follows at once
     if report.get("session_id") and now["session_id"] and report["session_id"] != now["session_id"]:
         return  # it belongs to a former session, whose window is closed

@@ -20,9 +20,9 @@ def foreign(now: Status, report: Report) -> bool:
     agent's own session is up, no other one of its window begins by a `startup`.
     """
     session_id = report.get("session_id")
-    begins = report["event"] == Event.UP and report.get("source") in ("fork", "startup")
+    begins = report["event"] == Event.UP and report.get("source") in ("forked", "started")
     return session_id in now["foreign"] or (
-        begins and (report.get("source") == "fork" or (now["up"] and session_id != now["session_id"]))
+        begins and (report.get("source") == "forked" or (now["up"] and session_id != now["session_id"]))
     )
 
 

@@ -21,16 +21,17 @@ def notice(agent_dir: str, now: Status, report: Report) -> None:
     if kind == "denied":
         task = tasks.find(now["turn"]["task"]) if now["turn"] else None
         if task is not None:
-            tasks.note_fact(task, f"auto mode denied {message}")
-        status.apply(agent_dir, now, Event.NOTICE, why=f"auto mode denied {message}", source="hook", at=report["at"])
-    elif kind == "quota_auto_resume_disabled":
+            tasks.note_fact(task, message)
+        status.apply(agent_dir, now, Event.NOTICE, why=message, source="hook", at=report["at"])
+    elif kind == "limit given up":
         why = "the usage limit was reached; automatic continue was turned off in its window"
         why += f"; {limits.ask_again(limits.until(now), report['at'])}"
         limits.give_up(agent_dir, now, Step.FAILED, why, at=report["at"])
-    elif kind == "quota_auto_resume_stale" and limits.until(now):
-        # The machine slept while the limit was reset.
-        why = "its usage limit has reset: press Enter in its window to continue"
-        status.apply(agent_dir, now, Event.PARK, why=why, source="hook", at=report["at"])
-        status.note(agent_dir, now, why=why)
+    elif kind == "limit over":
+        if limits.until(now):
+            # The machine slept while the limit was reset.
+            why = "its usage limit has reset: press Enter in its window to continue"
+            status.apply(agent_dir, now, Event.PARK, why=why, source="hook", at=report["at"])
+            status.note(agent_dir, now, why=why)
     else:
-        log(layout.home(), "info", "side_reports", f"a Notification of a kind that is not known: {kind}", said=message)
+        log(layout.home(), "info", "side_reports", f"a notice of a kind that is not known: {kind}", said=message)

@@ -25,6 +25,17 @@ HOOKS = {
 # What it reports, of the events that move an agent.
 EVENTS = frozenset(HOOKS.values())
 RECEIPT = "hook"
+# How a session begins, and why one ends, by the words of the payload.
+BEGAN = {"startup": "started", "resume": "resumed", "compact": "compacted", "clear": "cleared", "fork": "forked"}
+ENDED = {"prompt_input_exit": "left", "logout": "logged out", "clear": "continues", "resume": "continues"}
+# What is told beside the turns; of the kinds without a word, other hooks tell as well.
+NOTICES = {
+    "quota_auto_resume_disabled": "limit given up",
+    "quota_auto_resume_stale": "limit over",
+    **dict.fromkeys(
+        ("idle_prompt", "auth_success", "agent_completed", "push_notification", "elicitation_complete"), ""
+    ),
+}
 # The kinds of Notification that ask something, and of what kind the question is. The others only tell something.
 _ASKING = {
     "": "permission",
@@ -62,7 +73,7 @@ def report(payload: dict[str, Any]) -> Report | None:
         "subagent": str(payload.get("agent_id") or ""),
     }
     if event == "up":
-        said["source"] = payload.get("source", "startup")
+        said["source"] = BEGAN.get(payload.get("source", ""), "started")
     elif event == "accept":
         said["prompt"] = payload.get("prompt", "")
         if said["prompt"].lstrip().startswith(_OWN):
@@ -84,7 +95,7 @@ def report(payload: dict[str, Any]) -> Report | None:
     elif event == "notice":
         said["source"], said["message"] = _notice(payload, kind)
     elif event == "end":
-        said["reason"] = payload.get("reason", "")
+        said["reason"] = ENDED.get(payload.get("reason", ""), "")
     return said
 
 
@@ -98,9 +109,9 @@ def _ended(prompt: str) -> list[str]:
 def _notice(payload: dict[str, Any], kind: str) -> tuple[str, str]:
     """Return the kind and the words of what is told beside the turns: a Notification, or a call that was denied."""
     if kind:
-        return kind, str(payload.get("message") or "")
+        return NOTICES.get(kind, kind), str(payload.get("message") or "")
     reason = " ".join(str(payload.get("reason") or "no reason given").split())[:300]
-    return "denied", f"{question(payload)['text']}: {reason}"
+    return "denied", f"auto mode denied {question(payload)['text']}: {reason}"
 
 
 def _call(payload: dict[str, Any]) -> str:

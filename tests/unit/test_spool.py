@@ -264,6 +264,33 @@ def test_what_hooks_say_of_a_program_that_is_just_being_started_waits_for_its_st
     assert (payloads.names(heron.dir), heron.now()["up"]) == ([], True)
 
 
+@pytest.mark.parametrize("damaged", ["environment.json", "status.json"])
+def test_what_cannot_be_looked_at_leaves_payloads_stored_and_fails_nobody(
+    heron: Heron, monkeypatch: pytest.MonkeyPatch, damaged: str
+) -> None:
+    """A session of another id is the agent's own if its program says so, which files tell that can be damaged."""
+    status.write(heron.dir, {**heron.now(), "pid": os.getpid()})
+    whole = Path(heron.dir, "status.json").read_text()
+    heron.says("SessionStart", 1, source="fork", session_id="another")
+    plain = spool._seen
+
+    def seen(agent_dir: str, look: Any) -> str:
+        assert not files.held(f"{agent_dir}/lock")
+        Path(heron.dir, damaged).write_text("{")
+        return plain(agent_dir, look)
+
+    monkeypatch.setattr(spool, "_seen", seen)
+    spool.drain(heron.dir)
+    with spool.lock(heron.dir):
+        assert files.held(f"{heron.dir}/lock")
+    assert len(payloads.names(heron.dir)) == 1
+    monkeypatch.setattr(spool, "_seen", plain)
+    Path(heron.dir, "environment.json").unlink(missing_ok=True)
+    Path(heron.dir, "status.json").write_text(whole)
+    spool.drain(heron.dir)
+    assert (payloads.names(heron.dir), heron.now()["foreign"]) == ([], ["another"])
+
+
 def test_a_payload_that_cannot_be_stored_is_applied_at_once_where_the_lock_is_free(heron: Heron) -> None:
     Path(heron.dir, payloads.SPOOL).write_text("no folder")
     said = {"hook_event_name": "UserPromptSubmit", "prompt": "words", "prompt_id": "1", "session_id": SESSION}

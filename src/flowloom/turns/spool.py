@@ -54,8 +54,10 @@ class lock:  # noqa: N801 - used as a function; importing contextlib for it take
         try:
             while (look := _apply(self._agent_dir, looks)) and len(looks) < LOOKS_LIMIT:
                 self._lock.release()
-                looks[look] = _seen(self._agent_dir, look)
-                self._lock.take()
+                try:
+                    looks[look] = _seen(self._agent_dir, look)
+                finally:
+                    self._lock.take()
         except Waits:
             return  # the caller meets what is damaged itself
         except BaseException:
@@ -107,8 +109,11 @@ def drain(agent_dir: str, unstored: Payload | None = None) -> None:
             held.release()
         if look is None:
             unstored = None
-        else:
+            continue
+        try:
             looks[look] = _seen(agent_dir, look)
+        except Waits:
+            break
     if unstored:
         log(layout.home(), "error", "spool", "a payload is lost: it could not be stored", agent_dir=agent_dir)
 
@@ -197,12 +202,20 @@ def _make_valid(report: Report) -> None:
 
 
 def _seen(agent_dir: str, look: Look) -> str:
-    """Return what a report depends on, found without the lock."""
+    """Return what a report depends on, found without the lock.
+
+    Raises:
+        Waits: a file that tells it is damaged or cannot be read.
+    """
     kind, what, task_id = look
-    if kind == "transcript":
-        return "yes" if reported.in_transcript(what, task_id) else ""
-    now = status.read(agent_dir)
-    return _shown(find(now["provider"]), agent_dir, int(what)) if now else ""
+    try:
+        if kind == "transcript":
+            return "yes" if reported.in_transcript(what, task_id) else ""
+        now = status.read(agent_dir)
+        return _shown(find(now["provider"]), agent_dir, int(what)) if now else ""
+    except (FlowLoomError, OSError) as error:
+        log(layout.home(), "error", "spool", f"stored payloads wait: {error}", agent_dir=agent_dir)
+        raise Waits from error
 
 
 def _shown(provider: Provider, agent_dir: str, pid: int) -> str:

@@ -12,11 +12,12 @@ import pytest
 from flowloom.agents.agent import Agent
 from flowloom.clock import Clock, Deadline
 from flowloom.config.settings import Settings
-from flowloom.delegation import ask
+from flowloom.delegation import ask, runner
 from flowloom.delegation import loop as waits
 from flowloom.delegation.runner import Carrier
 from flowloom.delegation.waiting import View
 from flowloom.errors import Bug, DamagedFile, FlowLoomError, StateFailed, TmuxFailed, UsageError
+from flowloom.ports import procs
 from flowloom.queue import line
 from flowloom.store import files, layout
 from flowloom.store.layout import AgentRef
@@ -24,7 +25,7 @@ from flowloom.tasks import record as task_record
 from flowloom.tasks import store as tasks
 from flowloom.tasks.steps import Step
 from flowloom.turns import record as status_record
-from flowloom.turns import status, whereabouts
+from flowloom.turns import spool, status, whereabouts
 
 
 class Moved(Clock):
@@ -70,7 +71,9 @@ class Paced:
 
     def held_up(self, error: FlowLoomError, *, again_s: float) -> View:
         self.said.append(f"held up: {error}")
-        return self.view()
+        seen = self.view()
+        seen.error, seen.again_s = error, again_s
+        return seen
 
     def give_up(self, error: FlowLoomError, *, fails: bool) -> View:
         self.said.append(f"{'failed' if fails else 'kept'}: {error}")
@@ -197,6 +200,31 @@ def test_an_end_that_cannot_be_written_is_tried_again_and_holds_nothing_up(clock
     assert (len(broken.stepped), len(sound.stepped)) == (1, 51)
 
 
+def test_a_bell_does_not_shorten_a_pause_and_is_not_waited_for_meanwhile(clock: list[float]) -> None:
+    """Every report of the agent's hooks rings, and the task that is held up tells those behind it, which rings too."""
+    broken = Paced("broken", [*(TmuxFailed("not now") for _ in range(3)), "end"])
+    loop = loop_of(broken, patient=True)
+    loop.turn()
+    broken.ring()
+    for _ in range(20):
+        loop.turn(loop.wait(0.0))
+    assert (len(broken.stepped), len(broken.said)) == (1, 1)
+    assert loop.wait(0.0) == set()
+    run(loop, clock, 200.0)
+    assert [at - 100 for at in broken.stepped] == [0, 1, 3, 7]
+
+
+def test_an_end_that_cannot_be_written_is_not_tried_with_every_bell(clock: list[float]) -> None:
+    broken = Paced("broken", [RuntimeError("a slip")])
+    broken.unwritten = 1000
+    loop = loop_of(broken, patient=True)
+    loop.turn()
+    broken.ring()
+    for _ in range(20):
+        loop.turn(loop.wait(0.0))
+    assert len(broken.said) == 1
+
+
 # The foreground: who is told what.
 
 
@@ -241,6 +269,36 @@ def test_a_task_that_cannot_be_carried_has_failed_and_has_no_place_any_more(
     assert (task["status"], task["error"]) == (Step.FAILED, "there is no provider 'x'; there are: echo")
     assert caught.value.hint.endswith(f"flowloom show {opened['task_id']}")
     assert not line.standing(tasks.folder_of(opened))
+
+
+def test_a_task_that_cannot_be_taken_up_after_it_has_its_place_has_failed_too(
+    opened: task_record.Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none_left(*_: Any) -> None:
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(runner, "LineWait", none_left)
+    with pytest.raises(FlowLoomError):
+        waits.open_carrier(opened["task_id"], Settings())
+    assert not line.standing(tasks.folder_of(opened))
+    assert tasks.read(opened["task_id"])["status"] is Step.FAILED
+
+
+def test_a_task_that_cannot_be_noted_as_left_has_a_waiter_all_the_same_and_so_have_the_others(
+    opened: task_record.Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = tasks.open_task(
+        "planning@site", layout.ref_of(tasks.folder_of(opened)), "and?", asker="shell", asker_kind="shell"
+    )
+    waiters: list[str] = []
+
+    def refused(*_: Any) -> None:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(spool, "lock", refused)
+    monkeypatch.setattr(procs, "detach", lambda _, words, keep: waiters.append(words[0]))
+    waits.entrust([opened["task_id"], other["task_id"]], Settings())
+    assert waiters == [opened["task_id"], other["task_id"]]
 
 
 def test_a_process_that_only_watches_does_not_fail_a_task_that_another_one_carries(

@@ -6,6 +6,7 @@ import os
 from contextlib import nullcontext
 
 from flowloom.delegation import announce
+from flowloom.errors import FlowLoomError
 from flowloom.ports import procs
 from flowloom.store import layout
 from flowloom.store.log import log
@@ -25,15 +26,15 @@ def to_waiter(agent_dir: str, task_id: str, place: Place | None) -> None:
     the agent's own hooks.
     """
     origin = announce.origin()
-    with spool.lock(agent_dir):
-        task = tasks.read(task_id)
-        task["left"] = True
-        task["left_tty"], task["left_tmux"] = origin
-        try:
+    try:
+        with spool.lock(agent_dir):
+            task = tasks.read(task_id)
+            task["left"] = True
+            task["left_tty"], task["left_tmux"] = origin
             tasks.write(task)
-        except OSError as error:
-            # On a full disk it must have a waiter more than ever.
-            log(layout.home(), "error", "leave", f"not noted that it was left: {error}", task=task_id)
+    except (OSError, FlowLoomError) as error:
+        # On a full disk, or with a damaged file, it must have a waiter more than ever: that one tries again, or ends it.
+        log(layout.home(), "error", "leave", f"not noted that it was left: {error}", task=task_id)
     if place is None:
         return
     try:

@@ -49,6 +49,11 @@ class Seat:
         """Tell whether there is nothing left to do: its task has ended, or cannot be carried on here."""
         return self.view is not None and self.view.ended
 
+    @property
+    def pauses_after_error(self) -> bool:
+        """Tell whether an error is tried again when its pause is over: a bell tells nothing about it, and ends none."""
+        return self.view is not None and self.view.error is not None
+
 
 class Loop:
     """Carries tasks, each at its own pace; more can be added and taken out at any time."""
@@ -74,7 +79,8 @@ class Loop:
         """Step every task whose time has come or whose bell is among those that `rung`."""
         rung = set(rung)
         for seat in [seat for seat in self.seats if not seat.over]:
-            if seat.view is None or seat.due_s <= self.clock.steady_s() or seat.carrier.wake_fd in rung:
+            woken = not seat.pauses_after_error and seat.carrier.wake_fd in rung
+            if seat.view is None or woken or seat.due_s <= self.clock.steady_s():
                 self._step(seat)
 
     def wait(self, limit_s: float | None, fds: Sequence[int] = ()) -> set[int]:
@@ -85,7 +91,7 @@ class Loop:
             until_s.append(0.0)  # it was added just now
         if limit_s is not None:
             until_s.append(limit_s)
-        bells = [seat.carrier.wake_fd for seat in going]
+        bells = [seat.carrier.wake_fd for seat in going if not seat.pauses_after_error]
         return set(select.select([*bells, *fds], [], [], min(until_s, default=None))[0])
 
     def _step(self, seat: Seat) -> None:
@@ -149,7 +155,7 @@ def entrust(task_ids: Iterable[str], settings: Settings) -> None:
     for task_id in task_ids:
         try:
             open_carrier(task_id, settings).close()
-        except FlowLoomError as error:
+        except (FlowLoomError, OSError) as error:
             log(layout.home(), "error", "loop", f"it is not left to a waiter: {error}", task=task_id)
 
 

@@ -58,7 +58,12 @@ class Carrier:
             self.place = line.enter(tasks.folder_of(task), task_id)
         else:
             self.place = line.adopt(tasks.folder_of(task), task_id, inherited)
-        self._line_wait = LineWait(self.agent, task_id)
+        try:
+            self._line_wait = LineWait(self.agent, task_id)
+        except BaseException:
+            if self.place is not None:
+                self.place.leave()  # held by a process that does not carry it, it would keep every other one out
+            raise
         self._delivery: Delivery | None = None
         self._thorough_at_s = steady_s()
         self._looked_at_s = 0.0

@@ -166,6 +166,75 @@ def test_a_reader_removes_what_a_killed_writer_left(kind: str) -> None:
     assert os.listdir(layout.index_dir(kind)) == []
 
 
+def test_a_reader_that_corrects_the_index_takes_no_lock_that_a_hook_call_needs(
+    agent_dir: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a hook stores meanwhile would stay stored: only who takes the lock by `spool` applies it."""
+    task, held = made(*GIVEN, Step.DONE), []
+    task["read"] = wall_s()
+    tasks.write(task)
+    failed = made(*GIVEN, Step.FAILED)
+    for name in (index_files.name(task), index_files.name(failed)):
+        Path(layout.index_dir("unread"), name).touch()
+    put_back("unread")
+    plain = index_files.remove
+
+    def remove(path: str) -> bool:
+        held.append(files.held(f"{agent_dir}/lock"))
+        return plain(path)
+
+    Path(agent_dir, "lock").touch()
+    monkeypatch.setattr(index_files, "remove", remove)
+    index.unread()
+    index.supersede(failed)
+    assert set(held) == {False}
+    assert os.listdir(layout.index_dir("unread")) == []
+
+
+@pytest.mark.parametrize("reader", ["correct", "supersede"])
+def test_a_writer_notices_what_a_reader_removed_before_its_record_was_written(
+    monkeypatch: pytest.MonkeyPatch, reader: str
+) -> None:
+    task = made(*GIVEN, Step.FAILED)
+    if reader == "correct":
+        task["read"] = wall_s()
+        tasks.write(task)
+        Path(layout.index_dir("unread"), index_files.name(task)).touch()
+    put_back("unread")
+    plain = files.write_json
+
+    def write_json(path: str, document: Any, **kwargs: Any) -> None:
+        index.unread() if reader == "correct" else index.supersede(task)
+        plain(path, document, **kwargs)
+
+    monkeypatch.setattr(files, "write_json", write_json)
+    tasks.complete(tasks.read(task["task_id"]), "reply", "its Stop came late")
+    assert [each["task_id"] for each in index.unread()] == [task["task_id"]]
+
+
+def test_an_index_that_is_built_between_a_failed_entry_and_its_record_is_not_believed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    task = made(*GIVEN)
+    index.ensure()
+    plain, create = files.write_json, index_files._create
+
+    def none_left(path: str) -> None:
+        raise OSError(24, "Too many open files", path)
+
+    def write_json(path: str, document: Any, **kwargs: Any) -> None:
+        with monkeypatch.context() as another:  # a process that has files left
+            another.setattr(index_files, "_create", create)
+            index.unread()
+        plain(path, document, **kwargs)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(index_files, "_create", none_left)
+        patched.setattr(files, "write_json", write_json)
+        tasks.complete(task, "reply", "its turn ended")
+    assert [each["task_id"] for each in index.unread()] == [task["task_id"]]
+
+
 def test_a_task_that_ended_without_the_index_is_found_by_its_next_reader() -> None:
     """A process of an older release, which keeps no index, can end a task."""
     task = made(*GIVEN)

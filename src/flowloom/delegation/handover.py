@@ -33,7 +33,7 @@ def to_waiter(agent_dir: str, task_id: str, place: Place | None) -> None:
             task["left_tty"], task["left_tmux"] = origin
             tasks.write(task)
     except (OSError, FlowLoomError) as error:
-        # On a full disk, or with a damaged file, it must have a waiter more than ever: that one tries again, or ends it.
+        # On a full disk, or with a damaged file, it must have a waiter more than ever, which tries again or ends it.
         log(layout.home(), "error", "leave", f"not noted that it was left: {error}", task=task_id)
     if place is None:
         return

@@ -220,6 +220,25 @@ def readable(descriptor: int) -> bool:
     return bool(select.select([descriptor], [], [], 0)[0])
 
 
+def test_a_folder_of_wake_ups_that_is_taken_away_just_now_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two processes wait with one task: the one that ends takes the empty folder away."""
+    plain, away = os.mkfifo, []
+
+    def mkfifo(path: str, mode: int) -> None:
+        if not away:
+            away.append(path)
+            os.rmdir(os.path.dirname(path))
+        plain(path, mode)
+
+    monkeypatch.setattr(os, "mkfifo", mkfifo)
+    reader, path = files.open_wake(str(tmp_path))
+    files.wake(str(tmp_path))
+    assert select.select([reader], [], [], 0)[0]
+    files.close_wake(reader, path)
+
+
 def test_a_wake_up_reaches_everybody_who_waits(tmp_path: Path) -> None:
     first, _ = files.open_wake(str(tmp_path))
     second, _ = files.open_wake(str(tmp_path))

@@ -326,8 +326,7 @@ def close_wake(descriptor: int, path: str) -> None:
 
 def make_wake(directory: str) -> tuple[int, str]:
     """Do what `open_wake` does, but fail if the file system has no named pipes."""
-    ensure_dir(f"{directory}/{WAKE}")
-    folder = f"{directory}/{WAKE}"
+    folder = ensure_dir(f"{directory}/{WAKE}")
     while True:
         # Never reuse a name: a process that removes a dead pipe must not remove a new one.
         number = next(_NUMBERS)
@@ -339,6 +338,9 @@ def make_wake(directory: str) -> tuple[int, str]:
         try:
             os.mkfifo(fresh, 0o600)
         except FileExistsError:
+            continue
+        except FileNotFoundError:
+            ensure_dir(folder)  # the last process that had one here has just taken the folder away
             continue
         descriptor = os.open(fresh, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
         os.rename(fresh, path)

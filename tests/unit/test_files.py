@@ -224,7 +224,8 @@ def test_a_folder_of_wake_ups_that_is_taken_away_just_now_is_made_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two processes wait with one task: the one that ends takes the empty folder away."""
-    plain, away = os.mkfifo, []
+    plain = os.mkfifo
+    away: list[str] = []
 
     def mkfifo(path: str, mode: int) -> None:
         if not away:

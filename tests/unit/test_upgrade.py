@@ -12,11 +12,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from flowloom.agents import hook_shims
-from flowloom.delegation import upgrade
+from flowloom.config import settings
+from flowloom.delegation import loop, upgrade
+from flowloom.errors import BadConfig
 from flowloom.ports import births, procs
 from flowloom.queue import line
 from flowloom.store import files, layout
 from flowloom.tasks import store as tasks
+from flowloom.tasks.steps import Step
 from flowloom.turns import record as status_record
 from flowloom.turns import status
 
@@ -97,6 +100,56 @@ def test_a_waiter_of_an_older_release_is_replaced_and_its_task_keeps_its_place(
     # Once: the next command finds what was done.
     holders.append(Holder(agent_dir, module))
     assert upgrade.replace_waiters() == []
+
+
+def test_a_task_whose_waiter_was_ended_has_another_one_whatever_ends_the_command(
+    agent_dir: str,
+    started: list[tuple[str, str]],
+    holders: list[Holder],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    holders.append(Holder(agent_dir, "flowloom.waiter"))
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(loop, "entrust", killed)
+        with pytest.raises(KeyboardInterrupt):
+            upgrade.replace_waiters()
+    holders[0].process.wait()
+    assert upgrade.replace_waiters() == [holders[0].task_id]
+    assert started == [("flowloom.delegation.waiter", holders[0].task_id)]
+    assert upgrade.replace_waiters() == []
+
+
+def test_a_project_whose_settings_are_invalid_has_its_waiters_replaced_too(
+    agent_dir: str, started: list[tuple[str, str]], holders: list[Holder], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    holders.append(Holder(agent_dir, "flowloom.waiter"))
+
+    def invalid(*_: object) -> None:
+        raise BadConfig("flowloom.toml: unknown key")
+
+    monkeypatch.setattr(settings, "load", invalid)
+    assert upgrade.replace_waiters() == [holders[0].task_id]
+    assert started == [("flowloom.delegation.waiter", holders[0].task_id)]
+
+
+def test_a_ctrl_g_of_an_older_release_can_leave_its_task_to_a_waiter(agent_dir: str) -> None:
+    """It starts the module by the name that it knows, from where the package is, and hands its place over."""
+    task = tasks.open_task("planning@site", layout.ref_of(agent_dir), "what?", asker="shell", asker_kind="shell")
+    tasks.note_step(task, Step.CANCELLED, "no agent is needed to see that it runs")
+    place = line.enter(agent_dir, task["task_id"])
+    assert place is not None
+    run = "import sys, runpy; sys.path.insert(0, sys.argv.pop(1)); "
+    run += "runpy.run_module(sys.argv.pop(1), run_name='__main__')"
+    root = str(Path(upgrade.__file__).parents[2])
+    words = [sys.executable, "-I", "-c", run, root, "flowloom.waiter", task["task_id"], str(place.descriptor)]
+    done = subprocess.run(words, pass_fds=[place.descriptor], capture_output=True, check=False)
+    os.close(place.descriptor)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert not os.path.exists(f"{agent_dir}/line/{place.name}"), "it has given up its place"
 
 
 def test_nothing_else_is_ended(agent_dir: str, started: list[tuple[str, str]], holders: list[Holder]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from flowloom.agents import hook_shims
 from flowloom.config import settings as config
 from flowloom.delegation import loop
+from flowloom.errors import FlowLoomError
 from flowloom.ports import births, procs
 from flowloom.queue import line
 from flowloom.store import files, layout
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 # The module that a waiter runs, by its name in each release.
 WAITERS = frozenset({"flowloom.waiter", "flowloom.delegation.waiter"})
+# Stands in the file of the format before the task whose waiter is being replaced.
+BEGUN = "0 "
 
 
 def replace_waiters() -> list[str]:
@@ -27,24 +30,40 @@ def replace_waiters() -> list[str]:
     its place in line, which its successor gets; what it has put into a window is found there.
     """
     wanted = f"{line.FORMAT}\n".encode()
-    if files.read(layout.waiters_format()) == wanted:
+    noted = files.read(layout.waiters_format()) or b""
+    if noted == wanted:
         return []
+    begun = noted.decode(errors="replace").removeprefix(BEGUN).strip()
     # The agents' hooks of an older release would not know the tasks of this one. It can still be installed elsewhere.
     hook_shims.ensure_stubs()
     replaced = []
     for task in index.unfinished():
         task_id, folder = task["task_id"], tasks.folder_of(task) if task["agent"] else ""
         holder = line.holder(folder, task_id) if folder else None
-        if holder is None or not _is_old_waiter(holder):
+        if holder is None and task_id != begun:
             continue
-        if not procs.end(holder.pid, grace_s=procs.GRACE_S):
-            log(layout.home(), "error", "upgrade", f"its waiter {holder.pid} of an older release runs on", task=task_id)
-            continue
+        if holder is not None:
+            if not _is_old_waiter(holder):
+                continue
+            # Where we are killed before its successor is started, the next command starts that one.
+            files.write(layout.waiters_format(), f"{BEGUN}{task_id}\n".encode(), durable=False)
+            if not procs.end(holder.pid, grace_s=procs.GRACE_S):
+                why = f"its waiter {holder.pid} of an older release runs on"
+                log(layout.home(), "error", "upgrade", why, task=task_id)
+                continue
         replaced.append(task_id)
-        root = layout.project_root(layout.ref_of(folder).project)
-        loop.entrust([task_id], config.load(root or layout.here()))
+        loop.entrust([task_id], _settings(folder))
     files.write(layout.waiters_format(), wanted, durable=False)
     return replaced
+
+
+def _settings(agent_dir: str) -> config.Settings:
+    """Return the settings of an agent's project; the defaults where they are invalid, which its waiter reports."""
+    try:
+        return config.load(layout.project_root(layout.ref_of(agent_dir).project) or layout.here())
+    except FlowLoomError as error:
+        log(layout.home(), "error", "upgrade", layout.named(error), agent_dir=agent_dir)
+        return config.Settings()
 
 
 def _is_old_waiter(holder: PlaceAhead) -> bool:

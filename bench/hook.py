@@ -34,7 +34,7 @@ def run(ground: Ground) -> list[Row]:
         now = agent.status()
         environment = {**os.environ, "FLOWLOOM_AGENT": agent.agent_id, "FLOWLOOM_AGENT_DIR": agent.directory}
         environment["FLOWLOOM_AGENT_PID"] = str(now["pid"])
-        settings = json.loads((world.agent_dir() / "settings.json").read_text())
+        settings = json.loads((world.agent_dir() / "program" / "settings.json").read_text())
         # The whole line, as the agent's program runs it: through a shell and the script whose path never changes.
         line = settings["hooks"]["Stop"][-1]["hooks"][0]["command"]
         common = {"session_id": now["session_id"], "transcript_path": now["transcript"], "cwd": "/"}

@@ -148,7 +148,6 @@ def test_a_hook_does_not_wait_for_a_stopped_process_that_holds_the_agents_lock(
     assert list((world.agent_dir() / "spool").iterdir()) == []
 
 
-# Where in the call it is killed, and how its module looks then.
 def put(path: Path, text: str) -> None:
     """Replace a module at once: the call that is just loading it must not find a part of it."""
     fresh = path.with_suffix(".new")
@@ -156,6 +155,7 @@ def put(path: Path, text: str) -> None:
     fresh.rename(path)
 
 
+# Where in the call it is killed, and how its module looks then.
 KILLED = "\n\ndef {}(*_, **__):\n    import os\n    os.kill(os.getpid(), 9)\n"
 
 

@@ -32,7 +32,7 @@ from typing import Any
 AT_LOADING = ("PYTHON", "LC_", "LANG", "COV", "NO_COLOR", "FORCE_COLOR", "PY_COLORS", "TERMINAL_WIDTH", "CI", "GITHUB_")
 # The fixtures take the user's others out of every test's environment.
 LOADED = {"LANG": "C.UTF-8", **{n: v for n, v in os.environ.items() if n == "PYTHONPATH" or n.startswith("LC_")}}
-LIBRARIES = ("typer", "psutil", "pydantic")
+LIBRARIES = ("click", "psutil")  # loaded by functions that need them
 STREAMS = ("stdin", "stdout", "stderr")
 # Our programs that run `flowloom` with a fault or another clock.
 SUPPORT = os.path.dirname(os.path.abspath(__file__))

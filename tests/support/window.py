@@ -40,6 +40,9 @@ class At(Clock):
     def steady_s(self) -> float:
         return self.at[0]
 
+    def wall_s(self) -> float:
+        return self.at[0]
+
 
 @dataclass
 class Desk:

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.window import At
 
-from flowloom.delegation import limit_wait
 from flowloom.delegation.limit_wait import LATE_S, SHOWN_S, LimitWait
 from flowloom.ports.tmux.formats import Look
 from flowloom.providers import protocol, registry
@@ -132,10 +132,8 @@ def window(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Window:
     now.update({"status": State.PARKED, "up": True, "pane_id": "%1", "pid": 7, "parked": parked})
     status.write(folder, now)
     clock = [1000.0]
-    monkeypatch.setattr(limit_wait, "steady_s", lambda: clock[0])
-    monkeypatch.setattr(limit_wait, "wall_s", lambda: clock[0])
     found = Window(folder, task["task_id"], clock)
-    found.wait = LimitWait(found, PAUSE_S)  # type: ignore[arg-type]
+    found.wait = LimitWait(found, PAUSE_S, At(clock))  # type: ignore[arg-type]
     return found
 
 

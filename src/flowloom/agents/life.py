@@ -119,7 +119,7 @@ class Start:
         self.began_anew = ""
         self.question: Question | None = None
         self.waits_for = self.says = ""
-        self._startup = Startup(agent)
+        self._startup = Startup(agent, clock)
         self.again_s = self._startup.again_s
 
     def step(self, now: Status, look: Look | None) -> bool:
@@ -144,5 +144,5 @@ class Start:
             self.again_s = min(LOOK_AGAIN_S, max(0.0, up.again_at - self.clock.wall_s()))
             return
         self.started, self.began_anew = True, up.began_anew or self.began_anew
-        self._startup = Startup(self.agent)
+        self._startup = Startup(self.agent, self.clock)
         self.again_s = self._startup.again_s

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from flowloom.agents import launch
 from flowloom.agents.answering import DialogAnswer
-from flowloom.clock import steady_s
+from flowloom.clock import SYSTEM
 from flowloom.turns import observed, questions, spool
 from flowloom.turns.states import Event
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from flowloom.agents.agent import Agent
+    from flowloom.clock import Clock
     from flowloom.ports.tmux.formats import Look
     from flowloom.providers.protocol import Question
     from flowloom.turns.record import Status
@@ -29,14 +30,15 @@ class Startup:
     Where its program reports no start, the box alone counts.
     """
 
-    def __init__(self, agent: Agent) -> None:
+    def __init__(self, agent: Agent, clock: Clock = SYSTEM) -> None:
         self.agent = agent
+        self._clock = clock
         self.ready = False
         provider = agent.provider()
         self._timing = provider.program.TIMING
         self._reports_up = Event.UP in provider.dialect.EVENTS
         self.again_s = self._timing["first_look_s"]  # when to look again, in seconds
-        self._began_s = steady_s()
+        self._began_s = self._clock.steady_s()
         self._choice: DialogAnswer | None = None
         self._box_since_s: float | None = None
         self._silence = ""
@@ -67,12 +69,13 @@ class Startup:
         elif question is not None:
             self.again_s = QUESTION_AGAIN_S
         else:
-            young = LOOK_AGAIN_S if steady_s() - self._began_s > LOOK_AGAIN_S else self._timing["first_look_s"]
-            self.again_s = BOX_AGAIN_S if now["up"] else young
+            young = self._clock.steady_s() - self._began_s <= LOOK_AGAIN_S
+            before_s = self._timing["first_look_s"] if young else LOOK_AGAIN_S
+            self.again_s = BOX_AGAIN_S if now["up"] else before_s
         silent = self._silent(up=now["up"], box=screen["kind"] == "box")
         if silent:
             return question, silent
-        late = steady_s() - self._began_s > LIMIT_S and question is None
+        late = self._clock.steady_s() - self._began_s > LIMIT_S and question is None and not self.ready
         return question, f"it has not come up for {LIMIT_S:.0f} s; look at its window" if late else ""
 
     def _silent(self, *, up: bool, box: bool) -> str:
@@ -81,8 +84,8 @@ class Startup:
             self._box_since_s = None
             return ""
         if self._box_since_s is None:
-            self._box_since_s = steady_s()
-        if steady_s() - self._box_since_s < self._timing["silent_s"]:
+            self._box_since_s = self._clock.steady_s()
+        if self._clock.steady_s() - self._box_since_s < self._timing["silent_s"]:
             return ""
         if not self._silence:
             self._silence = f"ready for input, but its hooks are silent{self._because()}; see: flowloom doctor"

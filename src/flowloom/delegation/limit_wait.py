@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flowloom.clock import elapsed_s, steady_s, wall_s
+from flowloom.clock import SYSTEM, elapsed_s
 from flowloom.tasks import store as tasks
 from flowloom.tasks.steps import Step
 from flowloom.turns import limits, parking, spool
@@ -11,6 +11,7 @@ from flowloom.turns.states import State
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from flowloom.agents.agent import Agent
+    from flowloom.clock import Clock
     from flowloom.ports.tmux.formats import Look
     from flowloom.tasks.record import Task
     from flowloom.turns.record import Status
@@ -26,8 +27,9 @@ UNPARK_S = 5.0
 class LimitWait:
     """One task's wait for a reset."""
 
-    def __init__(self, agent: Agent, pause_s: float) -> None:
+    def __init__(self, agent: Agent, pause_s: float, clock: Clock = SYSTEM) -> None:
         self.agent = agent
+        self._clock = clock
         self.pause_s = pause_s
         self._asks, self._asks_since_s = "", 0.0
         self._unseen_since_s = 0.0
@@ -45,7 +47,7 @@ class LimitWait:
 
     def step(self, now: Status, look: Look | None) -> str:
         """Return what is waited for; end the task where the window shows that it will not be continued."""
-        at_s, now_s = limits.until(now), wall_s()
+        at_s, now_s = limits.until(now), self._clock.wall_s()
         shown = self.agent.provider().screen.limit(look.screen) if look is not None else ""
         free = now["status"] in (State.PARKED, State.IDLE)
         # Below an empty box it would say so. Behind a transcript or a menu of a person's it says nothing.
@@ -62,8 +64,8 @@ class LimitWait:
             if self._give_up(now, Step.FAILED, "the agent does not continue by itself"):
                 self.agent.tmux(now).press(now["pane_id"] or "", "Escape", stamp=look.stamp)
             return ""
-        self._unseen_since_s = self._unseen_since_s or steady_s()
-        over = steady_s() - self._unseen_since_s >= SHOWN_S
+        self._unseen_since_s = self._unseen_since_s or self._clock.steady_s()
+        over = self._clock.steady_s() - self._unseen_since_s >= SHOWN_S
         if over and self.agent.session_says(now) != "busy" and not (at_s < now_s < at_s + LATE_S and limits.until(now)):
             # Once cancelled, it is not offered again for this limit.
             if self._waited or shown == "cancelled":
@@ -75,8 +77,8 @@ class LimitWait:
     def _left_alone(self, look: Look) -> bool:
         """Tell whether its dialog has looked the same for the pause that a person's reading may take."""
         if look.screen != self._asks:
-            self._asks, self._asks_since_s = look.screen, steady_s()
-        return steady_s() - self._asks_since_s >= self.pause_s
+            self._asks, self._asks_since_s = look.screen, self._clock.steady_s()
+        return self._clock.steady_s() - self._asks_since_s >= self.pause_s
 
     def _empty_box(self, look: Look) -> bool:
         screen = self.agent.read_screen(look)
@@ -88,7 +90,7 @@ class LimitWait:
             now = self.agent.status()
             if now["seq"] != seen["seq"] or not limits.until(now):
                 return False
-            again = limits.ask_again(limits.until(now), wall_s())
+            again = limits.ask_again(limits.until(now), self._clock.wall_s())
             limits.give_up(self.agent.directory, now, step, f"the usage limit was reached; {why}; {again}")
             return True
 

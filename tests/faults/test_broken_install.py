@@ -114,7 +114,7 @@ def test_an_agent_started_by_a_broken_flowloom_answers_once_it_is_repaired(world
     done = world.run(str(install.editor), str(path), env={"FLOWLOOM_EDITOR": "true"})
     assert (done.returncode, path.read_text()) == (0, "@planning hello\n")
     world.keys("by hand", "Enter")
-    world.until(lambda: len(list((world.agent_dir() / "spool").glob("*.json"))) == 2, "receipt and Stop are kept")
+    world.until(lambda: len(world.kept()) == 2, "receipt and Stop are kept")
     module.write_text(good)
     done = world.run(str(install.editor), str(path))
     assert done.returncode == 0, (done, world.describe())
@@ -133,7 +133,7 @@ def test_a_wait_outlives_an_upgrade_that_takes_the_package_away(world: World, in
     gone = (install.folder / "src").rename(install.folder / "old")
     go.touch()
     # The agent's hook fails meanwhile, and its call is kept.
-    world.until(lambda: list((world.agent_dir() / "spool").glob("*.json")), "the Stop is kept")
+    world.until(world.kept, "the Stop is kept")
     out, err = (asks if waiter == "the one that asked" else watches).communicate(timeout=60)
     assert b"echo heard: heron" in out, (out, err)
     gone.rename(install.folder / "src")

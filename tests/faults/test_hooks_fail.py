@@ -71,7 +71,7 @@ def test_a_receipt_and_a_stop_that_failed_together_are_heard_later_in_their_orde
     install.behave(f"[ -e {broken} ] && exit 1")
     broken.touch()
     asked = world.begin("ask", "planning", "first", env=install.environment)
-    world.until(lambda: len(list(world.agent_dir().glob("spool/*.json"))) >= 0 and world.steps() != ["created"])
+    world.until(lambda: len(world.kept()) >= 0 and world.steps() != ["created"])
     out, err = asked.communicate(timeout=30)
     assert (asked.returncode, out) == (0, b"echo heard: first"), err
     broken.unlink()
@@ -101,7 +101,7 @@ def test_a_hook_that_was_killed_while_it_took_kept_payloads_loses_none(world: Wo
     # The Stop is kept by the shell, and the call that takes it is killed in the middle.
     install.behave('case "$*" in *flowloom.hook.*) exit 1;; esac')
     hold.touch()
-    world.until(lambda: list((world.agent_dir() / "spool").glob("*.json")), "the Stop is kept")
+    world.until(world.kept, "the Stop is kept")
     install.behave()
     turns = install.module("turns/reported")
     good = turns.read_text()
@@ -172,7 +172,7 @@ def test_a_hook_that_is_killed_in_the_middle_loses_nothing(world: World, install
     good = path.read_text()
     put(path, good + KILLED.format(name))
     hold.touch()
-    world.until(lambda: list((world.agent_dir() / "spool").glob("*.json")), "the Stop is stored")
+    world.until(world.kept, "the Stop is stored")
     put(path, good)
     done = world.flowloom("wait", task_id, env=install.environment)
     assert (done.returncode, done.stdout) == (0, b"echo heard: long"), (done, world.describe())
@@ -299,7 +299,7 @@ def test_while_flowloom_is_gone_the_agent_goes_on_and_after_repair_the_reply_is_
     if waited:
         world.until_step("done")  # the waiter is loaded, and takes what is kept
     else:
-        kept = world.until(lambda: list((world.agent_dir() / "spool").glob("*.json")), "the Stop is kept")
+        kept = world.until(world.kept, "the Stop is kept")
         assert b"echo heard: long" in kept[0].read_bytes()
     assert "hook" not in world.screen()
     away.rename(install.folder)
@@ -333,7 +333,7 @@ def test_a_status_that_is_damaged_loses_no_event(world: World) -> None:
     good = path.read_bytes()
     path.write_bytes(good[:40])
     hold.touch()
-    world.until(lambda: list((world.agent_dir() / "spool").glob("*.json")), "the Stop is kept")
+    world.until(world.kept, "the Stop is kept")
     hook_call(world, b'{"hook_event_name": "PostToolUse", "tool_name": "Bash"}')
     for words in (["ask", "planning", "hello"], ["wait", task_id]):
         done = world.flowloom(*words)

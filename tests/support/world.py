@@ -216,6 +216,11 @@ class World:
         """Return the folder of an agent of this project."""
         return self.state / "agents" / "site" / name
 
+    def kept(self, name: str = "planning") -> list[Path]:
+        """Return the payloads of hook calls that are stored for an agent."""
+        stored = self.agent_dir(name) / "spool"
+        return [path for path in stored.iterdir() if path.suffix in (".payload", ".json")] if stored.exists() else []
+
     def folder_of(self, task: dict[str, Any]) -> str:
         """Return the folder of the agent that has a task."""
         return str(self.state / "agents" / task["agent"]["project"] / task["agent"]["name"])

@@ -382,3 +382,33 @@ def test_the_end_of_a_tool_call_that_changes_nothing_writes_nothing_and_wakes_no
     with spool.starting(heron.dir):  # no more than a reason to run
         assert "flowloom.turns.spool" in hook_call(heron, hook_event_name="PostToolUse", **call)
     assert (heron.now()["status"], payloads.names(heron.dir)) == (State.WORKING, [])
+
+
+def test_a_process_of_an_older_release_sees_only_what_is_left_to_it(heron: Heron) -> None:
+    """It looks at each file `*.json` that it lists, and fails where one is gone by then; what waits, it can apply."""
+
+    def seen_by_it() -> list[str]:
+        return [path.name for path in Path(heron.dir, payloads.SPOOL).iterdir() if path.suffix == ".json"]
+
+    called = payloads.Payload("", time.monotonic_ns(), time.time(), 4711, "claude")
+    payloads.store(heron.dir, called, b'{"hook_event_name": "Stop"}')
+    (name,) = payloads.names(heron.dir)
+    assert seen_by_it() == []
+    held = locks.Lock(f"{heron.dir}/lock")
+    assert held.take()
+    spool.drain(heron.dir)  # as the hook call does
+    held.release()
+    assert seen_by_it() == [f"{name}.json"]
+    assert payloads.names(heron.dir) == [name]
+    spool.drain(heron.dir)
+    assert payloads.names(heron.dir) == []
+
+
+@pytest.mark.parametrize("end", [payloads.OWN, payloads.LEFT])
+def test_a_payload_that_is_left_while_it_is_applied_is_applied_once(heron: Heron, end: str) -> None:
+    Path(heron.dir, payloads.SPOOL).mkdir(exist_ok=True)
+    Path(heron.dir, payloads.SPOOL, f"1-2-3-4-boot-claude{end}").touch()
+    assert payloads.path(heron.dir, "1-2-3-4-boot-claude").endswith(end)
+    payloads.remove(heron.dir, "1-2-3-4-boot-claude")
+    payloads.leave(heron.dir)
+    assert payloads.names(heron.dir) == []

@@ -39,7 +39,7 @@ def payloads(case: Case) -> list[Finding]:
     found, waiting, pipes = [], 0, 0
     for directory in layout.agent_dirs():
         names = _names(f"{directory}/{stored.SPOOL}")
-        waiting += sum(name.endswith(".json") for name in names)
+        waiting += len(stored.names(directory))
         bad = [f"{directory}/{stored.SPOOL}/{name}" for name in names if name.endswith(".bad")]
         if bad:
             saw = f"{len(bad)} hook calls of {os.path.basename(directory)} made no sense: {bad[0]}"

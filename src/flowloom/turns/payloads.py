@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 SPOOL = "spool"
 # The start of the machine is named by this file on Linux. Elsewhere the time of day tells a restart.
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
+# The file of a call that applies its payload itself, and one that was left to the holder of the lock. A process of an
+# older release reads those that were left, and fails where one of them is gone a moment after it has seen it.
+OWN, LEFT = ".payload", ".json"
 NEVER_NS = 1 << 63
 
 
@@ -40,21 +43,46 @@ class Payload:
 def store(agent_dir: str, called: Payload, raw: bytes) -> None:
     """Store the payload of a hook call. It is there whole or not at all."""
     boot = _boot()
-    name = f"{called.at_ns}-{os.getpid()}-{called.pid}-{int(called.at * 1e9)}-{boot}-{called.provider}.json"
-    path = f"{agent_dir}/{SPOOL}/{name}"
+    name = f"{called.at_ns}-{os.getpid()}-{called.pid}-{int(called.at * 1e9)}-{boot}-{called.provider}"
+    own = f"{agent_dir}/{SPOOL}/{name}{OWN}"
     try:
-        files.write(path, raw, durable=False)
+        files.write(own, raw, durable=False)
     except FileNotFoundError:
         files.ensure_dir(f"{agent_dir}/{SPOOL}")
-        files.write(path, raw, durable=False)
+        files.write(own, raw, durable=False)
 
 
 def names(agent_dir: str) -> list[str]:
     """Return the names of the stored payloads, in no order."""
     try:
-        return [name for name in os.listdir(f"{agent_dir}/{SPOOL}") if name.endswith(".json")]
+        found = os.listdir(f"{agent_dir}/{SPOOL}")
     except (FileNotFoundError, NotADirectoryError):
         return []
+    return list({name[: -len(end)] for name in found for end in (OWN, LEFT) if name.endswith(end)})
+
+
+def path(agent_dir: str, name: str) -> str:
+    """Return the file of a stored payload; the holder of the lock may have left it, or be gone with it."""
+    own, left = (f"{agent_dir}/{SPOOL}/{name}{end}" for end in (OWN, LEFT))
+    return own if os.path.exists(own) else left
+
+
+def leave(agent_dir: str) -> None:
+    """Leave all payloads to the process that holds the lock, which can be one of an older release."""
+    for name in names(agent_dir):
+        try:
+            os.rename(f"{agent_dir}/{SPOOL}/{name}{OWN}", f"{agent_dir}/{SPOOL}/{name}{LEFT}")
+        except FileNotFoundError:
+            continue  # it was left already, or has been applied
+
+
+def remove(agent_dir: str, name: str) -> None:
+    """Remove a payload that has been applied."""
+    for end in (OWN, LEFT):
+        try:
+            os.unlink(f"{agent_dir}/{SPOOL}/{name}{end}")
+        except FileNotFoundError:
+            continue  # it has its other name, or an older release has applied it
 
 
 def stored(agent_dir: str) -> list[Payload]:
@@ -67,7 +95,7 @@ def _read(agent_dir: str, found: list[str]) -> Iterator[Payload]:
     boot, now_ns = _boot(), time.monotonic_ns()
     ahead_ns = time.time_ns() - now_ns
     for name in found:
-        parts = name.removesuffix(".json").split("-", 5)
+        parts = name.split("-", 5)
         if len(parts) == 6 and all(part.isdigit() for part in parts[:4]):
             at_ns, _, pid, wall_ns = (int(part) for part in parts[:4])
             if parts[4] != boot:
@@ -78,7 +106,7 @@ def _read(agent_dir: str, found: list[str]) -> Iterator[Payload]:
         # Stored by a shell, where Python was missing, or by an older release: the file tells the time. Never later
         # than now: a stamp from before a restart would be, and so would the file's time if the clock was set back.
         try:
-            wall_ns = os.stat(f"{agent_dir}/{SPOOL}/{name}").st_mtime_ns
+            wall_ns = os.stat(path(agent_dir, name)).st_mtime_ns
         except FileNotFoundError:
             continue
         at_ns = int(parts[0]) if parts[0].isdigit() else NEVER_NS

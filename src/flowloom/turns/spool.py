@@ -98,6 +98,7 @@ def drain(agent_dir: str, unstored: Payload | None = None) -> None:
     while (unstored or payloads.names(agent_dir)) and len(looks) < LOOKS_LIMIT:
         try:
             if not held.take(wait=False):
+                payloads.leave(agent_dir)
                 break
             look = _apply(agent_dir, looks, unstored)
         except Waits:
@@ -130,35 +131,24 @@ def _apply(agent_dir: str, looks: dict[Look, str], unstored: Payload | None = No
             now = status.read(agent_dir)
             if now and now["status"] in NO_PROGRAM and files.held(f"{agent_dir}/{START}"):
                 raise Waits
-            if now and now["heard"] and any(each.name == now["heard"] for each in stored):
+            if now and now["heard"] and any(each.name == now["heard"].removesuffix(payloads.LEFT) for each in stored):
                 # Applied by a call that was killed before it removed the file, wherever that stands in the order.
-                _remove(agent_dir, now["heard"])
+                payloads.remove(agent_dir, now["heard"].removesuffix(payloads.LEFT))
                 status.note(agent_dir, now, heard="")
-            if payload.raw is None and not os.path.exists(_path(agent_dir, payload.name)):
+            if payload.raw is None and not os.path.exists(payloads.path(agent_dir, payload.name)):
                 continue
             look = _hear(agent_dir, now, payload, looks)
             if look:
                 return look
-            _remove(agent_dir, payload.name)
+            payloads.remove(agent_dir, payload.name)
         except (DamagedFile, OSError) as error:
             log(layout.home(), "error", "spool", f"stored payloads wait: {error}", agent_dir=agent_dir)
             raise Waits from error
         except (FlowLoomError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
             log(layout.home(), "error", "spool", f"a payload is bad: {error!r}", agent_dir=agent_dir, name=payload.name)
             if payload.raw is None:
-                os.rename(_path(agent_dir, payload.name), f"{_path(agent_dir, payload.name)}.bad")
+                os.rename(payloads.path(agent_dir, payload.name), f"{payloads.path(agent_dir, payload.name)}.bad")
     return None
-
-
-def _path(agent_dir: str, name: str) -> str:
-    return f"{agent_dir}/{payloads.SPOOL}/{name}"
-
-
-def _remove(agent_dir: str, name: str) -> None:
-    try:
-        os.unlink(_path(agent_dir, name))
-    except FileNotFoundError:
-        pass  # an older release has applied it
 
 
 def _hear(agent_dir: str, now: Status | None, payload: Payload, looks: dict[Look, str]) -> Look | None:
@@ -166,7 +156,7 @@ def _hear(agent_dir: str, now: Status | None, payload: Payload, looks: dict[Look
     if now is None:
         log(layout.home(), "warning", "agent-event", "this agent no longer exists", agent_dir=agent_dir)
         return None
-    raw = files.read(_path(agent_dir, payload.name)) or b"" if payload.raw is None else payload.raw
+    raw = files.read(payloads.path(agent_dir, payload.name)) or b"" if payload.raw is None else payload.raw
     report = _report(payload, raw, now["provider"])
     return reported.hear(agent_dir, now, report, looks, payload.name) if report else None
 

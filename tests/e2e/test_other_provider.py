@@ -72,7 +72,7 @@ def test_its_events_are_applied_by_its_own_hook_calls(installed: World) -> None:
         *("sh", str(world.state / "hooks" / "agent-event"), "notifier", payload),
         env={"FLOWLOOM_AGENT_DIR": str(world.agent_dir())},
     )
-    (kept,) = (world.agent_dir() / "spool").glob("*.json")
+    (kept,) = world.kept()
     assert json.loads(kept.read_bytes())["turn-id"] == "9"
     os.rmdir(world.agent_dir() / "status.json")
     (world.agent_dir() / "away").rename(world.agent_dir() / "status.json")

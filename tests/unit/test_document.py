@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -37,10 +38,12 @@ def test_a_document_is_parsed_once_for_each_file_that_takes_its_place(
 
 def test_what_a_caller_does_to_its_copy_changes_no_other(tmp_path: Path) -> None:
     path = tmp_path / "agent.json"
-    files.write_json(str(path), {"dir": "a"})
+    files.write_json(str(path), {"args": [{"a": ["b"]}]})
     agent = Document(str(path))
-    (agent.read() or {}).clear()
-    assert agent.read() == {"dir": "a"}
+    first: Any = agent.read()
+    first["args"][0]["a"].append("c")
+    first.clear()
+    assert agent.read() == {"args": [{"a": ["b"]}]}
 
 
 def test_a_damaged_document_is_refused_each_time_it_is_read(tmp_path: Path) -> None:

@@ -9,25 +9,26 @@ from flowloom.store import files
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
 
 class Document:
     """The document at `path`, as it is now.
 
     Every writer makes a new file and renames it (`files.write`), so a file that is
-    still the same one has not changed.
+    still the same one has not changed. `check` may bring what was read up to date.
     """
 
     __slots__ = ("_check", "_content", "_is", "path")
 
-    def __init__(self, path: str, check: Callable[[dict[str, object], str], None] | None = None) -> None:
+    def __init__(self, path: str, check: Callable[[dict[str, Any], str], object] | None = None) -> None:
         self.path = path
         self._check = check
         self._is: tuple[int, int, int] | None = None
         self._content: dict[str, object] | None = None
 
     def read(self) -> dict[str, object] | None:
-        """Return a copy of the object, or None if there is no file; its values are shared, so do not change them.
+        """Return a copy of the object, or None if there is no file.
 
         Raises:
             DamagedFile: it cannot be read, is not a JSON object, or `check` refuses it.
@@ -43,4 +44,11 @@ class Document:
             if content is not None and self._check is not None:
                 self._check(content, self.path)
             self._is, self._content = same, content
-        return None if self._content is None else {**self._content}
+        return None if self._content is None else copied(self._content)
+
+
+def copied(value: Any) -> Any:
+    """Return a copy of a JSON value; no part of it is shared."""
+    if isinstance(value, dict):
+        return {key: copied(each) for key, each in value.items()}
+    return [copied(each) for each in value] if isinstance(value, list) else value

@@ -12,6 +12,7 @@ import os
 from flowloom.clock import wall_s
 from flowloom.errors import DamagedFile, NoSuchAgent, NoSuchTask
 from flowloom.store import files, layout, news
+from flowloom.store.document import Document
 from flowloom.store.layout import AgentRef
 from flowloom.store.log import log
 from flowloom.tasks import index_files
@@ -116,6 +117,11 @@ def _new_folder() -> str:
         length += 1
 
 
+# The records that were read last: a wait reads its task at every step, and seldom finds another one.
+_READ: dict[str, Document] = {}
+READ_LIMIT = 16
+
+
 def read(task_id: str) -> Task:
     """Return a task.
 
@@ -123,11 +129,17 @@ def read(task_id: str) -> Task:
         NoSuchTask: no task has this id.
         DamagedFile: its record is invalid.
     """
+    if not layout.is_task_id(task_id):
+        raise NoSuchTask(f"there is no task {task_id}")
     path = f"{layout.task_dir(task_id)}/task.json"
-    document = files.read_json(path) if layout.is_task_id(task_id) else None
+    known = _READ.pop(path, None) or Document(path, task_from)
+    document = known.read()
     if document is None:
         raise NoSuchTask(f"there is no task {task_id}")
-    return task_from(document, path)
+    _READ[path] = known
+    if len(_READ) > READ_LIMIT:
+        del _READ[next(iter(_READ))]
+    return document  # type: ignore[return-value]
 
 
 def find(task_id: str | None) -> Task | None:

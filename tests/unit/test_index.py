@@ -37,6 +37,12 @@ Kept = tuple[list[str], list[str], list[str]]
 
 
 @pytest.fixture(autouse=True)
+def each_read_opens_its_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Count every read: a process keeps the 16 tasks that it has read last."""
+    monkeypatch.setattr(tasks, "READ_LIMIT", 0)
+
+
+@pytest.fixture(autouse=True)
 def agent_dir() -> str:
     """The folder of an agent that is idle."""
     folder = files.ensure_dir(layout.agent_dir("site", "planning"))

@@ -161,6 +161,20 @@ def test_a_resize_during_the_wait_leaves_keys_and_screen_readable(world: World) 
     assert seat.ended()["code"] == 0
 
 
+def test_the_wait_goes_on_showing_the_window_of_an_agent_that_works(world: World) -> None:
+    world.start()
+    seat = ChiefSeat(world)
+    seat.ctrl_g(world.prompt_file(HOLD.format(go=world.folder / "go")))
+    seat.shows("planning is working")
+    seat.resize(120, 60)  # with its input box
+    for word in ("heron", "wren"):
+        # No hook and no file of the program's tells of what a person types.
+        world.tmux("send-keys", "-t", world.pane(), word)
+        seat.shows(word)
+    (world.folder / "go").touch()
+    assert seat.ended()["code"] == 0
+
+
 def test_ctrl_c_as_early_as_can_be_never_reaches_who_lent_the_terminal(world: World) -> None:
     world.start()
     seat = ChiefSeat(world)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -46,9 +45,12 @@ def at_once(_turn: Turn) -> Step:
 class ColdWorld(World):
     """A world whose commands start as they do for a person: each in a Python of its own."""
 
-    def begin(self, *words: str, **more: Any) -> subprocess.Popen[bytes]:
-        """Start `flowloom` and return it."""
-        return self.popen(sys.executable, "-m", "flowloom", *words, **more)
+    def popen(self, *words: str, **more: Any) -> subprocess.Popen[bytes]:
+        """Start a program in the project folder and return it."""
+        environment, options = self._given(more)
+        process: subprocess.Popen[bytes] = subprocess.Popen(words, env=environment, **options)
+        self.started.append(process)
+        return process
 
 
 @contextmanager

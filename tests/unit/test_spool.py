@@ -82,6 +82,18 @@ def heron(tmp_path: Path) -> Heron:
     return Heron(tmp_path)
 
 
+@pytest.mark.parametrize(("of_the_agent", "kept"), [(True, [".payload"]), (False, [".bad"])])
+def test_a_payload_waits_for_its_agents_provider_and_for_no_other(
+    heron: Heron, of_the_agent: bool, kept: list[str]
+) -> None:
+    now = heron.now()
+    now["provider"] = "codex" if of_the_agent else "claude"
+    status.write(heron.dir, now)
+    payloads.store(heron.dir, Payload("", heron.began_ns, time.time(), 0, "codex"), b"{}")
+    spool.drain(heron.dir)
+    assert [os.path.splitext(name)[1] for name in os.listdir(f"{heron.dir}/spool")] == kept
+
+
 def test_what_is_said_while_the_lock_is_held_is_applied_when_its_holder_lets_go(heron: Heron) -> None:
     with spool.lock(heron.dir):
         heron.accepts()

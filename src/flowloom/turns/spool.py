@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 
-from flowloom.errors import DamagedFile, FlowLoomError
+from flowloom.errors import DamagedFile, FlowLoomError, UsageError
 from flowloom.providers.registry import find
 from flowloom.store import files, layout, locks, quick_json
 from flowloom.store.log import log
@@ -123,7 +123,7 @@ def _apply(agent_dir: str, looks: dict[Look, str], unstored: Payload | None = No
     """Apply all payloads, the oldest first; return what must be looked at before the next one. The caller has the lock.
 
     Raises:
-        Waits: the agent's own files are damaged, or it is just being started.
+        Waits: the agent's own files are damaged, its provider cannot be loaded, or it is just being started.
     """
     stored = payloads.stored(agent_dir)
     for payload in [*stored, *([unstored] if unstored else [])]:
@@ -157,7 +157,14 @@ def _hear(agent_dir: str, now: Status | None, payload: Payload, looks: dict[Look
         log(layout.home(), "warning", "agent-event", "this agent no longer exists", agent_dir=agent_dir)
         return None
     raw = files.read(payloads.path(agent_dir, payload.name)) or b"" if payload.raw is None else payload.raw
-    report = _report(payload, raw, now["provider"])
+    try:
+        report = _report(payload, raw, now["provider"])
+    except UsageError as error:
+        if payload.provider not in ("", now["provider"]):
+            raise
+        # The provider's package is being upgraded, or is not installed beside us.
+        log(layout.home(), "error", "spool", f"stored payloads wait: {error}", agent_dir=agent_dir)
+        raise Waits from error
     return reported.hear(agent_dir, now, report, looks, payload.name) if report else None
 
 

@@ -69,6 +69,12 @@ def test_a_status_stands_with_its_age() -> None:
     assert text([view("one")], 80, 20)[1] == "working 4s"
 
 
+def test_a_status_has_its_own_age_while_the_task_is_in_line() -> None:
+    made = view("one")
+    made.phase, made.ahead, made.since = "in line", 1, 102.0
+    assert text([made], 80, 20)[1] == "working 4s · in line, 1 ahead"
+
+
 def test_a_question_is_told_to_its_end_in_a_tile_that_has_the_room() -> None:
     asks = " ".join(f"word{number}" for number in range(40))
     shown = text([view(name, State.BLOCKED, asks=asks) for name in SIX[:3]], 160, 24)

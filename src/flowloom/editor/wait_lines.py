@@ -107,7 +107,8 @@ def part(
     if view.ended:
         does = ending(view)
     else:
-        since = f" {age(now_s - view.since)}"
+        # The status's own age: a task in line has waited for another time than its agent has worked.
+        since = f" {age(now_s - (now['since'] if now else view.since))}"
         does = f"{STATES.get(status, DIM)}{status}{RESET}{DIM}{since}{RESET}{phase(view)}"
         if now and "unreachable" in now:
             does = f"{YELLOW}unknown{RESET}{DIM}, was {status}{since}{RESET}"

@@ -80,7 +80,7 @@ STATE_MEANINGS = {
     "blocked": "It waits for a person: a permission, a question, a dialog at startup.",
     "parked": "Its turn has ended, but background work of the task is still running; or it waits for a usage limit.",
     "backoff": "It died more than once within two minutes, and starts again after a pause; `why` has the time.",
-    "failed": "It died four times within two minutes, and tasks do not start it. A person starts it, or a later task.",
+    "failed": "It died four times within two minutes. For two minutes tasks do not start it; you can.",
 }
 EVENT_MEANINGS = {
     "up": "SessionStart: its session is up.",

@@ -1,4 +1,4 @@
-"""One named agent: what it is doing, what its window shows, and how it is stopped."""
+"""One named agent: what it is doing, and what its window shows."""
 
 from __future__ import annotations
 

@@ -82,7 +82,7 @@ def _show_plan(plan: old_tasks.CleanPlan) -> None:
     if plan.drafts:
         print_line(f"{_count(len(plan.drafts), 'draft')} passed to another Claude Code")
     if plan.questions:
-        print_line(f"{_count(len(plan.questions), 'question')} that were answered or withdrawn")
+        print_line(f"{_count(len(plan.questions), 'answered or withdrawn question')}")
     total = amount(sum(old.size_bytes for old in plan.old))
     kept = ", ".join(f"{number} {why}" for why, number in sorted(plan.kept.items())) or "none"
     what = f"{_count(len(plan.old), 'task')} to remove ({total})" if not plan.empty() else "nothing to remove"

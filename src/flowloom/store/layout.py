@@ -1,4 +1,7 @@
-"""Where FlowLoom's files are. No other module builds a path to them."""
+"""Where the state folder, its agents and its tasks are; how their names are checked.
+
+The module that owns a file in such a folder knows that file's name.
+"""
 
 from __future__ import annotations
 

@@ -280,6 +280,8 @@ def test_ci_sees_whether_claude_ran(tmp_path: Path, case: str, verdict: int, out
 # Of the standard library, what takes a Ctrl-G or a hook call milliseconds to load and has a cheaper way.
 SLOW = {"typing", "glob", "fnmatch", "dataclasses", "inspect", "tempfile", "shutil", "random", "hashlib", "logging"}
 SLOW |= {"asyncio", "socket", "datetime", "pathlib", "urllib.parse", "argparse", "tomllib", "unicodedata"}
+# And what a hook call can do without: 3 to 4 ms each.
+SLOW_IN_A_HOOK = SLOW | {"enum", "re", "json", "collections", "functools", "contextlib"}
 
 
 @pytest.mark.parametrize("module", ["editor.main", "hook.main", "hook.call"])
@@ -287,7 +289,7 @@ def test_what_somebody_waits_for_loads_nothing_slow(module: str) -> None:
     # As `hooks/` run it; without `site`, which loads what the machine's own .pth files ask for.
     code = f"import sys; sys.path.insert(0, {str(PACKAGE.parent)!r}); import flowloom.{module}; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-I", "-S", "-c", code], capture_output=True, check=True).stdout
-    assert SLOW & set(loaded.decode().split()) == set()
+    assert (SLOW_IN_A_HOOK if module.startswith("hook.") else SLOW) & set(loaded.decode().split()) == set()
     assert f"flowloom.{module}" in loaded.decode()
 
 

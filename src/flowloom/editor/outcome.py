@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
+from flowloom.store.closed_set import StrEnum
 
 
 class Outcome(StrEnum):

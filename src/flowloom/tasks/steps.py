@@ -5,7 +5,7 @@ Imports nothing heavy: every hook call of every agent loads it.
 
 from __future__ import annotations
 
-from enum import StrEnum
+from flowloom.store.closed_set import StrEnum
 
 
 class Step(StrEnum):

@@ -49,7 +49,7 @@ def options(case: Case) -> list[Finding]:
     except TmuxFailed as error:
         if not absent(error):
             raise
-        where = "a fresh server with your tmux.conf"
+        where = "checked in a server made for this, with your tmux.conf"
         shown = _fresh()
     set_options = dict(line.partition(" ")[::2] for line in shown.splitlines())
     found = []
@@ -71,7 +71,7 @@ def options(case: Case) -> list[Finding]:
     remarks = [f"set aside for agents' windows: {', '.join(handled)}"] if handled else []
     waits_ms = set_options.get("escape-time", "")
     if waits_ms.isdigit() and int(waits_ms) > SLOW_ESCAPE_MS:
-        remarks.append(f"escape-time is {waits_ms} ms, for which Esc waits; to change that: set -s escape-time 10")
+        remarks.append(f"escape-time is {waits_ms} ms, which delays every Esc; to change that: set -s escape-time 10")
     if set_options.get("focus-events") == "off":
         remarks.append(
             "focus-events is off, which Claude Code mentions below its box; to change that: set -g focus-events on"

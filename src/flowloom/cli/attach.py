@@ -34,6 +34,8 @@ def attach(name: str | None, every: bool, read_only: bool) -> int:
         if name is not None:
             raise UsageError("name an agent or use --all, not both", hint="list them: flowloom agents")
         return _attach_all(read_only=read_only)
+    if read_only:
+        raise UsageError("--read-only needs --all", hint="watch every agent: flowloom attach --all --read-only")
     return _attach(name if name is not None else _chosen())
 
 

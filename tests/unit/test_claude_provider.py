@@ -371,6 +371,9 @@ def test_a_session_that_was_idle_before_the_turn_says_nothing_about_it(status: s
     text = json.dumps({"pid": 7, "status": status, "statusUpdatedAt": 1_000_999})
     assert session.read_sessions(text, 7, since_s=1001.0) == said
     assert session.read_sessions(text, 7, since_s=1000.5) in ("idle", status)
+    assert session.read_sessions(text, 7, busy_since_s=1001.0) == (
+        "" if status == "busy" else session.read_sessions(text, 7)
+    )
 
 
 @pytest.mark.parametrize("raw", [b"", b"\xff\n{", b"[]\nnull\n7\n", b'{"message": null}\n'])

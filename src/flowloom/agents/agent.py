@@ -333,7 +333,9 @@ class Agent:
         provider, turn = self.provider(), now["turn"]
         since_s = turn["at"] if turn and elapsed_s(turn["at"]) < BELIEVED_S else 0.0
         text, pid, _ = session_file.read(provider, self.environment(), pid, now["session_id"])
-        said = provider.session.read_sessions(text, pid, since_s) if text else ""
+        # A program that gets no processor reports its question before its session file says `waiting`.
+        asked_s = now["since"] if now["status"] is State.BLOCKED else 0.0
+        said = provider.session.read_sessions(text, pid, since_s, asked_s) if text else ""
         if said or since_s or not thorough:
             return said
         command = provider.session.sessions_command(binary)

@@ -257,10 +257,11 @@ class SessionReader(Protocol):
         """Return the documented command that tells the status of sessions too, but slowly; empty for none."""
         ...
 
-    def read_sessions(self, text: str, pid: int, since_s: float = 0.0) -> str:
+    def read_sessions(self, text: str, pid: int, since_s: float = 0.0, busy_since_s: float = 0.0) -> str:
         """Return `busy`, `waiting` or `idle`, from a session file or that command's output; empty for none.
 
-        An `idle` that was said before `since_s`, a time of day, is of an earlier turn.
+        An `idle` that was said before `since_s`, a time of day, is of an earlier turn. A `busy` from before
+        `busy_since_s` is of the time before a question.
         """
         ...
 

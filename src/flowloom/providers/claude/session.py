@@ -27,11 +27,11 @@ def sessions_command(binary: str) -> list[str]:
     return [binary, "agents", "--json"]
 
 
-def read_sessions(text: str, pid: int, since_s: float = 0.0) -> str:
+def read_sessions(text: str, pid: int, since_s: float = 0.0, busy_since_s: float = 0.0) -> str:
     """Return `busy`, `waiting` or `idle` of the session with this pid; empty where it is not said.
 
     `text` is a session file's or what `claude agents --json` prints. An `idle` from before `since_s` (time of day) is
-    not said: a Claude Code that gets no processor writes its file seconds late.
+    not said, nor a `busy` from before `busy_since_s`: a Claude Code without a processor writes its file seconds late.
     """
     try:
         document = json.loads(text)
@@ -42,7 +42,8 @@ def read_sessions(text: str, pid: int, since_s: float = 0.0) -> str:
             # `shell`: idle, with a shell in the background.
             status = {"shell": "idle"}.get(str(entry.get("status")), entry.get("status"))
             at_ms = entry.get("statusUpdatedAt")
-            if status == "idle" and isinstance(at_ms, int | float) and at_ms < since_s * 1000:
+            since = {"idle": since_s, "busy": busy_since_s}.get(str(status), 0.0)
+            if isinstance(at_ms, int | float) and at_ms < since * 1000:
                 return ""
             return status if status in ("busy", "waiting", "idle") else ""
     return ""

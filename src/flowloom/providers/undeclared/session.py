@@ -23,7 +23,7 @@ def sessions_command(binary: str) -> list[str]:
     return []
 
 
-def read_sessions(text: str, pid: int, since_s: float = 0.0) -> str:
+def read_sessions(text: str, pid: int, since_s: float = 0.0, busy_since_s: float = 0.0) -> str:
     """Return nothing."""
     return ""
 

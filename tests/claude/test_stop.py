@@ -40,7 +40,7 @@ def do(desk: Desk, steps: list[tuple[str, str]]) -> None:
     for keys, shown in steps:
         if shown == f"❯ {keys}":
             desk.type(keys)
-        elif keys == "Up":
+        elif keys in ("Up", "first"):
             # The conversation above shows the same line.
             desk.press(keys, lambda shown=shown: f"❯ {desk.box()}".startswith(shown))  # type: ignore[misc]
         else:

@@ -113,7 +113,7 @@ def test_without_any_room_the_error_names_the_disk_and_no_task_is_left(
         assert (done.returncode, done.stdout) == (1, b""), done
         assert f"no room is left on the disk: {world.state}" in done.stderr.decode()
         assert "make room: df -h" in done.stderr.decode()
-    assert list((world.state / "tasks").iterdir()) == []
+    assert list((world.state / "tasks").glob("*")) == []
     assert world.flowloom("agents").returncode == 0
     assert world.flowloom("doctor").returncode == 1
     disk.empty()

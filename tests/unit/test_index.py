@@ -40,6 +40,7 @@ Kept = tuple[list[str], list[str], list[str]]
 def each_read_opens_its_file(monkeypatch: pytest.MonkeyPatch) -> None:
     """Count every read: a process keeps the 16 tasks that it has read last."""
     monkeypatch.setattr(tasks, "READ_LIMIT", 0)
+    monkeypatch.setattr(tasks, "_READ", {})  # of other tests
 
 
 @pytest.fixture(autouse=True)

@@ -72,6 +72,8 @@ def test_a_permission_and_a_question_of_the_model_are_answered_by_keys(desk: Des
     touch = Call("Bash", {"command": "touch allowed", "description": "x"})
     desk.api.on("allow me", touch, Call("AskUserQuestion", {"questions": [PORT]}), Say("both are answered"))
     wait = desk.ask("allow me")
+    # The window may be seen first; its hook tells which call it is.
+    world.until(lambda: (world.status()["question"] or {}).get("call"), "its hook has told of the question")
     agent, record = asked(desk)
     assert (record["kind"], record["text"], record["options"][0]) == ("permission", "Bash: touch allowed", "Yes")
     assert answer(agent, record, "Yes")["status"] == "answered"

@@ -239,7 +239,7 @@ def test_words_typed_between_our_look_and_our_paste_are_kept_and_the_task_is_del
         assert "and their words" in desk.drafts()
         assert f"a person typed into its text in the box: {claude.agent_dir()}/drafts.txt" in task["notes"]
     else:
-        # A program that gets no processor can take the Enter before our paste: their words are then a turn of their own.
+        # A program without a processor can take the Enter before our paste: their words are then a turn of their own.
         alone = any("and their words" in text and "a text with company" not in text for text in desk.texts())
         altered = (task["altered"], "something was typed in its window" in told)
         assert altered == (not alone, not alone), (task, told)

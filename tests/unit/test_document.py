@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ def test_a_document_is_parsed_once_for_each_file_that_takes_its_place(
     agent = Document(str(path))
     assert agent.read() is None
     files.write_json(str(path), {"dir": "a"})
+    os.utime(path, (1.0, 1.0))
     parsed.clear()
     assert [agent.read(), agent.read()] == [{"dir": "a"}] * 2
     assert len(parsed) == 1
@@ -34,6 +36,17 @@ def test_a_document_is_parsed_once_for_each_file_that_takes_its_place(
     assert agent.read() == {"dir": "b"}
     path.unlink()
     assert agent.read() is None
+
+
+def test_a_file_as_young_as_a_tick_of_its_clock_is_parsed_again(tmp_path: Path) -> None:
+    path = tmp_path / "agent.json"
+    path.write_text('{"dir": "a"}')
+    agent, found = Document(str(path)), path.stat()
+    assert agent.read() == {"dir": "a"}
+    # Another one that took its place within the tick: its number, its size and its time.
+    path.write_text('{"dir": "b"}')
+    os.utime(path, ns=(found.st_atime_ns, found.st_mtime_ns))
+    assert agent.read() == {"dir": "b"}
 
 
 def test_what_a_caller_does_to_its_copy_changes_no_other(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 
 from flowloom.store import files
 
@@ -10,6 +11,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
+
+
+# The time of a file moves in ticks of up to 10 ms, and a file that is gone gives its number to the next one. A file
+# that is not older than this when it is read may be replaced by another one that looks the same.
+YOUNG_NS = 50_000_000
 
 
 class Document:
@@ -43,7 +49,8 @@ class Document:
             content = files.read_json(self.path)
             if content is not None and self._check is not None:
                 self._check(content, self.path)
-            self._is, self._content = same, content
+            young = time.time_ns() - found.st_mtime_ns < YOUNG_NS
+            self._is, self._content = None if young else same, content
         return None if self._content is None else copied(self._content)
 
 

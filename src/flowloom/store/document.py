@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 # The time of a file moves in ticks of up to 10 ms, and a file that is gone gives its number to the next one. A file
 # that is not older than this when it is read may be replaced by another one that looks the same.
-YOUNG_NS = 50_000_000
+YOUNG_NS = 12_000_000
 
 
 class Document:

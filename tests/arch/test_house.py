@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from tests.support.slow_imports import SLOW, SLOW_IN_A_HOOK
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "src" / "flowloom"
@@ -275,13 +276,6 @@ def test_ci_sees_whether_claude_ran(tmp_path: Path, case: str, verdict: int, out
     junit.write_text(f"<testsuites><testsuite><testcase {case}>{outcome}</testcase></testsuite></testsuites>")
     command = [sys.executable, str(ROOT / ".ci" / "claude_ran.py"), str(junit), "2.1.197"]
     assert subprocess.run(command, capture_output=True, check=False).returncode == (1 if outcome else verdict)
-
-
-# Of the standard library, what takes a Ctrl-G or a hook call milliseconds to load and has a cheaper way.
-SLOW = {"typing", "glob", "fnmatch", "dataclasses", "inspect", "tempfile", "shutil", "random", "hashlib", "logging"}
-SLOW |= {"asyncio", "socket", "datetime", "pathlib", "urllib.parse", "argparse", "tomllib", "unicodedata"}
-# And what a hook call can do without: 3 to 4 ms each.
-SLOW_IN_A_HOOK = SLOW | {"enum", "re", "json", "collections", "functools", "contextlib"}
 
 
 @pytest.mark.parametrize("module", ["editor.main", "hook.main", "hook.call"])

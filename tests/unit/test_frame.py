@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import re
+from unicodedata import normalize
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from flowloom.tasks import frame
+
+# Written in another way than the module's own: what one of the two gets wrong, the other does not.
+INVISIBLE = (
+    "[\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\ufff0-\uffff\U000e0000-\U000e0fff]"
+)
+REMOVED = "[\x00-\x09\x0b-\x1f\x7f-\x9f\ud800-\udfff]"
+TAG = r"</?pasted_content(?: id=\"[^\"\n]*\")?>"
+NAMED = r"\[flowloom task ([a-z2-9]{4,8}) from [^\]\n]{1,80}\]"
 
 TASK = "7k2m"
 FIRST = frame.first_line(TASK, "chief")
@@ -76,7 +85,7 @@ def arrived(sent: str) -> str:
 
 def tagged(sent: str) -> str:
     """The same, as measured on releases that mark a paste: in tags, without invisible characters."""
-    visible = re.sub(frame.INVISIBLE, "", frame.body(TASK, sent))
+    visible = re.sub(INVISIBLE, "", frame.body(TASK, sent))
     return f'{FIRST}\n\n<pasted_content id="571e">\n{visible}\n</pasted_content id="571e">\n'
 
 
@@ -167,6 +176,39 @@ def test_any_text_is_found_by_its_first_line(sent: str) -> None:
 )
 def test_the_ids_of_all_first_lines_are_found_in_their_order(prompt: str, ids: list[str]) -> None:
     assert frame.task_ids(prompt) == ids
+
+
+PIECES = ["[flowloom task ", "7k2m", "abcdefghj", " from ", "chief", "]", "\n", "x" * 80, "<", "/"]
+PIECES += [
+    "pasted_content",
+    ' id="',
+    '"',
+    ">",
+    "a",
+    " ",
+    "\xad",
+    "\u200b",
+    "\U000e0001",
+    "\udc80",
+    "é",
+    "\x1b",
+    "e\u0301",
+]
+
+
+@given(st.lists(st.sampled_from(PIECES)).map("".join))
+@example("[flowloom task 7k2m from [flowloom task abcd from x]")
+@example('<pasted_content id="<pasted_content>">')
+@example("<</pasted_content>")
+def test_a_text_is_read_as_the_patterns_say(text: str) -> None:
+    assert frame.task_ids(text) == re.findall(NAMED, text)
+    normal = re.sub(REMOVED, "", text.replace("\t", "    "))
+    assert frame.normalise(text) == normal
+    assert frame.valid(text) == re.sub("[\ud800-\udfff]", "\ufffd", text)
+    visible = normalize("NFC", re.sub(INVISIBLE, "", normal))
+    assert frame.comparable(text) == " ".join(re.sub(TAG, " ", visible).split())
+    exact = normal == text and "pasted_content" not in text and normalize("NFC", text) == text
+    assert frame.arrives_exactly(text) is (exact and not re.search(INVISIBLE, text))
 
 
 @pytest.mark.parametrize(

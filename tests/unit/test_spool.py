@@ -7,12 +7,14 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.slow_imports import SLOW_IN_A_HOOK
 
+from flowloom.agents import hook_shims
 from flowloom.ports import child, procs
 from flowloom.ports.tmux import server
 from flowloom.store import files, layout, locks
@@ -20,7 +22,7 @@ from flowloom.tasks import frame
 from flowloom.tasks import record as task_record
 from flowloom.tasks import store as tasks
 from flowloom.tasks.steps import Step
-from flowloom.turns import payloads, spool, status
+from flowloom.turns import payloads, receipts, spool, status
 from flowloom.turns import record as status_record
 from flowloom.turns.payloads import Payload
 from flowloom.turns.states import State
@@ -92,6 +94,38 @@ def test_a_payload_waits_for_its_agents_provider_and_for_no_other(
     payloads.store(heron.dir, Payload("", heron.began_ns, time.time(), 0, "codex"), b"{}")
     spool.drain(heron.dir)
     assert [os.path.splitext(name)[1] for name in os.listdir(f"{heron.dir}/spool")] == kept
+
+
+def test_a_hook_call_loads_nothing_slow_whatever_it_says(heron: Heron) -> None:
+    heron.task_id = heron.pasted("Größe? \u201eSo\u201c\t\U0001f600")
+    sent = frame.body(heron.task_id, tasks.prompt_of(heron.task()))
+    asked = {"tool_name": "Bash", "tool_input": {"command": "ls 'é'"}}
+    prompt = frame.first_line(heron.task_id, "chief", prompt_path=receipts.prompt_path(heron.task()))
+    calls: list[tuple[str, Mapping[str, object], State]] = [
+        ("SessionStart", {"source": "resume"}, State.IDLE),
+        (
+            "UserPromptSubmit",
+            {"prompt": f'a draft {prompt}<pasted_content id="1">{sent}</pasted_content>'},
+            State.WORKING,
+        ),
+        ("PermissionRequest", asked, State.BLOCKED),
+        ("PostToolUse", asked, State.WORKING),
+        ("Stop", {"last_assistant_message": "Größe: \u2028 1 \ud83d"}, State.IDLE),
+        ("SessionEnd", {"reason": "logout"}, State.OFFLINE),
+    ]
+    code = hook_shims.HOOK_CODE.replace("os._exit(0)", "print(*sys.modules)")
+    assert code != hook_shims.HOOK_CODE
+    environment = {**os.environ, "FLOWLOOM_AGENT_DIR": heron.dir}
+    for name, more, after in calls:
+        said = {"hook_event_name": name, "session_id": SESSION, "transcript_path": str(heron.transcript)}
+        raw = json.dumps({**said, **({} if name.startswith("Session") else {"prompt_id": "1"}), **more}).encode()
+        words = [sys.executable, "-I", "-S", "-c", code, str(SRC), "claude"]
+        loaded = subprocess.run(words, input=raw, env=environment, capture_output=True, check=True).stdout
+        # Only a text with characters that could combine needs the table of those, which takes 0.3 ms.
+        slow = SLOW_IN_A_HOOK - {"unicodedata"}
+        assert (name, slow & set(loaded.decode().split())) == (name, set())
+        assert (name, heron.now()["status"]) == (name, after)
+    assert (heron.task()["status"], heron.task()["altered"]) == (Step.DONE, True)
 
 
 def test_what_is_said_while_the_lock_is_held_is_applied_when_its_holder_lets_go(heron: Heron) -> None:

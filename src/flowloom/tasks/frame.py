@@ -6,13 +6,23 @@ terminal would change are removed first; `normalise` says which.
 
 from __future__ import annotations
 
-# Claude Code (since 2.1.328 at the latest) puts a long paste between these.
+from flowloom.store import layout
+
+# Nothing here uses `re`, which takes 5 ms to load and to compile its patterns: every prompt's receipt comes by here.
+FIRST, FROM = "[flowloom task ", " from "
+ASKER_LIMIT = 80
+# The longest first line up to its bracket, from the task's id on.
+NAMED_LIMIT = 8 + len(FROM) + ASKER_LIMIT + 1
+CONTROLS = ((0x00, 0x09), (0x0B, 0x1F), (0x7F, 0x9F))
+HALVES = ((0xD800, 0xDFFF),)
 INVISIBLE = (
-    "[\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\ufff0-\uffff\U000e0000-\U000e0fff]"
+    *((0xAD, 0xAD), (0x061C, 0x061C), (0x180E, 0x180E), (0x200B, 0x200F), (0x2028, 0x202E), (0x2060, 0x206F)),
+    *((0xFE00, 0xFE0F), (0xFEFF, 0xFEFF), (0xFFF0, 0xFFFF), (0xE0000, 0xE0FFF)),
 )
-# ASCII text needs no pattern: compiling this module's patterns takes 1 ms of a hook call.
-CONTROLS = dict.fromkeys([*range(0x0A), *range(0x0B, 0x20), 0x7F])
-PASTE_TAG = r"</?pasted_content(?: id=\"[^\"\n]*\")?>"
+# Claude Code (since 2.1.328 at the latest) puts a long paste between `<pasted_content id="571e">` and its end.
+PASTE_TAG = "pasted_content"
+# No character before this one combines with another.
+COMBINING = "\u0300"
 
 
 def first_line(task_id: str, asker: str, *, prompt_path: str = "") -> str:
@@ -38,20 +48,24 @@ def normalise(text: str) -> str:
     the rest into keystrokes), and so are bytes that were not UTF-8.
     """
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\t", "    ")
-    if text.isascii():
-        return text.translate(CONTROLS)
-    import re  # noqa: PLC0415 - 1.3 ms of each hook call, and few need it
+    return _replaced(text, CONTROLS + HALVES)
 
-    return re.sub("[\x00-\x09\x0b-\x1f\x7f-\x9f\ud800-\udfff]", "", text)
+
+def _replaced(text: str, ranges: tuple[tuple[int, int], ...], by: str = "") -> str:
+    """Return `text` with `by` in place of each character of these ranges."""
+    for char in set(text):
+        if any(low <= ord(char) <= high for low, high in ranges):
+            text = text.replace(char, by)
+    return text
 
 
 def valid(text: str) -> str:
     """Return `text` with U+FFFD in place of each half character (a lone surrogate), which UTF-8 cannot encode."""
-    if text.isascii():
-        return text
-    import re  # noqa: PLC0415 - 1.3 ms of each hook call, and few need it
-
-    return re.sub("[\ud800-\udfff]", "\ufffd", text)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return _replaced(text, HALVES, "\ufffd")
+    return text
 
 
 def valid_in(value: object) -> object:
@@ -67,16 +81,14 @@ def arrives_exactly(text: str) -> bool:
     """Tell whether `text` reaches the agent unchanged, on every release."""
     if normalise(text) != text or "pasted_content" in text:
         return False
-    if text.isascii():
-        return True
-    import re  # noqa: PLC0415 - 1.3 ms of each hook call, and few need it
-
-    return composed(text) == text and not re.search(INVISIBLE, text)
+    return composed(text) == text and _replaced(text, INVISIBLE) == text
 
 
 def composed(text: str) -> str:
     """Return `text` as Claude Code's input box stores it: a letter and its combining accent become one (NFC)."""
-    from unicodedata import normalize  # noqa: PLC0415 - a table of 1 MB; most texts are ASCII
+    if text.isascii() or max(text) < COMBINING:
+        return text
+    from unicodedata import normalize  # noqa: PLC0415 - a table of 1 MB; most texts need none of it
 
     return normalize("NFC", text)
 
@@ -88,23 +100,41 @@ def body(task_id: str, prompt: str) -> str:
 
 def task_ids(prompt: str) -> list[str]:
     """Return the task ids of all first lines in a submitted text, in order."""
-    if "[flowloom task " not in prompt:
-        return []
-    import re  # noqa: PLC0415 - 1.3 ms of each hook call, and few need it
-
-    return re.findall(r"\[flowloom task ([a-z2-9]{4,8}) from [^\]\n]{1,80}\]", prompt)
+    found, start = [], 0
+    while (start := prompt.find(FIRST, start)) >= 0:
+        start += len(FIRST)
+        task_id, sep, rest = prompt[start : start + NAMED_LIMIT].partition(FROM)
+        asker, end, _ = rest.partition("]")
+        if sep and end and asker and "\n" not in asker and layout.is_task_id(task_id) and len(asker) <= ASKER_LIMIT:
+            found.append(task_id)
+            start += len(task_id) + len(FROM) + len(asker)
+    return found
 
 
 def comparable(text: str) -> str:
     """Return `text` without what may change during delivery: paste tags, white space, invisible characters."""
-    import re  # noqa: PLC0415 - 1.3 ms of each hook call, and few need it
-
     visible = normalise(text)
     if not visible.isascii():
-        visible = composed(re.sub(INVISIBLE, "", visible))
+        visible = composed(_replaced(visible, INVISIBLE))
     # Newer releases escape such a tag in the text itself as `<\pasted_content`.
     visible = visible.replace("<\\pasted_content", "<pasted_content").replace("<\\/pasted_content", "</pasted_content")
-    return " ".join(re.sub(PASTE_TAG, " ", visible).split())
+    return " ".join(_untagged(visible, " ").split())
+
+
+def _untagged(text: str, by: str) -> str:
+    """Return `text` with `by` in place of each tag of a paste."""
+    parts, kept, start = [], 0, 0
+    while (at := text.find(PASTE_TAG, start)) >= 0:
+        begin = at - 2 if text.startswith("</", max(0, at - 2)) else at - 1
+        start = at + len(PASTE_TAG)
+        end = start
+        if text.startswith(' id="', start):
+            quote = text.find('"', start + len(' id="'))
+            end = quote + 1 if quote >= 0 and "\n" not in text[start:quote] else start
+        if begin >= 0 and text[begin] == "<" and text.startswith(">", end):
+            parts.append(text[kept:begin])
+            kept = start = end + 1
+    return by.join([*parts, text[kept:]])
 
 
 def received(prompt: str, first: str, task_id: str, sent: str) -> str:
@@ -125,9 +155,7 @@ def around(prompt: str, task_id: str) -> str:
     start, last = prompt.find(f"[flowloom task {task_id} "), last_line(task_id)
     end = prompt.rfind(last)
     parts = [prompt[:start], prompt[end + len(last) :]] if 0 <= start < end else [prompt]
-    import re  # noqa: PLC0415 - 1.3 ms of each hook call, and few need it
-
-    visible = [re.sub(PASTE_TAG, "", part).strip() for part in parts]
+    visible = [_untagged(part, "").strip() for part in parts]
     return "\n".join(part for part in visible if part) or prompt
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shlex
-import uuid
 from contextlib import contextmanager, suppress
 
 from flowloom.clock import wall_s
@@ -99,7 +98,7 @@ def open_beside(
     tmux = Tmux(settings.tmux_socket)
     sweep()
     folder = files.ensure_dir(f"{layout.ensure_home()}/windows")
-    script = f"{folder}/{uuid.uuid4().hex}"
+    script = f"{folder}/{os.urandom(16).hex()}"
     wanted = {**inherited(program.scrub), **more}
     write_script(script, tmux, wanted, directory, command, program)
     with kept_only_if_opened(script):

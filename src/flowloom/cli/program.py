@@ -6,6 +6,7 @@ Only the module of that command is loaded. Click parses and formats the help; it
 
 from __future__ import annotations
 
+import gc
 import importlib
 import sys
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -144,6 +145,9 @@ class Program(click.Group):
 def _begin() -> None:
     """Check what every command needs; print the help where no command was typed."""
     context = click.get_current_context()
+    # Everything is loaded, and stays for as long as we run.
+    gc.freeze()
+    gc.enable()
     if context.invoked_subcommand is None:
         output.print_line(context.get_help())
     elif context.invoked_subcommand != "doctor":  # which says it in its own words

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 
@@ -146,7 +145,9 @@ class PaletteActions:
             if line:
                 self._say(f"Line {line} names @{self.addressee}: Enter sends {self.addressee} the whole prompt")
             return
-        near = difflib.get_close_matches(found[0], sorted(names), n=1, cutoff=0.7)
+        from difflib import get_close_matches  # noqa: PLC0415 - 2 ms that only a misspelling should pay
+
+        near = get_close_matches(found[0], sorted(names), n=1, cutoff=0.7)
         self.rest = found[1]
         if near:
             self.addressee = near[0]

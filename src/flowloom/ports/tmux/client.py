@@ -17,7 +17,6 @@ import re
 import shlex
 import subprocess
 import sys
-import uuid
 from contextlib import suppress
 
 from flowloom.errors import TmuxFailed
@@ -288,7 +287,7 @@ def _terminal_size() -> tuple[int, int]:
 def _write(words: list[str]) -> str:
     """Write a script that runs a command and deletes itself at once; return its path."""
     folder = files.ensure_dir(f"{layout.ensure_home()}/windows")
-    path = f"{folder}/{uuid.uuid4().hex}"
+    path = f"{folder}/{os.urandom(16).hex()}"
     text = f'#!/bin/sh\nrm -f -- "$0"\nunset TMUX TMUX_PANE\nexec {shlex.join(words)}\n'
     files.write(path, text.encode("utf-8", "surrogateescape"), durable=False)
     return path

@@ -9,7 +9,6 @@ what takes its time (docs/decisions/0002).
 from __future__ import annotations
 
 import os
-import pty
 import select
 import subprocess
 
@@ -289,7 +288,7 @@ class Tmux(TmuxSocket):
         terminal of its own, because tmux 3.3a crashes, and all agents with it,
         when a session is made while a client in control mode (-C) comes up.
         """
-        ours, its = pty.openpty()
+        ours, its = os.openpty()
         client = subprocess.Popen(
             [*self.client, "new-session", "-s", session, "exec cat"],
             stdin=its,

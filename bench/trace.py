@@ -40,7 +40,7 @@ def profile(frame, event, argument):
         order.append(here)
     if here and caller and here != caller:
         pairs[f"{caller} -> {here}"] = pairs.get(f"{caller} -> {here}", 0) + 1
-    if here.endswith("files") and frame.f_code.co_name == "read_json":
+    if here.endswith("files") and frame.f_code.co_name == "parsed":
         base = os.path.basename(frame.f_locals["path"])
         parsed[base] = parsed.get(base, 0) + 1
 try:

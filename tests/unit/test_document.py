@@ -18,27 +18,33 @@ def test_a_document_is_parsed_once_for_each_file_that_takes_its_place(
 ) -> None:
     path = tmp_path / "agent.json"
     parsed: list[str] = []
-    real = files.read_json
+    real = files.parsed
 
-    def counted(path: str) -> dict[str, object] | None:
+    def counted(raw: bytes, path: str) -> dict[str, object]:
         parsed.append(path)
-        return real(path)
+        return real(raw, path)
 
-    monkeypatch.setattr(files, "read_json", counted)
+    monkeypatch.setattr(files, "parsed", counted)
     agent = Document(str(path))
     assert agent.read() is None
-    files.write_json(str(path), {"dir": "a"})
-    os.utime(path, (1.0, 1.0))
-    parsed.clear()
-    assert [agent.read(), agent.read()] == [{"dir": "a"}] * 2
-    assert len(parsed) == 1
-    files.write_json(str(path), {"dir": "b"})  # as long as the former, and perhaps at the same moment
-    assert agent.read() == {"dir": "b"}
+    for at in (None, (1.0, 1.0)):  # just now, and long ago
+        files.write_json(str(path), {"dir": f"a{at}"})
+        if at:
+            os.utime(path, at)
+        parsed.clear()
+        assert [agent.read(), agent.read()] == [{"dir": f"a{at}"}] * 2
+        assert len(parsed) == 1
+    files.write_json(str(path), {"dir": "b(1.0, 1.0)"})  # as long as the former, and perhaps at the same moment
+    assert agent.read() == {"dir": "b(1.0, 1.0)"}
+    agent.write({"dir": "c"})
+    assert (agent.read(), len(parsed)) == ({"dir": "c"}, 2)  # it knows what it has written itself
+    files.write_json(str(path), {"dir": "d"})
+    assert (agent.read(), len(parsed)) == ({"dir": "d"}, 3)
     path.unlink()
     assert agent.read() is None
 
 
-def test_a_file_as_young_as_a_tick_of_its_clock_is_parsed_again(tmp_path: Path) -> None:
+def test_a_file_as_young_as_a_tick_of_its_clock_is_read_again(tmp_path: Path) -> None:
     path = tmp_path / "agent.json"
     path.write_text('{"dir": "a"}')
     agent, found = Document(str(path)), path.stat()

@@ -19,6 +19,7 @@ from flowloom.doctor import leftovers
 from flowloom.editor import replies
 from flowloom.errors import NewerFormat
 from flowloom.store import files, layout
+from flowloom.store.document import Documents
 from flowloom.tasks import index, index_files
 from flowloom.tasks import store as tasks
 from flowloom.tasks.steps import Step
@@ -39,8 +40,7 @@ Kept = tuple[list[str], list[str], list[str]]
 @pytest.fixture(autouse=True)
 def each_read_opens_its_file(monkeypatch: pytest.MonkeyPatch) -> None:
     """Count every read: a process keeps the 16 tasks that it has read last."""
-    monkeypatch.setattr(tasks, "READ_LIMIT", 0)
-    monkeypatch.setattr(tasks, "_READ", {})  # of other tests
+    monkeypatch.setattr(Documents, "LIMIT", 0)
 
 
 @pytest.fixture(autouse=True)

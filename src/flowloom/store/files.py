@@ -134,11 +134,13 @@ def _runs(pid: int) -> bool:
     return True
 
 
-def write_json(path: str, document: Mapping[str, object], *, durable: bool = False) -> None:
-    """Replace a file by a JSON document, one key a line."""
+def write_json(path: str, document: Mapping[str, object], *, durable: bool = False) -> bytes:
+    """Replace a file by a JSON document, one key a line; return its bytes."""
     text = quick_json.dumps_by_key(document)
     # A path may contain bytes that are not UTF-8; write them as Python escapes them: `\udcff`.
-    write(path, (text + "\n").encode("utf-8", "backslashreplace"), durable=durable)
+    raw = (text + "\n").encode("utf-8", "backslashreplace")
+    write(path, raw, durable=durable)
+    return raw
 
 
 def read(path: str) -> bytes | None:
@@ -168,14 +170,30 @@ def read_json(path: str) -> dict[str, object] | None:
     Raises:
         DamagedFile: the file exists but cannot be read, or is not a JSON object.
     """
+    raw = read_state(path)
+    return None if raw is None else parsed(raw, path)
+
+
+def read_state(path: str) -> bytes | None:
+    """Return the bytes of a document, or None if there is no file.
+
+    Raises:
+        DamagedFile: the file exists but cannot be read.
+    """
     try:
-        raw = read(path)
+        return read(path)
     except OSError as error:
         raise DamagedFile(
             f"{path} cannot be read: {error.strerror}", hint=f"it must be a file of your own: ls -ld {path}"
         ) from error
-    if raw is None:
-        return None
+
+
+def parsed(raw: bytes, path: str) -> dict[str, Any]:
+    """Return the JSON object in the bytes of the file at `path`.
+
+    Raises:
+        DamagedFile: they are no JSON object.
+    """
     try:
         document = quick_json.loads(raw.decode("utf-8", "surrogatepass"))
     except (ValueError, RecursionError) as error:

@@ -12,7 +12,7 @@ import os
 from flowloom.clock import wall_s
 from flowloom.errors import DamagedFile, NoSuchAgent, NoSuchTask
 from flowloom.store import files, layout, news
-from flowloom.store.document import Document
+from flowloom.store.document import Documents
 from flowloom.store.layout import AgentRef
 from flowloom.store.log import log
 from flowloom.tasks import index_files
@@ -117,9 +117,8 @@ def _new_folder() -> str:
         length += 1
 
 
-# The records that were read last: a wait reads its task at every step, and seldom finds another one.
-_READ: dict[str, Document] = {}
-READ_LIMIT = 16
+# A wait reads its task at every step, and seldom finds another record.
+_records = Documents(task_from)
 
 
 def read(task_id: str) -> Task:
@@ -131,15 +130,10 @@ def read(task_id: str) -> Task:
     """
     if not layout.is_task_id(task_id):
         raise NoSuchTask(f"there is no task {task_id}")
-    path = f"{layout.task_dir(task_id)}/task.json"
-    known = _READ.pop(path, None) or Document(path, task_from)
-    document = known.read()
-    if document is None:
+    task = _records.at(f"{layout.task_dir(task_id)}/task.json").read()
+    if task is None:
         raise NoSuchTask(f"there is no task {task_id}")
-    _READ[path] = known
-    if len(_READ) > READ_LIMIT:
-        del _READ[next(iter(_READ))]
-    return document  # type: ignore[return-value]
+    return task  # type: ignore[return-value]
 
 
 def find(task_id: str | None) -> Task | None:
@@ -156,7 +150,7 @@ def write(task: Task) -> None:
     """Replace a task's record and wake the processes that wait for it or for its agent."""
     folder = layout.task_dir(task["task_id"])
     index_files.add(task)
-    files.write_json(f"{folder}/task.json", task)
+    _records.at(f"{folder}/task.json").write(task)
     index_files.agree(task)
     files.wake(folder)
     if task["agent"] is not None:

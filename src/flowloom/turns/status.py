@@ -6,6 +6,7 @@ import os
 
 from flowloom.clock import wall_s
 from flowloom.store import files, layout, quick_json
+from flowloom.store.document import Documents
 from flowloom.store.log import log
 from flowloom.store.shapes import LATEST_S
 from flowloom.tasks import store as tasks
@@ -24,6 +25,8 @@ EVENTS = "events.jsonl"
 EVENTS_LIMIT_BYTES = 1_000_000
 # How much of the end of the events is read for the tasks of late; an event has about 200 bytes.
 RECENT_BYTES = 200_000
+# A wait reads its agent's status at every step, and seldom finds another one.
+_records = Documents(status_from)
 
 
 def read(agent_dir: str) -> Status | None:
@@ -32,11 +35,9 @@ def read(agent_dir: str) -> Status | None:
     Raises:
         DamagedFile: the file exists but is not a valid status.
     """
-    path = f"{agent_dir}/status.json"
-    document = files.read_json(path)
-    if document is None:
+    status: Status | None = _records.at(f"{agent_dir}/status.json").read()  # type: ignore[assignment]
+    if status is None:
         return None
-    status = status_from(document, path)
     status.update(in_hand(status))  # type: ignore[typeddict-item]
     return status
 
@@ -56,7 +57,7 @@ def in_hand(status: Status) -> dict[str, Any]:
 def write(agent_dir: str, status: Status) -> None:
     """Replace an agent's status and wake the processes that wait for it. The caller holds the lock."""
     status.update(in_hand(status))  # type: ignore[typeddict-item]
-    files.write_json(f"{agent_dir}/status.json", status)
+    _records.at(f"{agent_dir}/status.json").write(status)
     files.wake(agent_dir)
 
 

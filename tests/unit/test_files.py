@@ -20,7 +20,7 @@ from tests.support.world import ROOT
 
 from flowloom.clock import Deadline
 from flowloom.errors import DamagedFile
-from flowloom.store import files
+from flowloom.store import files, old_files
 
 
 @contextmanager
@@ -282,7 +282,7 @@ def test_a_pipe_that_was_being_made_when_its_maker_was_killed_is_swept(tmp_path:
     made += "os.rename = lambda *_: os._exit(9)\nfiles.open_wake(sys.argv[1])"
     assert subprocess.run([sys.executable, "-c", made, str(tmp_path)], check=False).returncode == 9
     (left,) = (tmp_path / "wake").iterdir()
-    assert files.sweep(str(left.parent)) == []
+    assert old_files.sweep(str(left.parent)) == []
     os.utime(left, (0, 0))
-    assert files.sweep(str(left.parent)) == [str(left)]
+    assert old_files.sweep(str(left.parent)) == [str(left)]
     assert not left.exists()

@@ -12,7 +12,7 @@ from flowloom.ports import births, git, procs
 from flowloom.ports.tmux.server import Tmux
 from flowloom.providers import registry
 from flowloom.roles import builtin
-from flowloom.store import files, foreign, layout
+from flowloom.store import files, foreign, layout, old_files
 from flowloom.turns import spool, status
 from flowloom.turns.record import empty_status
 from flowloom.turns.states import NO_PROGRAM, Event
@@ -161,8 +161,8 @@ def spawn(agent: Agent, settings: Settings, directory: str) -> str:
         if os.path.exists(opening):
             panes.close_lost(tmux, now, f"{agent.directory}/{SCRIPT}")
         script = _script(agent, settings, tmux, provider, launch, spec)
-        files.sweep(agent.directory)
-        files.sweep(f"{agent.directory}/{files.WAKE}")
+        old_files.sweep(agent.directory)
+        old_files.sweep(f"{agent.directory}/{files.WAKE}")
         files.write(opening, b"", durable=False)
         # Reports from before belong to the former program. This clock starts again with each boot.
         seen_ns = int(steady_s() * 1e9)

@@ -140,7 +140,7 @@ def sweep() -> int:
     Temporary files and scripts of killed processes, and checked settings of projects
     that were not changed for long, which are made again when they are needed.
     """
-    removed = [path for folder, _, _ in os.walk(layout.home()) for path in files.sweep(folder)]
+    removed = [path for folder, _, _ in os.walk(layout.home()) for path in old_files.sweep(folder)]
     removed += window_script.sweep()
     removed += old_files.remove(f"{layout.home()}/cache/settings", wall_s() - CACHED_S)
     return len(removed)

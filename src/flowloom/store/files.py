@@ -6,7 +6,6 @@ import errno
 import fcntl
 import itertools
 import os
-import time
 
 from flowloom.errors import DamagedFile, NewerFormat
 from flowloom.store import locks, quick_json
@@ -34,7 +33,6 @@ WAKE = "wake"
 BIG_BYTES = 1_000_000
 # More than this is not read under a lock that a hook call needs.
 LONG_BYTES = 1_000_000
-SWEPT_AFTER_S = 60.0
 
 
 def ensure_dir(path: str) -> str:
@@ -97,41 +95,6 @@ def _name_path(error: BaseException, path: str) -> None:
     """Add the path to an error that has none, because it came from a file descriptor."""
     if isinstance(error, OSError) and error.filename is None:
         error.filename = path
-
-
-def sweep(directory: str) -> list[str]:
-    """Remove the temporary files of killed processes from a directory; return their paths.
-
-    A file goes only if its process is gone and it is over a minute old: in a container
-    or over a network, the process id in its name may belong to a process we cannot see.
-    """
-    swept = []
-    try:
-        names = os.listdir(directory)
-    except OSError:
-        return []
-    for name in names:
-        stem, _, pid = name.removesuffix(".tmp").rpartition(".")
-        path = f"{directory}/{name}"
-        if not (stem and name.endswith(".tmp") and pid.isdecimal()) or _runs(int(pid)):
-            continue
-        try:
-            if abs(time.time() - os.lstat(path).st_mtime) > SWEPT_AFTER_S:
-                os.unlink(path)
-                swept.append(path)
-        except OSError:
-            continue
-    return swept
-
-
-def _runs(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def write_json(path: str, document: Mapping[str, object], *, durable: bool = False) -> bytes:

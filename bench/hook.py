@@ -16,7 +16,7 @@ from tests.support.world import World
 from bench.commands import cpu_ms
 from bench.ground import Ground, echo_world
 from bench.measure import Row, alternate, compare, timed_ms
-from flowloom.agents.agent import Agent
+from flowloom.agents.agent import named
 from flowloom.delegation import ask
 from flowloom.tasks import frame
 from flowloom.tasks import store as tasks
@@ -30,9 +30,9 @@ NAMES = ["UserPromptSubmit", "PostToolUse", "Stop"]
 def run(ground: Ground) -> list[Row]:
     with echo_world() as world, _environment(world):
         world.start()
-        agent = Agent(str(world.agent_dir()))
+        agent = named("planning@site", str(world.project))
         now = agent.status()
-        environment = {**os.environ, "FLOWLOOM_AGENT": agent.agent_id, "FLOWLOOM_AGENT_DIR": agent.directory}
+        environment = {**os.environ, "FLOWLOOM_AGENT": agent.agent_id, "FLOWLOOM_AGENT_DIR": str(world.agent_dir())}
         environment["FLOWLOOM_AGENT_PID"] = str(now["pid"])
         settings = json.loads((world.agent_dir() / "program" / "settings.json").read_text())
         # The whole line, as the agent's program runs it: through a shell and the script whose path never changes.
@@ -59,7 +59,7 @@ def run(ground: Ground) -> list[Row]:
             # The task is opened and pasted as a coordinator does it, outside of the measured time.
             state["number"] += 1
             task = ask.ask(agent, f"what is the port? {state['number']}", asker="chief", asker_kind="chief")
-            with spool.lock(agent.directory):
+            with spool.lock(agent.ref):
                 tasks.note_step(task, Step.TYPED, "bench")
                 tasks.note_step(task, Step.PASTED, "bench")
             text = frame.first_line(task["task_id"], "chief") + frame.body(task["task_id"], tasks.prompt_of(task))

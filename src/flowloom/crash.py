@@ -9,7 +9,7 @@ import time
 
 from flowloom import __version__
 from flowloom.errors import Bug, FlowLoomError
-from flowloom.store import files, layout
+from flowloom.store import files, layout, state_folder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def reported(run: Callable[[], int], where: str, tell: Callable[[str], object] |
     except FlowLoomError:
         raise
     except Exception as error:
-        known = layout.trouble(error) if isinstance(error, OSError) else None
+        known = state_folder.trouble(error) if isinstance(error, OSError) else None
         if known is not None:
             raise known from error
         bug = report(error, where)

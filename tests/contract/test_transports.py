@@ -15,7 +15,8 @@ from flowloom.delegation.delivery import Delivery
 from flowloom.ports import procs
 from flowloom.ports.tmux.formats import Look
 from flowloom.providers.claude.program import TIMING
-from flowloom.store import files, layout
+from flowloom.store import files, layout, state_folder
+from flowloom.store.layout import AgentRef
 from flowloom.tasks import store as tasks
 from flowloom.tasks.steps import Step
 from flowloom.transports.paste import transport as paste
@@ -123,9 +124,9 @@ class Remembered:
 class Case:
     """One transport with its agent, on a clock that only the test moves."""
 
-    def __init__(self, name: str, folder: Path) -> None:
+    def __init__(self, name: str, agent: AgentRef) -> None:
         self.at = [100.0]
-        self.desk = Desk(str(folder))
+        self.desk = Desk(agent)
         self.ledger = Ledger("7k2m")
         memory = MemoryAgent()
         self.agent: Agent = Pasted(self.desk) if name == "paste" else Remembered(memory)
@@ -135,7 +136,8 @@ class Case:
         self.now.update({"status": State.IDLE, "up": True, "pane_id": "%1", "release": "2.1.330"})
 
     def text(self, task_id: str = "7k2m", stamp: str = "7k2m.1.0") -> Text:
-        made = Text(task_id, self.desk.directory, stamp)
+        made = Text(task_id, stamp)
+        files.ensure_dir(layout.task_dir(task_id))
         Path(made.first_path).write_text(FIRST.format(task_id))
         Path(made.body_path).write_text(BODY.format(task_id))
         return made
@@ -153,12 +155,12 @@ class Case:
 @pytest.fixture(params=["paste", "memory"])
 def case(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Case:
     monkeypatch.setenv("FLOWLOOM_HOME", str(tmp_path / "state"))
-    layout.ensure_home()
+    state_folder.ensure()
     monkeypatch.setattr(procs, "unread_bytes", lambda tty: 0)
     monkeypatch.setattr(procs, "is_lent", lambda tty: False)
-    folder = layout.agent_dir("site", "planning")
-    files.ensure_dir(folder)
-    return Case(request.param, Path(folder))
+    agent = AgentRef("site", "planning")
+    files.ensure_dir(layout.agent_dir(agent))
+    return Case(request.param, agent)
 
 
 def test_a_free_agent_gets_exactly_the_text_and_then_only_its_receipt_is_waited_for(case: Case) -> None:
@@ -225,20 +227,18 @@ def test_what_a_killed_process_has_sent_is_pursued_by_the_next_without_sending_i
 
 
 def test_a_text_that_was_never_sent_is_taken_back_without_a_key(case: Case) -> None:
-    status.write(case.desk.directory, case.now)
+    status.write(case.desk.ref, case.now)
     assert case.transport.take_back(case.text(), case.now) == "unsent"
     assert (case.agent.texts(), case.desk.keys) == ([], [])
 
 
 def test_a_text_that_stands_there_is_removed(case: Case) -> None:
-    task = tasks.open_task("planning@site", layout.ref_of(case.desk.directory), "hi", asker="shell", asker_kind="shell")
+    task = tasks.open_task("planning@site", case.desk.ref, "hi", asker="shell", asker_kind="shell")
     task_id = task["task_id"]
     made = case.text(task_id, f"{task_id}.1.0")
-    for name in ("first", "body"):
-        Path(f"{layout.task_dir(task_id)}/{name}").write_text(Path(f"{case.desk.directory}/{name}").read_text())
     case.transport.submit(made, case.now, case.look)
     case.desk.screen = boxed(case.agent.texts()[-1])
-    status.write(case.desk.directory, case.now)
+    status.write(case.desk.ref, case.now)
     assert case.transport.take_back(made, case.now) == "removed"
 
 
@@ -260,9 +260,9 @@ JOURNALS = {
 @pytest.mark.parametrize("name", JOURNALS)
 def test_a_delivery_writes_the_same_journal_whatever_the_transport(case: Case, name: str) -> None:
     does, journal = JOURNALS[name]
-    status.write(case.desk.directory, case.now)
+    status.write(case.desk.ref, case.now)
     case.desk.screen = BOX
-    task = tasks.open_task("planning@site", layout.ref_of(case.desk.directory), "hi", asker="shell", asker_kind="shell")
+    task = tasks.open_task("planning@site", case.desk.ref, "hi", asker="shell", asker_kind="shell")
     carried = Delivery(
         case.desk,  # type: ignore[arg-type]
         task["task_id"],

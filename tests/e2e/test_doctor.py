@@ -29,7 +29,7 @@ from flowloom.config import settings
 from flowloom.doctor import claude_code, install, leftovers, multiplexer, round_trip, state
 from flowloom.doctor.finding import Case, Finding, fail, ok, warn
 from flowloom.providers.claude import settings as claude_settings
-from flowloom.store import layout
+from flowloom.store.layout import AgentRef
 from flowloom.tasks import store as tasks
 
 
@@ -523,7 +523,7 @@ def test_a_window_that_is_in_no_record(house: World) -> None:
 def test_a_task_that_nobody_waits_for(house: World) -> None:
     house.start()
     task_id = tasks.open_task(
-        "planning@site", layout.ref_of(str(house.agent_dir())), "echo: say hello", asker="x", asker_kind="shell"
+        "planning@site", AgentRef("site", "planning"), "echo: say hello", asker="x", asker_kind="shell"
     )["task_id"]
     finding = seen(leftovers.tasks_unattended)
     assert (finding.level, finding.repair) == ("warn", f"flowloom wait {task_id}, or flowloom cancel {task_id}")

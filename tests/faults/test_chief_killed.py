@@ -12,8 +12,6 @@ import pytest
 from tests.support import leftovers
 from tests.support.world import EDITOR, ROOT, World
 
-from flowloom.queue import line
-
 pytestmark = pytest.mark.faults
 
 HALTING = str(ROOT / "tests/support/halting.py")
@@ -123,9 +121,7 @@ def test_a_shell_whose_messages_nobody_reads_waits_on(world: World) -> None:
     os.close(reading)
     asked = world.begin("ask", "planning", PROMPT, stderr=writing)
     os.close(writing)
-    world.until(
-        lambda: len(world.tasks()) == 2 and line.waited_for(world.folder_of(world.task()), world.task()["task_id"])
-    )
+    world.until(lambda: len(world.tasks()) == 2 and world.waited_for(world.task()["task_id"]))
     release(world)
     out, _ = asked.communicate(timeout=20)
     assert (asked.returncode, PROMPT.encode() in out) == (0, True)

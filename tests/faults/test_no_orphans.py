@@ -15,7 +15,6 @@ from tests.support import leftovers
 from tests.support.world import ROOT, World
 
 from flowloom.ports import births
-from flowloom.queue import line
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(180)]
 HALTING = str(ROOT / "tests/support/halting.py")
@@ -117,7 +116,7 @@ def test_a_tmux_that_refuses_for_a_while_orphans_no_task(world: World, tmp_path:
     task_id = world.task()["task_id"]
     assert (asked.returncode, "no space for a new pane" in asked.stderr.decode()) == (1, True), asked
     assert f"the task is kept: flowloom wait {task_id}" in asked.stderr.decode()
-    assert line.waited_for(str(world.agent_dir()), task_id)
+    assert world.waited_for(task_id)
     refuses.unlink()
     world.until(lambda: world.task()["status"] == "done", "its waiter brings it through")
     assert world.flowloom("reply", task_id).stdout == b"echo heard: heron"

@@ -11,7 +11,7 @@ import psutil
 import pytest
 from tests.support.world import EDITOR, World
 
-from flowloom.store import layout
+from flowloom.store import layout, projects
 
 pytestmark = pytest.mark.faults
 
@@ -77,7 +77,7 @@ def test_an_agent_can_be_called_as_a_file_of_ours(world: World) -> None:
     assert world.ask("last", "hello") == "echo heard: hello"
     path = world.prompt_file("@last hello\n")
     assert world.ctrl_g(path).returncode == 0
-    assert Path(layout.last_path("site")).read_text() == "last"
+    assert Path(layout.last_asked("site")).read_text() == "last"
     assert {entry.name for entry in slug.iterdir()} == {".last", "last", "planning", "project.json"}
 
 
@@ -112,7 +112,7 @@ def test_a_renamed_project_keeps_its_agents_and_says_how_to_go_on(world: World) 
     assert world.status()["pid"] == pid
     done = world.flowloom("start", "planning@site", "--dir", str(new))
     assert (done.returncode, b"flowloom stop planning@site" in done.stderr) == (2, True), done.stderr
-    assert layout.project_root("site") != str(new)
+    assert projects.root_of("site") != str(new)
     # In its new place the project keeps its name and its agents.
     world.flowloom("stop", "planning@site")
     done = world.flowloom("start", "planning@site", "--dir", ".")

@@ -70,7 +70,7 @@ def test_a_waiter_outlasts_a_tmux_that_does_not_answer(world: World, monkeypatch
     server = int(world.tmux("display-message", "-p", "#{pid}"))
     agent = named("planning", str(world.project))
     task_id = asking.ask(agent, "are you there?", asker="shell", asker_kind="shell")["task_id"]
-    place = line.enter(agent.directory, task_id)
+    place = line.enter(agent.ref, task_id)
     assert place is not None
     os.kill(server, signal.SIGSTOP)
     try:

@@ -9,8 +9,6 @@ import psutil
 from tests.support.warm import Warm
 from tests.support.world import World
 
-from flowloom.queue import line
-
 
 def processes(world: World) -> list[str]:
     """Return the command lines of this world's processes that do not belong to its tmux server."""
@@ -69,5 +67,4 @@ def kill_waiter(world: World, task_id: str) -> None:
     for pid in world.until(lambda: waiters(task_id), "a waiter"):
         os.kill(pid, signal.SIGKILL)
     # The kernel takes its command line away before its locks.
-    directory = next(world.folder_of(task) for task in world.tasks() if task["task_id"] == task_id)
-    world.until(lambda: not waiters(task_id) and not line.waited_for(directory, task_id))
+    world.until(lambda: not waiters(task_id) and not world.waited_for(task_id))

@@ -9,6 +9,7 @@ from typing import Any
 from flowloom.clock import Clock
 from flowloom.ports.tmux.formats import Look
 from flowloom.providers import protocol, registry
+from flowloom.store.layout import AgentRef
 from flowloom.turns import record as status_record
 from flowloom.turns import status
 
@@ -48,7 +49,7 @@ class At(Clock):
 class Desk:
     """A window that shows what a test puts there and remembers its keys, and the agent in it."""
 
-    directory: str
+    ref: AgentRef
     screen: str = BOX
     says: str = "idle"
     waits: str = ""
@@ -70,7 +71,7 @@ class Desk:
         return CLAUDE
 
     def status(self) -> status_record.Status:
-        found = status.read(self.directory)
+        found = status.read(self.ref)
         assert found is not None
         return found
 

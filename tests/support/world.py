@@ -221,6 +221,10 @@ class World:
         stored = self.agent_dir(name) / "spool"
         return [path for path in stored.iterdir() if path.suffix in (".payload", ".json")] if stored.exists() else []
 
+    def waited_for(self, task_id: str) -> bool:
+        """Tell whether a process holds the task's place in line."""
+        return any(not _is_free(path) for path in self.state.glob(f"agents/*/*/line/*-{task_id}"))
+
     def folder_of(self, task: dict[str, Any]) -> str:
         """Return the folder of the agent that has a task."""
         return str(self.state / "agents" / task["agent"]["project"] / task["agent"]["name"])

@@ -12,7 +12,8 @@ from flowloom.agents import agent as agents
 from flowloom.agents.agent import BELIEVED_S, Agent
 from flowloom.ports import procs
 from flowloom.ports.tmux.formats import Look
-from flowloom.store import layout
+from flowloom.store import layout, state_folder
+from flowloom.store.layout import AgentRef
 from flowloom.tasks import store as tasks
 from flowloom.tasks.steps import Step
 from flowloom.turns import record as status_record
@@ -29,10 +30,10 @@ def agent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Agent:
     """An agent that has just confirmed a task, and whose session file is from before."""
     monkeypatch.setenv("FLOWLOOM_HOME", str(tmp_path / "state"))
     monkeypatch.setenv("HOME", str(tmp_path))
-    layout.ensure_home()
-    folder = layout.agent_dir("site", "planning")
-    Path(folder).mkdir(parents=True)
-    task = tasks.open_task("planning@site", layout.ref_of(folder), "do it", asker="shell", asker_kind="shell")
+    state_folder.ensure()
+    folder = AgentRef("site", "planning")
+    Path(layout.agent_dir(folder)).mkdir(parents=True)
+    task = tasks.open_task("planning@site", folder, "do it", asker="shell", asker_kind="shell")
     for step in (Step.TYPED, Step.PASTED, Step.ACCEPTED):
         tasks.note_step(task, step, "so it went")
     turn: status_record.Turn = {

@@ -9,7 +9,8 @@ import pytest
 from flowloom.agents.agent import Agent
 from flowloom.cli import busy
 from flowloom.queue import line
-from flowloom.store import files, layout
+from flowloom.store import files, layout, state_folder
+from flowloom.store.layout import AgentRef
 from flowloom.tasks import store as tasks
 from flowloom.tasks.steps import Step
 
@@ -26,12 +27,12 @@ def test_only_a_task_that_its_agent_does_not_have_yet_is_in_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FLOWLOOM_HOME", str(tmp_path / "state"))
-    layout.ensure_home()
-    folder = layout.agent_dir("site", "planning")
-    files.ensure_dir(folder)
+    state_folder.ensure()
+    folder = AgentRef("site", "planning")
+    files.ensure_dir(layout.agent_dir(folder))
     ids, places = {}, []
     for step, way in WAYS.items():
-        task = tasks.open_task("planning@site", layout.ref_of(folder), "what?", asker="shell", asker_kind="shell")
+        task = tasks.open_task("planning@site", folder, "what?", asker="shell", asker_kind="shell")
         ids[step] = task["task_id"]
         places.append(line.enter(folder, task["task_id"]))
         for each in way:

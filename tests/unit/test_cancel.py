@@ -12,7 +12,8 @@ from flowloom.agents.agent import Agent
 from flowloom.delegation import windowed
 from flowloom.ports import procs
 from flowloom.ports.tmux.formats import Look
-from flowloom.store import files, layout
+from flowloom.store import files, layout, state_folder
+from flowloom.store.layout import AgentRef
 from flowloom.tasks import frame
 from flowloom.tasks import store as tasks
 from flowloom.tasks.steps import Step
@@ -76,11 +77,11 @@ def test_what_is_said_of_a_task_that_came_into_another_turn_is_true(
     window = Window()
     task_id = sent(tmp_path, monkeypatch, step, window)
     window.stamp = stamp.format(task_id)
-    agent = Agent(tasks.folder_of(tasks.read(task_id)))
+    agent = Agent(tasks.agent_of(tasks.read(task_id)))
     turn: status_record.Turn = {"prompt_id": "1", "whose": "person", "task": None, "at": 0.0, "at_ns": 0, "before": []}
     now = agent.status()
     now.update({"turn": turn, "queued": [task_id] if step is Step.ACCEPTED else []})
-    status.write(agent.directory, now)
+    status.write(agent.ref, now)
     assert windowed.cancel(task_id) == says
     assert tasks.read(task_id)["status"] is Step.CANCELLED
 
@@ -89,10 +90,10 @@ def test_what_is_said_of_a_task_that_came_into_another_turn_is_true(
 def test_no_key_reaches_a_persons_editor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: Step) -> None:
     window = Window()
     task_id = sent(tmp_path, monkeypatch, step, window)
-    agent = Agent(tasks.folder_of(tasks.read(task_id)))
+    agent = Agent(tasks.agent_of(tasks.read(task_id)))
     if step is Step.PASTED:
         # An editor with a window of its own leaves the box on the screen.
-        status.write(agent.directory, {**agent.status(), "turn": None, "status": State.IDLE})
+        status.write(agent.ref, {**agent.status(), "turn": None, "status": State.IDLE})
         window.stamp = f"7/{task_id}.1.0"
         first = frame.first_line(task_id, "shell")
         text = (first + frame.body(task_id, "what?")).replace("\n", "\n  ")
@@ -111,10 +112,10 @@ def test_no_key_reaches_a_persons_editor(tmp_path: Path, monkeypatch: pytest.Mon
 def sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, last: Step, window: Window) -> str:
     """Bring a task as far as `last`, in a turn of its own; return its id."""
     monkeypatch.setenv("FLOWLOOM_HOME", str(tmp_path / "state"))
-    layout.ensure_home()
-    folder = layout.agent_dir("site", "planning")
-    files.ensure_dir(folder)
-    task = tasks.open_task("planning@site", layout.ref_of(folder), "what?", asker="shell", asker_kind="shell")
+    state_folder.ensure()
+    folder = AgentRef("site", "planning")
+    files.ensure_dir(layout.agent_dir(folder))
+    task = tasks.open_task("planning@site", folder, "what?", asker="shell", asker_kind="shell")
     for step in (Step.TYPED, Step.PASTED, Step.ACCEPTED):
         if task["status"] is not last:
             tasks.note_step(task, step, "so it went")
@@ -138,14 +139,14 @@ def sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, last: Step, window: Wi
 def test_no_key_reaches_what_came_after_the_turn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: str) -> None:
     window = Window()
     task_id = sent(tmp_path, monkeypatch, Step.ACCEPTED, window)
-    agent = Agent(tasks.folder_of(tasks.read(task_id)))
+    agent = Agent(tasks.agent_of(tasks.read(task_id)))
     looks = itertools.count(1)
 
     def look(pane: str) -> Any:
         # The first look is that of the cancel, the second one that of the key. Its hooks are heard all the time.
         seen = Window.look(window, pane)
         if next(looks) == 2 and when == "before the look":
-            status.write(agent.directory, {**agent.status(), "turn": None, "status": State.IDLE})
+            status.write(agent.ref, {**agent.status(), "turn": None, "status": State.IDLE})
         elif when == "after it":
             window.stamp += "b"  # the next task's text has been pasted
         return seen

@@ -17,7 +17,8 @@ from flowloom.ports import procs
 from flowloom.providers import protocol
 from flowloom.providers.claude.program import TIMING
 from flowloom.queue import line
-from flowloom.store import files, layout
+from flowloom.store import files, layout, state_folder
+from flowloom.store.layout import AgentRef
 from flowloom.tasks import frame
 from flowloom.tasks import record as task_record
 from flowloom.tasks import store as tasks
@@ -57,15 +58,15 @@ class Case:
     def move(self, **facts: Any) -> None:
         now = self.desk.status()
         now.update(facts)  # type: ignore[typeddict-item]
-        status.note(self.desk.directory, now)
+        status.note(self.desk.ref, now)
 
 
 @pytest.fixture
 def case(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Case:
     monkeypatch.setenv("FLOWLOOM_HOME", str(tmp_path / "state"))
-    layout.ensure_home()
-    folder = layout.agent_dir("site", "planning")
-    files.ensure_dir(folder)
+    state_folder.ensure()
+    folder = AgentRef("site", "planning")
+    files.ensure_dir(layout.agent_dir(folder))
     first = status_record.empty_status("planning@site", "planning", "planning", "site", "claude")
     first.update({"status": State.IDLE, "up": True, "pane_id": "%1", "pid": 7, "release": "2.1.330"})
     status.write(folder, first)
@@ -73,7 +74,7 @@ def case(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Case:
     monkeypatch.setattr(procs, "unread_bytes", lambda tty: 0)
     monkeypatch.setattr(procs, "is_lent", lambda tty: False)
     monkeypatch.setattr(procs, "has_other_reader", lambda tty, pid: True)
-    task = tasks.open_task("planning@site", layout.ref_of(folder), PROMPT, asker="shell", asker_kind="shell")
+    task = tasks.open_task("planning@site", folder, PROMPT, asker="shell", asker_kind="shell")
     desk = Desk(folder)
     chosen = Settings(typing_pause_s=PAUSE_S)
     return Case(desk, task["task_id"], Delivery(desk, task["task_id"], chosen, clock=At(clock)), clock)  # type: ignore[arg-type]
@@ -81,9 +82,7 @@ def case(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Case:
 
 def written(case: Case, step: Step) -> tuple[str, str]:
     """Make another task whose text has gone out before, at `step`; return its id and its text."""
-    task = tasks.open_task(
-        "planning@site", layout.ref_of(case.desk.directory), "a former one", asker="shell", asker_kind="shell"
-    )
+    task = tasks.open_task("planning@site", case.desk.ref, "a former one", asker="shell", asker_kind="shell")
     task_id = task["task_id"]
     first, body = frame.first_line(task_id, "shell"), frame.body(task_id, "a former one")
     Path(f"{layout.task_dir(task_id)}/first").write_text(first)
@@ -333,7 +332,7 @@ def test_only_a_text_of_ours_that_nobody_confirmed_is_taken_out_and_all_else_is_
     case.desk.screen = boxed(draft)
     case.look()
     assert case.desk.keys == (["C-c"] if ours else [])
-    kept = Path(layout.drafts(case.desk.directory))
+    kept = Path(layout.drafts(case.desk.ref))
     assert not kept.exists()
     case.clock[0] += PAUSE_S
     case.look()
@@ -348,13 +347,13 @@ def test_a_draft_that_is_not_whole_on_the_screen_is_handed_over_by_the_agents_ed
     lent = [False]
     monkeypatch.setattr(drafts, "hands_over", lambda folder: True)
     monkeypatch.setattr(procs, "is_lent", lambda tty: lent[0])
-    kept = Path(layout.drafts(case.desk.directory))
+    kept = Path(layout.drafts(case.desk.ref))
     case.desk.screen = boxed("[Pasted text #2 +29 lines] and words")
     assert case.look() == "a person types in its window"
     case.clock[0] += PAUSE_S
     assert case.look() == held_up.KEEPS
     assert case.desk.keys == ["C-g"]
-    Path(f"{case.desk.directory}/{drafts.HANDED}").write_text("all of it\n and words")
+    Path(layout.handed_draft(case.desk.ref)).write_text("all of it\n and words")
     lent[0] = True
     assert case.look() == held_up.KEEPS
     assert case.desk.keys == ["C-g"]  # Ctrl-S would stop the output of a terminal that is lent
@@ -381,7 +380,7 @@ def test_an_editor_that_hands_nothing_over_holds_a_task_up_for_a_moment_only(
         case.look()
     assert case.desk.keys == ["C-g", "C-s"]  # Claude Code's own stash has it whole
     # One that opens late finds the request, and no real editor opens where nobody is.
-    assert Path(f"{case.desk.directory}/{drafts.WANTED}").exists()
+    assert Path(layout.draft_request(case.desk.ref)).exists()
 
 
 def test_a_person_who_goes_on_typing_has_the_whole_pause_again(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -570,7 +569,7 @@ def test_enter_is_pressed_again_only_while_exactly_our_text_stands_in_the_box(ca
     case.clock[0] += PAUSE_S
     case.look()
     assert case.desk.keys == ["Enter", "Enter", "C-c"]
-    kept = Path(case.desk.directory) / "drafts.txt"
+    kept = Path(layout.drafts(case.desk.ref))
     assert "and mine" in kept.read_text()
     assert case.task()["notes"] == [f"a person typed into its text in the box: {kept}"]
     case.desk.screen = boxed("")
@@ -594,7 +593,7 @@ def test_a_text_among_a_persons_words_that_the_transcript_has_is_not_sent_again(
 
 def test_a_blocked_agent_is_not_freed_by_an_idle_session_while_something_hides_the_box(case: Case) -> None:
     asked: protocol.Question = {"kind": "something unknown", "text": "x", "how": "", "call": "", "options": []}
-    observed.dialog(case.desk.directory, case.desk.status(), asked)
+    observed.dialog(case.desk.ref, case.desk.status(), asked)
     assert case.desk.status()["status"] is State.BLOCKED
     assert case.look().startswith("its agent is blocked")
 
@@ -619,7 +618,7 @@ def test_enter_is_not_pressed_again_soon_where_a_stashed_draft_would_be_submitte
 
 @pytest.mark.parametrize("name", ["2.1.330/add-dir-typed", "2.1.197/add-dir-typed"])
 def test_what_a_person_typed_into_a_view_is_kept_before_it_is_closed(case: Case, name: str) -> None:
-    kept = Path(layout.drafts(case.desk.directory))
+    kept = Path(layout.drafts(case.desk.ref))
     case.desk.screen = golden(name)
     case.look()
     assert not kept.exists()
@@ -687,7 +686,7 @@ def test_a_draft_that_its_key_does_not_put_aside_is_kept_once_and_taken_out(case
     reacting(case, {"C-c": BOX}, 24.0)
     assert case.desk.keys[:3] == ["C-s", "C-s", "C-c"]
     assert len(case.desk.pasted) == 1
-    kept = Path(layout.drafts(case.desk.directory))
+    kept = Path(layout.drafts(case.desk.ref))
     assert kept.read_text() == "my own words\n"
     assert case.task()["notes"] == [f"a draft was taken out of the box: {kept}"]
 
@@ -701,7 +700,7 @@ def test_a_draft_that_could_be_lost_stays_and_one_reason_is_said(case: Case, bin
     how = "no key puts it aside" if bindings else "Ctrl-S does not put it aside"
     where = " (see keybindings.json)" if bindings else ""
     assert set(said[60:]) == {f"its input box has a draft, and {how}: send or clear it{where}"}
-    assert Path(layout.drafts(case.desk.directory)).read_text() == "[Pasted text #2 +29 lines] and words\n"
+    assert Path(layout.drafts(case.desk.ref)).read_text() == "[Pasted text #2 +29 lines] and words\n"
 
 
 def test_a_text_that_no_enter_submits_is_pasted_a_few_times_and_one_reason_is_said(case: Case) -> None:

@@ -14,7 +14,7 @@ from flowloom.agents.agent import Agent
 from flowloom.delegation import ask, overview
 from flowloom.errors import DamagedFile, NewerFormat, NoSuchAgent
 from flowloom.queue import line
-from flowloom.store import files, layout
+from flowloom.store import files, layout, projects
 from flowloom.store.layout import AgentRef
 from flowloom.tasks import index
 from flowloom.tasks import record as task_record
@@ -57,7 +57,7 @@ def test_a_task_from_before_formats_is_read(old_home: Path, name: str) -> None:
     task = tasks.read(IDS[name])
     folder = ".headless" if name == "headless" else "planning"
     assert (task["format"], task["agent"], task["to"]) == (1, {"project": "site", "name": folder}, "planning@site")
-    assert tasks.folder_of(task) == f"{old_home}/agents/site/{folder}"
+    assert tasks.agent_of(task) == AgentRef("site", folder)
     assert {key: task[key] for key in was} == was  # type: ignore[literal-required]
 
 
@@ -72,13 +72,13 @@ def test_the_index_of_a_state_from_before_it_names_what_is_unfinished_and_unread
 
 
 def test_an_agent_works_on_through_the_upgrade(old_home: Path) -> None:
-    agent = Agent(layout.agent_dir("site", "planning"))
+    agent = Agent(AgentRef("site", "planning"))
     now = agent.status()
     assert (now["format"], now["status"], now["current_task"]) == (1, "working", IDS["accepted"])
     assert agent.spec() is not None
     # Its hooks spooled a payload while FlowLoom was replaced.
-    spool.drain(agent.directory)
-    assert os.listdir(f"{agent.directory}/spool") == []
+    spool.drain(agent.ref)
+    assert os.listdir(layout.spool_dir(agent.ref)) == []
     assert tasks.reply_of(IDS["accepted"]) == b"the reply of a kept payload"
     task = tasks.read(IDS["accepted"])
     assert (task["status"], [entry["step"] for entry in task["journal"]][-2:]) == (Step.DONE, ["accepted", "done"])
@@ -86,11 +86,11 @@ def test_an_agent_works_on_through_the_upgrade(old_home: Path) -> None:
     former = ask.former(agent, "do unread")
     assert former is not None
     assert former["task_id"] == IDS["unread"]
-    assert line.abandoned(agent.directory) == [IDS["created"]]
+    assert line.abandoned(agent.ref) == [IDS["created"]]
 
 
 CHANGES: dict[str, Callable[[Path], object]] = {
-    "accepted": lambda home: spool.drain(layout.agent_dir("site", "planning")),
+    "accepted": lambda home: spool.drain(AgentRef("site", "planning")),
     "unread": lambda home: ask.mark_read(IDS["unread"]),
     "created": lambda home: tasks.note_step(tasks.read(IDS["created"]), Step.TYPED, "its text is being sent"),
 }
@@ -128,14 +128,14 @@ def test_a_state_folder_can_be_moved(old_home: Path, monkeypatch: pytest.MonkeyP
     os.rename(old_home, moved)
     monkeypatch.setenv("FLOWLOOM_HOME", str(moved))
     for name in ("unread", "failed"):
-        assert tasks.folder_of(tasks.read(IDS[name])) == f"{moved}/agents/site/planning"
+        assert layout.agent_dir(tasks.agent_of(tasks.read(IDS[name]))) == f"{moved}/agents/site/planning"
 
 
 DOCUMENTS: list[tuple[str, Callable[[], object]]] = [
     (f"tasks/{IDS['created']}/task.json", lambda: tasks.read(IDS["created"])),
-    ("agents/site/planning/status.json", lambda: status.read(layout.agent_dir("site", "planning"))),
-    ("agents/site/planning/agent.json", lambda: Agent(layout.agent_dir("site", "planning")).spec()),
-    ("agents/site/project.json", lambda: layout.project_root("site")),
+    ("agents/site/planning/status.json", lambda: status.read(AgentRef("site", "planning"))),
+    ("agents/site/planning/agent.json", lambda: Agent(AgentRef("site", "planning")).spec()),
+    ("agents/site/project.json", lambda: projects.root_of("site")),
 ]
 
 
@@ -170,7 +170,7 @@ def test_a_task_can_be_asked_of_a_role_before_an_agent_has_it() -> None:
     read = task_record.task_from(json.loads(json.dumps(task)), "/x/task.json")
     assert (read["to"], read["agent"]) == ("review", None)
     with pytest.raises(NoSuchAgent, match="task 7k2m for review has no agent yet"):
-        tasks.folder_of(read)
+        tasks.agent_of(read)
     files.ensure_dir(layout.task_dir("7k2m"))
     tasks.note_step(read, Step.CREATED, "asked by chief")
     assert [each["task_id"] for each in index.unfinished()] == ["7k2m"]

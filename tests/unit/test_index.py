@@ -20,6 +20,7 @@ from flowloom.editor import replies
 from flowloom.errors import NewerFormat
 from flowloom.store import files, layout
 from flowloom.store.document import Documents
+from flowloom.store.layout import AgentRef
 from flowloom.tasks import index, index_files
 from flowloom.tasks import store as tasks
 from flowloom.tasks.steps import Step
@@ -44,17 +45,19 @@ def each_read_opens_its_file(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
-def agent_dir() -> str:
-    """The folder of an agent that is idle."""
-    folder = files.ensure_dir(layout.agent_dir("site", "planning"))
-    status.write(folder, empty_status("planning@site", "planning", "planning", "site", "echo"))
-    return folder
+def agent() -> AgentRef:
+    """An agent that is idle."""
+    idle = AgentRef("site", "planning")
+    files.ensure_dir(layout.agent_dir(idle))
+    status.write(idle, empty_status("planning@site", "planning", "planning", "site", "echo"))
+    return idle
 
 
 def made(*steps: Step, agent: str = "planning@site") -> Task:
     name, slug = agent.split("@")
-    folder = files.ensure_dir(layout.agent_dir(slug, name))
-    task = tasks.open_task(agent, layout.ref_of(folder), "hello", asker="chief", asker_kind="chief")
+    ref = AgentRef(slug, name)
+    files.ensure_dir(layout.agent_dir(ref))
+    task = tasks.open_task(agent, ref, "hello", asker="chief", asker_kind="chief")
     for step in steps:
         if step is Step.DONE:
             tasks.complete(task, "reply", "its turn ended")
@@ -174,7 +177,7 @@ def test_a_reader_removes_what_a_killed_writer_left(kind: str) -> None:
 
 
 def test_a_reader_that_corrects_the_index_takes_no_lock_that_a_hook_call_needs(
-    agent_dir: str, monkeypatch: pytest.MonkeyPatch
+    agent: AgentRef, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What a hook stores meanwhile would stay stored: only who takes the lock by `spool` applies it."""
     task, held = made(*GIVEN, Step.DONE), []
@@ -187,10 +190,10 @@ def test_a_reader_that_corrects_the_index_takes_no_lock_that_a_hook_call_needs(
     plain = index_files.remove
 
     def remove(path: str) -> bool:
-        held.append(files.held(f"{agent_dir}/lock"))
+        held.append(files.held(layout.agent_lock(agent)))
         return plain(path)
 
-    Path(agent_dir, "lock").touch()
+    Path(layout.agent_dir(agent), "lock").touch()
     monkeypatch.setattr(index_files, "remove", remove)
     index.unread()
     index.supersede(failed)
@@ -331,16 +334,16 @@ OPENED = Opened()
 NUMBERS = itertools.count()
 
 
-def late_stop(agent_dir: str) -> None:
+def late_stop(agent: AgentRef) -> None:
     prompt_id = f"of no task {next(NUMBERS)}"
-    hear(agent_dir, prompt_id)
+    hear(agent, prompt_id)
 
 
-def hear(agent_dir: str, prompt_id: str) -> None:
-    now = status.read(agent_dir)
+def hear(agent: AgentRef, prompt_id: str) -> None:
+    now = status.read(agent)
     assert now is not None
     late: Report = {"event": Event.STOP, "prompt_id": prompt_id, "message": "late", "at_ns": 1, "at": 1.0}
-    assert reported.hear(agent_dir, now, late, {}) is None
+    assert reported.hear(agent, now, late, {}) is None
 
 
 @pytest.mark.parametrize(
@@ -354,21 +357,21 @@ def hear(agent_dir: str, prompt_id: str) -> None:
         pytest.param(lambda _: completion.unfinished(""), id="completion"),
     ],
 )
-def test_old_tasks_cost_no_file_more(call: Callable[[str], object], agent_dir: str) -> None:
+def test_old_tasks_cost_no_file_more(call: Callable[[AgentRef], object], agent: AgentRef) -> None:
     made(*GIVEN, Step.DONE)
     made(*GIVEN, Step.FAILED)
     made(*GIVEN)
     index.ensure()
-    call(agent_dir)  # what is noted once is noted
-    few = OPENED.of(lambda: call(agent_dir))
+    call(agent)  # what is noted once is noted
+    few = OPENED.of(lambda: call(agent))
     assert few, "nothing was counted"
     old_tasks.make(layout.home(), 200)
     os.unlink(layout.index_format())
     index.ensure()
-    assert OPENED.of(lambda: call(agent_dir)) == few
+    assert OPENED.of(lambda: call(agent)) == few
 
 
-def test_a_list_of_tasks_opens_those_that_it_shows(agent_dir: str) -> None:
+def test_a_list_of_tasks_opens_those_that_it_shows(agent: AgentRef) -> None:
     old_tasks.make(layout.home(), 400)
     index.ensure()
     shown = completion.LOOKED_AT
@@ -376,16 +379,16 @@ def test_a_list_of_tasks_opens_those_that_it_shows(agent_dir: str) -> None:
     assert OPENED.of(lambda: completion.all_tasks("")) < 2 * shown + 60
 
 
-def test_a_stop_that_comes_late_completes_its_task_behind_many_others(agent_dir: str) -> None:
+def test_a_stop_that_comes_late_completes_its_task_behind_many_others(agent: AgentRef) -> None:
     task = made(*GIVEN)
     task["prompt_id"] = "p1"
     tasks.write(task)
-    now = status.read(agent_dir)
+    now = status.read(agent)
     assert now is not None
     turn = {"prompt_id": "p1", "whose": "task", "task": task["task_id"], "at": 0.0, "before": []}
-    status.apply(agent_dir, now, Event.ACCEPT, why="", source="hook", turn=turn)
+    status.apply(agent, now, Event.ACCEPT, why="", source="hook", turn=turn)
     tasks.note_step(task, Step.INTERRUPTED, "Esc")
-    status.apply(agent_dir, now, Event.QUIET, why="", source="session", turn=None)
+    status.apply(agent, now, Event.QUIET, why="", source="session", turn=None)
     old_tasks.make(layout.home(), 100)
-    hear(agent_dir, "p1")
+    hear(agent, "p1")
     assert tasks.reply_of(task["task_id"]) == b"late"

@@ -20,6 +20,7 @@ from flowloom.providers.claude import program
 from flowloom.providers.claude import settings as claude_settings
 from flowloom.roles import builtin
 from flowloom.store import files, layout
+from flowloom.store.layout import AgentRef
 
 
 def taken(args: list[str], directory: str) -> tuple[list[str], list[dict[str, Any]]]:
@@ -76,15 +77,15 @@ def test_the_answer_to_the_trust_prompt_counts_for_the_folder_it_was_given_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FLOWLOOM_HOME", str(tmp_path / "state"))
-    agent = Agent(layout.agent_dir("site", "planning"))
-    files.ensure_dir(agent.directory)
+    agent = Agent(AgentRef("site", "planning"))
+    files.ensure_dir(layout.agent_dir(agent.ref))
     root, other = str(tmp_path / "site"), str(tmp_path / "cloned")
     os.mkdir(root)
     os.mkdir(other)
     trusted = []
     for directory, given in ((None, True), (None, False), (other, False), (None, False), (root, False), (root, True)):
         spec = launch.specify(agent, Settings(provider="echo"), root=root, directory=directory, trust=given)
-        files.write_json(f"{agent.directory}/agent.json", spec)
+        files.write_json(layout.spec(agent.ref), spec)
         trusted.append((os.path.basename(spec["dir"]), spec["trust"]))
     assert trusted == [
         ("site", True),

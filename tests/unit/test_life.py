@@ -13,7 +13,8 @@ from flowloom.agents.agent import Agent
 from flowloom.clock import Clock
 from flowloom.config.settings import Settings
 from flowloom.errors import AgentFailed, FolderGone
-from flowloom.store import files, layout
+from flowloom.store import files, layout, state_folder
+from flowloom.store.layout import AgentRef
 from flowloom.turns import observed, status
 from flowloom.turns import record as status_record
 from flowloom.turns.states import Event, State
@@ -28,11 +29,11 @@ class Program(Clock):
         self.clock = [1_000_000.0]
         self.started: list[str] = []
         self.settings = Settings()
-        self.agent = Agent(layout.agent_dir("site", "planning"))
-        files.ensure_dir(self.agent.directory)
-        files.write_json(f"{self.agent.directory}/agent.json", {"provider": "echo", "dir": str(self.place)})
+        self.agent = Agent(AgentRef("site", "planning"))
+        files.ensure_dir(layout.agent_dir(self.agent.ref))
+        files.write_json(layout.spec(self.agent.ref), {"provider": "echo", "dir": str(self.place)})
         status.write(
-            self.agent.directory, status_record.empty_status("planning@site", "planning", "planning", "site", "echo")
+            self.agent.ref, status_record.empty_status("planning@site", "planning", "planning", "site", "echo")
         )
         monkeypatch.setattr(launch, "spawn", self.spawn)
         for module in (agents, observed, status):
@@ -45,12 +46,12 @@ class Program(Clock):
     def spawn(self, agent: Agent, settings: Settings, directory: str) -> str:
         self.started.append(directory)
         now = agent.status()
-        status.apply(agent.directory, now, Event.SPAWN, why="started", source="spawn", pid=None, again_at=0.0)
+        status.apply(agent.ref, now, Event.SPAWN, why="started", source="spawn", pid=None, again_at=0.0)
         return ""
 
     def die(self, after_s: float = 1.0) -> None:
         self.clock[0] += after_s
-        observed.leave(self.agent.directory, self.agent.status(), Event.GONE, "its program ended (exit 42)")
+        observed.leave(self.agent.ref, self.agent.status(), Event.GONE, "its program ended (exit 42)")
 
     def up(self, **more: Any) -> float:
         return life.ensure_up(self.agent, self.settings, clock=self, **more).again_at
@@ -64,7 +65,7 @@ class Program(Clock):
 def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Program:
     monkeypatch.setenv("FLOWLOOM_HOME", str(tmp_path / "state"))
     monkeypatch.setenv("TZ", "UTC")
-    layout.ensure_home()
+    state_folder.ensure()
     return Program(tmp_path, monkeypatch)
 
 

@@ -13,7 +13,8 @@ from tests.support.window import At
 from flowloom.delegation.limit_wait import LATE_S, SHOWN_S, LimitWait
 from flowloom.ports.tmux.formats import Look
 from flowloom.providers import protocol, registry
-from flowloom.store import files, layout
+from flowloom.store import files, layout, state_folder
+from flowloom.store.layout import AgentRef
 from flowloom.tasks import store as tasks
 from flowloom.tasks.steps import Step
 from flowloom.turns import limits, status
@@ -74,7 +75,7 @@ PAUSE_S = 2.0
 class Window:
     """A window that shows what a test puts there and remembers its keys, and the agent in it."""
 
-    directory: str
+    ref: AgentRef
     task_id: str
     clock: list[float]
     wait: Any = None
@@ -84,7 +85,7 @@ class Window:
         return CLAUDE
 
     def status(self) -> status_record.Status:
-        now = status.read(self.directory)
+        now = status.read(self.ref)
         assert now is not None
         return now
 
@@ -113,10 +114,10 @@ class Window:
 @pytest.fixture
 def window(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Window:
     monkeypatch.setenv("FLOWLOOM_HOME", str(tmp_path / "state"))
-    layout.ensure_home()
-    folder = layout.agent_dir("site", "planning")
-    files.ensure_dir(folder)
-    task = tasks.open_task("planning@site", layout.ref_of(folder), "too much", asker="shell", asker_kind="shell")
+    state_folder.ensure()
+    folder = AgentRef("site", "planning")
+    files.ensure_dir(layout.agent_dir(folder))
+    task = tasks.open_task("planning@site", folder, "too much", asker="shell", asker_kind="shell")
     for step in (Step.TYPED, Step.PASTED, Step.ACCEPTED):
         tasks.note_step(task, step, "so it went")
     turn: status_record.Turn = {
@@ -143,7 +144,7 @@ def test_a_task_that_its_agent_does_not_wait_for_any_more_is_over(window: Window
     assert tasks.read(window.task_id)["status"] is Step.PARKED
     now = window.status()
     now["parked"] = None
-    status.write(window.directory, now)
+    status.write(window.ref, now)
     assert window.wait.carry(task, now, look) == ""
     assert tasks.read(window.task_id)["status"] is Step.INTERRUPTED
 
@@ -165,7 +166,7 @@ def test_an_empty_box_that_says_nothing_of_it_ends_the_wait(
 ) -> None:
     now = window.status()
     now["status"] = state  # an Esc in a person's turn leaves it idle
-    status.note(window.directory, now)
+    status.note(window.ref, now)
     window.shows(first, 1.0)
     assert window.shows(QUIET, SHOWN_S - 1) is Step.PARKED
     assert window.shows(QUIET, 1.0) is then
@@ -174,7 +175,7 @@ def test_an_empty_box_that_says_nothing_of_it_ends_the_wait(
 
 def test_its_dialog_is_left_but_not_once_something_has_moved(window: Window) -> None:
     seen = window.status()
-    status.note(window.directory, window.status(), why="a person has answered it")
+    status.note(window.ref, window.status(), why="a person has answered it")
     assert window.shows(ASKS, PAUSE_S, seen) is Step.PARKED
     assert window.keys == []
     assert window.shows(ASKS, 0.0) is Step.FAILED

@@ -16,85 +16,100 @@ from tests.support.world import ROOT
 from flowloom.queue import line
 from flowloom.store import files, layout
 from flowloom.store.bell import Bell
+from flowloom.store.layout import AgentRef
+
+AGENT = AgentRef("site", "planning")
+# What a child runs first.
+OURS = (
+    "import os, signal, sys; from flowloom.queue import line; from flowloom.store.layout import AgentRef\n"
+    "agent = AgentRef('site', 'planning')\n"
+)
 
 
-def enter(folder: Path, task_id: str) -> line.Place:
-    place = line.enter(str(folder), task_id)
+@pytest.fixture(autouse=True)
+def folder() -> Path:
+    """The folder of the places in line."""
+    files.ensure_dir(layout.agent_dir(AGENT))
+    return Path(layout.line_dir(AGENT))
+
+
+def enter(task_id: str) -> line.Place:
+    place = line.enter(AGENT, task_id)
     assert place is not None
     return place
 
 
-def test_who_comes_first_is_first_and_everybody_moves_up(tmp_path: Path) -> None:
-    places = [enter(tmp_path, task_id) for task_id in ("dddd", "aaaa", "cccc")]
+def test_who_comes_first_is_first_and_everybody_moves_up(folder: Path) -> None:
+    places = [enter(task_id) for task_id in ("dddd", "aaaa", "cccc")]
     assert [place.ahead() for place in places] == [[], ["dddd"], ["dddd", "aaaa"]]
     places[1].leave()
     assert [places[0].ahead(), places[2].ahead()] == [[], ["dddd"]]
     places[0].leave()
     assert places[2].ahead() == []
     places[2].leave()
-    assert os.listdir(tmp_path / "line") == []
+    assert os.listdir(folder) == []
 
 
-def test_a_task_is_waited_for_once(tmp_path: Path) -> None:
-    assert not line.waited_for(str(tmp_path), "aaaa")
-    place = enter(tmp_path, "aaaa")
-    assert line.waited_for(str(tmp_path), "aaaa")
-    assert line.enter(str(tmp_path), "aaaa") is None
+def test_a_task_is_waited_for_once() -> None:
+    assert not line.waited_for(AGENT, "aaaa")
+    place = enter("aaaa")
+    assert line.waited_for(AGENT, "aaaa")
+    assert line.enter(AGENT, "aaaa") is None
     place.leave()
-    assert not line.waited_for(str(tmp_path), "aaaa")
-    enter(tmp_path, "aaaa").leave()
+    assert not line.waited_for(AGENT, "aaaa")
+    enter("aaaa").leave()
 
 
-def test_leaving_wakes_those_behind(tmp_path: Path) -> None:
-    reader, _ = files.open_wake(str(tmp_path))
-    enter(tmp_path, "aaaa").leave()
+def test_leaving_wakes_those_behind() -> None:
+    reader, _ = files.open_wake(layout.agent_dir(AGENT))
+    enter("aaaa").leave()
     assert os.read(reader, 10) == b"\n"
     os.close(reader)
 
 
-DIES = "import os, sys; from flowloom.queue import line; line.enter(*sys.argv[1:]); os.kill(os.getpid(), 9)"
+DIES = f"{OURS}line.enter(agent, sys.argv[1]); os.kill(os.getpid(), 9)"
 
 
-def die_in_line(folder: Path, task_id: str) -> None:
-    done = subprocess.run([sys.executable, "-c", DIES, folder, task_id], cwd=ROOT / "src", check=False)
+def die_in_line(task_id: str) -> None:
+    done = subprocess.run([sys.executable, "-c", DIES, task_id], cwd=ROOT / "src", check=False)
     assert done.returncode == -9
 
 
-def test_the_place_of_a_dead_holder_holds_nobody_up(tmp_path: Path) -> None:
-    die_in_line(tmp_path, "aaaa")
-    second = enter(tmp_path, "bbbb")
+def test_the_place_of_a_dead_holder_holds_nobody_up() -> None:
+    die_in_line("aaaa")
+    second = enter("bbbb")
     assert second.ahead() == []
-    assert not line.waited_for(str(tmp_path), "aaaa")
+    assert not line.waited_for(AGENT, "aaaa")
     second.leave()
 
 
-def test_who_takes_a_dead_holders_task_up_keeps_its_rank(tmp_path: Path) -> None:
-    die_in_line(tmp_path, "aaaa")
-    second, third = enter(tmp_path, "bbbb"), enter(tmp_path, "cccc")
-    again = enter(tmp_path, "aaaa")
+def test_who_takes_a_dead_holders_task_up_keeps_its_rank() -> None:
+    die_in_line("aaaa")
+    second, third = enter("bbbb"), enter("cccc")
+    again = enter("aaaa")
     assert [again.ahead(), second.ahead(), third.ahead()] == [[], ["aaaa"], ["aaaa", "bbbb"]]
     for place in (again, second, third):
         place.leave()
 
 
-def test_who_leaves_and_comes_again_is_last(tmp_path: Path) -> None:
-    first, second = enter(tmp_path, "aaaa"), enter(tmp_path, "bbbb")
+def test_who_leaves_and_comes_again_is_last() -> None:
+    first, second = enter("aaaa"), enter("bbbb")
     first.leave()
-    first = enter(tmp_path, "aaaa")
+    first = enter("aaaa")
     assert [first.ahead(), second.ahead()] == [["bbbb"], []]
     first.leave()
     second.leave()
 
 
-def test_a_place_lives_on_in_a_child_that_inherits_it(tmp_path: Path) -> None:
-    place = enter(tmp_path, "aaaa")
+def test_a_place_lives_on_in_a_child_that_inherits_it() -> None:
+    place = enter("aaaa")
     os.set_inheritable(place.descriptor, True)
     code = (
-        "import sys; from flowloom.queue import line; place = line.adopt(sys.argv[1], 'aaaa', int(sys.argv[2]))\n"
+        f"{OURS}place = line.adopt(agent, 'aaaa', int(sys.argv[1]))\n"
         "print(place.name, flush=True); sys.stdin.readline(); place.leave()"
     )
     child = subprocess.Popen(
-        [sys.executable, "-c", code, tmp_path, str(place.descriptor)],
+        [sys.executable, "-c", code, str(place.descriptor)],
         cwd=ROOT / "src",
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -103,41 +118,40 @@ def test_a_place_lives_on_in_a_child_that_inherits_it(tmp_path: Path) -> None:
     assert child.stdout is not None
     assert child.stdout.readline().decode().strip() == place.name
     os.close(place.descriptor)
-    behind = enter(tmp_path, "bbbb")
-    assert (line.waited_for(str(tmp_path), "aaaa"), behind.ahead()) == (True, ["aaaa"])
+    behind = enter("bbbb")
+    assert (line.waited_for(AGENT, "aaaa"), behind.ahead()) == (True, ["aaaa"])
     child.communicate(b"\n")
-    assert (line.waited_for(str(tmp_path), "aaaa"), behind.ahead()) == (False, [])
+    assert (line.waited_for(AGENT, "aaaa"), behind.ahead()) == (False, [])
     behind.leave()
 
 
-def test_a_place_whose_file_is_gone_can_still_be_left(tmp_path: Path) -> None:
-    place = enter(tmp_path, "aaaa")
-    os.unlink(tmp_path / "line" / place.name)
+def test_a_place_whose_file_is_gone_can_still_be_left(folder: Path) -> None:
+    place = enter("aaaa")
+    os.unlink(folder / place.name)
     place.leave()
     with pytest.raises(OSError, match="Bad file descriptor"):
         os.fstat(place.descriptor)
 
 
 STOPS = (
-    "import os, signal, sys; from flowloom.queue import line; place = line.enter(*sys.argv[1:])\n"
-    "print('in line', flush=True); os.kill(os.getpid(), signal.SIGSTOP)"
+    f"{OURS}place = line.enter(agent, sys.argv[1])\nprint('in line', flush=True); os.kill(os.getpid(), signal.SIGSTOP)"
 )
 
 
 @pytest.fixture
-def stand(tmp_path: Path) -> Iterator[Callable[[str, str], None]]:
+def stand() -> Iterator[Callable[[str, str], None]]:
     """Let a task stand in line: `dead`, `stopped`, with words of its own, or with none."""
     stopped: list[subprocess.Popen[bytes]] = []
 
     def begin(task_id: str, how: str) -> None:
         if how != "stopped":
-            place = enter(tmp_path, task_id)
+            place = enter(task_id)
             if how == "dead":
                 os.close(place.descriptor)  # as the kernel does it for a process that is killed
             else:
                 place.say(how)
             return
-        command = [sys.executable, "-c", STOPS, str(tmp_path), task_id]
+        command = [sys.executable, "-c", STOPS, task_id]
         child = subprocess.Popen(command, cwd=ROOT / "src", stdout=subprocess.PIPE)
         stopped.append(child)
         assert child.stdout is not None
@@ -152,18 +166,18 @@ def stand(tmp_path: Path) -> Iterator[Callable[[str, str], None]]:
 
 
 @pytest.mark.parametrize("note", [b"", b"[]", b"3", b'{"pid": "x"}', b'{"pid": [1]}', b"{"])
-def test_a_place_whose_note_cannot_be_read_is_held_all_the_same(tmp_path: Path, note: bytes) -> None:
-    first, second = enter(tmp_path, "aaaa"), enter(tmp_path, "bbbb")
-    (tmp_path / "line" / first.name).write_bytes(note)
+def test_a_place_whose_note_cannot_be_read_is_held_all_the_same(folder: Path, note: bytes) -> None:
+    first, second = enter("aaaa"), enter("bbbb")
+    (folder / first.name).write_bytes(note)
     known = second.look(first.name)
     assert known is not None
     assert (known.task_id, known.pid, known.says, known.stopped) == ("aaaa", 0, "", False)
 
 
 @pytest.mark.parametrize("command", [line.STOP, line.RESTART])
-def test_no_task_has_the_id_of_a_command_in_line(tmp_path: Path, command: str) -> None:
+def test_no_task_has_the_id_of_a_command_in_line(command: str) -> None:
     assert not layout.is_task_id(command)
-    place, behind = enter(tmp_path, command), enter(tmp_path, "aaaa")
+    place, behind = enter(command), enter("aaaa")
     known = behind.look(place.name)
     assert known is not None
     assert known.what == f"flowloom {command[1:]}"
@@ -184,9 +198,9 @@ WOKEN = [
 
 @pytest.mark.parametrize(("behind", "woken"), WOKEN)
 def test_who_leaves_wakes_the_next_that_can_continue_and_nobody_further_back(
-    tmp_path: Path, stand: Callable[[str, str], None], behind: list[str], woken: list[int]
+    stand: Callable[[str, str], None], behind: list[str], woken: list[int]
 ) -> None:
-    first = enter(tmp_path, "aaaa")
+    first = enter("aaaa")
     names = ["bbbb", "cccc", "dddd"]
     bells = [Bell(files.ensure_dir(layout.task_dir(name))) for name in names]
     for name, how in zip(names, behind, strict=True):

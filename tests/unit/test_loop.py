@@ -19,7 +19,7 @@ from flowloom.delegation.waiting import View
 from flowloom.errors import Bug, DamagedFile, FlowLoomError, StateFailed, TmuxFailed, UsageError
 from flowloom.ports import procs
 from flowloom.queue import line
-from flowloom.store import files, layout
+from flowloom.store import files, layout, state_folder
 from flowloom.store.layout import AgentRef
 from flowloom.tasks import record as task_record
 from flowloom.tasks import store as tasks
@@ -247,11 +247,11 @@ def test_the_error_of_the_only_task_is_raised(clock: list[float]) -> None:
 @pytest.fixture
 def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> task_record.Task:
     monkeypatch.setenv("FLOWLOOM_HOME", str(tmp_path / "state"))
-    layout.ensure_home()
-    folder = layout.agent_dir("site", "planning")
-    files.ensure_dir(folder)
+    state_folder.ensure()
+    folder = AgentRef("site", "planning")
+    files.ensure_dir(layout.agent_dir(folder))
     status.write(folder, status_record.empty_status("planning@site", "planning", "planning", "site", "echo"))
-    return tasks.open_task("planning@site", layout.ref_of(folder), "what?", asker="shell", asker_kind="shell")
+    return tasks.open_task("planning@site", folder, "what?", asker="shell", asker_kind="shell")
 
 
 def test_a_task_that_cannot_be_carried_has_failed_and_has_no_place_any_more(
@@ -268,7 +268,7 @@ def test_a_task_that_cannot_be_carried_has_failed_and_has_no_place_any_more(
     task = tasks.read(opened["task_id"])
     assert (task["status"], task["error"]) == (Step.FAILED, "there is no provider 'x'; there are: echo")
     assert caught.value.hint.endswith(f"flowloom show {opened['task_id']}")
-    assert not line.standing(tasks.folder_of(opened))
+    assert not line.standing(tasks.agent_of(opened))
 
 
 def test_a_task_that_cannot_be_taken_up_after_it_has_its_place_has_failed_too(
@@ -280,16 +280,14 @@ def test_a_task_that_cannot_be_taken_up_after_it_has_its_place_has_failed_too(
     monkeypatch.setattr(runner, "LineWait", none_left)
     with pytest.raises(FlowLoomError):
         waits.open_carrier(opened["task_id"], Settings())
-    assert not line.standing(tasks.folder_of(opened))
+    assert not line.standing(tasks.agent_of(opened))
     assert tasks.read(opened["task_id"])["status"] is Step.FAILED
 
 
 def test_a_task_that_cannot_be_noted_as_left_has_a_waiter_all_the_same_and_so_have_the_others(
     opened: task_record.Task, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    other = tasks.open_task(
-        "planning@site", layout.ref_of(tasks.folder_of(opened)), "and?", asker="shell", asker_kind="shell"
-    )
+    other = tasks.open_task("planning@site", tasks.agent_of(opened), "and?", asker="shell", asker_kind="shell")
     waiters: list[str] = []
 
     def refused(*_: Any) -> None:
@@ -307,7 +305,7 @@ def test_a_process_that_only_watches_does_not_fail_a_task_that_another_one_carri
     def broken(self: Carrier) -> View:
         raise RuntimeError("a slip")
 
-    place = line.enter(tasks.folder_of(opened), opened["task_id"])
+    place = line.enter(tasks.agent_of(opened), opened["task_id"])
     assert place is not None
     monkeypatch.setattr(Carrier, "_step", broken)
     watching = Carrier(opened["task_id"], Settings())
@@ -337,12 +335,10 @@ def test_in_a_long_line_only_the_next_listens_to_the_agent_and_the_others_look_s
     opened: task_record.Task, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(whereabouts, "look", lambda now: None)
-    first = line.enter(tasks.folder_of(opened), "aaaa")
+    first = line.enter(tasks.agent_of(opened), "aaaa")
     assert first is not None
     more = [
-        tasks.open_task(
-            "planning@site", layout.ref_of(tasks.folder_of(opened)), f"{number}", asker="shell", asker_kind="shell"
-        )
+        tasks.open_task("planning@site", tasks.agent_of(opened), f"{number}", asker="shell", asker_kind="shell")
         for number in range(40)
     ]
     carriers = [Carrier(task["task_id"], Settings()) for task in [opened, *more]]
@@ -359,7 +355,7 @@ def test_in_a_long_line_only_the_next_listens_to_the_agent_and_the_others_look_s
 
     for carrier in carriers:
         carrier._line_wait.bell.drain()
-    files.wake(tasks.folder_of(opened))  # the agent says something
+    files.wake(layout.agent_dir(tasks.agent_of(opened)))  # the agent says something
     assert rung() == [0]
     carriers[0]._line_wait.bell.drain()
     tasks.note_step(more[9], Step.CANCELLED, "cancelled")
@@ -374,7 +370,7 @@ def test_in_a_long_line_only_the_next_listens_to_the_agent_and_the_others_look_s
 
 
 def test_a_process_that_waits_with_the_one_in_line_is_woken_by_its_task_only(opened: task_record.Task) -> None:
-    places = [line.enter(tasks.folder_of(opened), name) for name in ("aaaa", opened["task_id"])]
+    places = [line.enter(tasks.agent_of(opened), name) for name in ("aaaa", opened["task_id"])]
     watching = Carrier(opened["task_id"], Settings())
     assert watching.step().again_s == 0.0
     assert watching.step().again_s == 3.0
@@ -382,14 +378,14 @@ def test_a_process_that_waits_with_the_one_in_line_is_woken_by_its_task_only(ope
     def rung() -> bool:
         return bool(select.select([watching.wake_fd], [], [], 0)[0])
 
-    files.wake(tasks.folder_of(opened))
+    files.wake(layout.agent_dir(tasks.agent_of(opened)))
     assert not rung()
     task = tasks.read(opened["task_id"])
     tasks.note_step(task, Step.TYPED, "it is first now")
     assert rung()
     watching.step()
     assert watching.step().again_s == 1.0
-    files.wake(tasks.folder_of(opened))
+    files.wake(layout.agent_dir(tasks.agent_of(opened)))
     assert rung()
     watching.close()
     for place in places:
@@ -426,18 +422,16 @@ STEPS = {
 def test_those_who_hold_nothing_up_are_passed_over(opened: task_record.Task, before: str, ahead: int) -> None:
     places = []
     for how in before.split():
-        task = tasks.open_task(
-            "planning@site", layout.ref_of(tasks.folder_of(opened)), how, asker="shell", asker_kind="shell"
-        )
+        task = tasks.open_task("planning@site", tasks.agent_of(opened), how, asker="shell", asker_kind="shell")
         for step in STEPS.get(how, []):
             tasks.note_step(task, step, "so it went")
-        place = line.enter(tasks.folder_of(opened), task["task_id"])
+        place = line.enter(tasks.agent_of(opened), task["task_id"])
         assert place is not None
         if how == "dead":
             os.close(place.descriptor)  # as the kernel does it for a process that is killed
         else:
             places.append(place)
-    mine = line.enter(tasks.folder_of(opened), opened["task_id"])
+    mine = line.enter(tasks.agent_of(opened), opened["task_id"])
     assert mine is not None
     assert ask.before(mine) == (ahead, "")
     for place in [*places, mine]:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from flowloom.errors import BadName, FlowLoomError
-from flowloom.store import layout
+from flowloom.store import layout, projects, state_folder
+from flowloom.store.layout import AgentRef
 
 
 @pytest.mark.parametrize("name", ["planning", "a", "coding-2", "x_y", "a" * 40])
@@ -24,8 +25,6 @@ def test_a_name_that_climbs_or_looks_like_an_option_is_refused(name: str) -> Non
     with pytest.raises(BadName) as caught:
         layout.check_name(name)
     assert (caught.value.exit_code, len(str(caught.value)) < 120) == (2, True)
-    with pytest.raises(BadName):
-        layout.agent_dir("site", name)
 
 
 @pytest.mark.parametrize("task_id", ["", "..", "../x", "abc", "a/bc", "abcdefghj", "ab1c", "ABCD"])
@@ -45,85 +44,96 @@ def test_what_is_no_task_id_is_no_part_of_a_path(task_id: str) -> None:
     ],
 )
 def test_a_project_is_named_after_its_folder(root: str, slug: str) -> None:
-    assert layout.project_slug(root) == slug
+    assert projects.slug_of(root) == slug
 
 
 def test_two_projects_whose_folders_share_a_name_have_two_slugs_that_stay() -> None:
-    first = layout.project_slug("/one/site")
-    layout.ensure_project(first, "/one/site")
-    second = layout.project_slug("/two/site")
-    layout.ensure_project(second, "/two/site")
-    third = layout.project_slug("/three/site")
+    first = projects.slug_of("/one/site")
+    projects.ensure(first, "/one/site")
+    second = projects.slug_of("/two/site")
+    projects.ensure(second, "/two/site")
+    third = projects.slug_of("/three/site")
     assert first == "site"
     assert len({first, second, third}) == 3
     assert second.startswith("site-")
-    assert [layout.project_slug(root) for root in ("/two/site", "/one/site")] == [second, first]
-    assert [layout.project_root(slug) for slug in (first, second, "nobody")] == ["/one/site", "/two/site", None]
+    assert [projects.slug_of(root) for root in ("/two/site", "/one/site")] == [second, first]
+    assert [projects.root_of(slug) for slug in (first, second, "nobody")] == ["/one/site", "/two/site", None]
 
 
 def test_a_project_stays_written_down_as_it_was_first() -> None:
-    layout.ensure_project("site", "/one/site")
-    layout.ensure_project("site", "/two/site")
-    assert layout.project_root("site") == "/one/site"
+    projects.ensure("site", "/one/site")
+    projects.ensure("site", "/two/site")
+    assert projects.root_of("site") == "/one/site"
 
 
 def test_the_state_folder_is_for_its_owner_only_and_says_what_it_is() -> None:
-    home = Path(layout.ensure_home())
+    home = Path(state_folder.ensure())
     assert str(home) == os.environ["FLOWLOOM_HOME"]
     assert home.stat().st_mode & 0o777 == 0o700
     assert (home / "README").read_text().startswith("This is the state of FlowLoom")
     home.chmod(0o755)
-    layout.ensure_home()
+    state_folder.ensure()
     assert home.stat().st_mode & 0o777 == 0o700
 
 
-def test_the_state_folder_is_found_by_the_xdg_variable_without_our_own(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_state_folder_is_found_by_the_variables_that_are_set_now(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("FLOWLOOM_HOME")
     assert layout.home() == os.environ["HOME"] + "/.local/state/flowloom"
     monkeypatch.setenv("XDG_STATE_HOME", "/x/state")
     assert layout.home() == "/x/state/flowloom"
     monkeypatch.setenv("FLOWLOOM_HOME", "~/fl")
     assert layout.home() == os.environ["HOME"] + "/fl"
+    monkeypatch.setenv("HOME", "/another")
+    assert layout.home() == "/another/fl"
+    for place in (tmp_path, tmp_path.parent):
+        monkeypatch.chdir(place)
+        monkeypatch.setenv("FLOWLOOM_HOME", "relative")
+        assert layout.home() == f"{place}/relative"
+    for given in ("/one/", "/two", "/one/"):
+        monkeypatch.setenv("FLOWLOOM_HOME", given)
+        assert layout.home() == given.rstrip("/")
 
 
 def test_a_state_folder_that_cannot_be_made_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("FLOWLOOM_HOME", str(tmp_path / "file" / "state"))
     with pytest.raises(FlowLoomError, match="cannot be created") as caught:
-        layout.ensure_home()
+        state_folder.ensure()
     assert "FLOWLOOM_HOME" in caught.value.hint
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can give a folder away")
 def test_a_state_folder_of_somebody_else_is_refused() -> None:
-    home = layout.ensure_home()
+    home = state_folder.ensure()
     os.chown(home, 65534, 65534)
     with pytest.raises(FlowLoomError, match="belongs to another user"):
-        layout.ensure_home()
+        state_folder.ensure()
 
 
 def test_all_agents_are_found_in_order_of_project_and_name() -> None:
-    assert layout.agent_dirs() == []
+    assert projects.agents() == []
     made = [("site", "planning"), ("app", "testing"), ("app", "coding")]
     for slug, name in made:
-        folder = Path(layout.agent_dir(slug, name))
+        folder = Path(layout.agent_dir(AgentRef(slug, name)))
         folder.mkdir(parents=True)
         (folder / "agent.json").write_text("{}")
     (Path(layout.home()) / "agents" / "app" / "half").mkdir()
     (Path(layout.home()) / "agents" / "app" / "project.json").write_text("{}")
     (Path(layout.home()) / "agents" / "stray").write_text("")
-    assert [path.split("/")[-2:] for path in layout.agent_dirs()] == [
-        ["app", "coding"],
-        ["app", "testing"],
-        ["site", "planning"],
+    assert projects.agents() == [
+        AgentRef("app", "coding"),
+        AgentRef("app", "testing"),
+        AgentRef("site", "planning"),
     ]
 
 
 def test_a_project_that_was_moved_keeps_its_name() -> None:
-    layout.ensure_project("other", "/one/other")
-    layout.ensure_project("site", "/one/site")
+    projects.ensure("other", "/one/other")
+    projects.ensure("site", "/one/site")
     (Path(layout.home()) / "agents" / "other" / "project.json").write_text("{")
-    layout.move_project("site", "/one/shop")
-    assert [layout.project_slug(root) for root in ("/one/shop", "/two/shop")] == ["site", "shop"]
+    projects.move("site", "/one/shop")
+    assert [projects.slug_of(root) for root in ("/one/shop", "/two/shop")] == ["site", "shop"]
     # Another folder in its former place is another project.
-    assert layout.project_slug("/one/site").startswith("site-")
+    assert projects.slug_of("/one/site").startswith("site-")

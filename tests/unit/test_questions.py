@@ -16,6 +16,7 @@ import pytest
 
 from flowloom.delegation import ask
 from flowloom.store import layout, news
+from flowloom.store.layout import AgentRef
 from flowloom.turns import observed, questions, reported, status
 from flowloom.turns import record as status_record
 from flowloom.turns.states import Event, State
@@ -28,15 +29,15 @@ class Life:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self.clock = clock
-        self.dir = layout.agent_dir("site", "planning")
-        os.makedirs(self.dir)
+        self.agent = AgentRef("site", "planning")
+        os.makedirs(layout.agent_dir(self.agent))
         now = status_record.empty_status("planning@site", "planning", "planning", "site", "echo")
         now.update({"status": State.WORKING, "up": True, "session_id": "s1"})
-        status.write(self.dir, now)
+        status.write(self.agent, now)
         self.at_ns = 1_000_000
 
     def now(self) -> status_record.Status:
-        read = status.read(self.dir)
+        read = status.read(self.agent)
         assert read is not None
         return read
 
@@ -60,21 +61,21 @@ class Life:
             self.hear("stop", said)
         elif verb == "sees":
             seen: Any = {"kind": "permission", "text": words, "how": "", "call": "", "options": OFFERED}
-            observed.dialog(self.dir, self.now(), seen)
+            observed.dialog(self.agent, self.now(), seen)
         else:
             now = self.now()
             {
-                "busy": lambda: observed.goes_on(self.dir, now, "continues"),
-                "quiet": lambda: observed.quiet(self.dir, now, "interrupted (Esc)"),
-                "gone": lambda: observed.leave(self.dir, now, Event.GONE, "its window is gone"),
+                "busy": lambda: observed.goes_on(self.agent, now, "continues"),
+                "quiet": lambda: observed.quiet(self.agent, now, "interrupted (Esc)"),
+                "gone": lambda: observed.leave(self.agent, now, Event.GONE, "its window is gone"),
             }[verb]()
 
     def hear(self, event: str, said: Any) -> None:
         report: Any = {"event": event, "at": self.clock(), **said}
-        assert reported.hear(self.dir, self.now(), report, {}) is None
+        assert reported.hear(self.agent, self.now(), report, {}) is None
 
     def all(self) -> list[status_record.QuestionRecord]:
-        found = [questions.read(path.stem) for path in Path(layout.questions()).glob("*.json")]
+        found = [questions.read(path.stem) for path in Path(layout.questions_dir()).glob("*.json")]
         return sorted((each for each in found if each), key=lambda each: each["asked_at"])
 
 
@@ -188,7 +189,7 @@ def test_a_question_of_an_older_release_is_still_shown_and_moves_on(life: Life) 
     now: Any = {**life.now(), "status": "blocked"}
     del now["questions"]
     now["question"] = {"kind": "permission", "text": "ls", "how": "", "call": "ls"}
-    Path(life.dir, "status.json").write_text(json.dumps(now))
+    Path(layout.agent_dir(life.agent), "status.json").write_text(json.dumps(now))
     assert life.now()["question"] == {**now["question"], "options": []}
     life.play("tool ls")
     assert (life.now()["status"], life.now()["question"]) == ("working", None)

@@ -9,7 +9,8 @@ import pytest
 
 from flowloom.clock import wall_s
 from flowloom.editor import replies
-from flowloom.store import layout
+from flowloom.store import layout, state_folder
+from flowloom.store.layout import AgentRef
 from flowloom.tasks import index
 from flowloom.tasks import store as tasks
 from flowloom.tasks.steps import Step
@@ -35,8 +36,9 @@ def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def made(name: str = "planning@site") -> Task:
-    directory = f"{layout.ensure_home()}/agents/{name.partition('@')[2]}/{name.partition('@')[0]}"
-    return tasks.open_task(name, layout.ref_of(directory), "hello", asker="shell", asker_kind="shell")
+    state_folder.ensure()
+    short, _, slug = name.partition("@")
+    return tasks.open_task(name, AgentRef(slug, short), "hello", asker="shell", asker_kind="shell")
 
 
 def ids(unseen: replies.UnreadTasks, now_s: float) -> list[str]:

@@ -16,6 +16,7 @@ from flowloom.delegation.running_turn import BELIEVED_S, RunningTurn
 from flowloom.delegation.waiting import View
 from flowloom.ports import births
 from flowloom.store import files, layout
+from flowloom.store.layout import AgentRef
 from flowloom.tasks import record as task_record
 from flowloom.turns import record as status_record
 
@@ -23,22 +24,23 @@ from flowloom.turns import record as status_record
 class Wait:
     """The wait for a task whose agent works: a process, the three files, a bell and a clock."""
 
-    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.at_s = 1000.0
         monkeypatch.setattr(running_turn, "steady_s", lambda: self.at_s)
         self.program = subprocess.Popen(["cat"], stdin=subprocess.PIPE)
         self.now = status_record.empty_status("planning@site", "planning", "", "site", "echo")
         self.now["process"] = births.noted(self.program.pid)
-        self.task, self.status = Path(layout.task_dir("7k2m")) / "task.json", folder / "status.json"
-        self.session = folder / "session.json"
+        ref = AgentRef("site", "planning")
+        self.task, self.status = Path(layout.task("7k2m")), Path(layout.status(ref))
+        self.session = Path(layout.agent_dir(ref), "session.json")
         for path in (self.task, self.status, self.session):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text("{}")
         self.says = str(self.session)
         self.wake_fd, self.bell = os.pipe()
-        agent: Any = SimpleNamespace(directory=str(folder), works=lambda now: self.says)
+        agent: Any = SimpleNamespace(ref=ref, works=lambda now: self.says)
         self.running_turn = RunningTurn(agent, "7k2m")
-        self.view = View(task_record.empty_task("7k2m", "planning@site", layout.ref_of(str(folder))), self.now)
+        self.view = View(task_record.empty_task("7k2m", "planning@site", ref), self.now)
 
     def step(self) -> bool:
         """Do what a carrier's step does; tell whether it had to look."""
@@ -65,7 +67,7 @@ class Wait:
 @pytest.fixture
 def wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wait]:
     monkeypatch.setenv("FLOWLOOM_HOME", str(tmp_path / "state"))
-    made = Wait(tmp_path / "planning", monkeypatch)
+    made = Wait(monkeypatch)
     yield made
     made.close()
 

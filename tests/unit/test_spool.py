@@ -18,6 +18,7 @@ from flowloom.agents import hook_shims
 from flowloom.ports import child, procs
 from flowloom.ports.tmux import server
 from flowloom.store import files, layout, locks
+from flowloom.store.layout import AgentRef
 from flowloom.tasks import frame
 from flowloom.tasks import record as task_record
 from flowloom.tasks import store as tasks
@@ -36,24 +37,24 @@ class Heron:
     """One agent, idle, with a task in its box; and hook calls that are stored and not applied."""
 
     def __init__(self, folder: Path) -> None:
-        self.dir = layout.agent_dir("site", "planning")
+        self.agent = AgentRef("site", "planning")
         self.transcript = folder / "transcript"
-        os.makedirs(self.dir)
+        os.makedirs(layout.agent_dir(self.agent))
         now = status_record.empty_status("planning@site", "planning", "planning", "site", "claude")
         now.update({"status": State.IDLE, "up": True, "session_id": SESSION, "transcript": str(self.transcript)})
-        status.write(self.dir, now)
+        status.write(self.agent, now)
         self.began_ns = time.monotonic_ns() - 10 * MINUTE_NS
         self.task_id = self.pasted("do it")
 
     def pasted(self, prompt: str) -> str:
-        task = tasks.open_task("planning@site", layout.ref_of(self.dir), prompt, asker="chief", asker_kind="chief")
+        task = tasks.open_task("planning@site", self.agent, prompt, asker="chief", asker_kind="chief")
         tasks.note_step(task, Step.TYPED, "its text is being sent")
-        status.note(self.dir, self.now(), delivering=task["task_id"])
+        status.note(self.agent, self.now(), delivering=task["task_id"])
         tasks.note_step(task, Step.PASTED, "its text is in the input box")
         return task["task_id"]
 
     def now(self) -> status_record.Status:
-        read = status.read(self.dir)
+        read = status.read(self.agent)
         assert read is not None
         return read
 
@@ -65,7 +66,7 @@ class Heron:
         said = {"hook_event_name": event, "session_id": SESSION, "transcript_path": str(self.transcript), **more}
         at_ns = self.began_ns + after_ns
         at = time.time() - (time.monotonic_ns() - at_ns) / 1e9
-        payloads.store(self.dir, Payload("", at_ns, at, 0, "claude"), json.dumps(said).encode())
+        payloads.store(self.agent, Payload("", at_ns, at, 0, "claude"), json.dumps(said).encode())
 
     def accepts(self, after_ns: int = 0, prompt_id: str = "1") -> None:
         text = frame.first_line(self.task_id, "chief") + "\n" + frame.body(self.task_id, "do it")
@@ -90,10 +91,10 @@ def test_a_payload_waits_for_its_agents_provider_and_for_no_other(
 ) -> None:
     now = heron.now()
     now["provider"] = "codex" if of_the_agent else "claude"
-    status.write(heron.dir, now)
-    payloads.store(heron.dir, Payload("", heron.began_ns, time.time(), 0, "codex"), b"{}")
-    spool.drain(heron.dir)
-    assert [os.path.splitext(name)[1] for name in os.listdir(f"{heron.dir}/spool")] == kept
+    status.write(heron.agent, now)
+    payloads.store(heron.agent, Payload("", heron.began_ns, time.time(), 0, "codex"), b"{}")
+    spool.drain(heron.agent)
+    assert [os.path.splitext(name)[1] for name in os.listdir(layout.spool_dir(heron.agent))] == kept
 
 
 def test_a_hook_call_loads_nothing_slow_whatever_it_says(heron: Heron) -> None:
@@ -129,14 +130,14 @@ def test_a_hook_call_loads_nothing_slow_whatever_it_says(heron: Heron) -> None:
 
 
 def test_what_is_said_while_the_lock_is_held_is_applied_when_its_holder_lets_go(heron: Heron) -> None:
-    with spool.lock(heron.dir):
+    with spool.lock(heron.agent):
         heron.accepts()
-        spool.drain(heron.dir)  # as the hook call does; it returns
+        spool.drain(heron.agent)  # as the hook call does; it returns
         assert heron.task()["status"] is Step.PASTED
-    assert (heron.task()["status"], payloads.names(heron.dir)) == (Step.ACCEPTED, [])
+    assert (heron.task()["status"], payloads.names(heron.agent)) == (Step.ACCEPTED, [])
     # Also where the holder fails, and for the next one before it decides.
     heron.says("Stop", 1, last_assistant_message="done", prompt_id="1")
-    with spool.lock(heron.dir):
+    with spool.lock(heron.agent):
         assert heron.now()["status"] is State.IDLE
     with pytest.raises(ZeroDivisionError):
         _fail_under_the_lock(heron)
@@ -144,7 +145,7 @@ def test_what_is_said_while_the_lock_is_held_is_applied_when_its_holder_lets_go(
 
 
 def _fail_under_the_lock(heron: Heron) -> None:
-    with spool.lock(heron.dir):
+    with spool.lock(heron.agent):
         heron.says("UserPromptSubmit", 2, prompt="words", prompt_id="2")
         1 / 0  # noqa: B018 - a bug of a holder
 
@@ -153,7 +154,7 @@ def test_a_persons_answer_after_an_interruption_is_not_the_tasks_reply_however_l
     heron.accepts()
     heron.says("UserPromptSubmit", MINUTE_NS, prompt="and now?", prompt_id="2")
     heron.says("Stop", 2 * MINUTE_NS, last_assistant_message="to the person", prompt_id="2")
-    spool.drain(heron.dir)
+    spool.drain(heron.agent)
     assert (heron.task()["status"], heron.task()["shared"]) == (Step.INTERRUPTED, False)
     now = heron.now()
     assert abs(time.time() - 8 * 60 - now["since"]) < 30  # it has been idle since then, not since it was heard
@@ -163,12 +164,12 @@ def test_texts_that_came_together_are_one_turn_however_late_they_are_heard(heron
     heron.accepts()
     heron.says("UserPromptSubmit", 10_000_000, prompt="and quickly", prompt_id="2")
     heron.says("Stop", MINUTE_NS, last_assistant_message="both", prompt_id="2")
-    spool.drain(heron.dir)
+    spool.drain(heron.agent)
     assert (heron.task()["status"], heron.task()["shared"]) == (Step.DONE, True)
 
 
 def test_payloads_are_applied_in_the_order_of_their_calls_whoever_stored_them(heron: Heron) -> None:
-    folder = Path(heron.dir, payloads.SPOOL)
+    folder = Path(layout.agent_dir(heron.agent), "spool")
     heron.says("Stop", 3, prompt_id="9")
     heron.accepts(2)
     stored = {path.name: path for path in folder.iterdir()}
@@ -180,7 +181,7 @@ def test_payloads_are_applied_in_the_order_of_their_calls_whoever_stored_them(he
     late = folder / "late-1-77-4711.json"
     late.write_text("{}")
     os.utime(late, ns=(0, time.time_ns() - MINUTE_NS))
-    found = [(each.at_ns < 0, each.pid, each.provider) for each in payloads.stored(heron.dir)]
+    found = [(each.at_ns < 0, each.pid, each.provider) for each in payloads.stored(heron.agent)]
     assert found == [(True, 0, "claude"), (False, 0, "claude"), (False, 4711, "")]
 
 
@@ -189,7 +190,7 @@ def test_a_call_that_has_begun_is_heard_before_a_later_one_that_ends_no_question
     call = {"tool_name": "Bash", "tool_input": {"command": "ls"}}
     heron.says("PermissionRequest", 2, **call)
     heron.says("PostToolUse", 3, **call)
-    spool.drain(heron.dir)
+    spool.drain(heron.agent)
     assert heron.now()["status"] is State.WORKING
 
 
@@ -273,14 +274,14 @@ def test_a_call_that_is_killed_at_any_write_loses_nothing_and_applies_nothing_tw
         again = interrupted(number, monkeypatch) if number else None
         killed = False
         try:
-            spool.drain(heron.dir)
+            spool.drain(heron.agent)
         except Killed:
             killed = True
         if again:
             again()
         for _ in range(2):
-            spool.drain(heron.dir)
-        assert payloads.names(heron.dir) == []
+            spool.drain(heron.agent)
+        assert payloads.names(heron.agent) == []
         return killed, heron.known()
 
     _, undisturbed = told(0)
@@ -293,21 +294,21 @@ def test_a_call_that_is_killed_at_any_write_loses_nothing_and_applies_nothing_tw
 
 
 def test_what_hooks_say_of_a_program_that_is_just_being_started_waits_for_its_start(heron: Heron) -> None:
-    status.write(heron.dir, {**heron.now(), "status": State.OFFLINE, "up": False, "delivering": None, "pid": None})
-    with spool.starting(heron.dir):
+    status.write(heron.agent, {**heron.now(), "status": State.OFFLINE, "up": False, "delivering": None, "pid": None})
+    with spool.starting(heron.agent):
         heron.says("SessionStart", 1, source="startup")
-        spool.drain(heron.dir)
-        assert len(payloads.names(heron.dir)) == 1
-        with spool.lock(heron.dir):
+        spool.drain(heron.agent)
+        assert len(payloads.names(heron.agent)) == 1
+        with spool.lock(heron.agent):
             now = heron.now()
             now["status"] = State.STARTING
-            status.note(heron.dir, now)
-        assert (payloads.names(heron.dir), heron.now()["up"]) == ([], True)
-    status.write(heron.dir, {**heron.now(), "status": State.OFFLINE, "up": False})
-    with spool.starting(heron.dir):
+            status.note(heron.agent, now)
+        assert (payloads.names(heron.agent), heron.now()["up"]) == ([], True)
+    status.write(heron.agent, {**heron.now(), "status": State.OFFLINE, "up": False})
+    with spool.starting(heron.agent):
         heron.says("SessionStart", 2, source="resume")
     # It came to nothing, and what was said is still heard.
-    assert (payloads.names(heron.dir), heron.now()["up"]) == ([], True)
+    assert (payloads.names(heron.agent), heron.now()["up"]) == ([], True)
 
 
 @pytest.mark.parametrize("damaged", ["environment.json", "status.json"])
@@ -315,33 +316,33 @@ def test_what_cannot_be_looked_at_leaves_payloads_stored_and_fails_nobody(
     heron: Heron, monkeypatch: pytest.MonkeyPatch, damaged: str
 ) -> None:
     """A session of another id is the agent's own if its program says so, which files tell that can be damaged."""
-    status.write(heron.dir, {**heron.now(), "pid": os.getpid()})
-    whole = Path(heron.dir, "status.json").read_text()
+    status.write(heron.agent, {**heron.now(), "pid": os.getpid()})
+    whole = Path(layout.agent_dir(heron.agent), "status.json").read_text()
     heron.says("SessionStart", 1, source="fork", session_id="another")
     plain = spool._seen
 
-    def seen(agent_dir: str, look: Any) -> str:
-        assert not files.held(f"{agent_dir}/lock")
-        Path(heron.dir, damaged).write_text("{")
-        return plain(agent_dir, look)
+    def seen(agent: AgentRef, look: Any) -> str:
+        assert not files.held(layout.agent_lock(agent))
+        Path(layout.agent_dir(heron.agent), damaged).write_text("{")
+        return plain(agent, look)
 
     monkeypatch.setattr(spool, "_seen", seen)
-    spool.drain(heron.dir)
-    with spool.lock(heron.dir):
-        assert files.held(f"{heron.dir}/lock")
-    assert len(payloads.names(heron.dir)) == 1
+    spool.drain(heron.agent)
+    with spool.lock(heron.agent):
+        assert files.held(layout.agent_lock(heron.agent))
+    assert len(payloads.names(heron.agent)) == 1
     monkeypatch.setattr(spool, "_seen", plain)
-    Path(heron.dir, "environment.json").unlink(missing_ok=True)
-    Path(heron.dir, "status.json").write_text(whole)
-    spool.drain(heron.dir)
-    assert (payloads.names(heron.dir), heron.now()["foreign"]) == ([], ["another"])
+    Path(layout.agent_dir(heron.agent), "environment.json").unlink(missing_ok=True)
+    Path(layout.agent_dir(heron.agent), "status.json").write_text(whole)
+    spool.drain(heron.agent)
+    assert (payloads.names(heron.agent), heron.now()["foreign"]) == ([], ["another"])
 
 
 def test_a_payload_that_cannot_be_stored_is_applied_at_once_where_the_lock_is_free(heron: Heron) -> None:
-    Path(heron.dir, payloads.SPOOL).write_text("no folder")
+    Path(layout.agent_dir(heron.agent), "spool").write_text("no folder")
     said = {"hook_event_name": "UserPromptSubmit", "prompt": "words", "prompt_id": "1", "session_id": SESSION}
     call = Payload("x", time.monotonic_ns(), time.time(), 0, "claude", json.dumps(said).encode())
-    spool.drain(heron.dir, call)
+    spool.drain(heron.agent, call)
     assert heron.now()["status"] is State.WORKING
 
 
@@ -360,7 +361,7 @@ SLOW: dict[str, Callable[[], object]] = {
 
 @pytest.mark.parametrize("what", SLOW)
 def test_nothing_slow_is_done_while_an_agents_lock_is_held(heron: Heron, what: str) -> None:
-    with spool.lock(heron.dir), pytest.raises(RuntimeError, match=f"while {heron.dir}/lock is held"):
+    with spool.lock(heron.agent), pytest.raises(RuntimeError, match=f"while {layout.agent_lock(heron.agent)} is held"):
         SLOW[what]()
     locks.refuse_slow("nothing is held, so this may take long")
 
@@ -384,22 +385,37 @@ print(*sys.modules)
 HEAVY = {"flowloom.turns.spool", "flowloom.turns.reported", "flowloom.turns.status", "json", "re", "enum"}
 
 
-def hook_call(heron: Heron, **payload: Any) -> set[str]:
+def hook_call(heron: Heron, *, home: str = "", **payload: Any) -> set[str]:
     """Make a hook call in a process of its own; return the modules that it has loaded."""
     said = {"session_id": SESSION, "transcript_path": str(heron.transcript), **payload}
-    environment = {**os.environ, "FLOWLOOM_AGENT_DIR": heron.dir}
+    environment = {**os.environ, "FLOWLOOM_AGENT_DIR": layout.agent_dir(heron.agent)}
+    environment["FLOWLOOM_HOME"] = home or layout.home()
     command = [sys.executable, "-I", "-S", "-c", HOOK, str(SRC), "claude"]
     done = subprocess.run(command, input=json.dumps(said).encode(), env=environment, capture_output=True, check=True)
     return set(done.stdout.decode().split())
 
 
+def test_a_hook_call_writes_to_the_state_folder_of_its_agent_whatever_else_names_another(
+    heron: Heron, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    text = frame.first_line(heron.task_id, "chief") + "\n" + frame.body(heron.task_id, "do it")
+    hook_call(heron, home=str(other), hook_event_name="UserPromptSubmit", prompt=text, prompt_id="1")
+    assert (heron.now()["status"], heron.task()["status"]) == (State.WORKING, Step.ACCEPTED)
+    assert not other.exists()
+
+
 def test_the_end_of_a_tool_call_that_changes_nothing_writes_nothing_and_wakes_nobody(heron: Heron) -> None:
-    status.write(heron.dir, {**heron.now(), "status": State.WORKING})
+    status.write(heron.agent, {**heron.now(), "status": State.WORKING})
     call = {"tool_name": "Bash", "tool_input": {"command": "ls"}}
-    wake, path = files.make_wake(heron.dir)
+    wake, path = files.make_wake(layout.agent_dir(heron.agent))
 
     def seen() -> dict[str, int]:
-        return {str(each): each.lstat().st_mtime_ns for each in Path(heron.dir).rglob("*") if each.is_file()}
+        return {
+            str(each): each.lstat().st_mtime_ns
+            for each in Path(layout.agent_dir(heron.agent)).rglob("*")
+            if each.is_file()
+        }
 
     try:
         before = seen()
@@ -425,36 +441,36 @@ def test_the_end_of_a_tool_call_that_changes_nothing_writes_nothing_and_wakes_no
     hook_call(heron, hook_event_name="PostToolUse", **{**call, "transcript_path": "/elsewhere"})
     assert heron.now()["transcript"] == "/elsewhere"
     heron.says("PermissionRequest", 10 * MINUTE_NS - 1, **{**call, "transcript_path": "/elsewhere"})
-    with spool.starting(heron.dir):  # no more than a reason to run
+    with spool.starting(heron.agent):  # no more than a reason to run
         assert "flowloom.turns.spool" in hook_call(heron, hook_event_name="PostToolUse", **call)
-    assert (heron.now()["status"], payloads.names(heron.dir)) == (State.WORKING, [])
+    assert (heron.now()["status"], payloads.names(heron.agent)) == (State.WORKING, [])
 
 
 def test_a_process_of_an_older_release_sees_only_what_is_left_to_it(heron: Heron) -> None:
     """It looks at each file `*.json` that it lists, and fails where one is gone by then; what waits, it can apply."""
 
     def seen_by_it() -> list[str]:
-        return [path.name for path in Path(heron.dir, payloads.SPOOL).iterdir() if path.suffix == ".json"]
+        return [path.name for path in Path(layout.agent_dir(heron.agent), "spool").iterdir() if path.suffix == ".json"]
 
     called = payloads.Payload("", time.monotonic_ns(), time.time(), 4711, "claude")
-    payloads.store(heron.dir, called, b'{"hook_event_name": "Stop"}')
-    (name,) = payloads.names(heron.dir)
+    payloads.store(heron.agent, called, b'{"hook_event_name": "Stop"}')
+    (name,) = payloads.names(heron.agent)
     assert seen_by_it() == []
-    held = locks.Lock(f"{heron.dir}/lock")
+    held = locks.Lock(layout.agent_lock(heron.agent))
     assert held.take()
-    spool.drain(heron.dir)  # as the hook call does
+    spool.drain(heron.agent)  # as the hook call does
     held.release()
     assert seen_by_it() == [f"{name}.json"]
-    assert payloads.names(heron.dir) == [name]
-    spool.drain(heron.dir)
-    assert payloads.names(heron.dir) == []
+    assert payloads.names(heron.agent) == [name]
+    spool.drain(heron.agent)
+    assert payloads.names(heron.agent) == []
 
 
 @pytest.mark.parametrize("end", [payloads.OWN, payloads.LEFT])
 def test_a_payload_that_is_left_while_it_is_applied_is_applied_once(heron: Heron, end: str) -> None:
-    Path(heron.dir, payloads.SPOOL).mkdir(exist_ok=True)
-    Path(heron.dir, payloads.SPOOL, f"1-2-3-4-boot-claude{end}").touch()
-    assert payloads.path(heron.dir, "1-2-3-4-boot-claude").endswith(end)
-    payloads.remove(heron.dir, "1-2-3-4-boot-claude")
-    payloads.leave(heron.dir)
-    assert payloads.names(heron.dir) == []
+    Path(layout.agent_dir(heron.agent), "spool").mkdir(exist_ok=True)
+    Path(layout.agent_dir(heron.agent), "spool", f"1-2-3-4-boot-claude{end}").touch()
+    assert payloads.path(heron.agent, "1-2-3-4-boot-claude").endswith(end)
+    payloads.remove(heron.agent, "1-2-3-4-boot-claude")
+    payloads.leave(heron.agent)
+    assert payloads.names(heron.agent) == []

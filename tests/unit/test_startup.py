@@ -10,7 +10,8 @@ from tests.support.window import BOX, At, Desk, golden
 
 from flowloom.agents.startup import BOX_AGAIN_S, LOOK_AGAIN_S, QUESTION_AGAIN_S, Startup
 from flowloom.providers.claude import program as claude
-from flowloom.store import files, layout
+from flowloom.store import files, layout, state_folder
+from flowloom.store.layout import AgentRef
 from flowloom.turns import record, status
 from flowloom.turns.states import State
 
@@ -30,12 +31,12 @@ class Starting(Desk):
 @pytest.fixture
 def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Starting:
     monkeypatch.setenv("FLOWLOOM_HOME", str(tmp_path / "state"))
-    layout.ensure_home()
-    made = Starting(layout.agent_dir("site", "planning"))
-    files.ensure_dir(made.directory)
+    state_folder.ensure()
+    made = Starting(AgentRef("site", "planning"))
+    files.ensure_dir(layout.agent_dir(made.ref))
     first = record.empty_status("planning@site", "planning", "planning", "site", "claude")
     first.update({"status": State.STARTING, "pane_id": "%1", "pid": 7})
-    status.write(made.directory, first)
+    status.write(made.ref, first)
     return made
 
 
@@ -84,7 +85,7 @@ def test_a_start_is_told_as_it_goes(desk: Starting, name: str) -> None:
     for at_s, up, screen, *_ in HISTORIES[name]:
         at[0], desk.screen = 100.0 + at_s, screen
         if desk.status()["up"] != up:
-            status.note(desk.directory, desk.status(), up=up)
+            status.note(desk.ref, desk.status(), up=up)
         question, said = watched.step(desk.status(), desk.look())
         seen.append((at_s, up, screen, question["kind"] if question else "", said, watched.again_s))
     assert seen == HISTORIES[name]

@@ -16,6 +16,7 @@ from flowloom.errors import DamagedFile, NoSuchTask
 from flowloom.providers import protocol
 from flowloom.store import files, layout
 from flowloom.store.files import sha256
+from flowloom.store.layout import AgentRef
 from flowloom.tasks import record as task_record
 from flowloom.tasks import store as tasks
 from flowloom.tasks.steps import FOLLOWS, Step
@@ -25,26 +26,26 @@ from flowloom.turns.states import Event, State
 
 
 @pytest.fixture
-def agent_dir() -> str:
+def agent() -> AgentRef:
     """The folder of an agent that has never been started."""
-    folder = layout.agent_dir("site", "planning")
-    os.makedirs(folder)
+    folder = AgentRef("site", "planning")
+    os.makedirs(layout.agent_dir(folder))
     return folder
 
 
 @pytest.fixture
-def task(agent_dir: str) -> task_record.Task:
+def task(agent: AgentRef) -> task_record.Task:
     """A task that was asked and nothing else."""
-    return tasks.open_task("planning@site", layout.ref_of(agent_dir), "say hello", asker="chief", asker_kind="chief")
+    return tasks.open_task("planning@site", agent, "say hello", asker="chief", asker_kind="chief")
 
 
 def folder(task: task_record.Task) -> Path:
     return Path(layout.task_dir(task["task_id"]))
 
 
-def test_the_prompt_is_on_disk_exactly_before_the_task_is(agent_dir: str) -> None:
+def test_the_prompt_is_on_disk_exactly_before_the_task_is(agent: AgentRef) -> None:
     prompt = "a\tb\r\n\x00\udcff\n"
-    task = tasks.open_task("planning@site", layout.ref_of(agent_dir), prompt, asker="chief", asker_kind="chief")
+    task = tasks.open_task("planning@site", agent, prompt, asker="chief", asker_kind="chief")
     raw = b"a\tb\r\n\x00\xff\n"
     assert (folder(task) / "prompt.md").read_bytes() == raw
     assert tasks.prompt_of(task) == prompt
@@ -67,17 +68,17 @@ def test_no_task_is_no_task() -> None:
     assert tasks.of_agent("planning@site") == []
 
 
-def test_a_damaged_task_is_named_and_stops_no_listing(task: task_record.Task, agent_dir: str) -> None:
-    other = tasks.open_task("planning@site", layout.ref_of(agent_dir), "second", asker="chief", asker_kind="chief")
+def test_a_damaged_task_is_named_and_stops_no_listing(task: task_record.Task, agent: AgentRef) -> None:
+    other = tasks.open_task("planning@site", agent, "second", asker="chief", asker_kind="chief")
     (folder(task) / "task.json").write_text("{")
     with pytest.raises(DamagedFile, match=f"{folder(task)}/task.json"):
         tasks.read(task["task_id"])
     assert [found["task_id"] for found in tasks.of_agent("planning@site")] == [other["task_id"]]
 
 
-def test_tasks_are_listed_in_the_order_in_which_they_were_asked(agent_dir: str) -> None:
+def test_tasks_are_listed_in_the_order_in_which_they_were_asked(agent: AgentRef) -> None:
     asked = [
-        tasks.open_task(agent_id, layout.ref_of(agent_dir), f"task {agent_id}", asker="chief", asker_kind="chief")
+        tasks.open_task(agent_id, agent, f"task {agent_id}", asker="chief", asker_kind="chief")
         for agent_id in ("a@site", "b@site", "a@site")
     ]
     assert tasks.all_ids() == [task["task_id"] for task in asked]
@@ -228,8 +229,8 @@ def test_a_fact_moves_nothing(task: task_record.Task) -> None:
     assert (read["notes"], read["status"], len(read["journal"])) == (["a remark"], Step.CREATED, 1)
 
 
-def test_a_change_of_a_task_wakes_who_waits_for_its_agent(task: task_record.Task, agent_dir: str) -> None:
-    reader, _ = files.open_wake(agent_dir)
+def test_a_change_of_a_task_wakes_who_waits_for_its_agent(task: task_record.Task, agent: AgentRef) -> None:
+    reader, _ = files.open_wake(layout.agent_dir(agent))
     tasks.note_fact(task, "a remark")
     assert os.read(reader, 10) == b"\n"
     os.close(reader)
@@ -239,88 +240,88 @@ def test_a_change_of_a_task_wakes_who_waits_for_its_agent(task: task_record.Task
 
 
 @pytest.fixture
-def now(agent_dir: str) -> status_record.Status:
+def now(agent: AgentRef) -> status_record.Status:
     """The status of that agent, on disk."""
     made = status_record.empty_status("planning@site", "planning", "planning", "site", "echo")
-    status.write(agent_dir, made)
+    status.write(agent, made)
     return made
 
 
-def events(agent_dir: str) -> list[dict[str, object]]:
-    return [json.loads(line) for line in Path(agent_dir, "events.jsonl").read_text().splitlines()]
+def events(agent: AgentRef) -> list[dict[str, object]]:
+    return [json.loads(line) for line in Path(layout.agent_dir(agent), "events.jsonl").read_text().splitlines()]
 
 
-def test_an_event_moves_a_status_by_one_and_is_remembered(agent_dir: str, now: status_record.Status) -> None:
-    after = status.apply(agent_dir, now, Event.SPAWN, why="started", source="spawn", pid=7)
-    read = status.read(agent_dir)
+def test_an_event_moves_a_status_by_one_and_is_remembered(agent: AgentRef, now: status_record.Status) -> None:
+    after = status.apply(agent, now, Event.SPAWN, why="started", source="spawn", pid=7)
+    read = status.read(agent)
     assert read == now
     assert after is now["status"] is State.STARTING
     assert (now["seq"], now["pid"], now["why"], now["source"]) == (1, 7, "started", "spawn")
     assert now["since"] == now["last_active"] > 0
     at = now["since"]
     line = {"seq": 1, "at": at, "event": "spawn", "from": "offline", "to": "starting", "task": None, "why": "started"}
-    assert events(agent_dir) == [line]
+    assert events(agent) == [line]
 
 
-def test_an_event_that_moves_nothing_keeps_why_and_since(agent_dir: str, now: status_record.Status) -> None:
-    status.apply(agent_dir, now, Event.SPAWN, why="started", source="spawn")
+def test_an_event_that_moves_nothing_keeps_why_and_since(agent: AgentRef, now: status_record.Status) -> None:
+    status.apply(agent, now, Event.SPAWN, why="started", source="spawn")
     since = now["since"]
-    status.apply(agent_dir, now, Event.SIGN, why="a tool ran", source="hook", seen_ns=5)
+    status.apply(agent, now, Event.SIGN, why="a tool ran", source="hook", seen_ns=5)
     assert (now["status"], now["why"], now["since"], now["seen_ns"], now["seq"]) == ("starting", "started", since, 5, 2)
-    assert [line["event"] for line in events(agent_dir)] == ["spawn", "sign"]
+    assert [line["event"] for line in events(agent)] == ["spawn", "sign"]
 
 
-def test_a_question_is_forgotten_when_the_agent_is_blocked_no_more(agent_dir: str, now: status_record.Status) -> None:
+def test_a_question_is_forgotten_when_the_agent_is_blocked_no_more(agent: AgentRef, now: status_record.Status) -> None:
     question: protocol.Question = {"kind": "permission", "text": "Bash: rm", "how": "", "call": "x", "options": []}
     now["status"] = State.WORKING
-    status.apply(agent_dir, now, Event.ASK, why="blocked on a permission", source="hook", question=question)
+    status.apply(agent, now, Event.ASK, why="blocked on a permission", source="hook", question=question)
     assert now["question"] == question
     other: protocol.Question = {**question, "text": "Bash: ls"}
-    status.apply(agent_dir, now, Event.ASK, why="blocked on another", source="hook", question=other)
+    status.apply(agent, now, Event.ASK, why="blocked on another", source="hook", question=other)
     assert (now["question"], now["why"]) == (other, "blocked on another")
-    status.apply(agent_dir, now, Event.SIGN, why="goes on", source="hook")
-    read = status.read(agent_dir)
+    status.apply(agent, now, Event.SIGN, why="goes on", source="hook")
+    read = status.read(agent)
     assert read is not None
     assert (read["status"], read["question"]) == (State.WORKING, None)
 
 
-def test_a_note_moves_nothing_but_the_number(agent_dir: str, now: status_record.Status) -> None:
-    status.note(agent_dir, now, adopt="7k2m")
-    read = status.read(agent_dir)
+def test_a_note_moves_nothing_but_the_number(agent: AgentRef, now: status_record.Status) -> None:
+    status.note(agent, now, adopt="7k2m")
+    read = status.read(agent)
     assert read is not None
     assert (read["adopt"], read["seq"], read["status"]) == ("7k2m", 1, State.OFFLINE)
-    assert not Path(agent_dir, "events.jsonl").exists()
+    assert not Path(layout.agent_dir(agent), "events.jsonl").exists()
 
 
 def test_the_current_task_is_the_turns_or_the_one_under_way(
-    agent_dir: str, now: status_record.Status, task: task_record.Task
+    agent: AgentRef, now: status_record.Status, task: task_record.Task
 ) -> None:
     tasks.note_step(task, Step.TYPED, "its text is being sent")
     turn = {"prompt_id": "p", "whose": "task", "task": "aaaa", "at": 0.0, "at_ns": 0, "before": []}
-    status.apply(agent_dir, now, Event.ACCEPT, why="works", source="hook", turn=turn, delivering=task["task_id"])
+    status.apply(agent, now, Event.ACCEPT, why="works", source="hook", turn=turn, delivering=task["task_id"])
     assert now["current_task"] == "aaaa"
-    status.apply(agent_dir, now, Event.STOP, why="ended", source="hook", turn=None)
+    status.apply(agent, now, Event.STOP, why="ended", source="hook", turn=None)
     assert now["current_task"] == task["task_id"]
 
 
 def test_the_events_begin_anew_when_they_are_many(
-    agent_dir: str, now: status_record.Status, monkeypatch: pytest.MonkeyPatch
+    agent: AgentRef, now: status_record.Status, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(status, "EVENTS_LIMIT_BYTES", 300)
     for _ in range(5):
-        status.apply(agent_dir, now, Event.SIGN, why="a tool ran", source="hook")
-    older = [json.loads(line) for line in Path(agent_dir, "events.jsonl.1").read_text().splitlines()]
-    assert [line["seq"] for line in [*older, *events(agent_dir)]] == [1, 2, 3, 4, 5]
+        status.apply(agent, now, Event.SIGN, why="a tool ran", source="hook")
+    older = [json.loads(line) for line in Path(layout.agent_dir(agent), "events.jsonl.1").read_text().splitlines()]
+    assert [line["seq"] for line in [*older, *events(agent)]] == [1, 2, 3, 4, 5]
 
 
-def test_an_agent_without_a_status_has_none(agent_dir: str) -> None:
-    assert status.read(agent_dir) is None
+def test_an_agent_without_a_status_has_none(agent: AgentRef) -> None:
+    assert status.read(agent) is None
 
 
 @pytest.mark.parametrize("step", list(Step))
 @pytest.mark.parametrize("how", ["given", "its turn", "queued"])
 def test_what_an_agent_is_given_is_told_by_the_step_of_the_task(
-    task: task_record.Task, agent_dir: str, step: Step, how: str
+    task: task_record.Task, agent: AgentRef, step: Step, how: str
 ) -> None:
     """Its coordinator can be killed behind the submit, and another process then ends the task."""
     task["status"] = step
@@ -335,16 +336,16 @@ def test_what_an_agent_is_given_is_told_by_the_step_of_the_task(
     at = task["task_id"] if on_its_way or how == "its turn" else None
     given = {"delivering": task["task_id"] if on_its_way else None, "current_task": at}
     # As another process left it, and as it is written by any change that it knows nothing of.
-    files.write_json(f"{agent_dir}/status.json", now)
-    read = status.read(agent_dir)
+    files.write_json(layout.status(agent), now)
+    read = status.read(agent)
     assert read is not None
     assert {key: read[key] for key in given} == given  # type: ignore[literal-required]
     for write in (
-        lambda written: status.note(agent_dir, written),
-        lambda written: status.apply(agent_dir, written, Event.NOTICE, why="", source="hook"),
+        lambda written: status.note(agent, written),
+        lambda written: status.apply(agent, written, Event.NOTICE, why="", source="hook"),
     ):
         write(now.copy())
-        document = files.read_json(f"{agent_dir}/status.json")
+        document = files.read_json(layout.status(agent))
         assert document is not None
         assert {key: document[key] for key in given} == given
     assert (task["task_id"] in working_on(read)) == (on_its_way or how != "given")

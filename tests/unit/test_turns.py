@@ -34,6 +34,7 @@ import pytest
 from flowloom.providers import protocol
 from flowloom.providers.claude.dialect import BEGAN, ENDED, NOTICES
 from flowloom.store import layout
+from flowloom.store.layout import AgentRef
 from flowloom.tasks import frame
 from flowloom.tasks import store as tasks
 from flowloom.tasks.steps import Step
@@ -49,27 +50,32 @@ class History:
     """One agent and the tasks of one history."""
 
     def __init__(self) -> None:
-        self.dir = layout.agent_dir("site", "planning")
-        os.makedirs(self.dir)
+        self.agent = AgentRef("site", "planning")
+        os.makedirs(layout.agent_dir(self.agent))
         now = status_record.empty_status("planning@site", "planning", "planning", "site", "echo")
-        now.update({"status": State.IDLE, "up": True, "session_id": SESSION, "transcript": f"{self.dir}/transcript"})
-        status.write(self.dir, now)
+        now.update(
+            {
+                "status": State.IDLE,
+                "up": True,
+                "session_id": SESSION,
+                "transcript": f"{layout.agent_dir(self.agent)}/transcript",
+            }
+        )
+        status.write(self.agent, now)
         self.ids: dict[str, str] = {}
         self.at_ns = 1_000_000
         self.now_s = 1_800_000_000.0
 
     def now(self) -> status_record.Status:
-        read = status.read(self.dir)
+        read = status.read(self.agent)
         assert read is not None
         return read
 
     def pasted(self, name: str) -> None:
-        task = tasks.open_task(
-            "planning@site", layout.ref_of(self.dir), f"do {name}", asker="chief", asker_kind="chief"
-        )
+        task = tasks.open_task("planning@site", self.agent, f"do {name}", asker="chief", asker_kind="chief")
         self.ids[name] = task["task_id"]
         tasks.note_step(task, Step.TYPED, "its text is being sent")
-        status.note(self.dir, self.now(), delivering=task["task_id"])
+        status.note(self.agent, self.now(), delivering=task["task_id"])
         tasks.note_step(task, Step.PASTED, "its text is in the input box")
 
     def text(self, what: str) -> str:
@@ -89,7 +95,7 @@ class History:
     def apply(self, report: protocol.Report, shown: str = "") -> None:
         """Apply a report, after what it depends on is looked at; `shown` is the session that the window shows."""
         looks: dict[reported.Look, str] = {}
-        while (look := reported.hear(self.dir, self.now(), report, looks)) is not None:
+        while (look := reported.hear(self.agent, self.now(), report, looks)) is not None:
             assert look not in looks
             seen = look[0] == "transcript" and reported.in_transcript(look[1], look[2])
             looks[look] = shown if look[0] == "session" else "yes" if seen else ""
@@ -146,23 +152,25 @@ class History:
         if verb == "pasted":
             self.pasted(name)
         elif verb == "quiet":
-            observed.quiet(self.dir, now, "its turn was interrupted in its window (Esc)")
+            observed.quiet(self.agent, now, "its turn was interrupted in its window (Esc)")
         elif verb == "in-box":
-            observed.quiet(self.dir, now, "its turn was interrupted in its window (Esc)", in_box=task_id)
+            observed.quiet(self.agent, now, "its turn was interrupted in its window (Esc)", in_box=task_id)
         elif verb == "unpark":
-            observed.unpark(self.dir, now, task_id)
+            observed.unpark(self.agent, now, task_id)
         elif verb == "adopt":
-            status.note(self.dir, now, adopt=task_id)
+            status.note(self.agent, now, adopt=task_id)
         elif verb == "transcript":
-            Path(self.dir, "transcript").write_text(f'{{"message": "[flowloom task {task_id} from chief] do"}}\n')
+            Path(layout.agent_dir(self.agent), "transcript").write_text(
+                f'{{"message": "[flowloom task {task_id} from chief] do"}}\n'
+            )
         elif verb == "found":
-            observed.found_accepted(self.dir, now, tasks.read(task_id))
+            observed.found_accepted(self.agent, now, tasks.read(task_id))
         else:
             {
-                "busy": lambda: observed.goes_on(self.dir, now, "goes on"),
-                "gone": lambda: observed.leave(self.dir, now, Event.GONE, "its window is gone"),
-                "box": lambda: observed.box(self.dir, now),
-                "dialog": lambda: observed.dialog(self.dir, now, question),
+                "busy": lambda: observed.goes_on(self.agent, now, "goes on"),
+                "gone": lambda: observed.leave(self.agent, now, Event.GONE, "its window is gone"),
+                "box": lambda: observed.box(self.agent, now),
+                "dialog": lambda: observed.dialog(self.agent, now, question),
             }[verb]()
 
     def known(self, name: str) -> str:
@@ -704,7 +712,7 @@ def test_what_auto_mode_denied_is_noted_on_the_task_and_remembered(history: Hist
         history.play(step)
     noted = ["no rm: too much", "no cp: too far"]
     assert tasks.read(history.ids["a"])["notes"] == noted
-    assert [event["why"] for event in status.read_events(history.dir)][-2:] == noted
+    assert [event["why"] for event in status.read_events(history.agent)][-2:] == noted
     for kind in (*NOTICES, "of_a_later_release"):
         history.play(f"notice {kind} words")
     said = [
@@ -786,11 +794,11 @@ def test_each_end_that_nobody_asked_for_counts_once(history: History) -> None:
     assert (history.now()["status"], deaths()) == (State.OFFLINE, 0)
     history.play("end other")  # heard once more
     assert deaths() == 0
-    status.apply(history.dir, history.now(), Event.SPAWN, why="started", source="spawn")
+    status.apply(history.agent, history.now(), Event.SPAWN, why="started", source="spawn")
     history.play("gone")
     history.play("end other")
     assert deaths() == 1
-    status.apply(history.dir, history.now(), Event.SPAWN, why="started", source="spawn")
+    status.apply(history.agent, history.now(), Event.SPAWN, why="started", source="spawn")
     history.play("end other")
     assert deaths() == 2
 
@@ -812,7 +820,11 @@ def test_a_session_that_starts_beside_the_living_one_is_not_this_agents(history:
     history.hear("up", source="started", session_id="s8", transcript="/none/s8.jsonl")
     history.hear("stop", session_id="s8", prompt_id="1", message="x")
     now = history.now()
-    assert (now["session_id"], now["transcript"], now["foreign"]) == (SESSION, f"{history.dir}/transcript", ["s8"])
+    assert (now["session_id"], now["transcript"], now["foreign"]) == (
+        SESSION,
+        f"{layout.agent_dir(history.agent)}/transcript",
+        ["s8"],
+    )
 
 
 def test_a_session_that_its_program_has_moved_is_followed_in_the_middle_of_its_turn(history: History) -> None:

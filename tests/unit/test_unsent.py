@@ -13,7 +13,8 @@ from flowloom.agents.agent import Agent
 from flowloom.ports import procs
 from flowloom.ports.tmux.formats import Look
 from flowloom.providers import protocol, registry
-from flowloom.store import files, layout
+from flowloom.store import files, layout, state_folder
+from flowloom.store.layout import AgentRef
 from flowloom.transports.paste import drafts, lending, unsent
 from flowloom.turns import record as status_record
 
@@ -33,7 +34,7 @@ def golden(name: str) -> str:
 class Window:
     """A Claude Code of few words: a box, a stash, an editor, and a view over them; and the agent in it."""
 
-    directory: str
+    ref: AgentRef
     draft: str = ""
     stash: str = ""
     view: str = ""
@@ -86,23 +87,23 @@ class Window:
         elif key == "C-c":
             self.draft = ""
         elif key == "C-g" and self.hands_over:
-            files.write(f"{self.directory}/{drafts.HANDED}", self.draft.encode())
+            files.write(layout.handed_draft(self.ref), self.draft.encode())
         return self.takes
 
 
 @pytest.fixture
 def window(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Window:
     monkeypatch.setenv("FLOWLOOM_HOME", str(tmp_path / "state"))
-    layout.ensure_home()
-    made = Window(layout.agent_dir("site", "planning"))
-    files.ensure_dir(made.directory)
+    state_folder.ensure()
+    made = Window(AgentRef("site", "planning"))
+    files.ensure_dir(layout.agent_dir(made.ref))
     monkeypatch.setattr(procs, "is_lent", lambda tty: made.lent or made.suspended)
     monkeypatch.setattr(procs, "has_other_reader", lambda tty, pid: made.lent)
     monkeypatch.setattr(procs, "resume", lambda pid: setattr(made, "suspended", not made.resumes))
     monkeypatch.setattr(lending, "READERS_AGAIN_S", 0.0)
     monkeypatch.setattr(lending, "BACK_S", 0.01)
     monkeypatch.setattr(procs, "unread_bytes", lambda tty: 0)
-    monkeypatch.setattr(drafts, "hands_over", lambda agent_dir: True)
+    monkeypatch.setattr(drafts, "hands_over", lambda agent: True)
     monkeypatch.setattr(drafts, "HANDED_WITHIN_S", 0.05)
     for name in ("OPENS_S", "COMES_BACK_S", "SETTLED_S"):
         monkeypatch.setattr(unsent, name, 0.1)
@@ -117,7 +118,7 @@ def end(window: Window, *, force: bool = False) -> str:
         unsent.keep(cast("Agent", window), cast("status_record.Status", {"up": window.up}), "%1", force=force)
     except errors.AgentFailed as error:
         refused = f"{error} ({error.hint})".removeprefix("planning@site ")
-    path = Path(layout.drafts(window.directory))
+    path = Path(layout.drafts(window.ref))
     return (path.read_text() if path.exists() else "") + refused
 
 

@@ -17,7 +17,8 @@ from flowloom.delegation import loop, upgrade
 from flowloom.errors import BadConfig
 from flowloom.ports import births, procs
 from flowloom.queue import line
-from flowloom.store import files, layout
+from flowloom.store import files, layout, state_folder
+from flowloom.store.layout import AgentRef
 from flowloom.tasks import store as tasks
 from flowloom.tasks.steps import Step
 from flowloom.turns import record as status_record
@@ -31,11 +32,12 @@ HOLDS = "import signal, sys; print(flush=True); signal.pause()"
 
 
 @pytest.fixture
-def agent_dir() -> str:
-    layout.ensure_home()
-    folder = files.ensure_dir(layout.agent_dir("site", "planning"))
-    status.write(folder, status_record.empty_status("planning@site", "planning", "planning", "site", "echo"))
-    return folder
+def agent() -> AgentRef:
+    state_folder.ensure()
+    idle = AgentRef("site", "planning")
+    files.ensure_dir(layout.agent_dir(idle))
+    status.write(idle, status_record.empty_status("planning@site", "planning", "planning", "site", "echo"))
+    return idle
 
 
 @pytest.fixture
@@ -54,10 +56,10 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
 class Holder:
     """A task, and a process that holds its place."""
 
-    def __init__(self, agent_dir: str, module: str, note: dict[str, object] | None = None, *, birth: str = "") -> None:
-        task = tasks.open_task("planning@site", layout.ref_of(agent_dir), "what?", asker="shell", asker_kind="shell")
+    def __init__(self, agent: AgentRef, module: str, note: dict[str, object] | None = None, *, birth: str = "") -> None:
+        task = tasks.open_task("planning@site", agent, "what?", asker="shell", asker_kind="shell")
         self.task_id = task["task_id"]
-        folder = files.ensure_dir(f"{agent_dir}/line")
+        folder = files.ensure_dir(layout.line_dir(agent))
         path = f"{folder}/{len(os.listdir(folder)) + 1:010d}-{self.task_id}"
         place = files.hold(path)
         words = [sys.executable, "-I", "-c", HOLDS, "/root", module, self.task_id, str(place)]
@@ -87,9 +89,9 @@ def holders() -> Iterator[list[Holder]]:
 
 @pytest.mark.parametrize("module", sorted(upgrade.WAITERS))
 def test_a_waiter_of_an_older_release_is_replaced_and_its_task_keeps_its_place(
-    agent_dir: str, started: list[tuple[str, str]], holders: list[Holder], module: str
+    agent: AgentRef, started: list[tuple[str, str]], holders: list[Holder], module: str
 ) -> None:
-    old = Holder(agent_dir, module)
+    old = Holder(agent, module)
     holders.append(old)
     assert upgrade.replace_waiters() == [old.task_id]
     old.process.wait()  # it never ends by itself
@@ -98,17 +100,17 @@ def test_a_waiter_of_an_older_release_is_replaced_and_its_task_keeps_its_place(
     # The hooks of agents that run on are those of this release from now on.
     assert not hook_shims.leads_nowhere()
     # Once: the next command finds what was done.
-    holders.append(Holder(agent_dir, module))
+    holders.append(Holder(agent, module))
     assert upgrade.replace_waiters() == []
 
 
 def test_a_task_whose_waiter_was_ended_has_another_one_whatever_ends_the_command(
-    agent_dir: str,
+    agent: AgentRef,
     started: list[tuple[str, str]],
     holders: list[Holder],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    holders.append(Holder(agent_dir, "flowloom.waiter"))
+    holders.append(Holder(agent, "flowloom.waiter"))
 
     def killed(*_: object) -> None:
         raise KeyboardInterrupt
@@ -124,9 +126,9 @@ def test_a_task_whose_waiter_was_ended_has_another_one_whatever_ends_the_command
 
 
 def test_a_project_whose_settings_are_invalid_has_its_waiters_replaced_too(
-    agent_dir: str, started: list[tuple[str, str]], holders: list[Holder], monkeypatch: pytest.MonkeyPatch
+    agent: AgentRef, started: list[tuple[str, str]], holders: list[Holder], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    holders.append(Holder(agent_dir, "flowloom.waiter"))
+    holders.append(Holder(agent, "flowloom.waiter"))
 
     def invalid(*_: object) -> None:
         raise BadConfig("flowloom.toml: unknown key")
@@ -136,11 +138,11 @@ def test_a_project_whose_settings_are_invalid_has_its_waiters_replaced_too(
     assert started == [("flowloom.delegation.waiter", holders[0].task_id)]
 
 
-def test_a_ctrl_g_of_an_older_release_can_leave_its_task_to_a_waiter(agent_dir: str) -> None:
+def test_a_ctrl_g_of_an_older_release_can_leave_its_task_to_a_waiter(agent: AgentRef) -> None:
     """It starts the module by the name that it knows, from where the package is, and hands its place over."""
-    task = tasks.open_task("planning@site", layout.ref_of(agent_dir), "what?", asker="shell", asker_kind="shell")
+    task = tasks.open_task("planning@site", agent, "what?", asker="shell", asker_kind="shell")
     tasks.note_step(task, Step.CANCELLED, "no agent is needed to see that it runs")
-    place = line.enter(agent_dir, task["task_id"])
+    place = line.enter(agent, task["task_id"])
     assert place is not None
     run = "import sys, runpy; sys.path.insert(0, sys.argv.pop(1)); "
     run += "runpy.run_module(sys.argv.pop(1), run_name='__main__')"
@@ -149,27 +151,27 @@ def test_a_ctrl_g_of_an_older_release_can_leave_its_task_to_a_waiter(agent_dir: 
     done = subprocess.run(words, pass_fds=[place.descriptor], capture_output=True, check=False)
     os.close(place.descriptor)
     assert (done.returncode, done.stderr) == (0, b"")
-    assert not os.path.exists(f"{agent_dir}/line/{place.name}"), "it has given up its place"
+    assert not os.path.exists(layout.place(agent, place.name)), "it has given up its place"
 
 
-def test_nothing_else_is_ended(agent_dir: str, started: list[tuple[str, str]], holders: list[Holder]) -> None:
+def test_nothing_else_is_ended(agent: AgentRef, started: list[tuple[str, str]], holders: list[Holder]) -> None:
     """Not a Ctrl-G of the older release, a waiter of this one, nor a process that has a dead waiter's pid."""
     holders += [
-        Holder(agent_dir, "flowloom.editor"),
-        Holder(agent_dir, "flowloom.delegation.waiter", {"format": line.FORMAT}),
-        Holder(agent_dir, "flowloom.waiter", birth="another-boot/1/2"),
+        Holder(agent, "flowloom.editor"),
+        Holder(agent, "flowloom.delegation.waiter", {"format": line.FORMAT}),
+        Holder(agent, "flowloom.waiter", birth="another-boot/1/2"),
     ]
     assert upgrade.replace_waiters() == []
     assert [holder.ended() for holder in holders] == [False] * 3
     assert started == []
 
 
-def test_a_place_says_of_which_format_its_process_is(agent_dir: str) -> None:
-    task = tasks.open_task("planning@site", layout.ref_of(agent_dir), "what?", asker="shell", asker_kind="shell")
-    assert line.holder(agent_dir, task["task_id"]) is None
-    place = line.enter(agent_dir, task["task_id"])
+def test_a_place_says_of_which_format_its_process_is(agent: AgentRef) -> None:
+    task = tasks.open_task("planning@site", agent, "what?", asker="shell", asker_kind="shell")
+    assert line.holder(agent, task["task_id"]) is None
+    place = line.enter(agent, task["task_id"])
     assert place is not None
-    holder = line.holder(agent_dir, task["task_id"])
+    holder = line.holder(agent, task["task_id"])
     assert holder is not None
     assert (holder.format, holder.process["pid"]) == (line.FORMAT, os.getpid())
     place.leave()

@@ -15,17 +15,16 @@ from flowloom.errors import AgentFailed, BadConfig, DamagedFile, FlowLoomError, 
 from flowloom.ports import procs
 from flowloom.queue import line
 from flowloom.store import files, layout
+from flowloom.store.layout import AgentRef
 from flowloom.tasks import store as tasks
 from flowloom.tasks.steps import Step
 
 
 def opened() -> tuple[str, line.Place]:
-    agent_dir = layout.agent_dir("site", "planning")
-    files.ensure_dir(agent_dir)
-    task_id = tasks.open_task("planning@site", layout.ref_of(agent_dir), "heron", asker="shell", asker_kind="shell")[
-        "task_id"
-    ]
-    place = line.enter(agent_dir, task_id)
+    agent = AgentRef("site", "planning")
+    files.ensure_dir(layout.agent_dir(agent))
+    task_id = tasks.open_task("planning@site", agent, "heron", asker="shell", asker_kind="shell")["task_id"]
+    place = line.enter(agent, task_id)
     assert place is not None
     return task_id, place
 
@@ -69,7 +68,7 @@ def test_what_can_pass_by_itself_is_tried_again(monkeypatch: pytest.MonkeyPatch,
     said = []
 
     def step(carrier: Any) -> waiting.View:
-        said.append(line.PlaceAhead(carrier.place.agent_dir, carrier.place.name).says)
+        said.append(line.PlaceAhead(carrier.place.agent, carrier.place.name).says)
         if len(said) < 3:
             raise error
         seen = waiting.View(tasks.read(task_id), None)
@@ -109,16 +108,16 @@ def test_a_task_for_which_no_waiter_can_be_started_has_an_end(monkeypatch: pytes
     if step is Step.TYPED:
         tasks.note_step(tasks.read(task_id), step, "its text is being sent")
     monkeypatch.setattr(procs, "detach", no_process)
-    handover.to_waiter(place.agent_dir, task_id, place)
+    handover.to_waiter(place.agent, task_id, place)
     task = tasks.read(task_id)
     # What may have been sent is not taken for failed: the agent's hooks tell.
     assert task["status"] is (Step.FAILED if step is Step.CREATED else step)
-    assert not line.waited_for(place.agent_dir, task_id)
+    assert not line.waited_for(place.agent, task_id)
 
 
 def test_a_task_whose_agent_was_removed_ends() -> None:
     task_id, _ = opened()
-    shutil.rmtree(tasks.folder_of(tasks.read(task_id)))
+    shutil.rmtree(layout.agent_dir(tasks.agent_of(tasks.read(task_id))))
 
     assert handover.fail(task_id, "there is no agent planning@site")
     assert tasks.read(task_id)["status"] is Step.FAILED

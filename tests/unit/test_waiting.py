@@ -11,7 +11,8 @@ from flowloom.agents.agent import Agent
 from flowloom.delegation import waiting
 from flowloom.delegation.waiting import View, Wait
 from flowloom.providers import protocol
-from flowloom.store import files, layout
+from flowloom.store import files, layout, state_folder
+from flowloom.store.layout import AgentRef
 from flowloom.tasks import record as task_record
 from flowloom.tasks import store as tasks
 from flowloom.tasks.steps import Step
@@ -24,11 +25,11 @@ from flowloom.turns.states import State
 @pytest.fixture
 def task(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> task_record.Task:
     monkeypatch.setenv("FLOWLOOM_HOME", str(tmp_path / "state"))
-    layout.ensure_home()
-    folder = layout.agent_dir("site", "planning")
-    files.ensure_dir(folder)
+    state_folder.ensure()
+    folder = AgentRef("site", "planning")
+    files.ensure_dir(layout.agent_dir(folder))
     status.write(folder, status_record.empty_status("planning@site", "planning", "planning", "site", "echo"))
-    return tasks.open_task("planning@site", layout.ref_of(folder), "what?", asker="shell", asker_kind="shell")
+    return tasks.open_task("planning@site", folder, "what?", asker="shell", asker_kind="shell")
 
 
 @pytest.fixture
@@ -39,7 +40,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 def view(task: task_record.Task, phase: waiting.Phase, **facts: Any) -> View:
-    now = Agent(tasks.folder_of(task)).status()
+    now = Agent(tasks.agent_of(task)).status()
     now["since"] = 900.0
     seen = View(task, now)
     seen.phase = phase
@@ -71,7 +72,7 @@ def test_every_phase_says_what_it_waits_for(
     task: task_record.Task, clock: list[float], phase: waiting.Phase, facts: dict[str, Any], waits_for: str
 ) -> None:
     seen = view(task, phase, **facts)
-    Wait(Agent(tasks.folder_of(task)), task["task_id"]).tell(seen)
+    Wait(Agent(tasks.agent_of(task)), task["task_id"]).tell(seen)
     assert seen.waits_for == waits_for
     assert seen.since > 0
 
@@ -80,7 +81,7 @@ def test_a_question_is_what_a_blocked_agent_waits_for(task: task_record.Task, cl
     seen = view(task, "blocked", question=ASKED)
     assert seen.agent
     seen.agent["status"] = State.BLOCKED
-    Wait(Agent(tasks.folder_of(task)), task["task_id"]).tell(seen)
+    Wait(Agent(tasks.agent_of(task)), task["task_id"]).tell(seen)
     assert (seen.waits_for, seen.since) == ("an answer to planning (permission: Bash: touch x)", 900.0)
 
 
@@ -88,12 +89,12 @@ def test_an_unknown_task_waits_for_a_person(task: task_record.Task, clock: list[
     tasks.note_step(task, Step.TYPED, "out")
     tasks.note_step(task, Step.UNKNOWN, "it was typed, and the agent never confirmed it")
     seen = view(task, "delivering")
-    Wait(Agent(tasks.folder_of(task)), task["task_id"]).tell(seen)
+    Wait(Agent(tasks.agent_of(task)), task["task_id"]).tell(seen)
     assert seen.waits_for == "a person to look: it was typed, and the agent never confirmed it"
 
 
 def test_what_holds_a_task_up_has_an_age_and_is_kept_once_it_lasts(task: task_record.Task, clock: list[float]) -> None:
-    agent = Agent(tasks.folder_of(task))
+    agent = Agent(tasks.agent_of(task))
     wait = Wait(agent, task["task_id"])
     first = view(task, "delivering", waits_for="a person types in its window")
     wait.tell(first)
@@ -111,7 +112,7 @@ def test_what_holds_a_task_up_has_an_age_and_is_kept_once_it_lasts(task: task_re
 
 
 def test_what_passes_within_a_moment_is_not_worth_a_line(task: task_record.Task, clock: list[float]) -> None:
-    wait = Wait(Agent(tasks.folder_of(task)), task["task_id"])
+    wait = Wait(Agent(tasks.agent_of(task)), task["task_id"])
     said = []
     for _ in range(3):
         seen = view(task, "delivering", waits_for=held_up.RECEIPT)
@@ -122,7 +123,7 @@ def test_what_passes_within_a_moment_is_not_worth_a_line(task: task_record.Task,
 
 
 def test_who_gives_up_a_wait_takes_down_only_its_own_word(task: task_record.Task, clock: list[float]) -> None:
-    agent = Agent(tasks.folder_of(task))
+    agent = Agent(tasks.agent_of(task))
     mine, other = Wait(agent, task["task_id"]), Wait(agent, "zzzz")
     for wait in (mine, other):
         wait.tell(view(task, "delivering", waits_for="x"))
@@ -151,7 +152,7 @@ def test_an_attempt_that_came_to_the_same_is_journaled_once(task: task_record.Ta
 def test_the_age_of_an_obstacle_is_not_begun_again_by_what_passes_between_two_looks_at_it(
     task: task_record.Task, clock: list[float]
 ) -> None:
-    wait = Wait(Agent(tasks.folder_of(task)), task["task_id"])
+    wait = Wait(Agent(tasks.agent_of(task)), task["task_id"])
     said = []
     for words in ("a person types in its window", held_up.SETTLES, "no key puts it aside", held_up.RECEIPT, "y", "z"):
         seen = view(task, "delivering", waits_for=words)

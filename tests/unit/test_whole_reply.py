@@ -11,7 +11,8 @@ import pytest
 from flowloom.agents.agent import Agent
 from flowloom.delegation.whole_reply import WholeReply
 from flowloom.providers.claude import memory
-from flowloom.store import files, layout
+from flowloom.store import files, layout, state_folder
+from flowloom.store.layout import AgentRef
 from flowloom.tasks import record as task_record
 from flowloom.tasks import store as tasks
 from flowloom.tasks.steps import Step
@@ -57,12 +58,12 @@ class Late:
 
 
 def test_a_message_that_came_meanwhile_is_not_overwritten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    task, folder = opened(tmp_path, monkeypatch)
+    task, agent = opened(tmp_path, monkeypatch)
     tasks.complete(task, "the first message", "its turn ended")
     (tmp_path / "transcript").write_text("cut here")
     provider: Any = Provider(Joins(task["task_id"]))
     monkeypatch.setattr(Agent, "provider", lambda self: provider)
-    whole = WholeReply(Agent(folder))
+    whole = WholeReply(Agent(agent))
     assert whole.again(tasks.read(task["task_id"]))
     assert tasks.reply_of(task["task_id"]) == b"the later message"
     assert not whole.again(tasks.read(task["task_id"]))
@@ -70,7 +71,7 @@ def test_a_message_that_came_meanwhile_is_not_overwritten(tmp_path: Path, monkey
 
 
 def test_the_parts_of_a_turn_that_failed_are_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    task, folder = opened(tmp_path, monkeypatch)
+    task, agent = opened(tmp_path, monkeypatch)
     tasks.note_step(task, Step.FAILED, "its program reported: max_output_tokens")
     partial = Path(layout.task_dir(task["task_id"])) / "partial.md"
     partial.write_text("API Error: too long")
@@ -83,7 +84,7 @@ def test_the_parts_of_a_turn_that_failed_are_waited_for(tmp_path: Path, monkeypa
     (tmp_path / "transcript").write_text("")
     provider: Any = Provider(Late(tmp_path / "transcript", entries))
     monkeypatch.setattr(Agent, "provider", lambda self: provider)
-    whole = WholeReply(Agent(folder))
+    whole = WholeReply(Agent(agent))
     assert whole.again(tasks.read(task["task_id"]))
     assert not whole.again(tasks.read(task["task_id"]))
     assert partial.read_text() == "on\n\non"
@@ -93,21 +94,21 @@ def test_the_parts_of_a_turn_that_failed_are_waited_for(tmp_path: Path, monkeypa
 def test_only_a_transcript_that_is_written_is_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept: bool
 ) -> None:
-    task, folder = opened(tmp_path, monkeypatch)
+    task, agent = opened(tmp_path, monkeypatch)
     tasks.complete(task, "all of it", "its turn ended")
     if kept:
         (tmp_path / "transcript").write_text("")
-    assert WholeReply(Agent(folder)).again(tasks.read(task["task_id"])) is kept
+    assert WholeReply(Agent(agent)).again(tasks.read(task["task_id"])) is kept
     assert (tasks.reply_of(task["task_id"]), tasks.read(task["task_id"])["cut"]) == (b"all of it", "")
 
 
-def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[task_record.Task, str]:
-    """Return a task in its agent's last turn, and the agent's folder."""
+def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[task_record.Task, AgentRef]:
+    """Return a task in its agent's last turn, and the agent."""
     monkeypatch.setenv("FLOWLOOM_HOME", str(tmp_path / "state"))
-    layout.ensure_home()
-    folder = layout.agent_dir("site", "planning")
-    files.ensure_dir(folder)
-    task = tasks.open_task("planning@site", layout.ref_of(folder), "what?", asker="shell", asker_kind="shell")
+    state_folder.ensure()
+    agent = AgentRef("site", "planning")
+    files.ensure_dir(layout.agent_dir(agent))
+    task = tasks.open_task("planning@site", agent, "what?", asker="shell", asker_kind="shell")
     for step in (Step.TYPED, Step.PASTED, Step.ACCEPTED):
         tasks.note_step(task, step, "so it went")
     turn: status_record.Turn = {
@@ -120,5 +121,5 @@ def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[task_record
     }
     now = status_record.empty_status("planning@site", "planning", "planning", "site", "claude")
     now.update({"last_turn": turn, "transcript": str(tmp_path / "transcript")})
-    status.write(folder, now)
-    return task, folder
+    status.write(agent, now)
+    return task, agent

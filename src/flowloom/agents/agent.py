@@ -11,9 +11,10 @@ from flowloom.errors import BadFile, NoSuchAgent, TmuxUnreachable
 from flowloom.ports import git, procs
 from flowloom.ports.tmux.formats import Look
 from flowloom.providers import registry
-from flowloom.store import files, foreign, layout
+from flowloom.store import files, foreign, layout, projects
 from flowloom.store.bell import pause
 from flowloom.store.document import Document
+from flowloom.store.layout import AgentRef
 from flowloom.tasks import store as tasks
 from flowloom.tasks.steps import Step
 from flowloom.transports.paste import drafts
@@ -54,15 +55,15 @@ def named(name: str, directory: str) -> Agent:
     short, at, slug = name.removeprefix("@").partition("@")
     layout.check_name(short)
     if not at:
-        return Agent(layout.agent_dir(layout.project_slug(git.project_root(directory)), short))
-    if not layout.is_project(slug) or layout.project_root(slug) is None:
+        return Agent(AgentRef(projects.slug_of(git.project_root(directory)), short))
+    if not layout.is_project(slug) or projects.root_of(slug) is None:
         raise NoSuchAgent(f"there is no project {slug!r} with agents")
-    return Agent(layout.agent_dir(slug, short))
+    return Agent(AgentRef(slug, short))
 
 
 def list_agents() -> list[Agent]:
     """Return every agent that has a record."""
-    return [Agent(directory) for directory in layout.agent_dirs()]
+    return [Agent(agent) for agent in projects.agents()]
 
 
 def _seen_on_screen(question: Question | None) -> bool:
@@ -71,16 +72,15 @@ def _seen_on_screen(question: Question | None) -> bool:
 
 
 class Agent:
-    """One agent by its folder. Cheap to make; reads what it needs when it is asked."""
+    """One agent. Cheap to make; reads what it needs when it is asked."""
 
-    def __init__(self, directory: str) -> None:
-        self.directory = directory
-        self.ref = layout.ref_of(directory)
+    def __init__(self, agent: AgentRef) -> None:
+        self.ref = agent
         self.slug, self.name = self.ref
-        self.agent_id = f"{self.name}@{self.slug}"
+        self.agent_id = str(agent)
         self.kept = ""  # where `stop` has kept a draft
-        self._spec = Document(f"{directory}/agent.json", check_spec)
-        self._environment = Document(f"{directory}/environment.json")
+        self._spec = Document(layout.spec(agent), check_spec)
+        self._environment = Document(layout.environment(agent))
 
     # What is known.
 
@@ -99,7 +99,7 @@ class Agent:
             NoSuchAgent: it was never started.
             DamagedFile: its status cannot be believed.
         """
-        now = status.read(self.directory)
+        now = status.read(self.ref)
         if now is None:
             raise NoSuchAgent(f"there is no agent {self.agent_id}")
         return now
@@ -129,7 +129,7 @@ class Agent:
         Raises:
             TmuxUnreachable: its tmux server cannot be reached from here; nothing was moved.
         """
-        spool.drain(self.directory)
+        spool.drain(self.ref)
         now = self.status()
         if now["status"] in NO_PROGRAM:
             return self._rested(now), None
@@ -140,10 +140,10 @@ class Agent:
         """Return the status of an agent without a program; one in backoff that no task waits for is offline."""
         if seen["status"] is not State.BACKOFF or wall_s() - seen["again_at"] < RESTED_S:
             return seen
-        with spool.lock(self.directory):
+        with spool.lock(self.ref):
             now = self.status()
             if now["seq"] == seen["seq"]:
-                observed.rest(self.directory, now)
+                observed.rest(self.ref, now)
         return self.status()
 
     def refresh(self) -> str:
@@ -173,10 +173,10 @@ class Agent:
                 return now  # no session reports this state: what hid the box still hides it
             self._quiet(now, self.provider())
         elif said == "busy" and now["status"] is State.BLOCKED and not self._asks(now):
-            with spool.lock(self.directory):
+            with spool.lock(self.ref):
                 fresh = self.status()
                 if fresh["seq"] == now["seq"]:
-                    observed.goes_on(self.directory, fresh, "continues after an answer")
+                    observed.goes_on(self.ref, fresh, "continues after an answer")
         elif said == "waiting" and (now["status"] is State.WORKING or _seen_on_screen(now["question"])):
             self._waits(now)
         else:
@@ -190,11 +190,11 @@ class Agent:
             asked = questions.asked_by(record)
             if not asked["options"] and provider.screen.shows(look.screen, asked):
                 shown = provider.screen.read(look.screen)["question"]
-                with spool.lock(self.directory):
+                with spool.lock(self.ref):
                     fresh = self.status()
                     if shown and shown["options"] and fresh["seq"] == now["seq"]:
                         questions.offer(fresh, record["question_id"], shown["options"])
-                        status.note(self.directory, fresh)
+                        status.note(self.ref, fresh)
                 return
 
     def _stands_still(self, seen: Status, look: Look | Window, said: str) -> bool:
@@ -208,11 +208,11 @@ class Agent:
         here = look if isinstance(look, Look) else whereabouts.look(seen) if said == "idle" else None
         if here is None or not procs.is_lent(here.tty):
             return False
-        with spool.lock(self.directory):
+        with spool.lock(self.ref):
             now = self.status()
             turn = now["turn"]
             if now["seq"] == seen["seq"] and turn and elapsed_s(turn["at"]) > SAYS_LATE_S:
-                status.note(self.directory, now, turn={**turn, "at": wall_s()})
+                status.note(self.ref, now, turn={**turn, "at": wall_s()})
         return True
 
     def come_up(self, seen: Status) -> Status:
@@ -221,12 +221,12 @@ class Agent:
         if look is None or look.dead:
             return seen
         screen = self.read_screen(look)
-        with spool.lock(self.directory):
+        with spool.lock(self.ref):
             fresh = self.status()
             if fresh["seq"] == seen["seq"] and screen["kind"] == "box" and fresh["up"]:
-                observed.box(self.directory, fresh)
+                observed.box(self.ref, fresh)
             elif fresh["seq"] == seen["seq"] and screen["question"] is not None:
-                observed.dialog(self.directory, fresh, screen["question"])
+                observed.dialog(self.ref, fresh, screen["question"])
         return self.status()
 
     def _asks(self, now: Status) -> bool:
@@ -248,10 +248,10 @@ class Agent:
             return  # the question was answered and the session file is late, or the dialog is not drawn yet
         something = "something in its window waits for an answer"
         question = screen["question"] or observed.asks("dialog", something, "answer it in its window")
-        with spool.lock(self.directory):
+        with spool.lock(self.ref):
             now = self.status()
             if now["seq"] == seen["seq"]:
-                observed.dialog(self.directory, now, question)
+                observed.dialog(self.ref, now, question)
 
     def _gone(self, seen: Status, look: Look | Window | None) -> None:
         deadline = Deadline(COLLECTED_S)
@@ -264,7 +264,7 @@ class Agent:
             if collected:
                 break
             pause(COLLECTED_AGAIN_S)
-        with spool.lock(self.directory):
+        with spool.lock(self.ref):
             now = self.status()
             if now["pane_id"] != seen["pane_id"] or now["pid"] != seen["pid"]:
                 return  # it has been started again since
@@ -272,7 +272,7 @@ class Agent:
                 return
             how = f" ({look.end})" if look and look.end else ""
             why = "its window is gone" if look is None else f"its program ended{how}"
-            observed.leave(self.directory, now, Event.GONE, why)
+            observed.leave(self.ref, now, Event.GONE, why)
 
     def _quiet(self, seen: Status, provider: Provider) -> None:
         look = whereabouts.look(seen)
@@ -286,7 +286,7 @@ class Agent:
         # Last, because a hook that begins meanwhile is not seen by it.
         if procs.young_child(seen["pid"], HOOK, within_s=provider.program.TIMING["hook_limit_s"]):
             return  # its report is still to come: Claude Code is idle before a StopFailure hook has run
-        with spool.lock(self.directory):
+        with spool.lock(self.ref):
             now = self.status()
             if now["seq"] != seen["seq"]:
                 return  # a hook reported first: look again
@@ -299,7 +299,7 @@ class Agent:
             cancelled = task is not None and task["status"] is Step.CANCELLED
             why = f"task {task['task_id']} was cancelled" if task and cancelled else refused
             why = "its turn ended" if over else why or "interrupted in its window (Esc)"
-            observed.quiet(self.directory, now, why, step=step, in_box=in_box.task_id if in_box else None)
+            observed.quiet(self.ref, now, why, step=step, in_box=in_box.task_id if in_box else None)
 
     def _in_transcript(self, now: Status, task_id: str) -> str | None:
         """Return the reply to a task that the agent's transcript has; None if there is none."""
@@ -310,7 +310,7 @@ class Agent:
     def settle_lost(self, task_id: str) -> None:
         """End a task that its agent took and no longer works on; the end of its turn was never reported."""
         found = self._in_transcript(self.status(), task_id)
-        with spool.lock(self.directory):
+        with spool.lock(self.ref):
             task = tasks.read(task_id)
             if tasks.ended(task):
                 return
@@ -322,8 +322,8 @@ class Agent:
 
     def unpark(self, task_id: str) -> None:
         """Complete a parked task whose background work is over, when no turn of its own tells of it any more."""
-        with spool.lock(self.directory):
-            observed.unpark(self.directory, self.status(), task_id)
+        with spool.lock(self.ref):
+            observed.unpark(self.ref, self.status(), task_id)
 
     def session_says(self, now: Status, *, thorough: bool = False, binary: str = "claude") -> str:
         """Return what the program itself says of its session: busy, waiting, idle, or nothing."""

@@ -12,7 +12,7 @@ import select
 from flowloom.clock import steady_s
 from flowloom.errors import Blocked, QuestionClosed, TimedOut, UsageError
 from flowloom.ports import births, procs
-from flowloom.store import files
+from flowloom.store import files, layout
 from flowloom.turns import questions, spool
 
 TYPE_CHECKING = False
@@ -68,7 +68,7 @@ def claim(agent: Agent, question_id: str, choice: str, by: str) -> bool:
     The claim of a process that has ended does not count.
     """
     mine = births.noted(os.getpid())
-    with spool.lock(agent.directory):
+    with spool.lock(agent.ref):
         record = questions.read(question_id)
         if record is None or record["status"] != "open":
             return False
@@ -83,7 +83,7 @@ def claim(agent: Agent, question_id: str, choice: str, by: str) -> bool:
 
 def release(agent: Agent, question_id: str) -> None:
     """Take back the note of an answer that was not given."""
-    with spool.lock(agent.directory):
+    with spool.lock(agent.ref):
         record = questions.read(question_id)
         if record is not None and record["status"] == "open":
             questions.choose(record, "", "", None)
@@ -106,7 +106,7 @@ def answer(agent: Agent, question_id: str, choice: str, *, by: str, deadline: De
         raise UsageError(f"{agent.agent_id} has no question {question_id}", hint="list its questions: flowloom status")
     if record["status"] != "open" or not claim(agent, question_id, "", by):
         raise _closed(questions.read(question_id) or record)
-    wake_fd, wake_path = files.open_wake(agent.directory)
+    wake_fd, wake_path = files.open_wake(layout.agent_dir(agent.ref))
     try:
         return _await(agent, record, choice, by, deadline, wake_fd)
     except BaseException:

@@ -8,7 +8,7 @@ import shlex
 from flowloom.config import trust
 from flowloom.errors import FolderGone
 from flowloom.ports import git, procs
-from flowloom.store import layout
+from flowloom.store import projects
 from flowloom.turns import status
 from flowloom.turns.states import NO_PROGRAM
 
@@ -56,7 +56,7 @@ def ensure(agent: Agent) -> str:
 
 def missing(agent: Agent, directory: str) -> FolderGone:
     """Return the error for an agent whose folder no longer exists: where it is now, and what to do."""
-    now = status.read(agent.directory)
+    now = status.read(agent.ref)
     runs = now is not None and now["status"] not in NO_PROGRAM
     place = _place(now["pid"]) if now is not None and runs and now["pid"] else ""
     stop = f"flowloom stop {agent.agent_id}; " if runs else ""
@@ -90,5 +90,5 @@ def project_at(slug: str, root: str, directory: str) -> str:
     if os.path.isdir(root) or not os.path.isdir(directory):
         return root
     new = git.project_root(directory)
-    other = layout.project_slug(new)
-    return root if other != slug and layout.project_root(other) is not None else new
+    other = projects.slug_of(new)
+    return root if other != slug and projects.root_of(other) is not None else new

@@ -155,8 +155,8 @@ def agent_editor() -> str:
     text = AGENT_EDITOR_STUB.format(
         hook=shlex.quote(hook_path("editor")),
         environment=shlex.quote(sys.prefix),
-        wanted=drafts.WANTED,
-        handed=drafts.HANDED,
+        wanted=layout.DRAFT_REQUEST,
+        handed=layout.HANDED_DRAFT,
     ).encode()
     if files.read(path) != text:
         files.ensure_dir(os.path.dirname(path))

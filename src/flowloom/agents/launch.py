@@ -12,7 +12,7 @@ from flowloom.ports import births, git, procs
 from flowloom.ports.tmux.server import Tmux
 from flowloom.providers import registry
 from flowloom.roles import builtin
-from flowloom.store import files, foreign, layout, old_files
+from flowloom.store import files, foreign, layout, old_files, projects, state_folder
 from flowloom.turns import spool, status
 from flowloom.turns.record import empty_status
 from flowloom.turns.states import NO_PROGRAM, Event
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from flowloom.providers.protocol import Launch
     from flowloom.providers.registry import Provider
 
-SCRIPT = "launch"
-ENVIRONMENT = "environment.json"
 # Variables that are kept with the agent: they say where its program stores its session files.
 REMEMBERED = ("HOME",)
 
@@ -51,7 +49,7 @@ def prepare(
     """
     was = agent.spec() or {}
     # A damaged file is named now: a task in line would meet it only when its turn comes.
-    files.read_json(f"{agent.directory}/{ENVIRONMENT}")
+    files.read_json(layout.environment(agent.ref))
     try:
         spec = specify(agent, settings, root=root, provider=provider, directory=directory, args=args, trust=trust)
     except FolderGone:
@@ -66,17 +64,17 @@ def prepare(
             f"{agent.agent_id} is already running with a different provider, directory or arguments",
             hint=f"stop it first: flowloom stop {agent.agent_id}",
         )
-    layout.ensure_home()
+    state_folder.ensure()
     if was and hook_shims.leads_nowhere():
         hook_shims.ensure_stubs()
-    layout.ensure_project(agent.slug, root)
-    layout.ensure_agent_dir(agent.directory)
+    projects.ensure(agent.slug, root)
+    projects.ensure_agent(agent.ref)
     if was != spec:
-        files.write_json(f"{agent.directory}/agent.json", spec)
-    with spool.lock(agent.directory):
-        if status.read(agent.directory) is None:
+        files.write_json(layout.spec(agent.ref), spec)
+    with spool.lock(agent.ref):
+        if status.read(agent.ref) is None:
             first = empty_status(agent.agent_id, agent.name, spec["role"], agent.slug, spec["provider"])
-            status.write(agent.directory, first)
+            status.write(agent.ref, first)
 
 
 def specify(
@@ -136,7 +134,7 @@ def spawn(agent: Agent, settings: Settings, directory: str) -> str:
         ConversationOpen: another program has its conversation open.
         TmuxFailed: the window could not be opened.
     """
-    with spool.starting(agent.directory):
+    with spool.starting(agent.ref):
         now = agent.status()
         if now["status"] not in NO_PROGRAM:
             return ""
@@ -157,12 +155,12 @@ def spawn(agent: Agent, settings: Settings, directory: str) -> str:
         )
         tmux = Tmux(settings.tmux_socket)
         panes.refuse_second_server(tmux)
-        opening = f"{agent.directory}/opening"
+        opening = layout.opening(agent.ref)
         if os.path.exists(opening):
-            panes.close_lost(tmux, now, f"{agent.directory}/{SCRIPT}")
+            panes.close_lost(tmux, now, layout.launch_script(agent.ref))
         script = _script(agent, settings, tmux, provider, launch, spec)
-        old_files.sweep(agent.directory)
-        old_files.sweep(f"{agent.directory}/{files.WAKE}")
+        old_files.sweep(layout.agent_dir(agent.ref))
+        old_files.sweep(layout.wake_dir(layout.agent_dir(agent.ref)))
         files.write(opening, b"", durable=False)
         # Reports from before belong to the former program. This clock starts again with each boot.
         seen_ns = int(steady_s() * 1e9)
@@ -199,9 +197,9 @@ def spawn(agent: Agent, settings: Settings, directory: str) -> str:
             if resume
             else "started"
         )
-        with spool.lock(agent.directory):
+        with spool.lock(agent.ref):
             # What its hooks have said until now is heard when this is let go.
-            status.apply(agent.directory, agent.status(), Event.SPAWN, why=why, source="spawn", **facts)
+            status.apply(agent.ref, agent.status(), Event.SPAWN, why=why, source="spawn", **facts)
         os.unlink(opening)
     return f"{agent.agent_id} begins with an empty conversation: {lost}" if lost else ""
 
@@ -247,11 +245,11 @@ def _launch(
         {
             "binary": binary,
             "agent_id": agent.agent_id,
-            "agent_dir": agent.directory,
+            "agent_dir": layout.agent_dir(agent.ref),
             "session_id": session_id or str(uuid.uuid4()),
             "resume": session_id is not None,
             "transcript": transcript,
-            "files_dir": layout.program_dir(agent.directory),
+            "files_dir": layout.program_dir(agent.ref),
             "hook": hook_shims.hook_command(provider.name),
             "editor": hook_shims.agent_editor() if provider.program.EDITS else "",
             "system_prompt": builtin.system_prompt(agent.agent_id, str(spec["role"]), str(spec["prompt"])),
@@ -324,7 +322,7 @@ def _script(
     ours = {
         "FLOWLOOM_HOME": layout.home(),
         "FLOWLOOM_AGENT": agent.agent_id,
-        "FLOWLOOM_AGENT_DIR": agent.directory,
+        "FLOWLOOM_AGENT_DIR": layout.agent_dir(agent.ref),
         "FLOWLOOM_SESSION": settings.session,
         "FLOWLOOM_TMUX_SOCKET": settings.tmux_socket,
     }
@@ -333,7 +331,7 @@ def _script(
     own = said.environment(launch)
     wanted = {**inherited, **own, **ours}
     remembered = {**{name: wanted[name] for name in (*REMEMBERED, *said.HOMES) if name in wanted}, **own}
-    files.write_json(f"{agent.directory}/{ENVIRONMENT}", remembered)
-    path = f"{agent.directory}/{SCRIPT}"
+    files.write_json(layout.environment(agent.ref), remembered)
+    path = layout.launch_script(agent.ref)
     window_script.write_script(path, tmux, wanted, str(spec["dir"]), said.command(launch), said, "FLOWLOOM_AGENT_PID")
     return path

@@ -75,7 +75,7 @@ def _held_back(agent: Agent, clock: Clock) -> float:
     Raises:
         AgentFailed: it has died too often.
     """
-    with spool.lock(agent.directory):
+    with spool.lock(agent.ref):
         now, now_s = agent.status(), clock.wall_s()
         decision, until_s = restart_policy(now["deaths"], now_s)
         if now["status"] not in NO_PROGRAM or decision is Decision.START:
@@ -85,11 +85,11 @@ def _held_back(agent: Agent, clock: Clock) -> float:
             if now["status"] is not State.BACKOFF:
                 at = time.strftime("%H:%M:%S", time.localtime(until_s))
                 why = f"died {count} times, starts again at {at}{LAST}{last}"
-                status.apply(agent.directory, now, Event.DELAY, why=why, source="policy", again_at=until_s)
+                status.apply(agent.ref, now, Event.DELAY, why=why, source="policy", again_at=until_s)
             return until_s
         why = f"died {count} times within two minutes{LAST}{last}"
         if now["status"] is not State.FAILED:
-            status.apply(agent.directory, now, Event.GIVE_UP, why=why, source="policy", again_at=0.0)
+            status.apply(agent.ref, now, Event.GIVE_UP, why=why, source="policy", again_at=0.0)
     hint = f"look at its window: flowloom attach {agent.name}; start it: flowloom start {agent.name}"
     raise AgentFailed(f"{agent.agent_id} {why}", hint=hint)
 

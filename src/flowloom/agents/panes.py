@@ -43,12 +43,12 @@ def adopt(agent: Agent, now: Status) -> bool:
         return False
     look = whereabouts.look(now)
     if look is not None and not look.dead:
-        with spool.lock(agent.directory):
+        with spool.lock(agent.ref):
             fresh = agent.status()
             if fresh["status"] in NO_PROGRAM:
                 facts = {"up": True, "pid": look.pid}
                 why = "found running in its window"
-                status.apply(agent.directory, fresh, Event.SPAWN, why=why, source="tmux", **facts)
+                status.apply(agent.ref, fresh, Event.SPAWN, why=why, source="tmux", **facts)
         return True
     if whereabouts.life(now) in ("ended", "unknown"):
         return False

@@ -51,17 +51,16 @@ class Startup:
         """
         screen = self.agent.read_screen(look)
         question = screen["question"]
-        directory = self.agent.directory
         if screen["kind"] == "box":
-            with spool.lock(directory):
+            with spool.lock(self.agent.ref):
                 fresh = self.agent.status()
                 fresh["up"] = fresh["up"] or not self._reports_up
                 if fresh["up"]:
-                    observed.box(directory, fresh)
+                    observed.box(self.agent.ref, fresh)
                     self.ready = True
         elif question is not None:
-            with spool.lock(directory):
-                observed.dialog(directory, self.agent.status(), question)
+            with spool.lock(self.agent.ref):
+                observed.dialog(self.agent.ref, self.agent.status(), question)
             if question["kind"] == "trust" and (self.agent.spec() or {}).get("trust"):
                 self._trust(now, look)
         if self.ready:

@@ -8,7 +8,7 @@ from flowloom.agents.agent import HOOK
 from flowloom.clock import Deadline
 from flowloom.errors import AgentFailed, TmuxUnreachable
 from flowloom.ports import births, procs
-from flowloom.store import files
+from flowloom.store import files, layout
 from flowloom.transports.paste import unsent
 from flowloom.turns import observed, spool, status, whereabouts
 from flowloom.turns.states import NO_PROGRAM, Event, State
@@ -51,8 +51,8 @@ def stop(agent: Agent, *, force: bool = False) -> str:
             how = _end_program(agent, now, tmux, pane)
         _end_other_sessions(agent, now)
         # No other process starts it while its window is closed.
-        with spool.starting(agent.directory):
-            with spool.lock(agent.directory):
+        with spool.starting(agent.ref):
+            with spool.lock(agent.ref):
                 fresh = agent.status()
                 if fresh["status"] is not State.OFFLINE and (fresh["pid"], fresh["pane_id"]) != (now["pid"], pane):
                     continue  # another process started it between the look and the lock
@@ -62,18 +62,18 @@ def stop(agent: Agent, *, force: bool = False) -> str:
             why = fresh["why"] if how == "was not running" else "you stopped it"
             if agent.kept:
                 why = f"you stopped it; the draft in its box is kept in {agent.kept}"
-            with spool.lock(agent.directory):
+            with spool.lock(agent.ref):
                 fresh = agent.status()
-                status.note(agent.directory, fresh, window_id=None, pane_id=None, deaths=[], why=why)
+                status.note(agent.ref, fresh, window_id=None, pane_id=None, deaths=[], why=why)
         return how
 
 
 def _leave(agent: Agent, now: Status) -> None:
     """Take an agent for stopped. The caller holds its lock."""
     if now["status"] not in NO_PROGRAM:
-        observed.leave(agent.directory, now, Event.END, "you stopped it")
+        observed.leave(agent.ref, now, Event.END, "you stopped it")
     elif now["status"] is not State.OFFLINE:
-        status.apply(agent.directory, now, Event.RESET, why="you stopped it", source="person", again_at=0.0)
+        status.apply(agent.ref, now, Event.RESET, why="you stopped it", source="person", again_at=0.0)
 
 
 def _stop_unseen(agent: Agent, error: TmuxUnreachable, *, force: bool) -> str:
@@ -90,19 +90,19 @@ def _stop_unseen(agent: Agent, error: TmuxUnreachable, *, force: bool) -> str:
         pid = process["pid"]
         raise AgentFailed(f"{agent.agent_id} does not end (process {pid})", hint=f"end it: kill -KILL {pid}")
     _end_other_sessions(agent, now)
-    with spool.lock(agent.directory):
+    with spool.lock(agent.ref):
         fresh = agent.status()
         if fresh["process"] == now["process"]:
             _leave(agent, fresh)
             # Its pane is still noted: the next start reopens it if it can be reached by then.
-            status.note(agent.directory, fresh, deaths=[], why="you stopped it; its window could not be reached")
+            status.note(agent.ref, fresh, deaths=[], why="you stopped it; its window could not be reached")
     return f"was stopped without its window: process {process['pid']} was ended, and a draft in its box is not kept"
 
 
 def _end_other_sessions(agent: Agent, now: Status) -> None:
     """End what still runs the agent's own conversation: a session that was moved to the background."""
     provider, session = agent.provider(), (now["session_id"] or "").encode()
-    for pid, _, _ in procs.bearing(MARK, agent.directory):
+    for pid, _, _ in procs.bearing(MARK, layout.agent_dir(agent.ref)):
         path = provider.session.session_file(agent.environment(), pid)
         if pid != now["pid"] and session and session in (files.read(path) or b""):
             procs.end(pid, grace_s=procs.GRACE_S)
@@ -115,7 +115,7 @@ def left_running(agent: Agent) -> list[tuple[int, str]]:
     """
     deadline = Deadline(LINGER_S)
     found = []
-    for pid, words, on_terminal in procs.bearing(MARK, agent.directory):
+    for pid, words, on_terminal in procs.bearing(MARK, layout.agent_dir(agent.ref)):
         # A person can sit at a terminal. The hooks that heard of the agent's end are ending now.
         if not words or on_terminal or _ours(words):
             continue
@@ -155,7 +155,7 @@ def _ask_to_leave(agent: Agent, tmux: Tmux, pane: str) -> None:
     if not submit:
         return  # the user's bindings leave no key for it
     leave = agent.provider().program.LEAVE
-    path = f"{agent.directory}/leave"
+    path = layout.leave_text(agent.ref)
     files.write(path, leave.encode(), durable=False)
     buffer = f"flowloom-{agent.agent_id}"
     tmux.paste(pane, {buffer: path})

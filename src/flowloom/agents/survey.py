@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flowloom.agents.agent import Agent, list_agents
 from flowloom.errors import FlowLoomError, NoSuchAgent, TmuxUnreachable
-from flowloom.store import layout
+from flowloom.store import layout, state_folder
 from flowloom.store.log import log
 from flowloom.turns import spool, whereabouts
 from flowloom.turns.record import empty_status
@@ -32,7 +32,7 @@ def survey() -> list[tuple[Agent, Status]]:
 
 
 def _reconciled(agent: Agent, listing: whereabouts.PaneListing) -> Status:
-    spool.drain(agent.directory)
+    spool.drain(agent.ref)
     now = agent.status()
     if now["status"] in NO_PROGRAM:
         return agent.reconcile()[0]
@@ -47,7 +47,7 @@ def _reconciled(agent: Agent, listing: whereabouts.PaneListing) -> Status:
 
 def _unknown(agent: Agent, error: FlowLoomError | OSError) -> Status:
     """Return the last known status of an agent whose state cannot be told, with the reason."""
-    why = layout.named(error)
+    why = state_folder.named(error)
     if not isinstance(error, TmuxUnreachable):
         log(layout.home(), "error", "survey", f"{agent.agent_id}: {why}")
     elif error.reason:
@@ -55,7 +55,7 @@ def _unknown(agent: Agent, error: FlowLoomError | OSError) -> Status:
     try:
         now = agent.status()
     except NoSuchAgent:
-        return _unread(agent, f"{agent.directory}/status.json is missing; start it: flowloom start {agent.agent_id}")
+        return _unread(agent, f"{layout.status(agent.ref)} is missing; start it: flowloom start {agent.agent_id}")
     except (FlowLoomError, OSError):
         return _unread(agent, why)
     now["unreachable"] = why

@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 
 from flowloom.clock import wall_s
 from flowloom.ports.tmux.server import Tmux
-from flowloom.store import files, layout, old_files
+from flowloom.store import files, layout, old_files, state_folder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def open_beside(
     """
     tmux = Tmux(settings.tmux_socket)
     sweep()
-    folder = files.ensure_dir(f"{layout.ensure_home()}/windows")
+    folder = files.ensure_dir(f"{state_folder.ensure()}/windows")
     script = f"{folder}/{os.urandom(16).hex()}"
     wanted = {**inherited(program.scrub), **more}
     write_script(script, tmux, wanted, directory, command, program)

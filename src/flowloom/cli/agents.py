@@ -18,7 +18,7 @@ from flowloom.delegation import overview
 from flowloom.errors import FlowLoomError
 from flowloom.ports import git
 from flowloom.roles import builtin
-from flowloom.store import layout
+from flowloom.store import projects
 from flowloom.tasks import store as tasks
 from flowloom.tasks.steps import Step
 from flowloom.terminal.durations import age
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 def list_agents(as_json: bool = False) -> int:
     """List agents and what each is doing."""
     found = survey()
-    for project in layout.shut_projects():
+    for project in projects.unlistable():
         say(FlowLoomError(f"the agents in {project} cannot be listed", hint=f"it must be your own: ls -ld {project}"))
     rows = [status for _, status in found]
     if as_json:
@@ -51,7 +51,7 @@ def list_agents(as_json: bool = False) -> int:
 
 def _tell_unstarted(found: list[tuple[Agent, Status]]) -> None:
     """Name on a terminal the roles of this project that have no agent yet: a task starts each."""
-    slug = layout.project_slug(git.project_root(layout.here()))
+    slug = projects.slug_of(git.project_root(projects.here()))
     names = {agent.name for agent, _ in found if agent.slug == slug}
     left = [name for name in builtin.ROLES if name not in names]
     if left and sys.stderr.isatty():

@@ -22,7 +22,7 @@ from flowloom.errors import UsageError
 from flowloom.ports import git
 from flowloom.ports.signals import CaughtSignals
 from flowloom.queue import line
-from flowloom.store import layout
+from flowloom.store import projects
 from flowloom.tasks import store as tasks
 
 if TYPE_CHECKING:
@@ -53,10 +53,10 @@ def ask(
         return 0 if no_wait else print_reply(task_id, as_json=as_json)
     if name is None:
         raise UsageError("name an agent to ask", hint="flowloom ask planning 'your prompt'; list them: flowloom agents")
-    here = layout.here()
+    here = projects.here()
     root = git.project_root(here)
     agent = named(name, here)
-    root = layout.project_root(agent.slug) or root
+    root = projects.root_of(agent.slug) or root
     settings = config.load(root)
     tell_unheeded(settings)
     asking.refuse_unknown(agent, settings)
@@ -84,7 +84,7 @@ def ask(
 
 def _tell_abandoned(agent: Agent) -> None:
     """Tell of unfinished tasks whose process was killed: they are not sent by themselves, perhaps days later."""
-    for task_id in line.abandoned(agent.directory):
+    for task_id in line.abandoned(agent.ref):
         task = tasks.find(task_id)
         if task is not None and overview.unattended(task):
             again = f"flowloom wait {task_id}, or flowloom cancel {task_id}"

@@ -14,7 +14,7 @@ from flowloom.delegation import ask
 from flowloom.errors import NoSuchAgent, TmuxFailed, UsageError
 from flowloom.ports import git
 from flowloom.ports.tmux import client, formats, server, tiles
-from flowloom.store import layout
+from flowloom.store import projects
 from flowloom.turns import whereabouts
 from flowloom.turns.states import NO_PROGRAM
 
@@ -65,7 +65,7 @@ def _chosen() -> str:
 
 
 def _attach(name: str) -> int:
-    agent = named(name, layout.here())
+    agent = named(name, projects.here())
     ask.refuse_unstarted(agent)
     now, _ = agent.reconcile()
     port = agent.tmux(now)
@@ -85,7 +85,7 @@ def _attach(name: str) -> int:
 
 
 def _attach_all(*, read_only: bool) -> int:
-    settings = config.load(git.project_root(layout.here()))
+    settings = config.load(git.project_root(projects.here()))
     port = server.Tmux(settings.tmux_socket)
     running = [status for _, status in survey() if status["status"] not in NO_PROGRAM]
     if not running:

@@ -11,7 +11,7 @@ from flowloom.clock import wall_s
 from flowloom.delegation import ask
 from flowloom.errors import FlowLoomError
 from flowloom.queue import line
-from flowloom.store import layout
+from flowloom.store import projects, state_folder
 from flowloom.tasks import store as tasks
 from flowloom.tasks.steps import Step
 from flowloom.terminal.durations import age
@@ -39,7 +39,7 @@ def in_line(agent: Agent) -> list[str]:
 
     A task that its agent has keeps its place until it has ended, parked or not.
     """
-    found = [tasks.find(task_id) for task_id in line.standing(agent.directory)]
+    found = [tasks.find(task_id) for task_id in line.standing(agent.ref)]
     return [task["task_id"] for task in found if task and task["status"] in (Step.CREATED, Step.TYPED, Step.PASTED)]
 
 
@@ -61,7 +61,7 @@ def started(names: Sequence[str]) -> list[Agent]:
     Raises:
         NoSuchAgent: one of them was never started; nothing was done to any.
     """
-    found = {agent.agent_id: agent for agent in (named(name, layout.here()) for name in names)}
+    found = {agent.agent_id: agent for agent in (named(name, projects.here()) for name in names)}
     for agent in found.values():
         ask.refuse_unstarted(agent)
     return list(found.values())
@@ -80,7 +80,7 @@ def each_of(things: Sequence[Thing], do: Callable[[Thing], None]) -> int:
         try:
             do(thing)
         except (FlowLoomError, OSError) as error:
-            known = layout.trouble(error) if isinstance(error, OSError) else error
+            known = state_folder.trouble(error) if isinstance(error, OSError) else error
             if len(things) == 1 or known is None:
                 raise
             say(known)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 
-from flowloom.agents.agent import Agent
 from flowloom.cli.busy import agreed
 from flowloom.cli.options import YES, flag, value
 from flowloom.cli.output import print_line
@@ -16,7 +15,7 @@ from flowloom.delegation import headless
 from flowloom.errors import Stopped, UsageError
 from flowloom.ports import git
 from flowloom.retention import old_tasks
-from flowloom.store import layout
+from flowloom.store import projects
 from flowloom.tasks import store as tasks
 from flowloom.terminal.durations import UNITS_S, age
 
@@ -32,7 +31,7 @@ def clean(older_than: str | None, dry_run: bool, yes: bool) -> int:
 
     Unread replies, unfinished tasks and tasks in use are always kept.
     """
-    settings = config.load(git.project_root(layout.here()))
+    settings = config.load(git.project_root(projects.here()))
     past_s = old_tasks.seconds(older_than) if older_than is not None else (settings.keep_days or 0.0) * UNITS_S["d"]
     for part, size_bytes in old_tasks.sizes().items():
         if size_bytes or part not in ("drafts", "questions", "cache", "removed"):
@@ -77,8 +76,8 @@ def _show_plan(plan: old_tasks.CleanPlan) -> None:
                 for old in plan.old
             ],
         )
-    for folder, events in plan.events.items():
-        print_line(f"{_count(events, 'event')} of {Agent(folder).agent_id}")
+    for agent, events in plan.events.items():
+        print_line(f"{_count(events, 'event')} of {agent}")
     if plan.drafts:
         print_line(f"{_count(len(plan.drafts), 'draft')} passed to another Claude Code")
     if plan.questions:

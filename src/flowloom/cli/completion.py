@@ -22,7 +22,7 @@ from flowloom.errors import FlowLoomError
 from flowloom.ports import git
 from flowloom.providers import registry
 from flowloom.roles import builtin
-from flowloom.store import layout
+from flowloom.store import projects
 from flowloom.tasks import index
 from flowloom.tasks import store as tasks
 from flowloom.terminal.durations import age
@@ -122,7 +122,7 @@ def askable(incomplete: str) -> Offer:
     """Offer the agents there are, and the roles and configured names that can be started."""
     found = dict(_agents())
     try:
-        named = config.load(git.project_root(layout.here())).agents
+        named = config.load(git.project_root(projects.here())).agents
     except FlowLoomError:
         named = {}  # its command tells
     for name in (*builtin.ROLES, *named):
@@ -151,11 +151,11 @@ def programs(incomplete: str) -> Offer:
 
 
 def _agents() -> Offer:
-    here = layout.project_slug(git.project_root(layout.here()))
+    here = projects.slug_of(git.project_root(projects.here()))
     found = []
     for agent in list_agents():
         try:
-            now = status.read(agent.directory)
+            now = status.read(agent.ref)
         except FlowLoomError:
             now = None
         word = now["status"] if now else "damaged"

@@ -10,7 +10,7 @@ from flowloom.cli.program import command
 from flowloom.cli.tables import Cell, show
 from flowloom.config import settings as config
 from flowloom.ports import git
-from flowloom.store import layout
+from flowloom.store import layout, projects
 from flowloom.terminal.style import CYAN, DIM, RED
 
 
@@ -21,7 +21,7 @@ def show_config(only_paths: bool, as_json: bool) -> int:
     That is the default, your own file, the project's file or a variable. Values of the project's
     file that have no effect are listed below, with the reason.
     """
-    root = git.project_root(layout.here())
+    root = git.project_root(projects.here())
     places = config.config_paths(root)
     if only_paths:
         print_line("\n".join(places))

@@ -11,7 +11,7 @@ from flowloom.cli.output import print_json, print_line
 from flowloom.cli.program import command
 from flowloom.cli.tables import coloured, columns
 from flowloom.doctor import FAIL, OK, WARN, Finding, examine
-from flowloom.store import layout
+from flowloom.store import projects
 from flowloom.terminal.style import BOLD, GREEN, RED, YELLOW
 from flowloom.terminal.text import wrap
 
@@ -35,7 +35,7 @@ def doctor(as_json: bool = False, claude: bool = False) -> int:
     Checks every link from Ctrl-G to a reply, and sends a prompt through the whole chain.
     """
     found = []
-    for finding in examine(layout.here(), claude=claude):
+    for finding in examine(projects.here(), claude=claude):
         found.append(finding)
         if not as_json:
             _print(finding)

@@ -14,7 +14,7 @@ from flowloom.config import settings as config
 from flowloom.delegation import ask, headless
 from flowloom.errors import Stopped, TimedOut
 from flowloom.ports import git
-from flowloom.store import layout
+from flowloom.store import layout, projects
 from flowloom.terminal.durations import span
 
 if TYPE_CHECKING:
@@ -39,9 +39,9 @@ def run(name: str, prompt: str, timeout: float | None, stdin: Callable[[], str],
         EndedBySignal: a signal came, and its program was stopped.
     """
     name, prompt = told_apart(name, prompt)
-    here = layout.here()
+    here = projects.here()
     agent = named(name or headless.NAME, here)
-    root = layout.project_root(agent.slug) or git.project_root(here)
+    root = projects.root_of(agent.slug) or git.project_root(here)
     settings = config.load(root)
     tell_unheeded(settings)
     if name:

@@ -13,7 +13,7 @@ from flowloom.cli.output import print_line
 from flowloom.cli.program import command
 from flowloom.cli.tables import Cell
 from flowloom.delegation import ask
-from flowloom.store import layout
+from flowloom.store import layout, projects
 from flowloom.store.bell import Bell
 from flowloom.terminal.durations import moment
 from flowloom.terminal.style import DIM, STATES
@@ -33,14 +33,14 @@ WIDTHS = (8, 7, 19, 4, 0)
 )
 def logs(name: str, follow: bool, lines: int, as_json: bool) -> int:
     """Show what happened to an agent, and why."""
-    agent = named(name, layout.here())
+    agent = named(name, projects.here())
     ask.refuse_unstarted(agent)
     why = agent.refresh()
     if why:
         sys.stderr.write(f"flowloom: {why}\n")
-    bell = Bell(agent.directory) if follow else None
+    bell = Bell(layout.agent_dir(agent.ref)) if follow else None
     try:
-        seen = status.read_events(agent.directory)
+        seen = status.read_events(agent.ref)
         if not as_json:
             print_line(tables.line([Cell(title, DIM) for title in HEAD], WIDTHS))
         for event in seen[-lines:] if lines else []:
@@ -48,7 +48,7 @@ def logs(name: str, follow: bool, lines: int, as_json: bool) -> int:
         last = seen[-1]["seq"] if seen else 0
         while bell is not None:
             bell.wait(LOOK_AGAIN_S)
-            for event in status.read_events(agent.directory):
+            for event in status.read_events(agent.ref):
                 if event["seq"] > last:
                     _tell(event, as_json=as_json)
                     last = event["seq"]

@@ -17,7 +17,7 @@ from flowloom import crash
 from flowloom.cli import COMMANDS, output
 from flowloom.errors import FlowLoomError, UsageError
 from flowloom.ports import procs
-from flowloom.store import layout
+from flowloom.store import state_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -151,7 +151,7 @@ def _begin() -> None:
     if context.invoked_subcommand is None:
         output.print_line(context.get_help())
     elif context.invoked_subcommand != "doctor":  # which says it in its own words
-        layout.refuse_foreign()
+        state_folder.refuse_foreign()
         procs.ensure_files()
 
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 def reply(task_id: str, now: bool, as_json: bool) -> int:
     """Print a task's reply."""
     task = tasks.read(task_id)
-    agent = Agent(tasks.folder_of(task))
+    agent = Agent(tasks.agent_of(task))
     why = executors.refresh(task_id)
     if why:
         sys.stderr.write(f"flowloom: {why}\n")

@@ -17,7 +17,7 @@ from flowloom.config import settings as config
 from flowloom.errors import FlowLoomError, UsageError
 from flowloom.ports import git
 from flowloom.queue import line
-from flowloom.store import layout
+from flowloom.store import layout, projects
 from flowloom.store.bell import Bell
 from flowloom.tasks import store as tasks
 from flowloom.turns import status
@@ -39,13 +39,13 @@ def restart(names: tuple[str, ...], wait: bool, force: bool, timeout: float) -> 
 
 
 def _restart(agent: Agent, *, wait: bool, force: bool, timeout: float) -> None:
-    root = layout.project_root(agent.slug) or git.project_root(layout.here())
+    root = projects.root_of(agent.slug) or git.project_root(projects.here())
     settings = config.load(root)
     tell_unheeded(settings)
     # Refused before it is stopped: what cannot be started again keeps running.
     launch.specify(agent, settings, root=root)
     # A place in line: no task is delivered to the agent, or starts it, while it is away.
-    place = line.enter(agent.directory, line.RESTART, first=force)
+    place = line.enter(agent.ref, line.RESTART, first=force)
     if place is None:
         raise UsageError(f"{agent.agent_id} is already being restarted", hint="see: flowloom agents")
     try:
@@ -74,7 +74,7 @@ def _restart(agent: Agent, *, wait: bool, force: bool, timeout: float) -> None:
 
 def status_why(agent: Agent) -> str:
     """Return what the agent's last start said of itself."""
-    starts = [event for event in status.read_events(agent.directory) if event.get("event") == "spawn"]
+    starts = [event for event in status.read_events(agent.ref) if event.get("event") == "spawn"]
     return str(starts[-1].get("why", "")) if starts else ""
 
 
@@ -84,7 +84,7 @@ def _await_free(agent: Agent, place: line.Place, deadline: Deadline) -> None:
     Raises:
         FlowLoomError: it has when the deadline is over; says what.
     """
-    bell = Bell(agent.directory)
+    bell = Bell(layout.agent_dir(agent.ref))
     try:
         while True:
             now, _ = agent.reconcile()

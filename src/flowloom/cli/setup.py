@@ -15,7 +15,7 @@ from flowloom.cli.tables import Cell, show
 from flowloom.errors import UsageError
 from flowloom.setup import json_text
 from flowloom.setup import plan as setup_plan
-from flowloom.store import layout
+from flowloom.store import projects
 from flowloom.terminal.style import CYAN, GREEN, RED, RESET, YELLOW
 
 COLOURS = {"+": GREEN, "-": RED, "@": CYAN}
@@ -38,7 +38,7 @@ def setup(undo: bool, dry_run: bool, diff: bool, yes: bool) -> int:
     plan = (
         setup_plan.plan_undo()
         if undo
-        else setup_plan.plan_setup(layout.here(), {"bash": completion.BASH, "fish": completion.FISH})
+        else setup_plan.plan_setup(projects.here(), {"bash": completion.BASH, "fish": completion.FISH})
     )
     if plan.changes:
         show(("CHANGE", "FILE"), [_row(change) for change in plan.changes])

@@ -13,7 +13,7 @@ from flowloom.cli.program import command
 from flowloom.clock import wall_s
 from flowloom.delegation import ask, executors, overview
 from flowloom.errors import BadName, NoSuchAgent, NoSuchTask
-from flowloom.store import files, layout
+from flowloom.store import files, layout, projects
 from flowloom.tasks import store as tasks
 from flowloom.tasks.remarks import remarks
 from flowloom.terminal.durations import age, moment
@@ -59,7 +59,7 @@ def _refuse_agent(name: str) -> None:
         NoSuchTask: it is one.
     """
     try:
-        is_agent = named(name, layout.here()).spec() is not None
+        is_agent = named(name, projects.here()).spec() is not None
     except (BadName, NoSuchAgent):
         return
     if is_agent:

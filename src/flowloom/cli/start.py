@@ -15,7 +15,7 @@ from flowloom.clock import Deadline, steady_s
 from flowloom.config import settings as config
 from flowloom.errors import AgentFailed, Blocked, FlowLoomError, TimedOut
 from flowloom.ports import git
-from flowloom.store import layout
+from flowloom.store import layout, projects
 from flowloom.store.bell import Bell
 from flowloom.terminal.durations import age
 from flowloom.turns import questions
@@ -48,16 +48,16 @@ def start(
 
     Not needed before `flowloom ask` or Ctrl-G, which start it themselves.
     """
-    root = git.project_root(layout.here())
-    agent = named(name, layout.here())
-    root = layout.project_root(agent.slug) or root
+    root = git.project_root(projects.here())
+    agent = named(name, projects.here())
+    root = projects.root_of(agent.slug) or root
     place = folders.project_at(agent.slug, root, directory) if directory else root
     moved, root = place != root, place
     settings = config.load(root)
     tell_unheeded(settings)
     launch.prepare(agent, settings, root=root, provider=provider, directory=directory, args=list(args), trust=trust)
     if moved:
-        layout.move_project(agent.slug, root)
+        projects.move(agent.slug, root)
         sys.stderr.write(f"the project {agent.slug} is in {root} from now on\n")
     before, _ = agent.reconcile()
     now = await_ready(agent, settings, Deadline(timeout))
@@ -70,7 +70,7 @@ def start(
 def await_ready(agent: Agent, settings: config.Settings, deadline: Deadline) -> Status:
     """Start an agent unless it runs, and wait until it is ready; a question on its screen is told at once."""
     up, tell = life.Start(agent, settings, by_person=True), _Told(agent)
-    bell = Bell(agent.directory)
+    bell = Bell(layout.agent_dir(agent.ref))
     try:
         while True:
             now, look = agent.reconcile()

@@ -66,7 +66,7 @@ def _may_stop(agents: list[Agent], word: str) -> bool:
 
 def _stop(agent: Agent, *, named: bool, force: bool) -> None:
     # Before all who wait: none of them may start it again, or deliver to it, while it is closing.
-    place = line.enter(agent.directory, line.STOP, first=True)
+    place = line.enter(agent.ref, line.STOP, first=True)
     try:
         if place is not None:
             place.say("it stops the agent")

@@ -15,7 +15,7 @@ from flowloom.clock import wall_s
 from flowloom.delegation import ask, overview
 from flowloom.errors import DamagedFile, NoSuchTask
 from flowloom.ports import git
-from flowloom.store import layout
+from flowloom.store import projects
 from flowloom.tasks import index
 from flowloom.tasks import store as tasks
 from flowloom.tasks.steps import FAILURES
@@ -53,8 +53,8 @@ def list_tasks(
 ) -> int:
     """List tasks, newest last."""
     overview.count_unread()
-    asked = named(agent, layout.here()) if agent is not None else None
-    at = asked.agent_id if asked else f"@{layout.project_slug(git.project_root(layout.here()))}" if project else ""
+    asked = named(agent, projects.here()) if agent is not None else None
+    at = asked.agent_id if asked else f"@{projects.slug_of(git.project_root(projects.here()))}" if project else ""
     ids = _ids(at, unread=unread and not failed) if not as_json else reversed(tasks.all_ids())
     found = _read(ids, at, unread=unread, failed=failed, limit=None if as_json else limit)
     if asked is not None and not found and not index.newest(asked.agent_id):

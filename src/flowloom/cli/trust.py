@@ -13,7 +13,7 @@ from flowloom.config import settings as config
 from flowloom.config import trust
 from flowloom.errors import Stopped, UsageError
 from flowloom.ports import git
-from flowloom.store import layout
+from flowloom.store import projects
 
 
 @command("trust", flag("--undo", help="Withdraw your agreement."), YES)
@@ -22,7 +22,7 @@ def trust_project(undo: bool, yes: bool) -> int:
 
     Until then, its agents, roles, directories and prompts are ignored. If the file changes, you must agree again.
     """
-    root = git.project_root(layout.here())
+    root = git.project_root(projects.here())
     if undo:
         taken = trust.take_back(root)
         sys.stderr.write(

@@ -15,7 +15,7 @@ from flowloom.config import settings as config
 from flowloom.delegation import ask, loop, runner, upgrade
 from flowloom.errors import FlowLoomError, Stopped, TimedOut
 from flowloom.ports.signals import CaughtSignals
-from flowloom.store import layout
+from flowloom.store import projects
 from flowloom.tasks import store as tasks
 from flowloom.tasks.steps import Step
 from flowloom.terminal.durations import span
@@ -55,8 +55,8 @@ def wait(task_ids: tuple[str, ...], any_of: bool, timeout: float | None, as_json
 
 
 def _carrier(task_id: str) -> Carrier:
-    agent = Agent(tasks.folder_of(tasks.read(task_id)))
-    return runner.Carrier(task_id, config.load(layout.project_root(agent.slug) or layout.here()))
+    agent = Agent(tasks.agent_of(tasks.read(task_id)))
+    return runner.Carrier(task_id, config.load(projects.root_of(agent.slug) or projects.here()))
 
 
 def _print_each(ended: list[View], *, as_json: bool, headed: bool) -> int:

@@ -9,7 +9,7 @@ import os
 
 from flowloom.config import trust
 from flowloom.errors import BadConfig, DamagedFile
-from flowloom.store import files, foreign, layout
+from flowloom.store import files, foreign, layout, state_folder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -180,7 +180,7 @@ def _tables(project_root: str) -> dict[str, Any]:
         "sha256": files.sha256(project) if project is not None else "",
         "of": stamps[1][-2:],
     }
-    layout.ensure_home()
+    state_folder.ensure()
     files.ensure_dir(os.path.dirname(cache))
     files.write_json(cache, {"stamps": stamps, "tables": tables})
     return tables

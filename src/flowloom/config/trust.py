@@ -12,7 +12,7 @@ import re
 import stat
 
 from flowloom.errors import BadFile, DamagedFile
-from flowloom.store import files, foreign, layout
+from flowloom.store import files, foreign, layout, state_folder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -238,7 +238,7 @@ def claude_trusts(root: str) -> bool:
 
 def agree(root: str, digest: str) -> None:
     """Record that the user agreed to the project's file as it is now."""
-    files.ensure_dir(f"{layout.ensure_home()}/trust")
+    files.ensure_dir(f"{state_folder.ensure()}/trust")
     files.write_json(_record(root), {"root": root, "sha256": digest})
 
 

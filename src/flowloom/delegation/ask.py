@@ -11,7 +11,7 @@ from flowloom.delegation import executors
 from flowloom.errors import AgentFailed, Blocked, DamagedFile, NoSuchAgent, UsageError
 from flowloom.queue import line
 from flowloom.roles import builtin
-from flowloom.store import files, layout
+from flowloom.store import files, layout, projects
 from flowloom.store.log import log
 from flowloom.tasks import store as tasks
 from flowloom.tasks.steps import ENDED, Step
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from flowloom.config.settings import Settings
+    from flowloom.store.layout import AgentRef
     from flowloom.tasks.record import Task
     from flowloom.turns.record import Status
 
@@ -90,10 +91,10 @@ def refuse_unstarted(agent: Agent) -> None:
 def _refuse_circle(agent: Agent, asker: str) -> None:
     """Refuse a task whose agent already waits, directly or through others, for who asks."""
     waits: dict[str, set[str]] = {}
-    for folder in layout.agent_dirs():
+    for other in projects.agents():
         try:
-            at = _current_task(folder)
-            standing = line.standing(folder)
+            at = _current_task(other)
+            standing = line.standing(other)
         except OSError:
             continue  # another agent's damaged files are no obstacle here; the commands on that agent report them
         for task_id in {at, *standing}:
@@ -112,9 +113,9 @@ def _refuse_circle(agent: Agent, asker: str) -> None:
         )
 
 
-def _current_task(agent_dir: str) -> str | None:
+def _current_task(agent: AgentRef) -> str | None:
     try:
-        now = status.read(agent_dir)
+        now = status.read(agent)
     except DamagedFile:
         return None  # the commands on that agent report it
     return now["current_task"] if now else None
@@ -123,7 +124,7 @@ def _current_task(agent_dir: str) -> str | None:
 def former(agent: Agent, prompt: str) -> Task | None:
     """Return the last task with the same prompt for this agent if it is unfinished or its reply was not read."""
     digest = files.sha256(prompt.encode("utf-8", "surrogateescape"))
-    named = files.read(f"{agent.directory}/drafts/{digest}")
+    named = files.read(layout.asked_draft(agent.ref, digest))
     task = tasks.find(named.decode(errors="replace")) if named else None
     if task is None or task["agent_id"] != agent.agent_id or task["prompt_sha256"] != digest:
         return None
@@ -189,7 +190,7 @@ def _goes_first(place: line.Place, name: str) -> tuple[bool, str]:
 def mark_read(task_id: str) -> None:
     """Note that a person saw a task's reply or failure; if that cannot be written, it is offered again."""
     try:
-        with spool.lock(tasks.folder_of(tasks.read(task_id))):
+        with spool.lock(tasks.agent_of(tasks.read(task_id))):
             task = tasks.read(task_id)
             if task["read"] is None:
                 task["read"] = round(wall_s(), 3)

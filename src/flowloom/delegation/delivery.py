@@ -82,7 +82,7 @@ class Delivery:
 
     def note(self, fact: str) -> None:
         """Note a fact on the task."""
-        with spool.lock(self.agent.directory):
+        with spool.lock(self.agent.ref):
             tasks.note_fact(tasks.read(self.task_id), fact)
 
     def unsent(self, task_id: str) -> None:
@@ -90,7 +90,7 @@ class Delivery:
 
         One that counts as unknown has no process any more that would deliver it.
         """
-        with spool.lock(self.agent.directory):
+        with spool.lock(self.agent.ref):
             left = tasks.find(task_id)
             if left and left["agent_id"] == self.agent.agent_id:
                 if left["status"] in (Step.TYPED, Step.PASTED):
@@ -100,8 +100,8 @@ class Delivery:
 
     def blocked(self, question: Question) -> None:
         """Take the agent for blocked on a question that its window shows."""
-        with spool.lock(self.agent.directory):
-            observed.dialog(self.agent.directory, self.agent.status(), question)
+        with spool.lock(self.agent.ref):
+            observed.dialog(self.agent.ref, self.agent.status(), question)
 
     # The steps.
 
@@ -122,9 +122,9 @@ class Delivery:
         other = tasks.find(now["delivering"])
         if other is None or other["task_id"] == self.task_id or other["status"] not in (Step.TYPED, Step.PASTED):
             return False
-        if not line.waited_for(self.agent.directory, other["task_id"]):
+        if not line.waited_for(self.agent.ref, other["task_id"]):
             return False
-        if not line.stopped(self.agent.directory, other["task_id"]):
+        if not line.stopped(self.agent.ref, other["task_id"]):
             self._instead = None
         elif self._instead is None or self._instead.task_id != other["task_id"]:
             # It can be on the very point of sending: from here on, its text is refused when it runs again.
@@ -142,20 +142,20 @@ class Delivery:
         agent, text = self.agent, text_of(self.task_id)
         if not tasks.prompt_kept(task):
             why = f"{layout.task_dir(self.task_id)}/prompt.md is gone or was changed; nothing was sent"
-            with spool.lock(agent.directory):
+            with spool.lock(agent.ref):
                 tasks.note_step(tasks.read(self.task_id), Step.FAILED, why)
             return why
         first = frame.first_line(self.task_id, task["asker"], prompt_path=receipts.prompt_path(task))
         files.write(text.first_path, first.encode(), durable=False)
         files.write(text.body_path, frame.body(self.task_id, tasks.prompt_of(task)).encode(), durable=False)
-        with spool.lock(agent.directory):
+        with spool.lock(agent.ref):
             fresh, mine = agent.status(), tasks.read(self.task_id)
             if fresh["seq"] != now["seq"] or mine["status"] is not Step.CREATED:
                 return held_up.MOVED  # look again
             tasks.note_step(mine, Step.TYPED, "its text is being sent")
-            status.note(agent.directory, fresh, delivering=self.task_id)
+            status.note(agent.ref, fresh, delivering=self.task_id)
         came_to = self.transport.submit(text, now, look)
-        with spool.lock(agent.directory):
+        with spool.lock(agent.ref):
             mine = tasks.read(self.task_id)
             if came_to == "moved":
                 tasks.note_step(mine, Step.CREATED, "another text was put into the window first")
@@ -190,11 +190,11 @@ class Delivery:
     def _take_for_accepted(self, now: Status) -> None:
         """Accept a task whose program gives no receipt: its text was submitted, and stands in the box no more."""
         why = "submitted, and gone from the box; its program confirms no prompt"
-        with spool.lock(self.agent.directory):
+        with spool.lock(self.agent.ref):
             task, fresh = tasks.read(self.task_id), self.agent.status()
             # The end of its turn can have been reported since the look.
             if fresh["seq"] == now["seq"] and task["status"] is Step.PASTED:
-                observed.found_accepted(self.agent.directory, fresh, task, why)
+                observed.found_accepted(self.agent.ref, fresh, task, why)
 
     def _conclude(self, now: Status, look: Look, step: Step | None, why: str) -> bool:
         """Move a delivery that was not confirmed to `step`, or to accepted where the transcript has its text.
@@ -204,20 +204,20 @@ class Delivery:
         accepted = reported.in_transcript(now["transcript"], self.task_id)
         if step is None and not accepted:
             return False
-        with spool.lock(self.agent.directory):
+        with spool.lock(self.agent.ref):
             task, fresh = tasks.read(self.task_id), self.agent.status()
             if fresh["seq"] != now["seq"] or task["status"] not in (Step.TYPED, Step.PASTED):
                 return True
             if accepted:
-                observed.found_accepted(self.agent.directory, fresh, task)
+                observed.found_accepted(self.agent.ref, fresh, task)
             elif step is not None:
                 tasks.note_step(task, step, why)
             if step is Step.UNKNOWN and not accepted:
-                status.note(self.agent.directory, fresh)
+                status.note(self.agent.ref, fresh)
                 log(layout.home(), "warning", "delivery", why, task=self.task_id, screen=look.screen[-2000:])
         return True
 
 
 def text_of(task_id: str) -> Text:
     """Return a task's text as this process would send it."""
-    return Text(task_id, layout.task_dir(task_id), line.typed(task_id))
+    return Text(task_id, line.typed(task_id))

@@ -8,7 +8,7 @@ from contextlib import nullcontext
 from flowloom.delegation import announce
 from flowloom.errors import FlowLoomError
 from flowloom.ports import procs
-from flowloom.store import layout
+from flowloom.store import layout, state_folder
 from flowloom.store.log import log
 from flowloom.tasks import store as tasks
 from flowloom.tasks.steps import Step
@@ -17,9 +17,10 @@ from flowloom.turns import observed, spool
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from flowloom.queue.line import Place
+    from flowloom.store.layout import AgentRef
 
 
-def to_waiter(agent_dir: str, task_id: str, place: Place | None) -> None:
+def to_waiter(agent: AgentRef, task_id: str, place: Place | None) -> None:
     """Start the waiter of a task, which takes over its place in line; without a place another process waits already.
 
     Where no waiter can be started, a task that was not sent ends as failed. One that its agent has is completed by
@@ -27,7 +28,7 @@ def to_waiter(agent_dir: str, task_id: str, place: Place | None) -> None:
     """
     origin = announce.origin()
     try:
-        with spool.lock(agent_dir):
+        with spool.lock(agent):
             task = tasks.read(task_id)
             task["left"] = True
             task["left_tty"], task["left_tmux"] = origin
@@ -41,7 +42,7 @@ def to_waiter(agent_dir: str, task_id: str, place: Place | None) -> None:
         procs.detach("flowloom.delegation.waiter", [task_id, str(place.descriptor)], keep=[place.descriptor])
     except OSError as error:
         place.leave()
-        _unattended(agent_dir, task_id, error)
+        _unattended(agent, task_id, error)
         return
     os.close(place.descriptor)
 
@@ -53,18 +54,19 @@ def fail(task_id: str, why: str) -> bool:
         return True
     try:
         # Where its agent's folder was removed, no one is left who could hold the lock.
-        with spool.lock(tasks.folder_of(task)) if os.path.isdir(tasks.folder_of(task)) else nullcontext():
+        agent = tasks.agent_of(task)
+        with spool.lock(agent) if os.path.isdir(layout.agent_dir(agent)) else nullcontext():
             observed.end_task(task_id, Step.FAILED, why)
     except OSError as error:
-        log(layout.home(), "error", "loop", f"its end is not noted: {layout.named(error)}", task=task_id)
+        log(layout.home(), "error", "loop", f"its end is not noted: {state_folder.named(error)}", task=task_id)
         return False
     return True
 
 
-def _unattended(agent_dir: str, task_id: str, error: OSError) -> None:
+def _unattended(agent: AgentRef, task_id: str, error: OSError) -> None:
     why = f"no process could be started to wait for it: {error.strerror}"
     log(layout.home(), "error", "leave", why, task=task_id)
-    with spool.lock(agent_dir):
+    with spool.lock(agent):
         task = tasks.read(task_id)
         if task["status"] is Step.CREATED:
             tasks.note_step(task, Step.FAILED, why)

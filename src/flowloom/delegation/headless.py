@@ -18,7 +18,8 @@ from flowloom.ports.child import Child, begin
 from flowloom.providers import registry
 from flowloom.queue import line
 from flowloom.roles import builtin
-from flowloom.store import files, layout
+from flowloom.store import files, layout, projects, state_folder
+from flowloom.store.layout import AgentRef
 from flowloom.tasks import frame
 from flowloom.tasks import store as tasks
 from flowloom.tasks.steps import Step
@@ -40,7 +41,6 @@ LABEL = ", without a window"
 AGAIN_S = 0.25
 # The name of a run that has no agent's name.
 NAME = "headless"
-STDIN, STDOUT, STDERR = "headless.in", "headless.out", "headless.err"
 OUTPUT_LIMIT_BYTES = 64_000_000
 # Variables that tell our own hooks and commands which agent they act for.
 AGENT_OWN = ("FLOWLOOM_AGENT_DIR", "TMUX", "TMUX_PANE")
@@ -60,19 +60,19 @@ class HeadlessRun:
         self.spec = launch.specify(agent, settings, root=root)
         self.provider = registry.find(str(self.spec["provider"]))
         self.binary = launch.program(self.provider, settings, agent.name)
-        self.directory = layout.headless_dir(agent.slug)
+        self.ref = AgentRef(agent.slug, layout.HEADLESS)
         self.place: line.Place | None = None
         self.child: Child | None = None
         self.task_id = ""
         self.timed_out = False
-        layout.ensure_home()
-        layout.ensure_project(agent.slug, root)
-        files.ensure_dir(self.directory)
-        with spool.lock(self.directory):
-            if status.read(self.directory) is None:
+        state_folder.ensure()
+        projects.ensure(agent.slug, root)
+        files.ensure_dir(layout.agent_dir(self.ref))
+        with spool.lock(self.ref):
+            if status.read(self.ref) is None:
                 never = empty_status(f"{NAME}@{agent.slug}", NAME, "", agent.slug, self.provider.name)
                 never["why"] = "its tasks run without a window"
-                status.write(self.directory, never)
+                status.write(self.ref, never)
 
     def start(self, prompt: str, *, asker: str, asker_kind: str) -> str:
         """Open a task with this prompt, start the program on it, and return the task's id.
@@ -88,26 +88,23 @@ class HeadlessRun:
         command = self.provider.program.headless(self._launch(session_id))
         if not command:
             raise UsageError(f"the provider {self.provider.name} cannot run without a window", hint="omit --headless")
-        task = tasks.open_task(
-            self.agent.agent_id, layout.ref_of(self.directory), prompt, asker=asker, asker_kind=asker_kind
-        )
+        task = tasks.open_task(self.agent.agent_id, self.ref, prompt, asker=asker, asker_kind=asker_kind)
         self.task_id = task["task_id"]
-        self.place = line.enter(self.directory, self.task_id)
+        self.place = line.enter(self.ref, self.task_id)
         try:
             self._begin(task, prompt, command, session_id)
         except (OSError, FlowLoomError) as error:
             if self.child is not None:
                 self.child.end()
-            handover.fail(self.task_id, layout.named(error))
+            handover.fail(self.task_id, state_folder.named(error))
             raise
         return self.task_id
 
     def _begin(self, task: Task, prompt: str, command: list[str], session_id: str) -> None:
-        folder = layout.task_dir(self.task_id)
         raw = prompt.encode("utf-8", "surrogateescape")
         given = [frame.first_line(self.task_id, task["asker"]).encode(), raw, frame.last_line(self.task_id).encode()]
-        files.write(f"{folder}/{STDIN}", b"\n".join(given), durable=False)
-        with spool.lock(self.directory):
+        files.write(layout.headless(self.task_id, "in"), b"\n".join(given), durable=False)
+        with spool.lock(self.ref):
             task["headless"] = {
                 "provider": self.provider.name,
                 "session_id": session_id,
@@ -120,9 +117,9 @@ class HeadlessRun:
         try:
             self.child = begin(
                 command,
-                stdin=f"{folder}/{STDIN}",
-                stdout=f"{folder}/{STDOUT}",
-                stderr=f"{folder}/{STDERR}",
+                stdin=layout.headless(self.task_id, "in"),
+                stdout=layout.headless(self.task_id, "out"),
+                stderr=layout.headless(self.task_id, "err"),
                 env=self._environment(),
                 cwd=str(self.spec["dir"]),
             )
@@ -131,9 +128,9 @@ class HeadlessRun:
             raise FlowLoomError(
                 f"{self.binary} could not be started: {error.strerror}", hint="name a program with FLOWLOOM_CLAUDE"
             ) from error
-        os.unlink(f"{folder}/{STDIN}")
+        os.unlink(layout.headless(self.task_id, "in"))
         running: Any = {"pid": self.child.pid, "started": self.child.started, "birth": births.of(self.child.pid)}
-        with spool.lock(self.directory):
+        with spool.lock(self.ref):
             task = tasks.read(self.task_id)
             task["headless"].update(running)
             tasks.note_step(task, Step.ACCEPTED, f"running as process {self.child.pid}")
@@ -158,7 +155,7 @@ class HeadlessRun:
         """Let a background process wait for the end."""
         if self.place is not None:
             place, self.place = self.place, None
-            handover.to_waiter(self.directory, self.task_id, place)
+            handover.to_waiter(self.ref, self.task_id, place)
 
     def close(self) -> None:
         """Give up the task's place; one whose program a bug of ours has kept from starting has failed."""
@@ -171,7 +168,7 @@ class HeadlessRun:
     def _launch(self, session_id: str) -> Launch:
         agent_id, role, extra = self.agent.agent_id, str(self.spec["role"]), str(self.spec["prompt"])
         known = launch.described(self.spec)
-        known["binary"], known["agent_id"], known["agent_dir"] = self.binary, agent_id, self.directory
+        known["binary"], known["agent_id"], known["agent_dir"] = self.binary, agent_id, layout.agent_dir(self.ref)
         known["session_id"], known["release"] = session_id, launch.release(self.provider, self.binary)
         known["system_prompt"] = builtin.system_prompt(agent_id, role, extra, once=True)
         launch.read_for(self.provider, known)
@@ -190,16 +187,15 @@ class HeadlessRun:
 
 def collect(task_id: str, exit_code: int | None) -> None:
     """Complete or fail a task from the output of its program, which has ended."""
-    folder = layout.task_dir(task_id)
     ended = tasks.read(task_id)
     if tasks.ended(ended):
         return
     printed = registry.find(ended["headless"]["provider"]).program.read_headless(
-        files.tail(f"{folder}/{STDOUT}", OUTPUT_LIMIT_BYTES).decode("utf-8", "replace"),
-        files.tail(f"{folder}/{STDERR}", 100_000).decode("utf-8", "replace"),
+        files.tail(layout.headless(task_id, "out"), OUTPUT_LIMIT_BYTES).decode("utf-8", "replace"),
+        files.tail(layout.headless(task_id, "err"), 100_000).decode("utf-8", "replace"),
         exit_code,
     )
-    with spool.lock(tasks.folder_of(ended)):
+    with spool.lock(tasks.agent_of(ended)):
         task = tasks.read(task_id)
         if tasks.ended(task):
             return
@@ -208,8 +204,8 @@ def collect(task_id: str, exit_code: int | None) -> None:
             tasks.note_step(task, Step.FAILED, printed["error"])
         else:
             tasks.complete(task, printed["reply"], "its program ended")
-            for name in (STDOUT, STDERR):
-                os.unlink(f"{folder}/{name}")
+            os.unlink(layout.headless(task_id, "out"))
+            os.unlink(layout.headless(task_id, "err"))
 
 
 def refresh(task: Task) -> str:
@@ -243,7 +239,7 @@ def settle(task_id: str, *, waits: bool = False) -> bool:
     known = task.get("headless")
     if known is None or tasks.ended(task):
         return False
-    if not waits and line.waited_for(tasks.folder_of(task), task_id):
+    if not waits and line.waited_for(tasks.agent_of(task), task_id):
         return True
     if _life(known) != "ended":
         return True
@@ -270,6 +266,6 @@ def _life(known: Headless) -> Life:
 
 
 def _finish(task_id: str, step: Step, why: str) -> None:
-    with spool.lock(tasks.folder_of(tasks.read(task_id))):
+    with spool.lock(tasks.agent_of(tasks.read(task_id))):
         task: Any = tasks.read(task_id)
         tasks.note_step(task, step, why)

@@ -39,7 +39,7 @@ class LimitWait:
         """Do a step for the task that waits; one that its agent does not wait for any more is over."""
         if parking.of(now, task["task_id"]):
             return self.step(now, look)
-        with spool.lock(self.agent.directory):
+        with spool.lock(self.agent.ref):
             fresh = tasks.read(task["task_id"])
             if fresh["status"] is Step.PARKED and not parking.of(self.agent.status(), task["task_id"]):
                 tasks.note_step(fresh, Step.INTERRUPTED, "its agent no longer waits for its usage limit; ask again")
@@ -86,12 +86,12 @@ class LimitWait:
 
     def _give_up(self, seen: Status, step: Step, why: str) -> bool:
         """End the task and the wait; return False where something has moved since the look."""
-        with spool.lock(self.agent.directory):
+        with spool.lock(self.agent.ref):
             now = self.agent.status()
             if now["seq"] != seen["seq"] or not limits.until(now):
                 return False
             again = limits.ask_again(limits.until(now), self._clock.wall_s())
-            limits.give_up(self.agent.directory, now, step, f"the usage limit was reached; {why}; {again}")
+            limits.give_up(self.agent.ref, now, step, f"the usage limit was reached; {why}; {again}")
             return True
 
 

@@ -30,7 +30,8 @@ class LineWait:
     def __init__(self, agent: Agent, task_id: str) -> None:
         self.agent = agent
         self.task_id = task_id
-        self.bell = Bell(agent.directory)
+        self._agent_dir = layout.agent_dir(agent.ref)
+        self.bell = Bell(self._agent_dir)
         self._stands = False
 
     def behind(self, task: Task, ahead: int, passed: str) -> View:
@@ -45,7 +46,7 @@ class LineWait:
             self._stands = True
             whereabouts.look(self.agent.status())
         view.phase, view.ahead, view.says = "in line", ahead, passed
-        moved = self._listen_to(self.agent.directory if ahead == 1 else layout.task_dir(self.task_id))
+        moved = self._listen_to(self._agent_dir if ahead == 1 else layout.task_dir(self.task_id))
         view.again_s = NEXT_AGAIN_S if ahead == 1 else LINE_AGAIN_S * min(ahead, FAR) / FAR
         if moved:
             view.again_s = 0.0  # the new bell has missed what happened before it was there
@@ -54,19 +55,19 @@ class LineWait:
     def beside(self, task: Task) -> View:
         """Return the view of a task that another process carries."""
         view = View(task, self.agent.status())
-        stopped = line.stopped(self.agent.directory, self.task_id)
+        stopped = line.stopped(self.agent.ref, self.task_id)
         if stopped:
             view.says = f"its own process {stopped} is stopped; continue it with fg, or: kill -CONT {stopped}"
         elif not task["left"] and not task["until"]:
             view.says = "another process already waits for it; waiting with it"
         in_line = task["status"] is Step.CREATED
-        moved = self._listen_to(layout.task_dir(self.task_id) if in_line else self.agent.directory)
+        moved = self._listen_to(layout.task_dir(self.task_id) if in_line else self._agent_dir)
         view.again_s = 0.0 if moved else BESIDE_AGAIN_S if in_line else LOOK_AGAIN_S
         return view
 
     def first(self, place: line.Place) -> None:
         """Listen to the agent: the task is first in line; the one behind it is the next now."""
-        if self._listen_to(self.agent.directory) or self._stands:
+        if self._listen_to(self._agent_dir) or self._stands:
             self._stands = False
             place.wake_next()
 
@@ -81,7 +82,7 @@ class LineWait:
     def close(self) -> None:
         """Take the bell down."""
         self.bell.close()
-        if self.bell.directory != self.agent.directory and self.bell.path:
+        if self.bell.directory != self._agent_dir and self.bell.path:
             try:
                 os.rmdir(os.path.dirname(self.bell.path))
             except OSError:

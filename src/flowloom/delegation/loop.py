@@ -15,7 +15,7 @@ from flowloom.delegation import handover
 from flowloom.delegation.runner import Carrier
 from flowloom.errors import DamagedFile, FlowLoomError, StateFailed, TmuxFailed
 from flowloom.queue import line
-from flowloom.store import layout
+from flowloom.store import layout, state_folder
 from flowloom.store.log import log
 from flowloom.tasks import store as tasks
 
@@ -103,7 +103,7 @@ class Loop:
         except FlowLoomError as error:
             self._failed(seat, error)
         except Exception as error:  # noqa: BLE001 - one task's error, even a bug's, must not take the others down
-            known = layout.trouble(error) if isinstance(error, OSError) else None
+            known = state_folder.trouble(error) if isinstance(error, OSError) else None
             self._failed(seat, known or crash.report(error, f"task {seat.carrier.task_id}"))
         else:
             seat.pauses = iter(PAUSES_S)
@@ -140,11 +140,11 @@ def open_carrier(task_id: str, settings: Settings) -> Carrier:
     except FlowLoomError as error:
         known = error
     except Exception as error:  # noqa: BLE001 - as in `Loop`: a task must not be left without a waiter
-        trouble = layout.trouble(error) if isinstance(error, OSError) else None
+        trouble = state_folder.trouble(error) if isinstance(error, OSError) else None
         known = trouble or crash.report(error, f"task {task_id}")
     task = tasks.find(task_id)
-    if task is not None and not line.waited_for(tasks.folder_of(task), task_id):
-        handover.fail(task_id, layout.named(known))
+    if task is not None and not line.waited_for(tasks.agent_of(task), task_id):
+        handover.fail(task_id, state_folder.named(known))
     see = f"your prompt is saved: flowloom show {task_id}"
     known.hint = f"{known.hint}; {see}" if known.hint else see
     raise known

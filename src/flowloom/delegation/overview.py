@@ -5,7 +5,7 @@ from __future__ import annotations
 from flowloom.clock import elapsed_s
 from flowloom.errors import FlowLoomError
 from flowloom.queue import line
-from flowloom.store import layout, news
+from flowloom.store import layout, news, state_folder
 from flowloom.store.log import log
 from flowloom.tasks import index
 from flowloom.tasks import store as tasks
@@ -32,13 +32,13 @@ def unattended(task: Task) -> bool:
     if not waits or task["agent"] is None or elapsed_s(task["created"]) < TAKES_PLACE_S:
         return False
     try:
-        return not line.waited_for(tasks.folder_of(task), task["task_id"])
+        return not line.waited_for(tasks.agent_of(task), task["task_id"])
     except OSError as error:
         log(
             layout.home(),
             "error",
             "overview",
-            f"not known who waits for it: {layout.named(error)}",
+            f"not known who waits for it: {state_folder.named(error)}",
             task=task["task_id"],
         )
         return False
@@ -62,7 +62,7 @@ def _owner(question_id: str) -> str:
     try:
         record = questions.read(question_id)
     except (FlowLoomError, OSError) as error:
-        log(layout.home(), "error", "overview", f"{question_id}: {layout.named(error)}")
+        log(layout.home(), "error", "overview", f"{question_id}: {state_folder.named(error)}")
         return ""
     return record["agent_id"] if record else ""
 
@@ -72,30 +72,30 @@ def _correct(question_id: str, owner: str, known: dict[str, tuple[Agent, Status]
     if owner not in known:
         news.note(news.QUESTION, question_id, False)
         return
-    folder = known[owner][0].directory
+    agent = known[owner][0].ref
     try:
-        with spool.lock(folder):
-            now = status.read(folder)
+        with spool.lock(agent):
+            now = status.read(agent)
             news.note(news.QUESTION, question_id, now is not None and question_id in now["questions"])
     except (FlowLoomError, OSError) as error:
         # Its marker stays as it is; its row says what is damaged.
-        log(layout.home(), "error", "overview", f"{owner}: {layout.named(error)}")
+        log(layout.home(), "error", "overview", f"{owner}: {state_folder.named(error)}")
 
 
 def _mark(agent: Agent) -> None:
     """Create the markers of an agent's open questions, and the document of one that an older release wrote down."""
     try:
-        with spool.lock(agent.directory):
-            now = status.read(agent.directory)
+        with spool.lock(agent.ref):
+            now = status.read(agent.ref)
             if now is None or now["status"] is not State.BLOCKED:
                 return
             if not now["questions"] and now["question"]:
                 questions.ask(now, now["question"], source=now["source"])
-                status.write(agent.directory, now)
+                status.write(agent.ref, now)
             for question_id in now["questions"]:
                 news.note(news.QUESTION, question_id, True)
     except (FlowLoomError, OSError) as error:
-        log(layout.home(), "error", "overview", f"{agent.agent_id}: {layout.named(error)}")
+        log(layout.home(), "error", "overview", f"{agent.agent_id}: {state_folder.named(error)}")
 
 
 def replies() -> list[Task]:
@@ -127,11 +127,11 @@ def count_unread() -> None:
         if not tasks.unread(task) or task["task_id"] in known:
             continue
         try:
-            if line.waited_for(tasks.folder_of(task), task["task_id"]):
+            if line.waited_for(tasks.agent_of(task), task["task_id"]):
                 continue
-            with spool.lock(tasks.folder_of(task)):
+            with spool.lock(tasks.agent_of(task)):
                 now = tasks.find(task["task_id"])
                 news.note(news.REPLY, task["task_id"], now is not None and tasks.unread(now))
         except OSError as error:
             # Its agent's folder is gone or damaged. The list of tasks shows the reply all the same.
-            log(layout.home(), "error", "overview", f"not counted: {layout.named(error)}", task=task["task_id"])
+            log(layout.home(), "error", "overview", f"not counted: {state_folder.named(error)}", task=task["task_id"])

@@ -19,7 +19,7 @@ from flowloom.delegation.waiting import LOOK_AGAIN_S, View, Wait
 from flowloom.delegation.whole_reply import WholeReply
 from flowloom.errors import ConversationOpen, DamagedFile, FlowLoomError, StateFailed, TmuxFailed, TmuxUnreachable
 from flowloom.queue import line
-from flowloom.store import layout
+from flowloom.store import state_folder
 from flowloom.tasks import store as tasks
 from flowloom.tasks.steps import ENDED, Step
 from flowloom.turns import limits, observed, reported, spool, status
@@ -52,12 +52,12 @@ class Carrier:
         self.task_id = task_id
         self._is_waiter = inherited is not None
         self._task = task = tasks.read(task_id)
-        self.agent = Agent(tasks.folder_of(task))
+        self.agent = Agent(tasks.agent_of(task))
         self.agent.load()
         if inherited is None:
-            self.place = line.enter(tasks.folder_of(task), task_id)
+            self.place = line.enter(tasks.agent_of(task), task_id)
         else:
-            self.place = line.adopt(tasks.folder_of(task), task_id, inherited)
+            self.place = line.adopt(tasks.agent_of(task), task_id, inherited)
         try:
             self._line_wait = LineWait(self.agent, task_id)
         except BaseException:
@@ -86,8 +86,8 @@ class Carrier:
     def wait_on(self) -> None:
         """Wait for what the agent says next, to a person in its window, after its task was interrupted."""
         self.waits_on = True
-        with spool.lock(self.agent.directory):
-            status.note(self.agent.directory, self.agent.status(), adopt=self.task_id)
+        with spool.lock(self.agent.ref):
+            status.note(self.agent.ref, self.agent.status(), adopt=self.task_id)
 
     def close(self) -> None:
         """Give up the place in line and the wake-up pipe; an unfinished task gets a waiter of its own."""
@@ -99,10 +99,10 @@ class Carrier:
 
     def _adopt_no_more(self) -> None:
         """Stop taking the next message in the window for the reply: no caller waits for it any more."""
-        with spool.lock(self.agent.directory):
+        with spool.lock(self.agent.ref):
             now = self.agent.status()
             if now["adopt"] == self.task_id:
-                status.note(self.agent.directory, now, adopt=None)
+                status.note(self.agent.ref, now, adopt=None)
 
     def _give_up_place(self) -> None:
         place, self.place = self.place, None
@@ -125,7 +125,7 @@ class Carrier:
         alone. The view of a waiter's task has not `ended` while its end cannot be written.
         """
         view, mine = self._without_agent(error), self.place is not None
-        failed = fails and mine and handover.fail(self.task_id, layout.named(error))
+        failed = fails and mine and handover.fail(self.task_id, state_folder.named(error))
         kept = f"the task is kept: flowloom wait {self.task_id}, or flowloom cancel {self.task_id}"
         view.ended = failed or not (fails and mine and self._is_waiter)
         if view.ended:
@@ -143,7 +143,7 @@ class Carrier:
         if self.place is not None:
             self.place.say(str(error))
         view = self._without_agent(error)
-        view.waits_for, view.again_s = layout.named(error), again_s
+        view.waits_for, view.again_s = state_folder.named(error), again_s
         return view
 
     def _without_agent(self, error: FlowLoomError) -> View:
@@ -197,7 +197,7 @@ class Carrier:
             return self._end_whole(task)
         if self.place is None:
             # Another process carries it: watch, and take over when that one is gone.
-            self.place = line.enter(tasks.folder_of(task), self.task_id)
+            self.place = line.enter(tasks.agent_of(task), self.task_id)
         if self.place is None:
             return self._line_wait.beside(task)
         watched_s = executors.of(task).watch(self.task_id)
@@ -303,22 +303,22 @@ class Carrier:
             view.waits_for, view.again_s = f"{error}; {error.hint}", REACH_AGAIN_S
             return
         except FlowLoomError as error:
-            self._fail(layout.named(error), view)
+            self._fail(state_folder.named(error), view)
             return
         if self._start.began_anew != told:
-            with spool.lock(self.agent.directory):
+            with spool.lock(self.agent.ref):
                 tasks.note_fact(tasks.read(self.task_id), self._start.began_anew)
         view.agent = self.agent.status()
         view.waits_for, view.again_s = self._start.waits_for, self._start.again_s
 
     def _fail(self, why: str, view: View) -> None:
-        with spool.lock(self.agent.directory):
+        with spool.lock(self.agent.ref):
             tasks.note_step(tasks.read(self.task_id), Step.FAILED, why)
         view.again_s = 0.0
 
     def _judge_dead(self, now: Status) -> None:
         accepted = reported.in_transcript(now["transcript"], self.task_id)
-        with spool.lock(self.agent.directory):
+        with spool.lock(self.agent.ref):
             task = tasks.read(self.task_id)
             if self.agent.status()["seq"] != now["seq"]:
                 return  # its receipt came late, or it was started again: look again
@@ -361,8 +361,8 @@ class Carrier:
         if now["question"] and now["question"]["call"]:
             return  # a permission: its own hooks, or its session, will tell
         if self.agent.read_screen(look)["kind"] == "box":
-            with spool.lock(self.agent.directory):
-                observed.box(self.agent.directory, self.agent.status())
+            with spool.lock(self.agent.ref):
+                observed.box(self.agent.ref, self.agent.status())
 
     def _watch(self, task: Task, now: Status, view: View) -> None:
         """Wait for the end of the turn; hand a parked task's message over after a time."""
@@ -391,4 +391,4 @@ class Carrier:
 def leave(carrier: Carrier) -> None:
     """Hand a task over to a process of its own that outlives us, with its place in line."""
     place, carrier.place = carrier.place, None
-    handover.to_waiter(carrier.agent.directory, carrier.task_id, place)
+    handover.to_waiter(carrier.agent.ref, carrier.task_id, place)

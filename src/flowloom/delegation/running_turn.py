@@ -30,7 +30,7 @@ class RunningTurn:
 
     def __init__(self, agent: Agent, task_id: str) -> None:
         self._agent = agent
-        self._paths = [f"{layout.task_dir(task_id)}/task.json", f"{agent.directory}/status.json"]
+        self._paths = [layout.task(task_id), layout.status(agent.ref)]
         self._session = ""
         self._before: list[Stamp | None] = []
         self._kept: list[Stamp | None] = []

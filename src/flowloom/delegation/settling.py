@@ -39,17 +39,17 @@ class Settling:
         if now["seq"] != self._seq:
             self._seq, self._since_s = now["seq"], steady_s()  # each Stop starts the time again
         elif now["status"] is State.IDLE and steady_s() - self._since_s > SETTLE_S:
-            with spool.lock(self.agent.directory):
+            with spool.lock(self.agent.ref):
                 fresh = self.agent.status()
                 if fresh["seq"] == now["seq"]:
-                    observed.goes_on(self.agent.directory, fresh, "a Stop hook sent its turn on")
+                    observed.goes_on(self.agent.ref, fresh, "a Stop hook sent its turn on")
         return False
 
     def _rest(self, now: Status) -> None:
         """Take an agent that we held to go on after its Stop for idle again: its session says so."""
         turn = now["turn"]
         if now["status"] is State.WORKING and turn is not None and turn["task"] == self.task_id:
-            with spool.lock(self.agent.directory):
+            with spool.lock(self.agent.ref):
                 fresh = self.agent.status()
                 if fresh["seq"] == now["seq"]:
-                    observed.quiet(self.agent.directory, fresh, "its turn ended")
+                    observed.quiet(self.agent.ref, fresh, "its turn ended")

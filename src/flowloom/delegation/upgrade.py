@@ -8,7 +8,7 @@ from flowloom.delegation import loop
 from flowloom.errors import FlowLoomError
 from flowloom.ports import births, procs
 from flowloom.queue import line
-from flowloom.store import files, layout
+from flowloom.store import files, layout, projects, state_folder
 from flowloom.store.log import log
 from flowloom.tasks import index
 from flowloom.tasks import store as tasks
@@ -16,6 +16,7 @@ from flowloom.tasks import store as tasks
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from flowloom.queue.line import PlaceAhead
+    from flowloom.store.layout import AgentRef
 
 # The module that a waiter runs, by its name in each release.
 WAITERS = frozenset({"flowloom.waiter", "flowloom.delegation.waiter"})
@@ -38,8 +39,10 @@ def replace_waiters() -> list[str]:
     hook_shims.ensure_stubs()
     replaced = []
     for task in index.unfinished():
-        task_id, folder = task["task_id"], tasks.folder_of(task) if task["agent"] else ""
-        holder = line.holder(folder, task_id) if folder else None
+        if task["agent"] is None:
+            continue  # no process waits for it
+        task_id, agent = task["task_id"], tasks.agent_of(task)
+        holder = line.holder(agent, task_id)
         if holder is None and task_id != begun:
             continue
         if holder is not None:
@@ -52,17 +55,17 @@ def replace_waiters() -> list[str]:
                 log(layout.home(), "error", "upgrade", why, task=task_id)
                 continue
         replaced.append(task_id)
-        loop.entrust([task_id], _settings(folder))
+        loop.entrust([task_id], _settings(agent))
     files.write(layout.waiters_format(), wanted, durable=False)
     return replaced
 
 
-def _settings(agent_dir: str) -> config.Settings:
+def _settings(agent: AgentRef) -> config.Settings:
     """Return the settings of an agent's project; the defaults where they are invalid, which its waiter reports."""
     try:
-        return config.load(layout.project_root(layout.ref_of(agent_dir).project) or layout.here())
+        return config.load(projects.root_of(agent.project) or projects.here())
     except FlowLoomError as error:
-        log(layout.home(), "error", "upgrade", layout.named(error), agent_dir=agent_dir)
+        log(layout.home(), "error", "upgrade", state_folder.named(error), agent=agent)
         return config.Settings()
 
 

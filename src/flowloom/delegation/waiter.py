@@ -11,7 +11,7 @@ from flowloom.clock import Deadline, wall_s
 from flowloom.config.settings import load
 from flowloom.delegation import announce, handover, loop, runner
 from flowloom.errors import FlowLoomError
-from flowloom.store import files, layout, news
+from flowloom.store import files, layout, news, projects, state_folder
 from flowloom.store.bell import Bell, pause
 from flowloom.store.log import log
 from flowloom.tasks import store as tasks
@@ -40,7 +40,7 @@ def main() -> None:
         crash.reported(lambda: carry(task_id, inherited), "waiter", bug.append)
         why = "".join(bug).removeprefix("flowloom: ").strip()
     except FlowLoomError as error:
-        why = layout.named(error)
+        why = state_folder.named(error)
     if why:
         log(layout.home(), "error", "waiter", why, task=task_id)
         # No other process would do it.
@@ -50,8 +50,8 @@ def main() -> None:
 
 def carry(task_id: str, inherited: int) -> int:
     """Wait until a task has ended, even after its provisional reply."""
-    agent = Agent(tasks.folder_of(tasks.read(task_id)))
-    settings = load(layout.project_root(agent.slug) or layout.here())
+    agent = Agent(tasks.agent_of(tasks.read(task_id)))
+    settings = load(projects.root_of(agent.slug) or projects.here())
     settings.park_s = float("inf")
     carrier = runner.Carrier(task_id, settings, inherited=inherited)
     announcer = Announcer(agent, task_id)
@@ -74,7 +74,7 @@ def carry(task_id: str, inherited: int) -> int:
         log(layout.home(), "error", "waiter", str(error), task=task_id)  # its task has failed with that
     finally:
         carrier.close()
-        files.wake(agent.directory)
+        files.wake(layout.agent_dir(agent.ref))
     if settings.announce:
         announcer.await_told()
     return 0
@@ -104,7 +104,7 @@ class Announcer:
 
         Not if the reply is read until then, or another announcement has counted it.
         """
-        bell = Bell(self.agent.directory)
+        bell = Bell(layout.agent_dir(self.agent.ref))
         try:
             while True:
                 task = tasks.find(self.task_id)
@@ -124,8 +124,8 @@ class Announcer:
 
     def _say(self, what: str, how: str, task: Task) -> bool:
         """Announce something; False where it must be said later, because the last announcement is too recent."""
-        path = f"{self.agent.directory}/{ANNOUNCED}"
-        with spool.lock(self.agent.directory):
+        path = layout.announced(self.agent.ref)
+        with spool.lock(self.agent.ref):
             # A clock that was set back must not silence us.
             if 0 <= wall_s() - self._last() < ANNOUNCE_AGAIN_S:
                 return False
@@ -152,7 +152,7 @@ class Announcer:
     def _last(self) -> float:
         """Return when the agent was announced last, 0 where it never was."""
         try:
-            return float(files.read(f"{self.agent.directory}/{ANNOUNCED}") or 0)
+            return float(files.read(layout.announced(self.agent.ref)) or 0)
         except ValueError:
             return 0.0
 

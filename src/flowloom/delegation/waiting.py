@@ -108,11 +108,11 @@ class Wait:
         self._kept = text
         held_up: HeldUp | None = {"task": self.task_id, "why": text, "since": round(self._since, 3)} if text else None
         try:
-            with spool.lock(self.agent.directory):
+            with spool.lock(self.agent.ref):
                 now = self.agent.status()
                 kept = now["held_up"]
                 if held_up or (kept is not None and kept["task"] == self.task_id):
-                    status.note(self.agent.directory, now, held_up=held_up)
+                    status.note(self.agent.ref, now, held_up=held_up)
         except OSError as error:
             # Only other commands read this; the wait itself works without it.
             log(layout.home(), "error", "waiting", f"what holds it up is not noted: {error}", task=self.task_id)

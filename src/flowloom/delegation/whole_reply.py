@@ -65,7 +65,7 @@ class WholeReply:
             self._over = False
             return True
         if cut or whole not in (None, said):
-            with spool.lock(self._agent.directory):
+            with spool.lock(self._agent.ref):
                 fresh = tasks.read(task["task_id"])
                 if message is not None and tasks.reply_of(fresh["task_id"]) != message:
                     # A later Stop of the turn has brought another message since: that one counts.

@@ -25,7 +25,7 @@ ENDED = "its turn has just ended"
 def refresh(task: Task) -> str:
     """Bring the task's agent up to date; return why that cannot be done, nothing where it can."""
     try:
-        return Agent(tasks.folder_of(task)).refresh()
+        return Agent(tasks.agent_of(task)).refresh()
     except NoSuchAgent:
         return ""  # its agent's folder was removed; the task is still there to be looked at
 
@@ -54,7 +54,7 @@ def after_failure(task: Task) -> str:
 def _has_window(task: Task) -> bool:
     """Tell whether the agent of a task still has a window to look at."""
     try:
-        return Agent(tasks.folder_of(task)).status()["status"] not in NO_PROGRAM
+        return Agent(tasks.agent_of(task)).status()["status"] not in NO_PROGRAM
     except (DamagedFile, NoSuchAgent):
         return False
 
@@ -65,14 +65,14 @@ def cancel(task_id: str) -> str:
     An agent that is interrupted stays ready, with its conversation.
     """
     task = tasks.read(task_id)
-    agent = Agent(tasks.folder_of(task))
+    agent = Agent(tasks.agent_of(task))
     look = None
     try:
         _, look = agent.reconcile()
     except TmuxUnreachable:
         if task["status"] is not Step.CREATED:
             raise  # the agent has the task, and its window cannot be reached to press Esc
-    with spool.lock(agent.directory):
+    with spool.lock(agent.ref):
         task, now = tasks.read(task_id), agent.status()
         if tasks.ended(task):
             return f"it had already ended: {task['status']}"
@@ -85,9 +85,9 @@ def cancel(task_id: str) -> str:
         waits = entry is not None and bool(entry.get("until"))
         if waits:
             why = "its task was cancelled while it waited for its usage limit"
-            limits.give_up(agent.directory, now, Step.CANCELLED, why)
+            limits.give_up(agent.ref, now, Step.CANCELLED, why)
         elif now["delivering"] == task_id:
-            status.note(agent.directory, now)
+            status.note(agent.ref, now)
     # It has its end. What its window is told from here on is told without the lock, where hooks are heard.
     if waits:
         return _no_continue(agent, now, task_id)

@@ -13,7 +13,7 @@ from flowloom.doctor import claude_code, install, leftovers, multiplexer, round_
 from flowloom.doctor.finding import FAIL, OK, WARN, Case, Finding, fail
 from flowloom.errors import FlowLoomError
 from flowloom.ports import git
-from flowloom.store import layout
+from flowloom.store import state_folder
 
 __all__ = ["FAIL", "OK", "WARN", "Finding", "examine"]
 
@@ -69,7 +69,7 @@ def examine(directory: str, *, claude: bool) -> Iterator[Finding]:
 
 def _broken(name: str, error: Exception, repair: str) -> Finding:
     """Return the finding for a check that could not run."""
-    if isinstance(error, OSError) and (known := layout.trouble(error)) is not None:
+    if isinstance(error, OSError) and (known := state_folder.trouble(error)) is not None:
         error = known
     saw = f"{type(error).__name__}: {error}" if isinstance(error, DAMAGE) else str(error)
     return fail(name, saw, getattr(error, "hint", "") or repair)

@@ -18,7 +18,7 @@ from flowloom.errors import DamagedFile, TmuxUnreachable
 from flowloom.ports.tmux.inventory import Inventory
 from flowloom.ports.tmux.reach import TmuxSocket
 from flowloom.queue import line
-from flowloom.store import files, layout
+from flowloom.store import files, layout, projects
 from flowloom.tasks import index
 from flowloom.tasks import store as tasks
 from flowloom.tasks.steps import Step
@@ -26,6 +26,7 @@ from flowloom.turns import payloads as stored
 from flowloom.turns.states import NO_PROGRAM, State
 
 if TYPE_CHECKING:
+    from flowloom.store.layout import AgentRef
     from flowloom.tasks.record import Task
 
 RECENT_S = 24 * 3600.0
@@ -37,14 +38,15 @@ SHOWN = 10
 def payloads(case: Case) -> list[Finding]:
     """Look for hook calls that could not be applied, and for pipes that no process reads any more."""
     found, waiting, pipes = [], 0, 0
-    for directory in layout.agent_dirs():
-        names = _names(f"{directory}/{stored.SPOOL}")
-        waiting += len(stored.names(directory))
-        bad = [f"{directory}/{stored.SPOOL}/{name}" for name in names if name.endswith(".bad")]
+    for agent in projects.agents():
+        names = _names(layout.spool_dir(agent))
+        waiting += len(stored.names(agent))
+        bad = [layout.payload(agent, name) for name in names if name.endswith(".bad")]
         if bad:
-            saw = f"{len(bad)} hook calls of {os.path.basename(directory)} made no sense: {bad[0]}"
+            saw = f"{len(bad)} hook calls of {agent.name} made no sense: {bad[0]}"
             found.append(warn("hook calls", saw, f"keep one for a report, then: rm {shlex.join(bad[:SHOWN])}"))
-        pipes += sum(_dead_pipe(f"{directory}/{files.WAKE}/{name}") for name in _names(f"{directory}/{files.WAKE}"))
+        folder = layout.agent_dir(agent)
+        pipes += sum(_dead_pipe(layout.wake_pipe(folder, name)) for name in _names(layout.wake_dir(folder)))
     if waiting:
         saw = f"{waiting} were kept while FlowLoom was away or broken"
         found.append(warn("hook calls", saw, "flowloom agents (which applies them)"))
@@ -75,10 +77,10 @@ def _dead_pipe(path: str) -> bool:
 def places(case: Case) -> list[Finding]:
     """Look for places in line that no process holds and whose task has ended or is gone."""
     left = []
-    for directory in layout.agent_dirs():
-        for name in _names(f"{directory}/{line.LINE}"):
+    for agent in projects.agents():
+        for name in _names(layout.line_dir(agent)):
             task = tasks.find(name.partition("-")[2])
-            path = f"{directory}/{line.LINE}/{name}"
+            path = layout.place(agent, name)
             if not _held(path) and (task is None or tasks.ended(task)):
                 left.append(path)
     if left:
@@ -89,7 +91,7 @@ def places(case: Case) -> list[Finding]:
 def agents(case: Case) -> list[Finding]:
     """Look for agents that cannot take a task by themselves."""
     found, alive = [], 0
-    for project in layout.shut_projects():
+    for project in projects.unlistable():
         saw = f"the agents in {project} cannot be listed"
         found.append(fail("agents", saw, f"it must be your own: ls -ld {shlex.quote(project)}"))
     for agent, now in survey():
@@ -113,16 +115,16 @@ def agents(case: Case) -> list[Finding]:
         if other:
             saw = f"{name}'s conversation is open in another Claude Code, too (process {other})"
             found.append(warn("agents", saw, "close that one; your own conversations are listed by: claude --resume"))
-        hook = _hook_of(agent.directory)
+        hook = _hook_of(agent.ref)
         if now["status"] not in NO_PROGRAM and hook and not os.path.exists(hook):
             saw = f"{name} calls {hook}, which is gone: nothing it does is heard"
             found.append(fail("agents", saw, f"flowloom stop {name}; flowloom start {name}"))
     return found or [ok("agents", f"{alive} running" if alive else "none running")]
 
 
-def _hook_of(directory: str) -> str:
+def _hook_of(agent: AgentRef) -> str:
     """Return the script of ours that the files name with which an agent's program was started; empty for none."""
-    for path in layout.program_files(directory):
+    for path in projects.program_files(agent):
         text = (files.read(path) or b"").decode(errors="replace")
         # Behind `sh` in a line of shell, or as a word of a list.
         found = re.search(r"(?:sh |\")'?((?<=')/[^'\n]*|/[^\s\"']*)/hooks/agent-event\b", text)
@@ -137,7 +139,7 @@ def windows(case: Case) -> list[Finding]:
     sockets = {case.settings.tmux_socket}
     for agent in list_agents():
         try:
-            document = files.read_json(f"{agent.directory}/status.json") or {}
+            document = files.read_json(layout.status(agent.ref)) or {}
         except DamagedFile:
             continue  # `agents` tells
         recorded.add((document.get("agent_id"), document.get("pane_id")))
@@ -187,7 +189,7 @@ def _held(path: str) -> bool:
 
 def _waited_for(task: Task) -> bool:
     try:
-        return task["agent"] is None or line.waited_for(tasks.folder_of(task), task["task_id"])
+        return task["agent"] is None or line.waited_for(tasks.agent_of(task), task["task_id"])
     except OSError:
         return False  # its agent's line cannot be read, so no process stands in it
 

@@ -13,7 +13,7 @@ from flowloom.doctor.finding import Case, Finding, fail, ok
 from flowloom.ports import procs
 from flowloom.ports.tmux.inventory import Inventory
 from flowloom.setup import plan
-from flowloom.store import files, layout
+from flowloom.store import files, layout, state_folder
 
 ECHO_LIMIT_S = 30.0
 # Enough for a start with plugins and a slow login, and a turn of a large model.
@@ -35,7 +35,7 @@ def claude(case: Case) -> list[Finding]:
 
 
 def _travel(case: Case, name: str, provider: str, prompt: str, limit_s: float) -> list[Finding]:
-    top = f"{layout.ensure_home()}/doctor-{os.getpid()}"
+    top = f"{state_folder.ensure()}/doctor-{os.getpid()}"
     # Claude Code remembers a trusted folder by its path, so always use the same one.
     site = f"{layout.home()}/doctor/site"
     socket = f"flowloom-doctor-{os.getpid()}"

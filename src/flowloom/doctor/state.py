@@ -8,7 +8,7 @@ import shlex
 import shutil
 
 from flowloom.doctor.finding import Case, Finding, fail, ok, warn
-from flowloom.store import files, layout
+from flowloom.store import files, layout, state_folder
 
 LITTLE_BYTES = 200_000_000
 NONE_BYTES = 10_000_000
@@ -22,7 +22,7 @@ def folder(case: Case) -> list[Finding]:
     home = layout.home()
     if not os.path.lexists(home):
         # Create it to see whether that works; the next check needs it anyway.
-        layout.ensure_home()
+        state_folder.ensure()
         return [ok("state", f"{home} (new)")]
     if not os.path.isdir(home):
         return [fail("state", f"{home} is not a folder", "move it away, or set FLOWLOOM_HOME to another folder")]
@@ -39,7 +39,7 @@ def folder(case: Case) -> list[Finding]:
 
 def space(case: Case) -> list[Finding]:
     """Check that there is room for prompts and replies."""
-    layout.ensure_home()
+    state_folder.ensure()
     left = os.statvfs(layout.home())
     free = left.f_bavail * left.f_frsize
     saw = f"{free / 1e9:.1f} GB free" if free > 1e9 else f"{free / 1e6:.0f} MB free"
@@ -50,7 +50,7 @@ def space(case: Case) -> list[Finding]:
 
 def file_system(case: Case) -> list[Finding]:
     """Try what FlowLoom relies on: replace a file, lock a file, wake through a pipe."""
-    place = f"{layout.ensure_home()}/doctor-{os.getpid()}"
+    place = f"{state_folder.ensure()}/doctor-{os.getpid()}"
     repair = "set FLOWLOOM_HOME to a folder on a local disk"
     try:
         files.ensure_dir(place)

@@ -23,7 +23,7 @@ from flowloom.errors import FlowLoomError, Stopped, TimedOut, UsageError
 from flowloom.ports import git, procs
 from flowloom.ports.signals import CaughtSignals
 from flowloom.ports.tmux import client
-from flowloom.store import files, layout
+from flowloom.store import files, layout, projects, state_folder
 from flowloom.tasks import prompt as prompt_text
 from flowloom.tasks import store as tasks
 from flowloom.tasks.steps import Step
@@ -102,10 +102,10 @@ def edit(path: str, signals: Signals, screen: wait_screen.WaitScreen) -> Outcome
     """
     raw = prompt_file.read(path)
     draft = prompt_text.text(raw)
-    here = layout.here()
+    here = projects.here()
     root = git.project_root(here)
     settings = config.load(root)
-    layout.refuse_foreign()
+    state_folder.refuse_foreign()
     procs.ensure_files()
     wanted = _ordered(path, draft, settings) or parts.split(draft, lambda name: _known(name, here, settings))
     if not wanted:
@@ -179,7 +179,7 @@ class Exchange:
             if not prompt.strip():
                 raise UsageError(f"Add a prompt after @{agent.name}")
             ask.refuse_unknown(agent, self.settings)
-            theirs = layout.project_root(agent.slug) or root
+            theirs = projects.root_of(agent.slug) or root
             launch.prepare(agent, self.settings if theirs == root else config.load(theirs), root=theirs)
             # A new agent has no status before this point.
             if touched_files.has_open(os.environ.get("FLOWLOOM_CHIEF", ""), agent.status()["session_id"]):

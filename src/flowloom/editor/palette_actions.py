@@ -18,7 +18,7 @@ from flowloom.editor.palette import Row
 from flowloom.errors import FlowLoomError, TmuxUnreachable
 from flowloom.ports.tmux import client
 from flowloom.roles import builtin
-from flowloom.store import files, layout
+from flowloom.store import files, layout, projects, state_folder
 from flowloom.tasks import prompt as prompt_text
 from flowloom.tasks import store as tasks
 from flowloom.tasks.steps import Step
@@ -51,8 +51,8 @@ def choose(
 def remember(slug: str, name: str) -> None:
     """Note the agent of a project that was asked last: the palette opens with it selected."""
     try:
-        files.ensure_dir(f"{layout.ensure_home()}/agents/{slug}")
-        files.write(layout.last_path(slug), name.encode(), durable=False)
+        files.ensure_dir(f"{state_folder.ensure()}/agents/{slug}")
+        files.write(layout.last_asked(slug), name.encode(), durable=False)
     except (FlowLoomError, OSError):
         return  # a disk without room for it is no reason to give up a task that is sent
 
@@ -70,7 +70,7 @@ class PaletteActions:
         self.settings = settings
         self.screen = screen
         self.terminal = terminal
-        self.slug = layout.project_slug(root)
+        self.slug = projects.slug_of(root)
         self.unseen = replies.UnreadTasks(self.slug)
         self.note = config.unheeded(settings.ignored)
         # A first word that names no agent, the agent it probably means, and the text after it.
@@ -220,7 +220,7 @@ class PaletteActions:
         return wait_lines.live_end(look.screen, columns, rows) if look else []
 
     def _last(self) -> str:
-        return (files.read(layout.last_path(self.slug)) or b"").decode(errors="replace")
+        return (files.read(layout.last_asked(self.slug)) or b"").decode(errors="replace")
 
     def _open_window(self, name: str) -> None:
         now = self.statuses.get(name)
@@ -236,7 +236,7 @@ class PaletteActions:
         if now is None:
             self.note = f"{name} has no log: it was never started"
             return
-        events = status.read_events(named(name, self.root).directory)
+        events = status.read_events(named(name, self.root).ref)
         dialogs.page(
             self.terminal,
             f"Log of {now['agent_id']}",

@@ -109,6 +109,6 @@ def asked_agent(task_ids: list[str]) -> Status | None:
     """Return the last known status of the agent of the one task that these are, None for several."""
     task = tasks.find(task_ids[0]) if len(task_ids) == 1 else None
     try:
-        return status.read(tasks.folder_of(task)) if task else None
+        return status.read(tasks.agent_of(task)) if task else None
     except DamagedFile:
         return None

@@ -9,7 +9,7 @@ from flowloom.agents import launch, window_script
 from flowloom.errors import UsageError
 from flowloom.ports.tmux import server
 from flowloom.providers import registry
-from flowloom.store import files, layout
+from flowloom.store import files, projects, state_folder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def ensure_terminal(draft: str, root: str, settings: Settings) -> tuple[str, str
         UsageError: the draft is too long for a variable.
     """
     raw = _argument(draft, "$PROMPT")
-    mark = f"terminal:{layout.project_slug(root)}:"
+    mark = f"terminal:{projects.slug_of(root)}:"
     whole = mark + files.sha256(raw)[:12]
     window_id, found = server.Tmux(settings.tmux_socket).find_beside(mark)
     if window_id:
@@ -51,7 +51,7 @@ def refuse_parallel(draft: str, settings: Settings) -> None:
 
 def open_parallel(draft: str, root: str, settings: Settings) -> None:
     """Start another Claude Code on the draft, in a window that closes with it; the draft is kept on disk."""
-    folder = files.ensure_dir(layout.ensure_home() + "/parallel")
+    folder = files.ensure_dir(state_folder.ensure() + "/parallel")
     kept = f"{folder}/{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.md"
     files.write(kept, draft.encode("utf-8", "surrogateescape"))
     command = ["sh", "-c", 'exec "$1" -- "$(cat "$2")"', "sh", settings.claude, kept]

@@ -165,7 +165,7 @@ class TerminalWaitScreen(WaitScreen):
             lines += ["", *(f"  {line}" for said in wait_lines.evidence(view) for line in wrap(said, columns - 4))]
         else:
             title = f"log of {view.task['agent_id']}"
-            events = wait_lines.log_lines(status.read_events(tasks.folder_of(view.task)), columns)
+            events = wait_lines.log_lines(status.read_events(tasks.agent_of(view.task)), columns)
             lines = [f"  {DIM}{wait_lines.journal(view.task, columns - 4)}{RESET}", "", *events[-max(1, rows - 5) :]]
         return keys.overlay(f" {BOLD}FlowLoom{RESET}  {title}", lines, columns, rows, self.read_on)
 

@@ -11,7 +11,7 @@ import time
 
 from flowloom.errors import FlowLoomError, UsageError
 from flowloom.providers import registry
-from flowloom.store import files, quick_json
+from flowloom.store import files, layout, quick_json
 from flowloom.turns import noop, payloads
 from flowloom.turns.payloads import Payload
 
@@ -19,41 +19,55 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from flowloom.store.layout import AgentRef
 
-def take() -> tuple[str, Payload | None] | None:
+
+def take() -> tuple[AgentRef, Payload | None] | None:
     """Take one hook call: the provider's name and perhaps the payload as arguments, else that on stdin.
 
     The agent is named by FLOWLOOM_AGENT_DIR.
-    Return the agent's folder, and the payload if it could not be stored; None if nothing follows from the call.
+    Return the agent, and the payload if it could not be stored; None if nothing follows from the call.
     """
     at_ns, at = time.monotonic_ns(), time.time()
-    agent_dir = os.environ.get("FLOWLOOM_AGENT_DIR", "")
+    folder = os.environ.get("FLOWLOOM_AGENT_DIR", "")
     # A program that passes its payload as an argument may give us its own terminal as stdin.
     raw = os.fsencode(sys.argv[2]) if len(sys.argv) > 2 else sys.stdin.buffer.read()
-    if not raw or not agent_dir or not os.path.isdir(agent_dir):
+    agent = _agent(folder) if raw and os.path.isdir(folder) else None
+    if agent is None:
         return None
     provider = sys.argv[1] if len(sys.argv) > 1 else registry.DEFAULT
     pid = os.environ.get("FLOWLOOM_AGENT_PID", "")
     called = Payload("", at_ns, at, int(pid) if pid.isdigit() else 0, provider)
-    if _is_noop(agent_dir, provider, raw):
+    if _is_noop(agent, provider, raw):
         return None
     try:
-        payloads.store(agent_dir, called, raw)
+        payloads.store(agent, called, raw)
     except OSError:
         called.raw = raw
-        return agent_dir, called
-    return agent_dir, None
+        return agent, called
+    return agent, None
 
 
-def _is_noop(agent_dir: str, provider: str, raw: bytes) -> bool:
+def _agent(folder: str) -> AgentRef | None:
+    """Return the agent whose folder this is, None if it is no agent's; what it writes lies in that state folder."""
+    agent, home = layout.ref_of(folder), layout.home_of(folder)
+    if home is None:
+        return None
+    if home != layout.home():
+        # Something between the window and this call has set another one: the settings of a project, for example.
+        os.environ["FLOWLOOM_HOME"] = home
+    return agent
+
+
+def _is_noop(agent: AgentRef, provider: str, raw: bytes) -> bool:
     """Tell whether a payload changes nothing; not while others wait that come before it."""
     try:
         _reach(provider)
         payload: dict[str, Any] = quick_json.loads(raw.decode("utf-8", "replace"))
         report = registry.find(provider).dialect.report(payload)
-        if report is None or payloads.names(agent_dir):
+        if report is None or payloads.names(agent):
             return report is None
-        now: Any = files.read_json(f"{agent_dir}/status.json")
+        now: Any = files.read_json(layout.status(agent))
         return now is not None and noop.is_noop(now, report)
     except (FlowLoomError, OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return False  # whatever is wrong with it, it is stored, and `spool` says so

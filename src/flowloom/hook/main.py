@@ -13,12 +13,13 @@ from flowloom.turns import spool
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from flowloom.store.layout import AgentRef
     from flowloom.turns.payloads import Payload
 
 
-def main(agent_dir: str, unstored: Payload | None) -> None:
+def main(agent: AgentRef, unstored: Payload | None) -> None:
     """Apply what `call.take` has taken, unless another process holds the agent's lock, and then does it."""
     try:
-        spool.drain(agent_dir, unstored)
+        spool.drain(agent, unstored)
     except Exception as error:  # noqa: BLE001 - nothing may reach Claude Code; see the module
-        log(layout.home(), "error", "agent-event", f"{type(error).__name__}: {error}", agent_dir=agent_dir)
+        log(layout.home(), "error", "agent-event", f"{type(error).__name__}: {error}", agent=agent)

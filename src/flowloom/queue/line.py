@@ -17,9 +17,9 @@ from flowloom.store.log import log
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from flowloom.store.layout import AgentRef
     from flowloom.store.shapes import Process
 
-LINE = "line"
 # The release of a process that holds a place: its format is that of the files which it reads and writes.
 FORMAT = 1
 # What a command that keeps all tasks out of an agent stands in line as; no task has such an id.
@@ -30,8 +30,8 @@ COMMANDS = {STOP: "flowloom stop", RESTART: "flowloom restart"}
 class Place:
     """One task's place in the line of one agent."""
 
-    def __init__(self, agent_dir: str, task_id: str, descriptor: int, name: str) -> None:
-        self.agent_dir = agent_dir
+    def __init__(self, agent: AgentRef, task_id: str, descriptor: int, name: str) -> None:
+        self.agent = agent
         self.task_id = task_id
         self.descriptor = descriptor
         self.name = name
@@ -40,22 +40,22 @@ class Place:
 
     def ahead(self) -> list[str]:
         """Return the tasks ahead of this one whose places are held by a running process, first in line first."""
-        return [name.split("-", 1)[1] for name in self.before() if _alive(self.agent_dir, name)]
+        return [name.split("-", 1)[1] for name in self.before() if _alive(self.agent, name)]
 
     def before(self) -> list[str]:
         """Return the names of the places before this one, first in line first, also those whose process was killed."""
-        return [name for name in _names(self.agent_dir) if name < self.name]
+        return [name for name in _names(self.agent) if name < self.name]
 
     def look(self, name: str) -> PlaceAhead | None:
         """Return what is known of a place and its holder; None where no running process holds it."""
-        return PlaceAhead(self.agent_dir, name) if _alive(self.agent_dir, name) else None
+        return PlaceAhead(self.agent, name) if _alive(self.agent, name) else None
 
     def say(self, why: str) -> None:
         """Tell the processes behind why this place makes no progress; empty when it does again."""
         if why != self._says:
             self._says = why
             self._write()
-            files.wake(self.agent_dir)
+            files.wake(layout.agent_dir(self.agent))
 
     def _write(self) -> None:
         """Note who holds the place. Its lock alone cannot tell: a child inherits it."""
@@ -72,7 +72,7 @@ class Place:
         Only these: a line of a hundred would otherwise wake a hundred processes for
         each that leaves it. Whoever stands further back looks by itself, less often.
         """
-        for name in _names(self.agent_dir):
+        for name in _names(self.agent):
             behind = self.look(name) if name > self.name else None
             if behind is None:
                 continue
@@ -83,24 +83,24 @@ class Place:
     def leave(self) -> None:
         """Give up the place and wake the task behind it."""
         try:
-            os.unlink(f"{self.agent_dir}/{LINE}/{self.name}")
+            os.unlink(layout.place(self.agent, self.name))
         except FileNotFoundError:
             pass
         except OSError as error:
             # Without its lock it holds nothing up.
             log(layout.home(), "error", "line", f"the place of task {self.task_id} stays behind: {error}")
         os.close(self.descriptor)
-        files.wake(self.agent_dir)
+        files.wake(layout.agent_dir(self.agent))
         self.wake_next()
 
 
 class PlaceAhead:
     """A place ahead of ours in line, and what is known about its holder."""
 
-    def __init__(self, agent_dir: str, name: str) -> None:
+    def __init__(self, agent: AgentRef, name: str) -> None:
         self.task_id = name.split("-", 1)[1]
         try:
-            note = json.loads(files.read(f"{agent_dir}/{LINE}/{name}") or b"{}")
+            note = json.loads(files.read(layout.place(agent, name)) or b"{}")
             holder: Process = {"pid": int(note.get("pid") or 0), "birth": str(note.get("birth") or "")}
             self.says = str(note.get("says") or "")
             self.format = int(note.get("format") or 0)
@@ -116,54 +116,54 @@ class PlaceAhead:
         return COMMANDS.get(self.task_id, f"task {self.task_id}")
 
 
-def enter(agent_dir: str, task_id: str, *, first: bool = False) -> Place | None:
+def enter(agent: AgentRef, task_id: str, *, first: bool = False) -> Place | None:
     """Take the last place in line for a task, or one of COMMANDS; return None if a running process has one for it.
 
     With `first` it is the place before all others.
     """
-    folder = files.ensure_dir(f"{agent_dir}/{LINE}")
-    with files.locked(f"{agent_dir}/{LINE}.lock"):
-        names = _names(agent_dir)
+    files.ensure_dir(layout.line_dir(agent))
+    with files.locked(layout.line_lock(agent)):
+        names = _names(agent)
         kept = None
         for name in names:
             if name.endswith(f"-{task_id}"):
-                if _alive(agent_dir, name):
+                if _alive(agent, name):
                     return None
                 # Its waiter died; a process that takes over the task keeps its rank.
                 kept = name
                 try:
-                    os.unlink(f"{folder}/{name}")
+                    os.unlink(layout.place(agent, name))
                 except FileNotFoundError:
                     pass  # it left just now
         last = int(names[-1].split("-")[0]) if names else 0
         name = kept or f"{0 if first else last + 1:010d}-{task_id}"
-        return Place(agent_dir, task_id, files.hold(f"{folder}/{name}"), name)
+        return Place(agent, task_id, files.hold(layout.place(agent, name)), name)
 
 
-def adopt(agent_dir: str, task_id: str, descriptor: int) -> Place | None:
+def adopt(agent: AgentRef, task_id: str, descriptor: int) -> Place | None:
     """Return the place whose lock this process inherited as `descriptor`."""
-    name = next((name for name in _names(agent_dir) if name.endswith(f"-{task_id}")), None)
+    name = next((name for name in _names(agent) if name.endswith(f"-{task_id}")), None)
     if name is None:
         # Someone cleared the folder: the place is gone, but the task is not.
         os.close(descriptor)
-        return enter(agent_dir, task_id)
-    return Place(agent_dir, task_id, descriptor, name)
+        return enter(agent, task_id)
+    return Place(agent, task_id, descriptor, name)
 
 
-def waited_for(agent_dir: str, task_id: str) -> bool:
+def waited_for(agent: AgentRef, task_id: str) -> bool:
     """Tell whether a living process waits for this task."""
-    return any(name.endswith(f"-{task_id}") and _alive(agent_dir, name) for name in _names(agent_dir))
+    return any(name.endswith(f"-{task_id}") and _alive(agent, name) for name in _names(agent))
 
 
-def holder(agent_dir: str, task_id: str) -> PlaceAhead | None:
+def holder(agent: AgentRef, task_id: str) -> PlaceAhead | None:
     """Return the place of a task that a living process waits for, and what is known of that process."""
-    held = (name for name in _names(agent_dir) if name.endswith(f"-{task_id}") and _alive(agent_dir, name))
-    return next((PlaceAhead(agent_dir, name) for name in held), None)
+    held = (name for name in _names(agent) if name.endswith(f"-{task_id}") and _alive(agent, name))
+    return next((PlaceAhead(agent, name) for name in held), None)
 
 
-def stopped(agent_dir: str, task_id: str) -> int:
+def stopped(agent: AgentRef, task_id: str) -> int:
     """Return the process that waits for this task if it is stopped, and does nothing until it is continued; else 0."""
-    holders = [PlaceAhead(agent_dir, name) for name in _names(agent_dir) if name.endswith(f"-{task_id}")]
+    holders = [PlaceAhead(agent, name) for name in _names(agent) if name.endswith(f"-{task_id}")]
     return next((holder.pid for holder in holders if holder.stopped), 0)
 
 
@@ -172,23 +172,23 @@ def typed(task_id: str) -> str:
     return f"{task_id}.{os.getpid()}.{steady_s():.6f}"
 
 
-def standing(agent_dir: str) -> list[str]:
+def standing(agent: AgentRef) -> list[str]:
     """Return the tasks whose places are held by a running process, first in line first."""
-    return [name.split("-", 1)[1] for name in _names(agent_dir) if _alive(agent_dir, name)]
+    return [name.split("-", 1)[1] for name in _names(agent) if _alive(agent, name)]
 
 
-def abandoned(agent_dir: str) -> list[str]:
+def abandoned(agent: AgentRef) -> list[str]:
     """Return what has a place that no process holds any more: its holder was killed."""
-    return [name.split("-", 1)[1] for name in _names(agent_dir) if not _alive(agent_dir, name)]
+    return [name.split("-", 1)[1] for name in _names(agent) if not _alive(agent, name)]
 
 
-def _names(agent_dir: str) -> list[str]:
+def _names(agent: AgentRef) -> list[str]:
     try:
         # Files that something else put there (an editor, NFS) have no rank.
-        return sorted(name for name in os.listdir(f"{agent_dir}/{LINE}") if name[:10].isdigit() and name[10:11] == "-")
+        return sorted(name for name in os.listdir(layout.line_dir(agent)) if name[:10].isdigit() and name[10:11] == "-")
     except FileNotFoundError:
         return []
 
 
-def _alive(agent_dir: str, name: str) -> bool:
-    return files.held(f"{agent_dir}/{LINE}/{name}")
+def _alive(agent: AgentRef, name: str) -> bool:
+    return files.held(layout.place(agent, name))

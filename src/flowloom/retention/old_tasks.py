@@ -9,7 +9,7 @@ from flowloom.agents import window_script
 from flowloom.clock import wall_s
 from flowloom.errors import DamagedFile, FlowLoomError, NoSuchTask, UsageError
 from flowloom.queue import line
-from flowloom.store import files, layout, old_files
+from flowloom.store import files, layout, old_files, projects
 from flowloom.tasks import index_files
 from flowloom.tasks import store as tasks
 from flowloom.tasks.steps import Step
@@ -18,6 +18,7 @@ from flowloom.turns import parking, questions, spool, status
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from flowloom.store.layout import AgentRef
     from flowloom.tasks.record import Task
     from flowloom.turns.record import Status
 
@@ -43,7 +44,7 @@ class CleanPlan:
     def __init__(self) -> None:
         self.old: list[OldTask] = []
         self.kept: dict[str, int] = {}
-        self.events: dict[str, int] = {}
+        self.events: dict[AgentRef, int] = {}
         # Copies of the drafts that the palette passed to another Claude Code.
         self.drafts: list[str] = []
         # Documents of questions that were answered or withdrawn.
@@ -69,10 +70,14 @@ def seconds(text: str) -> float:
 def sizes() -> dict[str, int]:
     """Return the size of each part of the state, in bytes."""
     home = layout.home()
-    events = sum(size_of(f"{folder}/{name}") for folder in _agent_folders() for name in _event_names())
-    agents = size_of(f"{home}/agents")
+    events = sum(
+        size_of(path)
+        for agent in projects.with_status()
+        for path in (layout.events(agent), layout.former_events(agent))
+    )
+    agents = size_of(layout.agents_dir())
     parts = {"tasks": size_of(f"{home}/tasks"), "events": events, "agents": agents - events}
-    parts["questions"] = size_of(layout.questions())
+    parts["questions"] = size_of(layout.questions_dir())
     parts["log"] = size_of(f"{home}/log")
     parts["drafts"] = size_of(_drafts())
     parts["cache"] = size_of(f"{home}/cache")
@@ -87,25 +92,25 @@ def plan(before: float) -> CleanPlan:
     agent's status still mentions, or one whose record cannot be read.
     """
     found = CleanPlan()
-    busy: dict[str, set[str]] = {}
+    busy: dict[AgentRef | None, set[str]] = {}
     for task_id in tasks.all_ids():
         try:
             task = tasks.read(task_id)
         except (NoSuchTask, DamagedFile):
             _count(found.kept, "unreadable")
             continue
-        agent_dir = tasks.folder_of(task) if task["agent"] else ""
-        if agent_dir not in busy:
-            busy[agent_dir] = _in_hand(agent_dir)
-        why = _kept(task, before, busy[agent_dir])
+        agent = tasks.agent_of(task) if task["agent"] else None
+        if agent not in busy:
+            busy[agent] = _in_hand(agent)
+        why = _kept(task, before, busy[agent])
         if why:
             _count(found.kept, why)
         else:
             found.old.append(OldTask(task, last_use(task), size_of(layout.task_dir(task_id))))
-    for folder in _agent_folders():
-        old = sum(1 for event in status.read_events(folder) if event["at"] < before)
+    for each in projects.with_status():
+        old = sum(1 for event in status.read_events(each) if event["at"] < before)
         if old:
-            found.events[folder] = old
+            found.events[each] = old
     found.questions = _closed_questions(before)
     # One that was just written is read when its window opens.
     found.drafts = old_files.older(_drafts(), min(before, wall_s() - SETTLED_S))
@@ -115,7 +120,7 @@ def plan(before: float) -> CleanPlan:
 def _closed_questions(before: float) -> list[str]:
     """Return the documents of questions that were closed before this time."""
     found = []
-    for path in old_files.older(layout.questions(), before):
+    for path in old_files.older(layout.questions_dir(), before):
         try:
             record = questions.read(os.path.basename(path).removesuffix(".json"))
         except DamagedFile:
@@ -155,12 +160,12 @@ def remove(found: CleanPlan, before: float) -> list[str]:
             _remove_task(old.task_id, before, trash)
         except (FlowLoomError, OSError) as error:
             failed.append(f"task {old.task_id}: {error}")
-    for folder in found.events:
+    for agent in found.events:
         try:
-            with spool.lock(folder):
-                status.forget_events(folder, before)
+            with spool.lock(agent):
+                status.forget_events(agent, before)
         except OSError as error:
-            failed.append(f"{folder}: {error}")
+            failed.append(f"{agent}: {error}")
     for path in [*found.drafts, *found.questions]:
         try:
             os.unlink(path)
@@ -175,18 +180,18 @@ def remove(found: CleanPlan, before: float) -> list[str]:
 
 def _remove_task(task_id: str, before: float, trash: str) -> None:
     task = tasks.read(task_id)
-    agent_dir = tasks.folder_of(task) if task["agent"] else ""
-    if not os.path.isdir(agent_dir):
+    agent = tasks.agent_of(task) if task["agent"] else None
+    if agent is None or not os.path.isdir(layout.agent_dir(agent)):
         os.rename(layout.task_dir(task_id), f"{trash}/{task_id}")
         index_files.forget(task)
         return
-    with spool.lock(agent_dir):
+    with spool.lock(agent):
         task = tasks.read(task_id)
-        if _kept(task, before, _in_hand(agent_dir)):
+        if _kept(task, before, _in_hand(agent)):
             return  # it has been used since
         os.rename(layout.task_dir(task_id), f"{trash}/{task_id}")
         index_files.forget(task)
-        draft = f"{agent_dir}/drafts/{task['prompt_sha256']}"
+        draft = layout.asked_draft(agent, task["prompt_sha256"])
         if files.read(draft) == task_id.encode():
             os.unlink(draft)
 
@@ -197,15 +202,15 @@ def _kept(task: Task, before: float, in_hand: set[str]) -> str:
         return "unfinished"
     if task["status"] is Step.DONE and task["read"] is None:
         return "unread"
-    if task["task_id"] in in_hand or (task["agent"] and line.waited_for(tasks.folder_of(task), task["task_id"])):
+    if task["task_id"] in in_hand or (task["agent"] and line.waited_for(tasks.agent_of(task), task["task_id"])):
         return "in use"
     return "" if last_use(task) < before else "recent"
 
 
-def _in_hand(agent_dir: str) -> set[str]:
-    """Return the tasks that an agent's status still mentions."""
+def _in_hand(agent: AgentRef | None) -> set[str]:
+    """Return the tasks that an agent's status still mentions; none of no agent."""
     try:
-        now: Status | None = status.read(agent_dir)
+        now: Status | None = status.read(agent) if agent else None
     except DamagedFile:
         now = None
     if now is None:
@@ -213,20 +218,6 @@ def _in_hand(agent_dir: str) -> set[str]:
     last = now["last_turn"]
     turns = [turn["task"] for turn in (now["turn"], *parking.entries(now), last) if turn]
     return {each for each in (now["current_task"], now["delivering"], now["adopt"], *now["queued"], *turns) if each}
-
-
-def _agent_folders() -> list[str]:
-    top = f"{layout.home()}/agents"
-    found = []
-    for slug in sorted(os.listdir(top)) if os.path.isdir(top) else []:
-        for name in sorted(os.listdir(f"{top}/{slug}")) if os.path.isdir(f"{top}/{slug}") else []:
-            if os.path.isfile(f"{top}/{slug}/{name}/status.json"):
-                found.append(f"{top}/{slug}/{name}")
-    return found
-
-
-def _event_names() -> tuple[str, str]:
-    return status.EVENTS, f"{status.EVENTS}.1"
 
 
 def size_of(path: str) -> int:

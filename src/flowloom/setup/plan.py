@@ -24,7 +24,7 @@ from flowloom.agents import hook_shims
 from flowloom.chief import settings_files
 from flowloom.errors import FlowLoomError
 from flowloom.setup import json_text
-from flowloom.store import files, layout
+from flowloom.store import files, layout, state_folder
 
 RULES = [f"Bash(flowloom {command}:*)" for command in ("ask", "wait", "reply", "agents", "tasks")]
 EDITORS = ("VISUAL", "EDITOR")
@@ -365,7 +365,7 @@ def apply(plan: SetupPlan) -> None:
     for change in plan.changes:
         if files.read(change.path) != change.before:
             raise FlowLoomError(f"{change.path} was changed meanwhile; nothing was changed", hint="run it again")
-    files.ensure_dir(f"{layout.ensure_home()}/hooks")
+    files.ensure_dir(f"{state_folder.ensure()}/hooks")
     if plan.record:
         files.write_json(record_path(), plan.record, durable=True)
     for change in plan.changes:

@@ -8,7 +8,7 @@ import itertools
 import os
 
 from flowloom.errors import DamagedFile, NewerFormat
-from flowloom.store import locks, quick_json
+from flowloom.store import layout, locks, quick_json
 
 try:
     # hashlib would load OpenSSL: 4 ms in every hook call and every Ctrl-G. The standard
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from typing import Any
 
 _NUMBERS = itertools.count()
-# Wake-up pipes are named after the process that reads them.
-WAKE = "wake"
 # From this size on, OpenSSL is worth loading: it is eight times as fast.
 BIG_BYTES = 1_000_000
 # More than this is not read under a lock that a hook call needs.
@@ -307,12 +305,14 @@ def close_wake(descriptor: int, path: str) -> None:
 
 def make_wake(directory: str) -> tuple[int, str]:
     """Do what `open_wake` does, but fail if the file system has no named pipes."""
-    folder = ensure_dir(f"{directory}/{WAKE}")
+    folder = ensure_dir(layout.wake_dir(directory))
     while True:
         # Never reuse a name: a process that removes a dead pipe must not remove a new one.
         number = next(_NUMBERS)
-        path = f"{folder}/{os.getpid()}.{number}"
-        fresh = f"{folder}/.{os.getpid()}.{number}.{os.getpid()}.tmp"  # a name that `sweep` recognises
+        path = layout.wake_pipe(directory, f"{os.getpid()}.{number}")
+        fresh = layout.wake_pipe(
+            directory, f".{os.getpid()}.{number}.{os.getpid()}.tmp"
+        )  # a name that `sweep` recognises
         if os.path.exists(path):
             continue
         # The pipe gets its name only once it is open, because `wake` removes a pipe that has no reader.
@@ -335,13 +335,13 @@ def wake(directory: str) -> None:
     about once a second. So a failure here is not an error.
     """
     try:
-        names = os.listdir(f"{directory}/{WAKE}")
+        names = os.listdir(layout.wake_dir(directory))
     except OSError:
         return
     for name in names:
         if name.startswith("."):
             continue  # it is still being made
-        path = f"{directory}/{WAKE}/{name}"
+        path = layout.wake_pipe(directory, name)
         try:
             descriptor = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW)
         except OSError as error:

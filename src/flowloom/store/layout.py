@@ -1,15 +1,13 @@
-"""Where the state folder, its agents and its tasks are; how their names are checked.
+"""Where every file of the state folder is, and how the names in its paths are checked.
 
-The module that owns a file in such a folder knows that file's name.
+No other module joins a path of the state folder. A folder's path ends in `_dir` here, a file's names what it is.
 """
 
 from __future__ import annotations
 
-import errno
 import os
 
-from flowloom.errors import BadName, DamagedFile, FlowLoomError, NoDirectory, StateFailed
-from flowloom.store import files
+from flowloom.errors import BadName
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,10 +21,8 @@ IN_TASK_ID = LETTERS | frozenset("23456789")
 HEX = frozenset("0123456789abcdef")
 # The name under which the headless tasks of a project have their folder; no agent's name has a dot.
 HEADLESS = ".headless"
-PROJECT_FORMAT = 1
-README = """This is the state of FlowLoom: its agents, tasks and replies.
-You can delete it when no agent is running. This deletes the prompts and replies stored here.
-"""
+# Files of an agent that a shell script writes, too (`agents.hook_shims`).
+DRAFT_REQUEST, HANDED_DRAFT = "draft-wanted", "draft"
 
 
 class AgentRef:
@@ -48,112 +44,30 @@ class AgentRef:
     def __hash__(self) -> int:
         return hash((self.project, self.name))
 
+    def __str__(self) -> str:
+        return f"{self.name}@{self.project}"
+
     def __repr__(self) -> str:
         return f"AgentRef({self.project!r}, {self.name!r})"
+
+
+# `home()` by the value that it was computed from: it is asked for with every path.
+_HOMES: dict[str, str] = {}
 
 
 def home() -> str:
     """Return the folder of all state: FLOWLOOM_HOME, else the XDG state folder."""
     given = os.environ.get("FLOWLOOM_HOME")
     if given:
-        return os.path.abspath(os.path.expanduser(given))
+        return _HOMES.get(given) or _absolute(given)
     base = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
     return os.path.join(base, "flowloom")
 
 
-def here() -> str:
-    """Return the working directory.
-
-    Raises:
-        NoDirectory: it was removed, as by `git worktree remove`.
-    """
-    try:
-        return os.getcwd()
-    except OSError as error:
-        raise NoDirectory(f"the working directory no longer exists ({error.strerror})") from error
-
-
-FULL = (errno.ENOSPC, errno.EDQUOT)
-EXHAUSTED = (errno.EMFILE, errno.ENFILE)
-NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
-
-
-def trouble(error: OSError) -> StateFailed | None:
-    """Return our error for an OSError about the state folder or a full disk; None for any other."""
-    path = error.filename if isinstance(error.filename, str) else ""
-    if error.errno in FULL:
-        return StateFailed(f"no room is left on the disk: {path or home()}", hint=f"make room: df -h {path or home()}")
-    if error.errno in EXHAUSTED:
-        return StateFailed(f"no more files can be opened: {error.strerror}", hint="raise the limit: ulimit -n 1024")
-    if not path.startswith(f"{home()}/") and path != home():
-        return None
-    if error.errno in NO_LOCKS:
-        return StateFailed(
-            f"the file system of {path} has no locks ({error.strerror})",
-            hint="set FLOWLOOM_HOME to a folder on a local disk",
-        )
-    if error.errno == errno.ELOOP:
-        return StateFailed(f"{path} is a symbolic link, which is not followed here", hint=f"remove it: rm {path}")
-    hint = {
-        errno.EROFS: "make its disk writable again, or set FLOWLOOM_HOME to another folder",
-        errno.EACCES: f"it must be your own: ls -ld {path}",
-        errno.EPERM: f"it must be your own: ls -ld {path}",
-    }.get(error.errno or 0, f"see what it is: ls -ld {path}")
-    return StateFailed(f"{path} cannot be used: {error.strerror}", hint=hint)
-
-
-def named(error: FlowLoomError | OSError) -> str:
-    """Return an expected error in one line, with what to do next."""
-    known = (trouble(error) or error) if isinstance(error, OSError) else error
-    hint = getattr(known, "hint", "")
-    return f"{known}; {hint}" if hint else str(known)
-
-
-def refuse_foreign() -> None:
-    """Refuse the state folder of another user: as root, we would write files that its owner cannot use.
-
-    Raises:
-        FlowLoomError: it belongs to another user.
-    """
-    path = home()
-    try:
-        theirs = os.stat(path).st_uid != os.getuid()
-    except PermissionError:
-        theirs = True
-    except OSError:
-        return
-    if theirs:
-        raise FlowLoomError(
-            f"the state folder {path} belongs to another user", hint="set FLOWLOOM_HOME to a folder of your own"
-        )
-
-
-def ensure_home() -> str:
-    """Create the state folder, for its owner only, and return it.
-
-    Raises:
-        FlowLoomError: it cannot be created, or belongs to another user.
-    """
-    path = home()
-    try:
-        files.ensure_dir(path)
-        owner = os.stat(path)
-    except OSError as error:
-        raise FlowLoomError(
-            f"the state folder {path} cannot be created: {error.strerror}",
-            hint="set FLOWLOOM_HOME to a folder that you can write to",
-        ) from error
-    refuse_foreign()
-    if not os.access(path, os.W_OK | os.X_OK):
-        raise FlowLoomError(
-            f"the state folder {path} cannot be written to",
-            hint="set FLOWLOOM_HOME to a folder that you can write to; in Claude Code's sandbox, "
-            "or add this one to sandbox.filesystem.allowWrite in its settings",
-        )
-    if owner.st_mode & 0o077:
-        os.chmod(path, 0o700)
-    if not os.path.exists(f"{path}/README"):
-        files.write(f"{path}/README", README.encode(), durable=False)
+def _absolute(given: str) -> str:
+    path = os.path.abspath(os.path.expanduser(given))
+    if given.startswith("/"):
+        _HOMES[given] = path  # it depends on nothing else
     return path
 
 
@@ -167,74 +81,6 @@ def check_name(name: str) -> str:
         shown = name if len(name) <= 60 else name[:60] + "…"
         raise BadName(f"{shown!r} is not a valid agent name")
     return name
-
-
-def project_slug(root: str) -> str:
-    """Return the short name of the project at `root`: its folder's name, with a hash if two share it.
-
-    The first project to use a name gets it without the hash; `agents/<slug>/project.json`
-    records which project that is.
-    """
-    import re  # noqa: PLC0415 - 1.3 ms of each hook call, and few need it
-
-    base = re.sub(r"[^a-z0-9_-]+", "-", os.path.basename(root).lower()).strip("-")[:30] or "root"
-    for slug in (base, f"{base}-{files.sha256(root.encode('utf-8', 'surrogateescape'))[:4]}"):
-        known = _project(slug)
-        if known is not None and known.get("root") == root:
-            return slug
-        if known is None:
-            return _moved_here(root) or slug
-    return slug
-
-
-def _project(slug: str) -> dict[str, object] | None:
-    path = f"{home()}/agents/{slug}/project.json"
-    known = files.read_json(path)
-    if known is not None:
-        files.format_of(known, PROJECT_FORMAT, path)
-    return known
-
-
-def _moved_here(root: str) -> str:
-    """Return the project that was moved to `root` and keeps its name, empty for none."""
-    for project in _projects():
-        slug = os.path.basename(project)
-        try:
-            if project_root(slug) == root:
-                return slug
-        except (DamagedFile, OSError):
-            continue  # its own agents tell
-    return ""
-
-
-def move_project(slug: str, root: str) -> None:
-    """Record that the project `slug` is at `root` from now on."""
-    files.write_json(f"{home()}/agents/{slug}/project.json", {"format": PROJECT_FORMAT, "root": root})
-
-
-def ensure_project(slug: str, root: str) -> None:
-    """Record that `slug` stands for the project at `root`."""
-    path = f"{home()}/agents/{slug}/project.json"
-    if not os.path.exists(path):
-        files.ensure_dir(os.path.dirname(path))
-        files.write_json(path, {"format": PROJECT_FORMAT, "root": root})
-
-
-def project_root(slug: str) -> str | None:
-    """Return the folder of the project `slug`, None if it is not known."""
-    known = _project(slug)
-    root = known.get("root") if known else None
-    return root if isinstance(root, str) else None
-
-
-def agent_dir(slug: str, name: str) -> str:
-    """Return the folder of one agent's state."""
-    return folder_of(AgentRef(slug, check_name(name)))
-
-
-def folder_of(agent: AgentRef) -> str:
-    """Return the folder of an agent's state, or of a project's headless tasks."""
-    return f"{home()}/agents/{agent.project}/{agent.name}"
 
 
 def is_ref(project: str, name: str) -> bool:
@@ -251,109 +97,170 @@ def _is_name(name: str) -> bool:
     return 0 < len(name) <= 40 and name[0] in LETTERS and IN_NAME.issuperset(name)
 
 
-def ref_of(folder: str) -> AgentRef:
-    """Return whose folder this is; the folder may lie in another state folder."""
-    return AgentRef(os.path.basename(os.path.dirname(folder)), os.path.basename(folder))
-
-
-def ensure_agent_dir(path: str) -> None:
-    """Make the folder of one agent's state."""
-    if os.path.isfile(path):
-        # Until 0.1 the palette noted its last agent in a file where an agent called `last` has its folder.
-        os.replace(path, last_path(os.path.basename(os.path.dirname(path))))
-    files.ensure_dir(path)
-
-
-def last_path(slug: str) -> str:
-    """Return the file that names the agent of a project that was asked last; no agent's name has a dot."""
-    return f"{home()}/agents/{slug}/.last"
-
-
-def program_dir(agent_dir: str) -> str:
-    """Return the folder of the files that an agent's program was started with."""
-    return f"{agent_dir}/program"
-
-
-def program_files(agent_dir: str) -> list[str]:
-    """Return the files that an agent's program was started with; until 0.1 there was one, in the agent's own folder."""
-    folder = program_dir(agent_dir)
-    names = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
-    paths = [*(f"{folder}/{name}" for name in names), f"{agent_dir}/settings.json"]
-    return [path for path in paths if os.path.isfile(path)]
-
-
-def headless_dir(slug: str) -> str:
-    """Return the folder that serves as the agent folder for a project's headless tasks."""
-    return folder_of(AgentRef(slug, HEADLESS))
-
-
-def agent_dirs() -> list[str]:
-    """Return the folder of every recorded agent, in order of project and name."""
-    found = []
-    for project in _projects():
-        try:
-            names = sorted(os.listdir(project))
-        except OSError:
-            continue  # `shut_projects` names it
-        found += [f"{project}/{name}" for name in names if _recorded(f"{project}/{name}/agent.json")]
-    return found
-
-
-def shut_projects() -> list[str]:
-    """Return the folders of projects whose agents cannot be listed."""
-    return [project for project in _projects() if not os.access(project, os.R_OK | os.X_OK)]
-
-
-def _projects() -> list[str]:
-    top = f"{home()}/agents"
-    names = sorted(os.listdir(top)) if os.path.isdir(top) else []
-    return [f"{top}/{name}" for name in names if os.path.isdir(f"{top}/{name}")]
-
-
-def _recorded(path: str) -> bool:
-    """Tell whether there is a record at `path`, also one that cannot be read: its agent must not vanish."""
-    try:
-        os.stat(path)
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-    except OSError:
-        return True
-    return True
-
-
-def news_dir() -> str:
-    """Return the folder with a marker for each thing that waits for a person."""
-    return f"{home()}/fleet/news"
-
-
-def questions() -> str:
-    """Return the folder of the questions of all agents."""
-    return f"{home()}/questions"
-
-
-def question(question_id: str) -> str:
-    """Return the document of one question."""
-    return f"{questions()}/{question_id}.json"
-
-
 def is_question_id(text: str) -> bool:
     """Tell whether a text can be the id of a question, and so a part of a path."""
     return len(text) == 9 and text[0] == "q" and HEX.issuperset(text[1:])
 
 
-def drafts(agent_dir: str) -> str:
-    """Return the file with a person's drafts that were put aside, cleared or submitted, the newest at the end."""
-    return f"{agent_dir}/drafts.txt"
-
-
-def status_line() -> str:
-    """Return the path of the line that a status line shows: the count of those markers."""
-    return f"{home()}/fleet/status-line"
-
-
 def is_task_id(text: str) -> bool:
     """Tell whether a text can be the id of a task, and so a part of a path."""
     return 4 <= len(text) <= 8 and IN_TASK_ID.issuperset(text)
+
+
+def ref_of(folder: str) -> AgentRef:
+    """Return whose folder this is; the folder may lie in another state folder."""
+    return AgentRef(os.path.basename(os.path.dirname(folder)), os.path.basename(folder))
+
+
+def home_of(folder: str) -> str | None:
+    """Return the state folder in which this folder of an agent lies; None if it is no agent's."""
+    top = os.path.dirname(os.path.dirname(folder))
+    return os.path.dirname(top) if os.path.basename(top) == "agents" else None
+
+
+def agents_dir() -> str:
+    """Return the folder of all projects with their agents."""
+    return f"{home()}/agents"
+
+
+def project_dir(slug: str) -> str:
+    """Return the folder of the agents of one project."""
+    return f"{home()}/agents/{slug}"
+
+
+def project_file(slug: str) -> str:
+    """Return the file that says where a project is."""
+    return f"{home()}/agents/{slug}/project.json"
+
+
+def last_asked(slug: str) -> str:
+    """Return the file that names the agent of a project that was asked last; no agent's name has a dot."""
+    return f"{home()}/agents/{slug}/.last"
+
+
+def agent_dir(agent: AgentRef) -> str:
+    """Return the folder of an agent's state, or of a project's headless tasks."""
+    return f"{home()}/agents/{agent.project}/{agent.name}"
+
+
+def spec(agent: AgentRef) -> str:
+    """Return the record of how an agent is started."""
+    return f"{agent_dir(agent)}/agent.json"
+
+
+def status(agent: AgentRef) -> str:
+    """Return the document with an agent's status."""
+    return f"{agent_dir(agent)}/status.json"
+
+
+def events(agent: AgentRef) -> str:
+    """Return the file with the events that moved an agent; `former_events` are those before."""
+    return f"{agent_dir(agent)}/events.jsonl"
+
+
+def former_events(agent: AgentRef) -> str:
+    """Return the file with the events before those of `events`."""
+    return f"{events(agent)}.1"
+
+
+def agent_lock(agent: AgentRef) -> str:
+    """Return the lock file of what hook calls write: `turns.spool` holds it."""
+    return f"{agent_dir(agent)}/lock"
+
+
+def start_lock(agent: AgentRef) -> str:
+    """Return the file that is locked while an agent is started or its window is closed; no hook call needs it."""
+    return f"{agent_dir(agent)}/start.lock"
+
+
+def spool_dir(agent: AgentRef) -> str:
+    """Return the folder of the payloads that are not applied yet."""
+    return f"{agent_dir(agent)}/spool"
+
+
+def payload(agent: AgentRef, name: str) -> str:
+    """Return the file of a payload that is not applied yet."""
+    return f"{spool_dir(agent)}/{name}"
+
+
+def line_dir(agent: AgentRef) -> str:
+    """Return the folder of the places in line for an agent."""
+    return f"{agent_dir(agent)}/line"
+
+
+def place(agent: AgentRef, name: str) -> str:
+    """Return the lock file of one place in line."""
+    return f"{line_dir(agent)}/{name}"
+
+
+def line_lock(agent: AgentRef) -> str:
+    """Return the file that is locked while a place in line is taken."""
+    return f"{agent_dir(agent)}/line.lock"
+
+
+def drafts(agent: AgentRef) -> str:
+    """Return the file with a person's drafts that were put aside, cleared or submitted, the newest at the end."""
+    return f"{agent_dir(agent)}/drafts.txt"
+
+
+def asked_drafts_dir(agent: AgentRef) -> str:
+    """Return the folder that maps the prompts that an agent was asked from a draft to their tasks."""
+    return f"{agent_dir(agent)}/drafts"
+
+
+def asked_draft(agent: AgentRef, digest: str) -> str:
+    """Return the file that names the task which was asked by the draft with this digest."""
+    return f"{asked_drafts_dir(agent)}/{digest}"
+
+
+def draft_request(agent: AgentRef) -> str:
+    """Return the file by which an agent's editor is asked for the draft in its box."""
+    return f"{agent_dir(agent)}/{DRAFT_REQUEST}"
+
+
+def handed_draft(agent: AgentRef) -> str:
+    """Return the file in which an agent's editor hands its draft over."""
+    return f"{agent_dir(agent)}/{HANDED_DRAFT}"
+
+
+def announced(agent: AgentRef) -> str:
+    """Return the file with the time of the last notice about an agent."""
+    return f"{agent_dir(agent)}/announced"
+
+
+def program_dir(agent: AgentRef) -> str:
+    """Return the folder of the files that an agent's program was started with."""
+    return f"{agent_dir(agent)}/program"
+
+
+def program_file(agent: AgentRef, name: str) -> str:
+    """Return one of the files that an agent's program was started with."""
+    return f"{program_dir(agent)}/{name}"
+
+
+def former_settings(agent: AgentRef) -> str:
+    """Return the one file that an agent's program was started with until 0.1."""
+    return f"{agent_dir(agent)}/settings.json"
+
+
+def environment(agent: AgentRef) -> str:
+    """Return the variables that say where an agent's program keeps its session files."""
+    return f"{agent_dir(agent)}/environment.json"
+
+
+def launch_script(agent: AgentRef) -> str:
+    """Return the script that an agent's window runs."""
+    return f"{agent_dir(agent)}/launch"
+
+
+def opening(agent: AgentRef) -> str:
+    """Return the marker of a start whose window may be open and is not noted yet."""
+    return f"{agent_dir(agent)}/opening"
+
+
+def leave_text(agent: AgentRef) -> str:
+    """Return the file with the text that makes an agent's program leave, as it is pasted."""
+    return f"{agent_dir(agent)}/leave"
 
 
 def tasks_dir() -> str:
@@ -366,14 +273,59 @@ def task_dir(task_id: str) -> str:
     return f"{home()}/tasks/{task_id}"
 
 
+def task(task_id: str) -> str:
+    """Return the record of a task, with its journal."""
+    return f"{task_dir(task_id)}/task.json"
+
+
+def prompt(task_id: str) -> str:
+    """Return the file with the prompt of a task, byte for byte."""
+    return f"{task_dir(task_id)}/prompt.md"
+
+
+def changed_prompt(task_id: str) -> str:
+    """Return the file with what a person made of the prompt while its reply was awaited."""
+    return f"{task_dir(task_id)}/changed-prompt.md"
+
+
+def reply(task_id: str) -> str:
+    """Return the file with the reply to a task."""
+    return f"{task_dir(task_id)}/reply.md"
+
+
+def marker(task_id: str) -> str:
+    """Return the file whose existence says that the reply is complete."""
+    return f"{task_dir(task_id)}/.done"
+
+
+def provisional(task_id: str) -> str:
+    """Return the file with the provisional reply of a parked task."""
+    return f"{task_dir(task_id)}/provisional.md"
+
+
+def partial(task_id: str) -> str:
+    """Return the file with what was said before a turn failed."""
+    return f"{task_dir(task_id)}/partial.md"
+
+
+def frame_first(task_id: str) -> str:
+    """Return the file with the first text of a frame as it is pasted."""
+    return f"{task_dir(task_id)}/first"
+
+
+def frame_body(task_id: str) -> str:
+    """Return the file with the second text of a frame as it is pasted."""
+    return f"{task_dir(task_id)}/body"
+
+
+def headless(task_id: str, stream: str) -> str:
+    """Return the file with the `in`, `out` or `err` of a headless task's program."""
+    return f"{task_dir(task_id)}/headless.{stream}"
+
+
 def index_dir(kind: str) -> str:
     """Return a folder of the index of tasks: of those that are `unfinished`, `unread`, or all as they were `asked`."""
     return f"{home()}/index/{kind}"
-
-
-def waiters_format() -> str:
-    """Return the file that says of which format all waiters are, after those of an older one were replaced."""
-    return f"{home()}/waiters-format"
 
 
 def index_format() -> str:
@@ -384,3 +336,53 @@ def index_format() -> str:
 def index_lock() -> str:
     """Return the file that is locked while the index is built."""
     return f"{home()}/index/lock"
+
+
+def asking_lock() -> str:
+    """Return the file that is locked until a task that an agent asks has its place in line."""
+    return f"{home()}/asking.lock"
+
+
+def waiters_format() -> str:
+    """Return the file that says of which format all waiters are, after those of an older one were replaced."""
+    return f"{home()}/waiters-format"
+
+
+def log() -> str:
+    """Return the log of what no command could show."""
+    return f"{home()}/log/flowloom.jsonl"
+
+
+def wake_dir(folder: str) -> str:
+    """Return the folder of the pipes of the processes that wait for a change in an agent's or a task's folder."""
+    return f"{folder}/wake"
+
+
+def wake_pipe(folder: str, name: str) -> str:
+    """Return one of these pipes; it is named after the process that reads it."""
+    return f"{wake_dir(folder)}/{name}"
+
+
+def news_dir() -> str:
+    """Return the folder with a marker for each thing that waits for a person."""
+    return f"{home()}/fleet/news"
+
+
+def news(kind: str, key: str) -> str:
+    """Return the marker of one thing that waits for a person."""
+    return f"{news_dir()}/{kind}-{key}"
+
+
+def status_line() -> str:
+    """Return the path of the line that a status line shows: the count of those markers."""
+    return f"{home()}/fleet/status-line"
+
+
+def questions_dir() -> str:
+    """Return the folder of the questions of all agents."""
+    return f"{home()}/questions"
+
+
+def question(question_id: str) -> str:
+    """Return the document of one question."""
+    return f"{questions_dir()}/{question_id}.json"

@@ -9,7 +9,7 @@ import os
 
 from flowloom.clock import elapsed_s
 from flowloom.errors import NewerFormat
-from flowloom.store import files, layout
+from flowloom.store import files, layout, state_folder
 from flowloom.store.log import log
 from flowloom.tasks import index_files
 from flowloom.tasks import store as tasks
@@ -116,7 +116,7 @@ def ensure() -> bool:
             if _format() != FORMAT:
                 _build()
     except OSError as error:
-        log(layout.home(), "error", "index", f"it cannot be built: {layout.named(error)}")
+        log(layout.home(), "error", "index", f"it cannot be built: {state_folder.named(error)}")
         return False
     return True
 

@@ -62,13 +62,13 @@ def open_task(
         _take_away(folder)
         index_files.forget(task)
         if draft_known:
-            _forget_draft(f"{layout.folder_of(agent)}/drafts/{files.sha256(data)}", task_id)
+            _forget_draft(layout.asked_draft(agent, files.sha256(data)), task_id)
         raise
     return task
 
 
-def folder_of(task: Task) -> str:
-    """Return the folder of the agent that has a task.
+def agent_of(task: Task) -> AgentRef:
+    """Return the agent that has a task.
 
     Raises:
         NoSuchAgent: no agent has taken it yet.
@@ -76,14 +76,14 @@ def folder_of(task: Task) -> str:
     agent = task["agent"]
     if agent is None:
         raise NoSuchAgent(f"task {task['task_id']} for {task['to']} has no agent yet")
-    return layout.folder_of(AgentRef(agent["project"], agent["name"]))
+    return AgentRef(agent["project"], agent["name"])
 
 
 def _remember_draft(task: Task) -> None:
-    folder = f"{folder_of(task)}/drafts"
+    agent = agent_of(task)
     try:
-        files.ensure_dir(folder)
-        files.write(f"{folder}/{task['prompt_sha256']}", task["task_id"].encode(), durable=False)
+        files.ensure_dir(layout.asked_drafts_dir(agent))
+        files.write(layout.asked_draft(agent, task["prompt_sha256"]), task["task_id"].encode(), durable=False)
     except OSError as error:
         # This only helps to recognise the same draft later; the task works without it.
         log(layout.home(), "error", "tasks", f"its draft is not remembered: {error}", task=task["task_id"])
@@ -154,7 +154,7 @@ def write(task: Task) -> None:
     index_files.agree(task)
     files.wake(folder)
     if task["agent"] is not None:
-        files.wake(folder_of(task))
+        files.wake(layout.agent_dir(agent_of(task)))
     if task["left"]:
         # A process that waits for a task sees its end; the end of a task that was left is news.
         news.note(news.REPLY, task["task_id"], unread(task))

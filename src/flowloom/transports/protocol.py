@@ -14,6 +14,7 @@ from flowloom.ports.tmux.formats import Look
 from flowloom.ports.tmux.server import Tmux
 from flowloom.providers.protocol import Keys, Question, Screen
 from flowloom.providers.registry import Provider
+from flowloom.store.layout import AgentRef
 from flowloom.transports.text import Text
 from flowloom.turns.record import Status
 
@@ -42,7 +43,7 @@ Recall = Literal["unsent", "removed", "sent"] | Interruption
 class AgentWindow(Protocol):
     """What a transport asks of the agent that it serves."""
 
-    directory: str
+    ref: AgentRef
     name: str
     agent_id: str
     kept: str

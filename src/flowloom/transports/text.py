@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from flowloom.store import layout
+
 
 class Text:
     """What opens a task's text, and its body with the line that ends it, each in a file of the task's folder."""
 
     __slots__ = ("body_path", "first_path", "stamp", "task_id")
 
-    def __init__(self, task_id: str, folder: str, stamp: str) -> None:
+    def __init__(self, task_id: str, stamp: str) -> None:
         self.task_id = task_id
-        self.first_path = f"{folder}/first"
-        self.body_path = f"{folder}/body"
+        self.first_path = layout.frame_first(task_id)
+        self.body_path = layout.frame_body(task_id)
         # Which process sends it. A transport refuses a text once another process has claimed the agent.
         self.stamp = stamp

@@ -14,6 +14,7 @@ from flowloom.turns import observed, parking
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from flowloom.store.layout import AgentRef
     from flowloom.tasks.record import Task
     from flowloom.turns.record import Parked, Status, Turn
 
@@ -76,12 +77,12 @@ def go_on(entry: Parked) -> None:
         tasks.note_step(task, Step.ACCEPTED, "continues: its usage limit has reset")
 
 
-def give_up(agent_dir: str, now: Status, step: Step, why: str, *, at: float | None = None) -> None:
+def give_up(agent: AgentRef, now: Status, step: Step, why: str, *, at: float | None = None) -> None:
     """End the task that waits for a reset, and the wait. The caller holds the agent's lock."""
     entry = parking.limited(now)
     if entry is not None:
         observed.end_task(entry["task"], step, why)
-        observed.release(agent_dir, now, why, entry["task"], at=at)
+        observed.release(agent, now, why, entry["task"], at=at)
 
 
 def ask_again(at_s: float, now_s: float) -> str:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from flowloom.providers.protocol import Question
+    from flowloom.store.layout import AgentRef
     from flowloom.tasks.record import Task
     from flowloom.turns.record import Status, Turn
 
@@ -25,7 +26,7 @@ DEATHS_WITHIN_S = 120.0
 LAST = "; last: "
 
 
-def leave(agent_dir: str, now: Status, event: Event, why: str, *, at: float | None = None) -> None:
+def leave(agent: AgentRef, now: Status, event: Event, why: str, *, at: float | None = None) -> None:
     """Mark an agent as gone: its current task has failed, a task whose text only stood in its box is sent again.
 
     It counts as a death if no one asked it to leave, and also if it left before it was
@@ -39,7 +40,7 @@ def leave(agent_dir: str, now: Status, event: Event, why: str, *, at: float | No
     # An agent without a program is reported gone a second time, which is no second death.
     if now["status"] not in NO_PROGRAM and (event is Event.GONE or not now["up"] or now["status"] is State.STARTING):
         facts["deaths"] = [*recent_deaths(now), wall_s() if at is None else at]
-    status.apply(agent_dir, now, event, why=why, source="hook" if event is Event.END else "tmux", at=at, **facts)
+    status.apply(agent, now, event, why=why, source="hook" if event is Event.END else "tmux", at=at, **facts)
 
 
 def recent_deaths(now: Status) -> list[float]:
@@ -47,13 +48,13 @@ def recent_deaths(now: Status) -> list[float]:
     return [at for at in now["deaths"] if elapsed_s(at) < DEATHS_WITHIN_S]
 
 
-def rest(agent_dir: str, now: Status) -> None:
+def rest(agent: AgentRef, now: Status) -> None:
     """Mark an agent in backoff as offline: its time is over, and no task starts it again."""
     why = now["why"].rpartition(LAST)[2]
-    status.apply(agent_dir, now, Event.RESET, why=why, source="policy", again_at=0.0)
+    status.apply(agent, now, Event.RESET, why=why, source="policy", again_at=0.0)
 
 
-def quiet(agent_dir: str, now: Status, why: str, *, step: Step = Step.INTERRUPTED, in_box: str | None = None) -> None:
+def quiet(agent: AgentRef, now: Status, why: str, *, step: Step = Step.INTERRUPTED, in_box: str | None = None) -> None:
     """Mark an agent as idle whose session is idle although no hook said so: a person pressed Esc.
 
     `in_box` is the task whose text stands in the box again; `step` is what becomes of that of the running turn.
@@ -71,20 +72,20 @@ def quiet(agent_dir: str, now: Status, why: str, *, step: Step = Step.INTERRUPTE
     last = turn or now["last_turn"]
     # Esc in a turn of the agent's own ends the task that was parked.
     facts = parking.without(now, turn["task"]) if turn else {}
-    status.apply(agent_dir, now, Event.QUIET, why=why, source="session", turn=None, queued=[], last_turn=last, **facts)
+    status.apply(agent, now, Event.QUIET, why=why, source="session", turn=None, queued=[], last_turn=last, **facts)
 
 
-def box(agent_dir: str, now: Status) -> None:
+def box(agent: AgentRef, now: Status) -> None:
     """Mark an agent as idle that is up and shows its input box."""
-    status.apply(agent_dir, now, Event.BOX, why="ready for input", source="screen")
+    status.apply(agent, now, Event.BOX, why="ready for input", source="screen")
 
 
-def dialog(agent_dir: str, now: Status, question: Question) -> None:
+def dialog(agent: AgentRef, now: Status, question: Question) -> None:
     """Mark an agent as blocked that has a question on its screen."""
     if now["status"] is State.BLOCKED and questions.adds_nothing(now, question):
         return
     why = f"blocked on {questions.words(question)}"
-    status.apply(agent_dir, now, Event.DIALOG, why=why, source="screen", question=question)
+    status.apply(agent, now, Event.DIALOG, why=why, source="screen", question=question)
 
 
 def asks(kind: str, text: str, how: str) -> Question:
@@ -92,16 +93,16 @@ def asks(kind: str, text: str, how: str) -> Question:
     return {"kind": kind, "text": text, "how": how, "call": "", "options": []}
 
 
-def goes_on(agent_dir: str, now: Status, why: str) -> None:
+def goes_on(agent: AgentRef, now: Status, why: str) -> None:
     """Mark an agent as working whose session is busy: a person answered, or a Stop hook continued its turn."""
     turn = now["turn"] or now["last_turn"]
-    status.apply(agent_dir, now, Event.RESUME, why=why, source="session", turn=turn)
+    status.apply(agent, now, Event.RESUME, why=why, source="session", turn=turn)
 
 
 IN_TRANSCRIPT = "seen in the transcript; its receipt was lost"
 
 
-def found_accepted(agent_dir: str, now: Status, task: Task, seen: str = IN_TRANSCRIPT) -> None:
+def found_accepted(agent: AgentRef, now: Status, task: Task, seen: str = IN_TRANSCRIPT) -> None:
     """Mark a task as accepted without a receipt, by what was seen of its prompt."""
     if not tasks.note_step(task, Step.ACCEPTED, seen):
         return
@@ -115,24 +116,24 @@ def found_accepted(agent_dir: str, now: Status, task: Task, seen: str = IN_TRANS
         "before": now["background"],
     }
     why = f"working on task {task['task_id']}"
-    status.apply(agent_dir, now, Event.ACCEPT, why=why, source="transcript", turn=turn, conversation=True)
+    status.apply(agent, now, Event.ACCEPT, why=why, source="transcript", turn=turn, conversation=True)
 
 
-def unpark(agent_dir: str, now: Status, task_id: str) -> None:
+def unpark(agent: AgentRef, now: Status, task_id: str) -> None:
     """Complete a parked task with its last message if none of its work runs: another turn was told of the end."""
     entry, task = parking.of(now, task_id), tasks.find(task_id)
     if task is None or entry is None or entry.get("until") or not parking.is_over(entry, now["background"]):
         return
     message = (tasks.provisional_of(task_id) or b"").decode("utf-8", "replace")
     tasks.complete(task, message, "its background work ended within another turn")
-    release(agent_dir, now, "its background work is over", task_id)
+    release(agent, now, "its background work is over", task_id)
 
 
-def release(agent_dir: str, now: Status, why: str, task_id: str, *, at: float | None = None) -> None:
+def release(agent: AgentRef, now: Status, why: str, task_id: str, *, at: float | None = None) -> None:
     """Take a task out of what is parked; the agent is idle once nothing is."""
     facts = parking.without(now, task_id)
     event = Event.PARK if facts["parked"] else Event.STOP
-    status.apply(agent_dir, now, event, why=why, source="session", at=at, **facts)
+    status.apply(agent, now, event, why=why, source="session", at=at, **facts)
 
 
 def let_go(now: Status, step: Step, why: str) -> None:

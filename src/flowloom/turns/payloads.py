@@ -8,13 +8,14 @@ from __future__ import annotations
 import os
 import time
 
-from flowloom.store import files
+from flowloom.store import files, layout
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-SPOOL = "spool"
+    from flowloom.store.layout import AgentRef
+
 # The start of the machine is named by this file on Linux. Elsewhere the time of day tells a restart.
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
 # The file of a call that applies its payload itself, and one that was left to the holder of the lock. A process of an
@@ -40,58 +41,58 @@ class Payload:
         self.raw = raw  # of one that could not be stored
 
 
-def store(agent_dir: str, called: Payload, raw: bytes) -> None:
+def store(agent: AgentRef, called: Payload, raw: bytes) -> None:
     """Store the payload of a hook call. It is there whole or not at all."""
     boot = _boot()
     name = f"{called.at_ns}-{os.getpid()}-{called.pid}-{int(called.at * 1e9)}-{boot}-{called.provider}"
-    own = f"{agent_dir}/{SPOOL}/{name}{OWN}"
+    own = layout.payload(agent, f"{name}{OWN}")
     try:
         files.write(own, raw, durable=False)
     except FileNotFoundError:
-        files.ensure_dir(f"{agent_dir}/{SPOOL}")
+        files.ensure_dir(layout.spool_dir(agent))
         files.write(own, raw, durable=False)
 
 
-def names(agent_dir: str) -> list[str]:
+def names(agent: AgentRef) -> list[str]:
     """Return the names of the stored payloads, in no order."""
     try:
-        found = os.listdir(f"{agent_dir}/{SPOOL}")
+        found = os.listdir(layout.spool_dir(agent))
     except (FileNotFoundError, NotADirectoryError):
         return []
     return list({name[: -len(end)] for name in found for end in (OWN, LEFT) if name.endswith(end)})
 
 
-def path(agent_dir: str, name: str) -> str:
+def path(agent: AgentRef, name: str) -> str:
     """Return the file of a stored payload; the holder of the lock may have left it, or be gone with it."""
-    own, left = (f"{agent_dir}/{SPOOL}/{name}{end}" for end in (OWN, LEFT))
+    own, left = (layout.payload(agent, f"{name}{end}") for end in (OWN, LEFT))
     return own if os.path.exists(own) else left
 
 
-def leave(agent_dir: str) -> None:
+def leave(agent: AgentRef) -> None:
     """Leave all payloads to the process that holds the lock, which can be one of an older release."""
-    for name in names(agent_dir):
+    for name in names(agent):
         try:
-            os.rename(f"{agent_dir}/{SPOOL}/{name}{OWN}", f"{agent_dir}/{SPOOL}/{name}{LEFT}")
+            os.rename(layout.payload(agent, f"{name}{OWN}"), layout.payload(agent, f"{name}{LEFT}"))
         except FileNotFoundError:
             continue  # it was left already, or has been applied
 
 
-def remove(agent_dir: str, name: str) -> None:
+def remove(agent: AgentRef, name: str) -> None:
     """Remove a payload that has been applied."""
     for end in (OWN, LEFT):
         try:
-            os.unlink(f"{agent_dir}/{SPOOL}/{name}{end}")
+            os.unlink(layout.payload(agent, f"{name}{end}"))
         except FileNotFoundError:
             continue  # it has its other name, or an older release has applied it
 
 
-def stored(agent_dir: str) -> list[Payload]:
+def stored(agent: AgentRef) -> list[Payload]:
     """Return the stored payloads in the order of their calls."""
-    found = names(agent_dir)
-    return sorted(_read(agent_dir, found), key=lambda each: (each.at_ns, each.at, each.name)) if found else []
+    found = names(agent)
+    return sorted(_read(agent, found), key=lambda each: (each.at_ns, each.at, each.name)) if found else []
 
 
-def _read(agent_dir: str, found: list[str]) -> Iterator[Payload]:
+def _read(agent: AgentRef, found: list[str]) -> Iterator[Payload]:
     boot, now_ns = _boot(), time.monotonic_ns()
     ahead_ns = time.time_ns() - now_ns
     for name in found:
@@ -106,7 +107,7 @@ def _read(agent_dir: str, found: list[str]) -> Iterator[Payload]:
         # Stored by a shell, where Python was missing, or by an older release: the file tells the time. Never later
         # than now: a stamp from before a restart would be, and so would the file's time if the clock was set back.
         try:
-            wall_ns = os.stat(path(agent_dir, name)).st_mtime_ns
+            wall_ns = os.stat(path(agent, name)).st_mtime_ns
         except FileNotFoundError:
             continue
         at_ns = int(parts[0]) if parts[0].isdigit() else NEVER_NS

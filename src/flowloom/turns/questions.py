@@ -219,7 +219,7 @@ def _write(record: QuestionRecord) -> None:
 
 
 def _new_id() -> str:
-    files.ensure_dir(layout.questions())
+    files.ensure_dir(layout.questions_dir())
     while True:
         question_id = f"q{os.urandom(4).hex()}"
         if not os.path.exists(layout.question(question_id)):

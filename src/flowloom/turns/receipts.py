@@ -52,7 +52,7 @@ def receive(task: Task, prompt: str, prompt_id: str | None, why: str) -> bool:
 
 def _keep(task: Task, words: str) -> None:
     """Write down a person's words that were submitted with a task's text: no other file has them."""
-    path = layout.drafts(tasks.folder_of(task))
+    path = layout.drafts(tasks.agent_of(task))
     try:
         files.append(path, words)
     except OSError as error:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from flowloom.providers.protocol import Report
+    from flowloom.store.layout import AgentRef
     from flowloom.tasks.record import Task
     from flowloom.turns.record import QuestionRecord, Status, Turn
 
@@ -38,7 +39,7 @@ ENDS = {"left": "it was closed with /exit", "logged out": "it was logged out"}
 FORMER_LIMIT = 50
 
 
-def hear(agent_dir: str, now: Status, report: Report, looks: dict[Look, str], name: str = "") -> Look | None:
+def hear(agent: AgentRef, now: Status, report: Report, looks: dict[Look, str], name: str = "") -> Look | None:
     """Apply what one hook call said; return what must be looked at first, and then nothing has changed.
 
     The caller holds the lock, under which it has read `now`, and looks without it: `looks` has what it has found.
@@ -53,7 +54,7 @@ def hear(agent_dir: str, now: Status, report: Report, looks: dict[Look, str], na
             return look
         if not sessions.follow_session(now, report, looks[look]):
             if report.get("session_id", "") not in now["foreign"]:
-                status.note(agent_dir, now, foreign=[*now["foreign"], report.get("session_id", "")])
+                status.note(agent, now, foreign=[*now["foreign"], report.get("session_id", "")])
             return None
         followed = True
     else:
@@ -66,13 +67,13 @@ def hear(agent_dir: str, now: Status, report: Report, looks: dict[Look, str], na
             return look
         report["delivered"] = bool(looks[look])
     if followed:
-        status.note(agent_dir, now)
+        status.note(agent, now)
         log(
             layout.home(), "info", "turns", f"{now['agent_id']}: its window shows another session", to=now["session_id"]
         )
     if report["event"] in ONCE:
         now["heard"] = name
-    HEARD[report["event"]](agent_dir, now, report)
+    HEARD[report["event"]](agent, now, report)
     return None
 
 
@@ -82,7 +83,7 @@ def _is_unannounced(now: Status, report: Report) -> bool:
     return turn is None or bool(prompt_id and turn["prompt_id"] not in (None, prompt_id))
 
 
-def _up(agent_dir: str, now: Status, report: Report) -> None:
+def _up(agent: AgentRef, now: Status, report: Report) -> None:
     source = report.get("source", "started")
     facts = {"session_id": report.get("session_id"), "transcript": report.get("transcript")}
     if source == "forked" or sessions.late(now, report):
@@ -90,23 +91,23 @@ def _up(agent_dir: str, now: Status, report: Report) -> None:
     seen: dict[str, Any] = {**facts, "seen_ns": report["at_ns"]}
     if source == "compacted":
         # A compaction happens in the middle of a turn and does not end it.
-        status.note(agent_dir, now, **seen)
+        status.note(agent, now, **seen)
     elif source == "cleared":
         observed.let_go(now, Step.INTERRUPTED, "the conversation was cleared in its window")
         why = "the conversation was cleared while it waited for its usage limit"
-        limits.give_up(agent_dir, now, Step.INTERRUPTED, why, at=report["at"])
+        limits.give_up(agent, now, Step.INTERRUPTED, why, at=report["at"])
         # Claude Code keeps nothing that could be resumed before the first prompt.
         seen |= {"turn": None, "queued": [], "conversation": False}
-        status.apply(agent_dir, now, Event.QUIET, why="cleared", source="hook", at=report["at"], **seen)
+        status.apply(agent, now, Event.QUIET, why="cleared", source="hook", at=report["at"], **seen)
     else:
         if source == "resumed":
             # This also holds after a person resumed a former session, after a `/clear`.
             seen["conversation"] = True
         why = f"its session started ({source})"
-        status.apply(agent_dir, now, Event.UP, why=why, source="hook", at=report["at"], up=True, **seen)
+        status.apply(agent, now, Event.UP, why=why, source="hook", at=report["at"], up=True, **seen)
 
 
-def _accept(agent_dir: str, now: Status, report: Report) -> None:
+def _accept(agent: AgentRef, now: Status, report: Report) -> None:
     prompt, prompt_id = report.get("prompt", ""), report.get("prompt_id")
     task = receipts.addressed(now, prompt, prompt_id)
     last = now["last_turn"]
@@ -114,13 +115,13 @@ def _accept(agent_dir: str, now: Status, report: Report) -> None:
     if sessions.late(now, report) or over:
         if task is not None:
             receipts.receive(task, prompt, prompt_id, "the receipt came late")
-            status.remember(agent_dir, now, "receipt", task["task_id"], "the receipt came late")
+            status.remember(agent, now, "receipt", task["task_id"], "the receipt came late")
             if now["delivering"] == task["task_id"]:
-                status.note(agent_dir, now)
+                status.note(agent, now)
         return
     running = now["turn"] if now["status"] in (State.WORKING, State.BLOCKED) else None
     if running and prompt_id and running["prompt_id"] == prompt_id:
-        _queue(agent_dir, now, task, report)
+        _queue(agent, now, task, report)
         return
     merged = running is not None and abs(report["at_ns"] - running["at_ns"]) < MERGED_NS
     again = running is not None and running["prompt_id"] is None and running["task"] in frame.task_ids(prompt)
@@ -128,7 +129,7 @@ def _accept(agent_dir: str, now: Status, report: Report) -> None:
         # The task's own receipt, late, or a text queued together with it: both have one turn and one Stop.
         if not again:
             _share(tasks.find(running["task"]))
-        status.note(agent_dir, now, turn={**running, "prompt_id": prompt_id}, seen_ns=report["at_ns"])
+        status.note(agent, now, turn={**running, "prompt_id": prompt_id}, seen_ns=report["at_ns"])
         return
     if running and running["task"] and running["whose"] != "person":
         # The turn before ended without a report: its Stop hook was lost, or a person pressed Esc.
@@ -148,7 +149,7 @@ def _accept(agent_dir: str, now: Status, report: Report) -> None:
             limits.go_on(entry)
         why = "started a turn of its own"
     facts = {"turn": turn, "seen_ns": report["at_ns"], "conversation": True}
-    status.apply(agent_dir, now, Event.ACCEPT, why=why, source="hook", at=report["at"], **facts)
+    status.apply(agent, now, Event.ACCEPT, why=why, source="hook", at=report["at"], **facts)
 
 
 def _turn(now: Status, report: Report, prompt_id: str | None) -> Turn:
@@ -170,7 +171,7 @@ def _share(task: Task | None) -> None:
         tasks.note_fact(task, "it shares its turn with what a person typed")
 
 
-def _queue(agent_dir: str, now: Status, task: Task | None, report: Report) -> None:
+def _queue(agent: AgentRef, now: Status, task: Task | None, report: Report) -> None:
     """Note a text that was submitted while a turn ran; it shows that turn's id."""
     running = now["turn"]
     if task is None:
@@ -180,10 +181,10 @@ def _queue(agent_dir: str, now: Status, task: Task | None, report: Report) -> No
         return
     if receipts.receive(task, report.get("prompt", ""), None, "queued behind a running turn"):
         facts = {"queued": [*now["queued"], task["task_id"]], "seen_ns": report["at_ns"]}
-        status.note(agent_dir, now, **facts)
+        status.note(agent, now, **facts)
 
 
-def _ask(agent_dir: str, now: Status, report: Report) -> None:
+def _ask(agent: AgentRef, now: Status, report: Report) -> None:
     if sessions.late(now, report):
         return
     question = report["question"]
@@ -191,51 +192,51 @@ def _ask(agent_dir: str, now: Status, report: Report) -> None:
         return  # the Notification comes seconds after the PermissionRequest and holds less
     facts = {"question": question, "subagent": report.get("subagent", ""), "seen_ns": report["at_ns"]}
     why = f"blocked on {questions.words(question)}"
-    status.apply(agent_dir, now, Event.ASK, why=why, source="hook", at=report["at"], **facts)
+    status.apply(agent, now, Event.ASK, why=why, source="hook", at=report["at"], **facts)
 
 
-def _sign(agent_dir: str, now: Status, report: Report) -> None:
+def _sign(agent: AgentRef, now: Status, report: Report) -> None:
     if sessions.late(now, report):
         return
     subagent, why = report.get("subagent", ""), "continues after an answer"
     if now["questions"]:
-        _close(agent_dir, now, report, questions.answered(now, report.get("call", ""), subagent), why)
+        _close(agent, now, report, questions.answered(now, report.get("call", ""), subagent), why)
     elif now["status"] is State.BLOCKED and not subagent:
-        status.apply(agent_dir, now, Event.SIGN, why=why, source="hook", at=report["at"], seen_ns=report["at_ns"])
+        status.apply(agent, now, Event.SIGN, why=why, source="hook", at=report["at"], seen_ns=report["at_ns"])
     elif not subagent:
-        status.note(agent_dir, now, seen_ns=report["at_ns"])  # where the conversation is written has moved
+        status.note(agent, now, seen_ns=report["at_ns"])  # where the conversation is written has moved
 
 
-def _close(agent_dir: str, now: Status, report: Report, closed: list[QuestionRecord], why: str) -> None:
+def _close(agent: AgentRef, now: Status, report: Report, closed: list[QuestionRecord], why: str) -> None:
     """Close the questions that an event answers; the agent continues once none is open."""
     if not closed:
         return
     questions.close(now, closed, Event(report["event"]), why, at=report["at"])
     if questions.open_of(now):
-        status.note(agent_dir, now, seen_ns=report["at_ns"])
+        status.note(agent, now, seen_ns=report["at_ns"])
     else:
         facts = {"seen_ns": report["at_ns"]}
-        status.apply(agent_dir, now, Event.SIGN, why=why, source="hook", at=report["at"], **facts)
+        status.apply(agent, now, Event.SIGN, why=why, source="hook", at=report["at"], **facts)
 
 
-def _stop(agent_dir: str, now: Status, report: Report) -> None:
+def _stop(agent: AgentRef, now: Status, report: Report) -> None:
     if report.get("subagent"):
         asked = questions.of_subagent(now, report["subagent"])
-        _close(agent_dir, now, report, asked, "its subagent has ended")
+        _close(agent, now, report, asked, "its subagent has ended")
         return
     prompt_id, message = report.get("prompt_id"), report.get("message", "")
     turn, last = now["turn"], now["last_turn"]
     if prompt_id and last and prompt_id == last["prompt_id"] and not (turn and turn["prompt_id"] == prompt_id):
         _renew(now, last, message)
         # The wait for the session to be idle starts again.
-        status.note(agent_dir, now, seen_ns=max(now["seen_ns"], report.get("at_ns", 0)))
+        status.note(agent, now, seen_ns=max(now["seen_ns"], report.get("at_ns", 0)))
         return
     if turn is None or _is_unannounced(now, report):
-        former = _former(agent_dir, prompt_id)
+        former = _former(agent, prompt_id)
         if former is not None:
             tasks.complete(former, message, "its Stop came late")
             return
-        turn = _unannounced(agent_dir, now, report)
+        turn = _unannounced(agent, now, report)
     elif not receipts.names(report, turn["task"]):
         return  # a person's text, whose turn ended before this one began
     background = report.get("background", [])
@@ -267,16 +268,16 @@ def _stop(agent_dir: str, now: Status, report: Report) -> None:
         **parked,
         "context_summary": frame.valid(" ".join(message.split())[:200]),
     }
-    _next_turn(agent_dir, now, report, message, Event.PARK if parked["parked"] else Event.STOP, facts)
+    _next_turn(agent, now, report, message, Event.PARK if parked["parked"] else Event.STOP, facts)
 
 
 def _next_turn(
-    agent_dir: str, now: Status, report: Report, message: str, event: Event, facts: dict[str, Any], why: str = ""
+    agent: AgentRef, now: Status, report: Report, message: str, event: Event, facts: dict[str, Any], why: str = ""
 ) -> None:
     """End the running turn by `event`, or begin that of a text which was queued behind it."""
     if not now["queued"]:
         why = why or ("waits for its background work" if event is Event.PARK else "its turn ended")
-        status.apply(agent_dir, now, event, why=why, source="hook", at=report["at"], turn=None, **facts)
+        status.apply(agent, now, event, why=why, source="hook", at=report["at"], turn=None, **facts)
         return
     waiting, rest = now["queued"][0], now["queued"][1:]
     # No UserPromptSubmit will announce this turn. Should none come (an older
@@ -285,7 +286,7 @@ def _next_turn(
     turn: Turn = {**_turn(now, report, None), "whose": "task", "task": waiting}
     why = f"working on task {waiting}, which was queued"
     facts |= {"turn": turn, "queued": rest}
-    status.apply(agent_dir, now, Event.ACCEPT, why=why, source="hook", at=report["at"], **facts)
+    status.apply(agent, now, Event.ACCEPT, why=why, source="hook", at=report["at"], **facts)
 
 
 def _renew(now: Status, last: Turn, message: str) -> None:
@@ -299,13 +300,13 @@ def _renew(now: Status, last: Turn, message: str) -> None:
         tasks.complete(task, message, why)
 
 
-def _former(agent_dir: str, prompt_id: str | None) -> Task | None:
+def _former(agent: AgentRef, prompt_id: str | None) -> Task | None:
     """Return the task of an earlier turn with this id that was given up; the report of its end came late."""
-    near = map(tasks.find, status.recent_tasks(agent_dir, FORMER_LIMIT)) if prompt_id else ()
+    near = map(tasks.find, status.recent_tasks(agent, FORMER_LIMIT)) if prompt_id else ()
     return next((task for task in near if task and task["prompt_id"] == prompt_id), None)
 
 
-def _unannounced(agent_dir: str, now: Status, report: Report) -> Turn:
+def _unannounced(agent: AgentRef, now: Status, report: Report) -> Turn:
     """Return the turn of a Stop that no UserPromptSubmit announced: that hook was lost."""
     prompt_id = report.get("prompt_id")
     turn = _turn(now, report, prompt_id)
@@ -320,7 +321,7 @@ def _unannounced(agent_dir: str, now: Status, report: Report) -> Turn:
     if task is not None and why:
         task["prompt_id"] = prompt_id
         # First: a call that is killed behind the next write is then known to be of this task when it is applied again.
-        status.remember(agent_dir, now, "receipt", task["task_id"], why)
+        status.remember(agent, now, "receipt", task["task_id"], why)
         if tasks.note_step(task, Step.ACCEPTED, why):
             turn.update({"whose": "task", "task": task["task_id"]})
     return turn
@@ -331,13 +332,13 @@ def in_transcript(path: str | None, task_id: str) -> bool:
     return bool(path) and f"[flowloom task {task_id} from ".encode() in files.tail(path or "", TRANSCRIPT_TAIL_BYTES)
 
 
-def _fail(agent_dir: str, now: Status, report: Report) -> None:
+def _fail(agent: AgentRef, now: Status, report: Report) -> None:
     turn = now["turn"]
     prompt_id = report.get("prompt_id")
     if turn is None or _is_unannounced(now, report):
-        if _former(agent_dir, prompt_id):
+        if _former(agent, prompt_id):
             return
-        turn = _unannounced(agent_dir, now, report)
+        turn = _unannounced(agent, now, report)
     task = tasks.find(turn["task"])
     error = report.get("error") or "the model could not be reached"
     until = limits.reset_at(report.get("message", ""), report["at"]) if report.get("limited") else 0.0
@@ -357,20 +358,20 @@ def _fail(agent_dir: str, now: Status, report: Report) -> None:
     if newest and newest.get("until"):
         event, why = Event.PARK, limits.waits_for(newest["until"], report["at"])
     facts |= parked
-    _next_turn(agent_dir, now, report, "", event, facts, why)
+    _next_turn(agent, now, report, "", event, facts, why)
 
 
-def _end(agent_dir: str, now: Status, report: Report) -> None:
+def _end(agent: AgentRef, now: Status, report: Report) -> None:
     if sessions.late(now, report) or report.get("reason") == "continues":
         return  # a SessionStart follows at once
     if report.get("session_id") and now["session_id"] and report["session_id"] != now["session_id"]:
         return  # it belongs to a former session, whose window is closed
-    observed.leave(agent_dir, now, Event.END, ENDS.get(report.get("reason", ""), "its session ended"), at=report["at"])
+    observed.leave(agent, now, Event.END, ENDS.get(report.get("reason", ""), "its session ended"), at=report["at"])
 
 
 # What must not be applied again where a call was killed behind its last write. The others change nothing then.
 ONCE = frozenset({Event.ACCEPT, Event.STOP, Event.FAIL})
-HEARD: dict[str, Callable[[str, Status, Report], None]] = {
+HEARD: dict[str, Callable[[AgentRef, Status, Report], None]] = {
     Event.UP: _up,
     Event.ACCEPT: _accept,
     Event.ASK: _ask,

@@ -23,12 +23,11 @@ if TYPE_CHECKING:
 
     from flowloom.providers.protocol import Report
     from flowloom.providers.registry import Provider
+    from flowloom.store.layout import AgentRef
     from flowloom.turns.payloads import Payload
     from flowloom.turns.record import Status
     from flowloom.turns.reported import Look
 
-# Held while an agent is started or its window is closed. A hook call never needs it.
-START = "start.lock"
 # What one report depends on is looked at so often while the status moves; then it stays stored for the next time.
 LOOKS_LIMIT = 5
 
@@ -44,18 +43,18 @@ class lock:  # noqa: N801 - used as a function; importing contextlib for it take
     they store meanwhile when it lets go. No hook call may use this: it would wait.
     """
 
-    def __init__(self, agent_dir: str) -> None:
-        self._agent_dir = agent_dir
-        self._lock = locks.Lock(f"{agent_dir}/lock")
+    def __init__(self, agent: AgentRef) -> None:
+        self._agent = agent
+        self._lock = locks.Lock(layout.agent_lock(agent))
 
     def __enter__(self) -> None:
         looks: dict[Look, str] = {}
         self._lock.take()
         try:
-            while (look := _apply(self._agent_dir, looks)) and len(looks) < LOOKS_LIMIT:
+            while (look := _apply(self._agent, looks)) and len(looks) < LOOKS_LIMIT:
                 self._lock.release()
                 try:
-                    looks[look] = _seen(self._agent_dir, look)
+                    looks[look] = _seen(self._agent, look)
                 finally:
                     self._lock.take()
         except Waits:
@@ -68,15 +67,15 @@ class lock:  # noqa: N801 - used as a function; importing contextlib for it take
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._lock.release()
-        drain(self._agent_dir)
+        drain(self._agent)
 
 
 class starting:  # noqa: N801 - as above
     """Hold off other starts of an agent; what hooks say of a program that is just being started stays stored."""
 
-    def __init__(self, agent_dir: str) -> None:
-        self._agent_dir = agent_dir
-        self._lock = files.locked(f"{agent_dir}/{START}")
+    def __init__(self, agent: AgentRef) -> None:
+        self._agent = agent
+        self._lock = files.locked(layout.start_lock(agent))
 
     def __enter__(self) -> None:
         self._lock.__enter__()
@@ -85,26 +84,26 @@ class starting:  # noqa: N801 - as above
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._lock.__exit__(kind, error, trace)
-        drain(self._agent_dir)
+        drain(self._agent)
 
 
-def drain(agent_dir: str, unstored: Payload | None = None) -> None:
+def drain(agent: AgentRef, unstored: Payload | None = None) -> None:
     """Apply what hooks have stored, unless another process holds the lock: that one does it when it lets go.
 
     `unstored` is a payload that could not be stored, on a full disk for example.
     """
     looks: dict[Look, str] = {}
-    held = locks.Lock(f"{agent_dir}/lock")
-    while (unstored or payloads.names(agent_dir)) and len(looks) < LOOKS_LIMIT:
+    held = locks.Lock(layout.agent_lock(agent))
+    while (unstored or payloads.names(agent)) and len(looks) < LOOKS_LIMIT:
         try:
             if not held.take(wait=False):
-                payloads.leave(agent_dir)
+                payloads.leave(agent)
                 break
-            look = _apply(agent_dir, looks, unstored)
+            look = _apply(agent, looks, unstored)
         except Waits:
             break
         except OSError as error:
-            log(layout.home(), "error", "spool", f"stored payloads wait: {error}", agent_dir=agent_dir)
+            log(layout.home(), "error", "spool", f"stored payloads wait: {error}", agent=agent)
             break
         finally:
             held.release()
@@ -112,60 +111,60 @@ def drain(agent_dir: str, unstored: Payload | None = None) -> None:
             unstored = None
             continue
         try:
-            looks[look] = _seen(agent_dir, look)
+            looks[look] = _seen(agent, look)
         except Waits:
             break
     if unstored:
-        log(layout.home(), "error", "spool", "a payload is lost: it could not be stored", agent_dir=agent_dir)
+        log(layout.home(), "error", "spool", "a payload is lost: it could not be stored", agent=agent)
 
 
-def _apply(agent_dir: str, looks: dict[Look, str], unstored: Payload | None = None) -> Look | None:
+def _apply(agent: AgentRef, looks: dict[Look, str], unstored: Payload | None = None) -> Look | None:
     """Apply all payloads, the oldest first; return what must be looked at before the next one. The caller has the lock.
 
     Raises:
         Waits: the agent's own files are damaged, its provider cannot be loaded, or it is just being started.
     """
-    stored = payloads.stored(agent_dir)
+    stored = payloads.stored(agent)
     for payload in [*stored, *([unstored] if unstored else [])]:
         try:
-            now = status.read(agent_dir)
-            if now and now["status"] in NO_PROGRAM and files.held(f"{agent_dir}/{START}"):
+            now = status.read(agent)
+            if now and now["status"] in NO_PROGRAM and files.held(layout.start_lock(agent)):
                 raise Waits
             if now and now["heard"] and any(each.name == now["heard"].removesuffix(payloads.LEFT) for each in stored):
                 # Applied by a call that was killed before it removed the file, wherever that stands in the order.
-                payloads.remove(agent_dir, now["heard"].removesuffix(payloads.LEFT))
-                status.note(agent_dir, now, heard="")
-            if payload.raw is None and not os.path.exists(payloads.path(agent_dir, payload.name)):
+                payloads.remove(agent, now["heard"].removesuffix(payloads.LEFT))
+                status.note(agent, now, heard="")
+            if payload.raw is None and not os.path.exists(payloads.path(agent, payload.name)):
                 continue
-            look = _hear(agent_dir, now, payload, looks)
+            look = _hear(agent, now, payload, looks)
             if look:
                 return look
-            payloads.remove(agent_dir, payload.name)
+            payloads.remove(agent, payload.name)
         except (DamagedFile, OSError) as error:
-            log(layout.home(), "error", "spool", f"stored payloads wait: {error}", agent_dir=agent_dir)
+            log(layout.home(), "error", "spool", f"stored payloads wait: {error}", agent=agent)
             raise Waits from error
         except (FlowLoomError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-            log(layout.home(), "error", "spool", f"a payload is bad: {error!r}", agent_dir=agent_dir, name=payload.name)
+            log(layout.home(), "error", "spool", f"a payload is bad: {error!r}", agent=agent, name=payload.name)
             if payload.raw is None:
-                os.rename(payloads.path(agent_dir, payload.name), f"{payloads.path(agent_dir, payload.name)}.bad")
+                os.rename(payloads.path(agent, payload.name), f"{payloads.path(agent, payload.name)}.bad")
     return None
 
 
-def _hear(agent_dir: str, now: Status | None, payload: Payload, looks: dict[Look, str]) -> Look | None:
+def _hear(agent: AgentRef, now: Status | None, payload: Payload, looks: dict[Look, str]) -> Look | None:
     """Apply one payload; return what must be looked at first, and then nothing has changed."""
     if now is None:
-        log(layout.home(), "warning", "agent-event", "this agent no longer exists", agent_dir=agent_dir)
+        log(layout.home(), "warning", "agent-event", "this agent no longer exists", agent=agent)
         return None
-    raw = files.read(payloads.path(agent_dir, payload.name)) or b"" if payload.raw is None else payload.raw
+    raw = files.read(payloads.path(agent, payload.name)) or b"" if payload.raw is None else payload.raw
     try:
         report = _report(payload, raw, now["provider"])
     except UsageError as error:
         if payload.provider not in ("", now["provider"]):
             raise
         # The provider's package is being upgraded, or is not installed beside us.
-        log(layout.home(), "error", "spool", f"stored payloads wait: {error}", agent_dir=agent_dir)
+        log(layout.home(), "error", "spool", f"stored payloads wait: {error}", agent=agent)
         raise Waits from error
-    return reported.hear(agent_dir, now, report, looks, payload.name) if report else None
+    return reported.hear(agent, now, report, looks, payload.name) if report else None
 
 
 def _report(payload: Payload, raw: bytes, provider: str) -> Report | None:
@@ -198,7 +197,7 @@ def _make_valid(report: Report) -> None:
             report[key] = frame.valid_in(value)  # type: ignore[literal-required]
 
 
-def _seen(agent_dir: str, look: Look) -> str:
+def _seen(agent: AgentRef, look: Look) -> str:
     """Return what a report depends on, found without the lock.
 
     Raises:
@@ -208,16 +207,16 @@ def _seen(agent_dir: str, look: Look) -> str:
     try:
         if kind == "transcript":
             return "yes" if reported.in_transcript(what, task_id) else ""
-        now = status.read(agent_dir)
-        return _shown(find(now["provider"]), agent_dir, int(what)) if now else ""
+        now = status.read(agent)
+        return _shown(find(now["provider"]), agent, int(what)) if now else ""
     except (FlowLoomError, OSError) as error:
-        log(layout.home(), "error", "spool", f"stored payloads wait: {error}", agent_dir=agent_dir)
+        log(layout.home(), "error", "spool", f"stored payloads wait: {error}", agent=agent)
         raise Waits from error
 
 
-def _shown(provider: Provider, agent_dir: str, pid: int) -> str:
+def _shown(provider: Provider, agent: AgentRef, pid: int) -> str:
     """Return how the id of the session begins that the agent's own program says it shows; empty if it does not say."""
-    environment = files.read_json(f"{agent_dir}/environment.json") or {}
+    environment = files.read_json(layout.environment(agent)) or {}
     known = {**os.environ, **{name: str(value) for name, value in environment.items()}}
     path = provider.session.session_file(known, pid) if pid else ""
     raw = files.read(path) if path else None

@@ -18,9 +18,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from flowloom.store.layout import AgentRef
     from flowloom.turns.record import Status
 
-EVENTS = "events.jsonl"
 # The file is rotated at this size; one old file is kept.
 EVENTS_LIMIT_BYTES = 1_000_000
 # How much of the end of the events is read for the tasks of late; an event has about 200 bytes.
@@ -29,13 +29,13 @@ RECENT_BYTES = 200_000
 _records = Documents(status_from)
 
 
-def read(agent_dir: str) -> Status | None:
+def read(agent: AgentRef) -> Status | None:
     """Return an agent's status; None if it was never started.
 
     Raises:
         DamagedFile: the file exists but is not a valid status.
     """
-    status: Status | None = _records.at(f"{agent_dir}/status.json").read()  # type: ignore[assignment]
+    status: Status | None = _records.at(layout.status(agent)).read()  # type: ignore[assignment]
     if status is None:
         return None
     status.update(in_hand(status))  # type: ignore[typeddict-item]
@@ -54,15 +54,15 @@ def in_hand(status: Status) -> dict[str, Any]:
     return {"delivering": given, "current_task": at if turn else given}
 
 
-def write(agent_dir: str, status: Status) -> None:
+def write(agent: AgentRef, status: Status) -> None:
     """Replace an agent's status and wake the processes that wait for it. The caller holds the lock."""
     status.update(in_hand(status))  # type: ignore[typeddict-item]
-    _records.at(f"{agent_dir}/status.json").write(status)
-    files.wake(agent_dir)
+    _records.at(layout.status(agent)).write(status)
+    files.wake(layout.agent_dir(agent))
 
 
 def apply(
-    agent_dir: str, status: Status, event: Event, *, why: str, source: str, at: float | None = None, **facts: Any
+    agent: AgentRef, status: Status, event: Event, *, why: str, source: str, at: float | None = None, **facts: Any
 ) -> State:
     """Apply one event to `status`, store `facts` in it, and write it; return the new state.
 
@@ -85,7 +85,7 @@ def apply(
         status["question"] = None
     elif question is not None:
         questions.ask(status, question, source=source, subagent=subagent, at=at)
-    write(agent_dir, status)
+    write(agent, status)
     line = {
         "seq": status["seq"],
         "at": now,
@@ -95,20 +95,20 @@ def apply(
         "task": status["current_task"],
         "why": why,
     }
-    _remember(agent_dir, line)
+    _remember(agent, line)
     return after
 
 
-def note(agent_dir: str, status: Status, **facts: Any) -> None:
+def note(agent: AgentRef, status: Status, **facts: Any) -> None:
     """Store facts that change no state. The caller holds the lock."""
     status.update(facts)  # type: ignore[typeddict-item]
     status["seq"] += 1
-    write(agent_dir, status)
+    write(agent, status)
 
 
-def read_events(agent_dir: str) -> list[dict[str, Any]]:
+def read_events(agent: AgentRef) -> list[dict[str, Any]]:
     """Return all logged events of an agent, oldest first; invalid lines are skipped."""
-    raw = b"".join(files.read(f"{agent_dir}/{name}") or b"" for name in (f"{EVENTS}.1", EVENTS))
+    raw = b"".join(files.read(path) or b"" for path in (layout.former_events(agent), layout.events(agent)))
     return [event for line in raw.splitlines() if (event := event_from(line)) is not None]
 
 
@@ -124,11 +124,11 @@ def event_from(line: bytes) -> dict[str, Any] | None:
     return event if isinstance(at, int | float) and abs(at) < LATEST_S else None
 
 
-def recent_tasks(agent_dir: str, limit: int) -> list[str]:
+def recent_tasks(agent: AgentRef, limit: int) -> list[str]:
     """Return the tasks that an agent's newest events name, the newest first; each once."""
     found: dict[str, None] = {}
-    for name in (EVENTS, f"{EVENTS}.1"):
-        lines = files.tail(f"{agent_dir}/{name}", RECENT_BYTES).splitlines()
+    for path in (layout.events(agent), layout.former_events(agent)):
+        lines = files.tail(path, RECENT_BYTES).splitlines()
         for line in reversed(lines):
             event = event_from(line)
             if event is not None and isinstance(event.get("task"), str):
@@ -138,34 +138,34 @@ def recent_tasks(agent_dir: str, limit: int) -> list[str]:
     return list(found)
 
 
-def remember(agent_dir: str, status: Status, event: str, task_id: str, why: str) -> None:
+def remember(agent: AgentRef, status: Status, event: str, task_id: str, why: str) -> None:
     """Log something about a task that moves no state, so that `recent_tasks` knows of it."""
     now, state = round(wall_s(), 3), status["status"]
     line = {"seq": status["seq"], "at": now, "event": event, "from": state, "to": state, "task": task_id, "why": why}
-    _remember(agent_dir, line)
+    _remember(agent, line)
 
 
-def forget_events(agent_dir: str, before: float) -> int:
+def forget_events(agent: AgentRef, before: float) -> int:
     """Remove the events from before this time; return how many. The caller holds the lock."""
     gone = 0
-    for name in (f"{EVENTS}.1", EVENTS):
-        raw = files.read(f"{agent_dir}/{name}")
+    for path in (layout.former_events(agent), layout.events(agent)):
+        raw = files.read(path)
         if raw is None:
             continue
         lines = raw.splitlines(keepends=True)
         kept = [line for line in lines if (event := event_from(line)) is not None and event["at"] >= before]
         if len(kept) < len(lines):
             gone += len(lines) - len(kept)
-            files.write(f"{agent_dir}/{name}", b"".join(kept), durable=False)
+            files.write(path, b"".join(kept), durable=False)
     return gone
 
 
-def _remember(agent_dir: str, line: dict[str, object]) -> None:
+def _remember(agent: AgentRef, line: dict[str, object]) -> None:
     """Log an event, for people to read. The new status is on disk already, so a full disk here loses only the log."""
-    path = f"{agent_dir}/{EVENTS}"
+    path = layout.events(agent)
     try:
         if os.path.exists(path) and os.path.getsize(path) > EVENTS_LIMIT_BYTES:
-            os.replace(path, f"{path}.1")
+            os.replace(path, layout.former_events(agent))
         files.append(path, quick_json.dumps(line))
     except OSError as error:
         log(layout.home(), "error", "status", f"an event is not remembered: {error}")

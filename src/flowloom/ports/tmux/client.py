@@ -23,7 +23,7 @@ from flowloom.errors import TmuxFailed
 from flowloom.ports import procs
 from flowloom.ports.tmux import formats, reach, server
 from flowloom.ports.tmux.formats import literal, shown
-from flowloom.store import files, layout
+from flowloom.store import files, state_folder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -286,7 +286,7 @@ def _terminal_size() -> tuple[int, int]:
 
 def _write(words: list[str]) -> str:
     """Write a script that runs a command and deletes itself at once; return its path."""
-    folder = files.ensure_dir(f"{layout.ensure_home()}/windows")
+    folder = files.ensure_dir(f"{state_folder.ensure()}/windows")
     path = f"{folder}/{os.urandom(16).hex()}"
     text = f'#!/bin/sh\nrm -f -- "$0"\nunset TMUX TMUX_PANE\nexec {shlex.join(words)}\n'
     files.write(path, text.encode("utf-8", "surrogateescape"), durable=False)

@@ -6,7 +6,7 @@ import os
 import re
 
 from flowloom.clock import Deadline, wall_s
-from flowloom.store import files, layout
+from flowloom.store import files, layout, projects
 from flowloom.store.bell import pause
 from flowloom.tasks import frame
 from flowloom.tasks import prompt as prompt_text
@@ -18,9 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from flowloom.providers.protocol import Screen
+    from flowloom.store.layout import AgentRef
 
-# Files in the agent's folder: the request for the draft, and the draft (`hook_shims.AGENT_EDITOR_STUB` writes it).
-WANTED, HANDED = "draft-wanted", "draft"
 # Claude Code starts its editor within 0.1 s of the key.
 HANDED_WITHIN_S = 3.0
 HANDED_AGAIN_S = 0.02
@@ -85,12 +84,12 @@ def _bare(text: str) -> str:
     return "".join(each for each in visible if not each.isspace() and (each.isascii() or each.isalnum()))
 
 
-def keep(agent_dir: str, text: str) -> str:
+def keep(agent: AgentRef, text: str) -> str:
     """Write a person's draft down, whole, before anything is done to the box; return where.
 
     One that stands at the end of the file already is not written again.
     """
-    path = layout.drafts(agent_dir)
+    path = layout.drafts(agent)
     entry = f"{text}\n".encode("utf-8", "surrogatepass")
     if not (b"\n" + files.tail(path, len(entry) + 1)).endswith(b"\n" + entry):
         files.append(path, text)
@@ -108,23 +107,23 @@ def editor_path() -> str:
     return f"{layout.home()}/hooks/agent/editor"
 
 
-def hands_over(agent_dir: str) -> bool:
+def hands_over(agent: AgentRef) -> bool:
     """Tell whether an agent's program was started with our editor, which hands a draft over."""
     named = f'"{editor_path()}"'.encode()
-    told = any(named in (files.read(path) or b"") for path in layout.program_files(agent_dir))
+    told = any(named in (files.read(path) or b"") for path in projects.program_files(agent))
     return told and os.path.exists(editor_path())
 
 
-def ask(agent_dir: str) -> None:
+def ask(agent: AgentRef) -> None:
     """Make the agent's editor hand the draft over the next time it is opened, within OPENED_WITHIN_S."""
-    for name in (WANTED, HANDED):
-        _forget(f"{agent_dir}/{name}")
-    files.write(f"{agent_dir}/{WANTED}", f"{int(wall_s() + OPENED_WITHIN_S)}\n".encode(), durable=False)
+    for path in (layout.draft_request(agent), layout.handed_draft(agent)):
+        _forget(path)
+    files.write(layout.draft_request(agent), f"{int(wall_s() + OPENED_WITHIN_S)}\n".encode(), durable=False)
 
 
-def collect(agent_dir: str) -> str | None:
+def collect(agent: AgentRef) -> str | None:
     """Return the draft that the agent's editor has handed over, once; None while it has not."""
-    path = f"{agent_dir}/{HANDED}"
+    path = layout.handed_draft(agent)
     if not os.path.exists(path):
         return None
     text = prompt_text.text(files.read(path) or b"")
@@ -132,17 +131,17 @@ def collect(agent_dir: str) -> str | None:
     return text
 
 
-def fetch(agent_dir: str, open_editor: Callable[[], object]) -> str | None:
+def fetch(agent: AgentRef, open_editor: Callable[[], object]) -> str | None:
     """Return the draft as the agent's own editor gets it, None where that does not answer; blocks HANDED_WITHIN_S."""
-    ask(agent_dir)
+    ask(agent)
     open_editor()
     deadline = Deadline(HANDED_WITHIN_S)
     while not deadline.over():
-        text = collect(agent_dir)
+        text = collect(agent)
         if text is not None:
             return text
         pause(HANDED_AGAIN_S)
-    return collect(agent_dir)
+    return collect(agent)
 
 
 def _forget(path: str) -> None:

@@ -122,25 +122,25 @@ class Draft:
         """Write down what a person has typed into a view, which is about to be closed; nothing for an empty field."""
         if text and text != self._field:
             self._field = text
-            path = drafts.keep(self.agent.directory, text)
+            path = drafts.keep(self.agent.ref, text)
             self.ledger.note(f"what was typed into a view in its window is kept, at the end of {path}")
 
     def _is_fetched(self, tmux: Tmux, pane: str, look: Look, screen: Screen, edit: list[str]) -> bool:
         """Ask the agent's editor for a draft that is not whole on the screen; tell whether it is still waited for."""
-        if drafts.is_whole(screen) or not edit or not drafts.hands_over(self.agent.directory):
+        if drafts.is_whole(screen) or not edit or not drafts.hands_over(self.agent.ref):
             return False
         if not self._asked_for:
             self._asked_for, self._asked_at_s = screen["draft"], self.hand.clock.steady_s()
-            drafts.ask(self.agent.directory)
+            drafts.ask(self.agent.ref)
             tmux.press(pane, *edit, stamp=look.stamp)
             return True
-        self._handed = drafts.collect(self.agent.directory) or self._handed
+        self._handed = drafts.collect(self.agent.ref) or self._handed
         return not self._handed and self.hand.clock.steady_s() - self._asked_at_s < drafts.HANDED_WITHIN_S
 
     def _keep(self, screen: Screen) -> None:
         """Write the draft down, as whole as it can be had."""
         text = self._handed or screen["draft"]
-        self._kept, self._kept_at = screen["draft"], drafts.keep(self.agent.directory, text)
+        self._kept, self._kept_at = screen["draft"], drafts.keep(self.agent.ref, text)
         # Only the box and Claude Code's own stash hold an image.
         self._is_all = bool(self._handed or not screen["cut"]) and prompt_text.placeholder(text) is None
         self._mixed = drafts.holds(text, self.ledger.task_id) and (bool(self._handed) or drafts.is_whole(screen))

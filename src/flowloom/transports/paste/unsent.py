@@ -43,7 +43,7 @@ def keep(agent: AgentWindow, now: Status, pane: str, *, force: bool = False) -> 
         if not force:
             raise
         if window.unkept:
-            agent.kept = drafts.keep(agent.directory, window.unkept)
+            agent.kept = drafts.keep(agent.ref, window.unkept)
 
 
 def keep_glued(agent: AgentWindow, look: Look | None, ours: str) -> None:
@@ -53,7 +53,7 @@ def keep_glued(agent: AgentWindow, look: Look | None, ours: str) -> None:
     screen = agent.read_screen(look)
     words = screen["draft"].replace(ours, "", 1).strip() if screen["kind"] == "box" else ""
     if words and drafts.own(screen) is None:
-        agent.kept = drafts.keep(agent.directory, words)
+        agent.kept = drafts.keep(agent.ref, words)
 
 
 def _is_persons(screen: Screen) -> bool:
@@ -150,7 +150,7 @@ class _Window:
         if mark is not None or (not fetched and not drafts.is_whole(screen)):
             raise self._refusal("has a draft in its box that cannot be read whole")
         if text.strip() != kept.strip():
-            self.agent.kept = drafts.keep(self.agent.directory, text)
+            self.agent.kept = drafts.keep(self.agent.ref, text)
         self.unkept = ""
         return text
 
@@ -175,10 +175,10 @@ class _Window:
     def _fetch(self) -> str | None:
         """Return the draft as the agent's editor gets it, None where that does not answer."""
         keys = self.agent.key_bindings()["edit"]
-        if not keys or not self._takes_keys() or not drafts.hands_over(self.agent.directory):
+        if not keys or not self._takes_keys() or not drafts.hands_over(self.agent.ref):
             return None
         self._edited = True
-        text = drafts.fetch(self.agent.directory, lambda: self._press(keys))
+        text = drafts.fetch(self.agent.ref, lambda: self._press(keys))
         procs.await_true(lambda: self.look is None or not procs.is_lent(self.look.tty), timeout_s=OPENS_S)
         return text
 

@@ -114,9 +114,10 @@ def test_a_hook_that_was_killed_while_it_took_kept_payloads_loses_none(world: Wo
 
 
 HOLDER = """
-import os, signal, sys
+import os, signal
+from flowloom.store.layout import AgentRef
 from flowloom.turns import spool
-with spool.lock(sys.argv[1]):
+with spool.lock(AgentRef("site", "planning")):
     print("held", flush=True)
     os.kill(os.getpid(), signal.SIGSTOP)
 """
@@ -127,7 +128,7 @@ def test_a_hook_does_not_wait_for_a_stopped_process_that_holds_the_agents_lock(
     world: World, end: signal.Signals
 ) -> None:
     world.start()
-    command = [sys.executable, "-c", HOLDER, str(world.agent_dir())]
+    command = [sys.executable, "-c", HOLDER]
     holder = subprocess.Popen(command, stdout=subprocess.PIPE, env={**os.environ, **world.environment})
     assert holder.stdout is not None
     assert holder.stdout.readline() == b"held\n"

@@ -90,7 +90,7 @@ def test_a_bug_while_the_parts_of_a_prompt_are_sent_leaves_each_to_a_waiter(worl
 
 def test_a_bug_in_one_part_of_a_prompt_is_that_parts_alone(world: World) -> None:
     draft = world.prompt_file("@planning heron\n\n@coding stork\n")
-    place = ["flowloom.turns.status:apply", "/coding'"]
+    place = ["flowloom.turns.status:apply", "'coding')"]
     done = world.run(sys.executable, HALTING, "fail", "before", *place, "--", "editor", str(draft))
     assert done.returncode == 0, done
     text = draft.read_text()

@@ -116,7 +116,7 @@ def test_a_hook_call_loads_nothing_slow_whatever_it_says(heron: Heron) -> None:
     ]
     code = hook_shims.HOOK_CODE.replace("os._exit(0)", "print(*sys.modules)")
     assert code != hook_shims.HOOK_CODE
-    environment = {**os.environ, "FLOWLOOM_AGENT_DIR": heron.dir}
+    environment = {**os.environ, "FLOWLOOM_AGENT_DIR": layout.agent_dir(heron.agent)}
     for name, more, after in calls:
         said = {"hook_event_name": name, "session_id": SESSION, "transcript_path": str(heron.transcript)}
         raw = json.dumps({**said, **({} if name.startswith("Session") else {"prompt_id": "1"}), **more}).encode()
@@ -187,7 +187,7 @@ def test_payloads_are_applied_in_the_order_of_their_calls_whoever_stored_them(he
 
 def test_a_call_that_has_begun_is_heard_before_a_later_one_that_ends_no_question(heron: Heron) -> None:
     heron.says("UserPromptSubmit", 1, prompt="words", prompt_id="1")
-    call = {"tool_name": "Bash", "tool_input": {"command": "ls"}}
+    call: dict[str, Any] = {"tool_name": "Bash", "tool_input": {"command": "ls"}}
     heron.says("PermissionRequest", 2, **call)
     heron.says("PostToolUse", 3, **call)
     spool.drain(heron.agent)
@@ -407,7 +407,7 @@ def test_a_hook_call_writes_to_the_state_folder_of_its_agent_whatever_else_names
 
 def test_the_end_of_a_tool_call_that_changes_nothing_writes_nothing_and_wakes_nobody(heron: Heron) -> None:
     status.write(heron.agent, {**heron.now(), "status": State.WORKING})
-    call = {"tool_name": "Bash", "tool_input": {"command": "ls"}}
+    call: dict[str, Any] = {"tool_name": "Bash", "tool_input": {"command": "ls"}}
     wake, path = files.make_wake(layout.agent_dir(heron.agent))
 
     def seen() -> dict[str, int]:

@@ -9,7 +9,7 @@ import time
 
 from flowloom import __version__
 from flowloom.errors import Bug, FlowLoomError
-from flowloom.store import files, layout, state_folder
+from flowloom.store import files, state_folder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -52,7 +52,8 @@ def report(error: Exception, where: str) -> Bug:
 
 def _write(text: str) -> str:
     number = next(_NUMBERS)
-    path = f"{layout.home()}/log/bug-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}{f'-{number}' if number else ''}.txt"
+    again = f"-{number}" if number else ""
+    path = state_folder.log_file(f"bug-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}{again}.txt")
     try:
         files.ensure_dir(os.path.dirname(path))
         files.write(path, text.encode("utf-8", "replace"))

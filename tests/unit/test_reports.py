@@ -10,6 +10,7 @@ import pytest
 
 from flowloom import crash, errors
 from flowloom.store import files, layout, log
+from flowloom.store.layout import AgentRef
 
 
 def fails() -> int:
@@ -68,30 +69,29 @@ def lines(path: str) -> list[dict[str, object]]:
     return [json.loads(line) for line in (files.read(path) or b"").splitlines()]
 
 
-def test_a_line_of_the_log_is_one_json_object(tmp_path: Path) -> None:
-    log.log(str(tmp_path), "error", "spool", "two\nlines ä", agent_dir=Path("/x"), task="7k2m")
-    (line,) = lines(f"{tmp_path}/log/flowloom.jsonl")
-    known = {"level": "error", "where": "spool", "message": "two\nlines ä", "agent_dir": "/x", "task": "7k2m"}
+def test_a_line_of_the_log_is_one_json_object() -> None:
+    log.log("error", "spool", "two\nlines ä", agent=AgentRef("site", "planning"), task="7k2m")
+    (line,) = lines(layout.log())
+    known = {"level": "error", "where": "spool", "message": "two\nlines ä", "agent": "planning@site", "task": "7k2m"}
     assert {key: line[key] for key in known} == known
     assert set(line) == {*known, "at", "pid"}
 
 
-def test_the_log_begins_anew_when_it_is_long_and_keeps_one_older_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_log_begins_anew_when_it_is_long_and_keeps_one_older_file(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(log, "LIMIT_BYTES", 300)
     for number in range(20):
-        log.log(str(tmp_path), "info", "here", f"line {number}")
-    path = f"{tmp_path}/log/flowloom.jsonl"
+        log.log("info", "here", f"line {number}")
+    path = layout.log()
     kept = [line["message"] for line in [*lines(f"{path}.1"), *lines(path)]]
     assert kept == [f"line {number}" for number in range(20)][-len(kept) :]
     assert 2 <= len(kept) < 20
-    assert sorted(entry.name for entry in (tmp_path / "log").iterdir()) == ["flowloom.jsonl", "flowloom.jsonl.1"]
+    assert sorted(entry.name for entry in Path(path).parent.iterdir()) == ["flowloom.jsonl", "flowloom.jsonl.1"]
 
 
-def test_a_log_that_cannot_be_written_stops_nothing(tmp_path: Path) -> None:
+def test_a_log_that_cannot_be_written_stops_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").touch()
-    log.log(f"{tmp_path}/file", "info", "here", "lost")
+    monkeypatch.setenv("FLOWLOOM_HOME", f"{tmp_path}/file")
+    log.log("info", "here", "lost")
 
 
 TREE = [

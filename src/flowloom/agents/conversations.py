@@ -8,7 +8,7 @@ from flowloom.agents import window_script
 from flowloom.agents.agent import TRANSCRIPT_TAIL_BYTES
 from flowloom.errors import ConversationOpen
 from flowloom.ports import births
-from flowloom.store import files, layout
+from flowloom.store import files
 from flowloom.store.log import log
 from flowloom.turns import observed
 
@@ -40,7 +40,7 @@ def loss(agent: Agent, provider: Provider, now: Status) -> str:
         return ""
     else:
         what = "its program's file of the former one is gone"
-    log(layout.home(), "warning", "launch", f"{agent.agent_id} is not resumed: {what}", session=now["session_id"])
+    log("warning", "launch", f"{agent.agent_id} is not resumed: {what}", session=now["session_id"])
     return f"{what}: {found or transcript}"
 
 

@@ -7,8 +7,7 @@ import shlex
 import sys
 
 import flowloom
-from flowloom.store import files, layout
-from flowloom.transports.paste import drafts
+from flowloom.store import files, layout, state_folder
 
 # As in `hooks/agent-event`, which a test compares: the stub does its work in one shell less (2 ms).
 HOOK_CODE = """import os, sys
@@ -151,7 +150,7 @@ exec "${{FLOWLOOM_EDITOR:-vi}}" "$@"
 
 def agent_editor() -> str:
     """Return the path of the script that agents have for their editor; it is there when this returns."""
-    path = drafts.editor_path()
+    path = state_folder.agent_editor()
     text = AGENT_EDITOR_STUB.format(
         hook=shlex.quote(hook_path("editor")),
         environment=shlex.quote(sys.prefix),
@@ -178,7 +177,7 @@ def editor_stub() -> tuple[str, bytes]:
     package within its environment, and a `flowloom setup` or the next start of
     an agent tells the script where FlowLoom is then.
     """
-    return f"{layout.home()}/hooks/editor", editor_script(hook_path("editor"), sys.prefix).encode()
+    return state_folder.hook("editor"), editor_script(hook_path("editor"), sys.prefix).encode()
 
 
 def editor_script(hook: str, environment: str) -> str:
@@ -217,7 +216,7 @@ def _python_of(hook: str) -> tuple[str, str]:
 
 
 def _stub() -> str:
-    return f"{layout.home()}/hooks/agent-event"
+    return state_folder.hook("agent-event")
 
 
 def leads_nowhere() -> bool:

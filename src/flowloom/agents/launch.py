@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from flowloom.config.settings import Settings
     from flowloom.providers.protocol import Launch
     from flowloom.providers.registry import Provider
+    from flowloom.store.layout import AgentRef
 
 # Variables that are kept with the agent: they say where its program stores its session files.
 REMEMBERED = ("HOME",)
@@ -257,19 +258,19 @@ def _launch(
         }
     )
     read_for(provider, launch)
-    _write_files(launch["files_dir"], provider.program.files(launch))
+    _write_files(agent.ref, provider.program.files(launch))
     return launch
 
 
-def _write_files(folder: str, wanted: dict[str, bytes]) -> None:
+def _write_files(agent: AgentRef, wanted: dict[str, bytes]) -> None:
     """Write the files that a program starts with.
 
     Raises:
         UsageError: one would lie outside of their folder.
     """
     for name, raw in wanted.items():
-        path = f"{folder}/{name}"
-        if os.path.normpath(path) != path or not path.startswith(f"{folder}/"):
+        path = layout.program_file(agent, name)
+        if os.path.normpath(path) != path or not path.startswith(layout.program_file(agent, "")):
             raise UsageError(f"a provider wants to write {name!r}, outside of the folder for its files")
         files.ensure_dir(os.path.dirname(path))
         files.write(path, raw, durable=False)
@@ -300,7 +301,7 @@ def release(provider: Provider, binary: str) -> str:
         return ""
     real = os.path.realpath(binary)
     key = f"{real} {os.stat(real).st_mtime_ns}"
-    cache = f"{layout.home()}/cache/releases.json"
+    cache = state_folder.releases()
     try:
         seen = files.read_json(cache) or {}
     except DamagedFile:

@@ -49,7 +49,7 @@ def _unknown(agent: Agent, error: FlowLoomError | OSError) -> Status:
     """Return the last known status of an agent whose state cannot be told, with the reason."""
     why = state_folder.named(error)
     if not isinstance(error, TmuxUnreachable):
-        log(layout.home(), "error", "survey", f"{agent.agent_id}: {why}")
+        log("error", "survey", f"{agent.agent_id}: {why}")
     elif error.reason:
         why = f"{error.reason}; {error.hint}"
     try:

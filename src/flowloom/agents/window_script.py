@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 
 from flowloom.clock import wall_s
 from flowloom.ports.tmux.server import Tmux
-from flowloom.store import files, layout, old_files, state_folder
+from flowloom.store import files, old_files, state_folder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def sweep() -> list[str]:
 
     A script deletes itself when its window opens, and it holds the environment.
     """
-    return old_files.remove(f"{layout.home()}/windows", wall_s() - NEVER_RAN_S)
+    return old_files.remove(state_folder.windows_dir(), wall_s() - NEVER_RAN_S)
 
 
 def open_beside(
@@ -97,8 +97,9 @@ def open_beside(
     """
     tmux = Tmux(settings.tmux_socket)
     sweep()
-    folder = files.ensure_dir(f"{state_folder.ensure()}/windows")
-    script = f"{folder}/{os.urandom(16).hex()}"
+    state_folder.ensure()
+    files.ensure_dir(state_folder.windows_dir())
+    script = state_folder.window_script(os.urandom(16).hex())
     wanted = {**inherited(program.scrub), **more}
     write_script(script, tmux, wanted, directory, command, program)
     with kept_only_if_opened(script):

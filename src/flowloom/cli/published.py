@@ -180,9 +180,9 @@ def agent(status: Status) -> PublishedAgent:
 
 def task(record: Task) -> PublishedTask:
     """Return what is published of a task."""
-    folder = layout.task_dir(record["task_id"])
-    reply = f"{folder}/reply.md" if record["status"] == "done" else None
-    more = {"prompt": f"{folder}/prompt.md", "reply": reply, "unattended": overview.unattended(record)}
+    task_id = record["task_id"]
+    reply = layout.reply(task_id) if record["status"] == "done" else None
+    more = {"prompt": layout.prompt(task_id), "reply": reply, "unattended": overview.unattended(record)}
     return _only(PublishedTask, {**record, **more})
 
 

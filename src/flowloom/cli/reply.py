@@ -53,7 +53,7 @@ def print_reply(task_id: str, *, as_json: bool, now: bool = False) -> int:
         reply = tasks.provisional_of(task_id)
         provisional = reply is not None
     if reply is None and now:
-        reply = files.read(f"{layout.task_dir(task_id)}/partial.md")
+        reply = files.read(layout.partial(task_id))
     if reply is None and now and not tasks.ended(task):
         raise FlowLoomError(
             f"{task['agent_id']} has said nothing yet for task {task_id} ({task['status']})",

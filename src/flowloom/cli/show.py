@@ -68,11 +68,10 @@ def _refuse_agent(name: str) -> None:
 
 def _reply_of(task: Task) -> tuple[str | None, str]:
     """Return the text of a task's reply, or what there is of one, and which of the two it is."""
-    folder = layout.task_dir(task["task_id"])
     for kind, raw in (
         ("reply", tasks.reply_of(task["task_id"])),
         ("provisional", tasks.provisional_of(task["task_id"])),
-        ("partial", files.read(f"{folder}/partial.md")),
+        ("partial", files.read(layout.partial(task["task_id"]))),
     ):
         if raw is not None:
             return raw.decode("utf-8", "replace"), kind
@@ -85,7 +84,7 @@ def _beginning(text: str) -> str:
 
 
 def _show(task: Task, reply: str | None, kind: str) -> None:
-    folder = layout.task_dir(task["task_id"])
+    task_id = task["task_id"]
     once = executors.of(task).LABEL
     unread = ", unread" if kind == "reply" and task["read"] is None else ""
     ago = age(wall_s() - task["created"])
@@ -104,11 +103,15 @@ def _show(task: Task, reply: str | None, kind: str) -> None:
         # Who asked stands above.
         why = "" if entry["why"] == f"asked by {task['asker']}" else entry["why"]
         print_line(f"  {moment(entry['at'])}  +{_after(after):<9} {entry['step']:<11} {why}".rstrip())
-    print_line(f"\nprompt ({task['prompt_bytes']} bytes, {folder}/prompt.md)")
+    print_line(f"\nprompt ({task['prompt_bytes']} bytes, {layout.prompt(task_id)})")
     print_line(_indented(_beginning(tasks.prompt_of(task))))
     if reply is not None:
-        name = {"reply": "reply", "provisional": "provisional reply", "partial": "what there is of a reply"}[kind]
-        print_line(f"\n{name} ({len(reply.encode('utf-8', 'replace'))} bytes, {folder}/{kind}.md)")
+        name, path = {
+            "reply": ("reply", layout.reply(task_id)),
+            "provisional": ("provisional reply", layout.provisional(task_id)),
+            "partial": ("what there is of a reply", layout.partial(task_id)),
+        }[kind]
+        print_line(f"\n{name} ({len(reply.encode('utf-8', 'replace'))} bytes, {path})")
         print_line(_indented(_beginning(reply)))
 
 

@@ -9,7 +9,7 @@ import os
 
 from flowloom.config import trust
 from flowloom.errors import BadConfig, DamagedFile
-from flowloom.store import files, foreign, layout, state_folder
+from flowloom.store import files, foreign, state_folder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -163,7 +163,7 @@ def _tables(project_root: str) -> dict[str, Any]:
     stamps = [_stamp(path) for path in places]
     if not any(stamps):
         return {"user": {}, "project": {}, "sha256": "", "of": [0, 0]}
-    cache = f"{layout.home()}/cache/settings/{files.sha256(project_root.encode('utf-8', 'surrogateescape'))[:32]}.json"
+    cache = state_folder.checked_settings(files.sha256(project_root.encode("utf-8", "surrogateescape"))[:32])
     try:
         known = files.read_json(cache) or {}
     except DamagedFile:

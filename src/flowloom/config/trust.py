@@ -238,7 +238,8 @@ def claude_trusts(root: str) -> bool:
 
 def agree(root: str, digest: str) -> None:
     """Record that the user agreed to the project's file as it is now."""
-    files.ensure_dir(f"{state_folder.ensure()}/trust")
+    state_folder.ensure()
+    files.ensure_dir(state_folder.trusted_dir())
     files.write_json(_record(root), {"root": root, "sha256": digest})
 
 
@@ -252,4 +253,4 @@ def take_back(root: str) -> bool:
 
 
 def _record(root: str) -> str:
-    return f"{layout.home()}/trust/{files.sha256(root.encode('utf-8', 'surrogateescape'))[:32]}.json"
+    return state_folder.trusted(files.sha256(root.encode("utf-8", "surrogateescape"))[:32])

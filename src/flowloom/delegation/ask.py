@@ -11,7 +11,7 @@ from flowloom.delegation import executors
 from flowloom.errors import AgentFailed, Blocked, DamagedFile, NoSuchAgent, UsageError
 from flowloom.queue import line
 from flowloom.roles import builtin
-from flowloom.store import files, layout, projects
+from flowloom.store import files, layout, projects, state_folder
 from flowloom.store.log import log
 from flowloom.tasks import store as tasks
 from flowloom.tasks.steps import ENDED, Step
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 def in_turn(asker_kind: str) -> AbstractContextManager[object]:
     """Hold a lock until the task has its place in line: of two agents that ask each other, the second is refused."""
-    return files.locked(f"{layout.home()}/asking.lock") if asker_kind == "agent" else nullcontext()
+    return files.locked(state_folder.asking_lock()) if asker_kind == "agent" else nullcontext()
 
 
 def ask(agent: Agent, prompt: str, *, asker: str, asker_kind: str) -> Task:
@@ -196,7 +196,7 @@ def mark_read(task_id: str) -> None:
                 task["read"] = round(wall_s(), 3)
                 tasks.write(task)
     except OSError as error:
-        log(layout.home(), "error", "asking", f"not noted as read: {error}", task=task_id)
+        log("error", "asking", f"not noted as read: {error}", task=task_id)
 
 
 def mark_seen(task: Task) -> None:
@@ -210,7 +210,7 @@ def failure(task: Task) -> AgentFailed:
     task_id, agent_id = task["task_id"], task["agent_id"]
     why = task["error"] or f"it is {task['status']}"
     if task["status"] is Step.DONE:
-        why = f"its marker {layout.task_dir(task_id)}/.done is gone; its reply is in reply.md in the same folder"
+        why = f"its marker {layout.marker(task_id)} is gone; its reply is in reply.md in the same folder"
     hint = executors.of(task).after_failure(task)
     if tasks.provisional_of(task_id) is not None:
         hint += f"; what it said before: flowloom reply {task_id} --now"

@@ -141,7 +141,7 @@ class Delivery:
         """
         agent, text = self.agent, text_of(self.task_id)
         if not tasks.prompt_kept(task):
-            why = f"{layout.task_dir(self.task_id)}/prompt.md is gone or was changed; nothing was sent"
+            why = f"{layout.prompt(self.task_id)} is gone or was changed; nothing was sent"
             with spool.lock(agent.ref):
                 tasks.note_step(tasks.read(self.task_id), Step.FAILED, why)
             return why
@@ -214,7 +214,7 @@ class Delivery:
                 tasks.note_step(task, step, why)
             if step is Step.UNKNOWN and not accepted:
                 status.note(self.agent.ref, fresh)
-                log(layout.home(), "warning", "delivery", why, task=self.task_id, screen=look.screen[-2000:])
+                log("warning", "delivery", why, task=self.task_id, screen=look.screen[-2000:])
         return True
 
 

@@ -35,7 +35,7 @@ def to_waiter(agent: AgentRef, task_id: str, place: Place | None) -> None:
             tasks.write(task)
     except (OSError, FlowLoomError) as error:
         # On a full disk, or with a damaged file, it must have a waiter more than ever, which tries again or ends it.
-        log(layout.home(), "error", "leave", f"not noted that it was left: {error}", task=task_id)
+        log("error", "leave", f"not noted that it was left: {error}", task=task_id)
     if place is None:
         return
     try:
@@ -58,14 +58,14 @@ def fail(task_id: str, why: str) -> bool:
         with spool.lock(agent) if os.path.isdir(layout.agent_dir(agent)) else nullcontext():
             observed.end_task(task_id, Step.FAILED, why)
     except OSError as error:
-        log(layout.home(), "error", "loop", f"its end is not noted: {state_folder.named(error)}", task=task_id)
+        log("error", "loop", f"its end is not noted: {state_folder.named(error)}", task=task_id)
         return False
     return True
 
 
 def _unattended(agent: AgentRef, task_id: str, error: OSError) -> None:
     why = f"no process could be started to wait for it: {error.strerror}"
-    log(layout.home(), "error", "leave", why, task=task_id)
+    log("error", "leave", why, task=task_id)
     with spool.lock(agent):
         task = tasks.read(task_id)
         if task["status"] is Step.CREATED:

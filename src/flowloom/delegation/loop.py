@@ -15,7 +15,7 @@ from flowloom.delegation import handover
 from flowloom.delegation.runner import Carrier
 from flowloom.errors import DamagedFile, FlowLoomError, StateFailed, TmuxFailed
 from flowloom.queue import line
-from flowloom.store import layout, state_folder
+from flowloom.store import state_folder
 from flowloom.store.log import log
 from flowloom.tasks import store as tasks
 
@@ -117,7 +117,7 @@ class Loop:
             # A full disk may have room again after any time. What tmux refuses has a limit.
             pause_s = next(seat.pauses, None) if isinstance(error, TmuxFailed) else TRY_AGAIN_S
             if pause_s is not None:
-                log(layout.home(), "error", "loop", str(error), task=carrier.task_id)
+                log("error", "loop", str(error), task=carrier.task_id)
                 seat.view = carrier.held_up(error, again_s=pause_s)
                 seat.due_s = self.clock.steady_s() + pause_s
                 return
@@ -156,7 +156,7 @@ def entrust(task_ids: Iterable[str], settings: Settings) -> None:
         try:
             open_carrier(task_id, settings).close()
         except (FlowLoomError, OSError) as error:
-            log(layout.home(), "error", "loop", f"it is not left to a waiter: {error}", task=task_id)
+            log("error", "loop", f"it is not left to a waiter: {error}", task=task_id)
 
 
 def _can_pass(task_id: str, error: FlowLoomError) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flowloom.clock import elapsed_s
 from flowloom.errors import FlowLoomError
 from flowloom.queue import line
-from flowloom.store import layout, news, state_folder
+from flowloom.store import news, state_folder
 from flowloom.store.log import log
 from flowloom.tasks import index
 from flowloom.tasks import store as tasks
@@ -35,7 +35,6 @@ def unattended(task: Task) -> bool:
         return not line.waited_for(tasks.agent_of(task), task["task_id"])
     except OSError as error:
         log(
-            layout.home(),
             "error",
             "overview",
             f"not known who waits for it: {state_folder.named(error)}",
@@ -62,7 +61,7 @@ def _owner(question_id: str) -> str:
     try:
         record = questions.read(question_id)
     except (FlowLoomError, OSError) as error:
-        log(layout.home(), "error", "overview", f"{question_id}: {state_folder.named(error)}")
+        log("error", "overview", f"{question_id}: {state_folder.named(error)}")
         return ""
     return record["agent_id"] if record else ""
 
@@ -79,7 +78,7 @@ def _correct(question_id: str, owner: str, known: dict[str, tuple[Agent, Status]
             news.note(news.QUESTION, question_id, now is not None and question_id in now["questions"])
     except (FlowLoomError, OSError) as error:
         # Its marker stays as it is; its row says what is damaged.
-        log(layout.home(), "error", "overview", f"{owner}: {state_folder.named(error)}")
+        log("error", "overview", f"{owner}: {state_folder.named(error)}")
 
 
 def _mark(agent: Agent) -> None:
@@ -95,7 +94,7 @@ def _mark(agent: Agent) -> None:
             for question_id in now["questions"]:
                 news.note(news.QUESTION, question_id, True)
     except (FlowLoomError, OSError) as error:
-        log(layout.home(), "error", "overview", f"{agent.agent_id}: {state_folder.named(error)}")
+        log("error", "overview", f"{agent.agent_id}: {state_folder.named(error)}")
 
 
 def replies() -> list[Task]:
@@ -134,4 +133,4 @@ def count_unread() -> None:
                 news.note(news.REPLY, task["task_id"], now is not None and tasks.unread(now))
         except OSError as error:
             # Its agent's folder is gone or damaged. The list of tasks shows the reply all the same.
-            log(layout.home(), "error", "overview", f"not counted: {state_folder.named(error)}", task=task["task_id"])
+            log("error", "overview", f"not counted: {state_folder.named(error)}", task=task["task_id"])

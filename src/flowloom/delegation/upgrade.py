@@ -8,7 +8,7 @@ from flowloom.delegation import loop
 from flowloom.errors import FlowLoomError
 from flowloom.ports import births, procs
 from flowloom.queue import line
-from flowloom.store import files, layout, projects, state_folder
+from flowloom.store import files, projects, state_folder
 from flowloom.store.log import log
 from flowloom.tasks import index
 from flowloom.tasks import store as tasks
@@ -31,7 +31,7 @@ def replace_waiters() -> list[str]:
     its place in line, which its successor gets; what it has put into a window is found there.
     """
     wanted = f"{line.FORMAT}\n".encode()
-    noted = files.read(layout.waiters_format()) or b""
+    noted = files.read(state_folder.waiters_format()) or b""
     if noted == wanted:
         return []
     begun = noted.decode(errors="replace").removeprefix(BEGUN).strip()
@@ -49,14 +49,14 @@ def replace_waiters() -> list[str]:
             if not _is_old_waiter(holder):
                 continue
             # Where we are killed before its successor is started, the next command starts that one.
-            files.write(layout.waiters_format(), f"{BEGUN}{task_id}\n".encode(), durable=False)
+            files.write(state_folder.waiters_format(), f"{BEGUN}{task_id}\n".encode(), durable=False)
             if not procs.end(holder.pid, grace_s=procs.GRACE_S):
                 why = f"its waiter {holder.pid} of an older release runs on"
-                log(layout.home(), "error", "upgrade", why, task=task_id)
+                log("error", "upgrade", why, task=task_id)
                 continue
         replaced.append(task_id)
         loop.entrust([task_id], _settings(agent))
-    files.write(layout.waiters_format(), wanted, durable=False)
+    files.write(state_folder.waiters_format(), wanted, durable=False)
     return replaced
 
 
@@ -65,7 +65,7 @@ def _settings(agent: AgentRef) -> config.Settings:
     try:
         return config.load(projects.root_of(agent.project) or projects.here())
     except FlowLoomError as error:
-        log(layout.home(), "error", "upgrade", state_folder.named(error), agent=agent)
+        log("error", "upgrade", state_folder.named(error), agent=agent)
         return config.Settings()
 
 

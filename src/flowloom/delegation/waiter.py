@@ -42,7 +42,7 @@ def main() -> None:
     except FlowLoomError as error:
         why = state_folder.named(error)
     if why:
-        log(layout.home(), "error", "waiter", why, task=task_id)
+        log("error", "waiter", why, task=task_id)
         # No other process would do it.
         while not handover.fail(task_id, why):
             pause(loop.TRY_AGAIN_S)
@@ -64,14 +64,14 @@ def carry(task_id: str, inherited: int) -> int:
             return True  # the loop has logged it, and tries again
         says = view.says if view.phase == "out of reach" else ""
         if says and says != told:
-            log(layout.home(), "error", "waiter", says, task=task_id)
+            log("error", "waiter", says, task=task_id)
         told = says
         return announcer.see(view) if settings.announce else True
 
     try:
         loop.await_end(carrier, Deadline(None), see, patient=True)
     except FlowLoomError as error:
-        log(layout.home(), "error", "waiter", str(error), task=task_id)  # its task has failed with that
+        log("error", "waiter", str(error), task=task_id)  # its task has failed with that
     finally:
         carrier.close()
         files.wake(layout.agent_dir(agent.ref))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from flowloom.clock import wall_s
-from flowloom.store import layout
 from flowloom.store.log import log
 from flowloom.tasks.steps import Step
 from flowloom.transports.paste.held_up import PASSING
@@ -115,7 +114,7 @@ class Wait:
                     status.note(self.agent.ref, now, held_up=held_up)
         except OSError as error:
             # Only other commands read this; the wait itself works without it.
-            log(layout.home(), "error", "waiting", f"what holds it up is not noted: {error}", task=self.task_id)
+            log("error", "waiting", f"what holds it up is not noted: {error}", task=self.task_id)
 
 
 def reason(view: View) -> str:

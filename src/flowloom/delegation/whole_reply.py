@@ -58,7 +58,7 @@ class WholeReply:
         if cut:
             tail = self._tail(transcript, task["task_id"], TURN_BYTES)
         # Of a turn that failed, the transcript may have neither the parts nor the error that ended it yet.
-        failed = message is None and os.path.exists(_partial(task["task_id"]))
+        failed = message is None and os.path.exists(layout.partial(task["task_id"]))
         whole = provider.memory.joined(tail, said) if cut or said or failed else said
         # Where a session keeps none (CLAUDE_CODE_SKIP_PROMPT_HISTORY) there is nothing to come.
         if whole is None and os.path.exists(transcript) and self._late(LATE_S if cut or failed else ORDINARY_LATE_S):
@@ -90,7 +90,7 @@ class WholeReply:
         """Write down what the look came to. The caller holds the agent's lock."""
         if task["status"] is Step.FAILED:
             if whole:
-                files.write(_partial(task["task_id"]), valid(whole).encode())
+                files.write(layout.partial(task["task_id"]), valid(whole).encode())
                 tasks.note_fact(task, f"what it had said until then: flowloom reply {task['task_id']} --now")
         elif whole is None:
             task["cut"] = f"the whole reply is in the agent's window and in {transcript}"
@@ -101,8 +101,3 @@ class WholeReply:
             )
         else:
             tasks.complete(task, whole, "its parts were joined: it passed the output limit", cut=remarks.JOINED)
-
-
-def _partial(task_id: str) -> str:
-    """Return where it is kept what a turn that failed had said, or the error in its words."""
-    return f"{layout.task_dir(task_id)}/partial.md"

@@ -15,7 +15,7 @@ from flowloom.config import trust
 from flowloom.config.settings import FILE
 from flowloom.doctor.finding import Case, Finding, fail, ok, warn
 from flowloom.ports import procs
-from flowloom.store import files, layout
+from flowloom.store import files, state_folder
 
 LIBRARIES = ("libtmux", "psutil", "pydantic", "click")
 
@@ -69,7 +69,7 @@ def stubs(case: Case) -> list[Finding]:
     """Check that the scripts that Claude Code calls, whose paths never change, point to an existing hook."""
     found, known = [], False
     for name, repair in (("editor", "flowloom setup"), ("agent-event", "start an agent: flowloom start planning")):
-        path = f"{layout.home()}/hooks/{name}"
+        path = state_folder.hook(name)
         text = (files.read(path) or b"").decode(errors="replace")
         leads = re.search(r"(?m)^(?:hook=|for hook in )(.+?)(?:; do)?$", text)
         if not text:
@@ -83,5 +83,8 @@ def stubs(case: Case) -> list[Finding]:
         elif os.path.realpath(targets[0]) != os.path.realpath(hook_path(name)):
             found.append(warn("hook paths", f"{path} points to another FlowLoom: {targets[0]}", repair))
     return found or [
-        ok("hook paths", f"{layout.home()}/hooks points here" if known else "none yet (flowloom setup creates them)")
+        ok(
+            "hook paths",
+            f"{state_folder.hooks_dir()} points here" if known else "none yet (flowloom setup creates them)",
+        )
     ]

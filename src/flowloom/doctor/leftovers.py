@@ -18,7 +18,7 @@ from flowloom.errors import DamagedFile, TmuxUnreachable
 from flowloom.ports.tmux.inventory import Inventory
 from flowloom.ports.tmux.reach import TmuxSocket
 from flowloom.queue import line
-from flowloom.store import files, layout, projects
+from flowloom.store import files, layout, projects, state_folder
 from flowloom.tasks import index
 from flowloom.tasks import store as tasks
 from flowloom.tasks.steps import Step
@@ -196,8 +196,7 @@ def _waited_for(task: Task) -> bool:
 
 def bug_reports(case: Case) -> list[Finding]:
     """Look for reports of bugs of FlowLoom's own."""
-    folder = f"{layout.home()}/log"
-    reports = [f"{folder}/{name}" for name in _names(folder) if name.startswith("bug-")]
+    reports = [state_folder.log_file(name) for name in _names(state_folder.log_dir()) if name.startswith("bug-")]
     if reports:
         saw = f"{len(reports)} reports of bugs in FlowLoom, the last one {reports[-1]}"
         return [warn("bugs", saw, f"report it, then: rm {shlex.join(reports[-SHOWN:])}")]
@@ -206,7 +205,7 @@ def bug_reports(case: Case) -> list[Finding]:
 
 def logged_errors(case: Case) -> list[Finding]:
     """Look for errors of the last day that no person was told of, first of all those of hook calls."""
-    path = f"{layout.home()}/log/flowloom.jsonl"
+    path = layout.log()
     errors = []
     for raw in files.tail(path, LOG_TAIL_BYTES).splitlines():
         try:

@@ -13,7 +13,7 @@ from flowloom.doctor.finding import Case, Finding, fail, ok
 from flowloom.ports import procs
 from flowloom.ports.tmux.inventory import Inventory
 from flowloom.setup import plan
-from flowloom.store import files, layout, state_folder
+from flowloom.store import files, state_folder
 
 ECHO_LIMIT_S = 30.0
 # Enough for a start with plugins and a slow login, and a turn of a large model.
@@ -35,9 +35,10 @@ def claude(case: Case) -> list[Finding]:
 
 
 def _travel(case: Case, name: str, provider: str, prompt: str, limit_s: float) -> list[Finding]:
-    top = f"{state_folder.ensure()}/doctor-{os.getpid()}"
+    state_folder.ensure()
+    top = state_folder.trial_dir(os.getpid())
     # Claude Code remembers a trusted folder by its path, so always use the same one.
-    site = f"{layout.home()}/doctor/site"
+    site = state_folder.trial_site()
     socket = f"flowloom-doctor-{os.getpid()}"
     environment = {key: value for key, value in os.environ.items() if key not in FOREIGN}
     environment |= {
@@ -50,18 +51,16 @@ def _travel(case: Case, name: str, provider: str, prompt: str, limit_s: float) -
     }
     if provider == "echo":
         # The user's arguments and roles are meant for Claude Code.
-        environment["XDG_CONFIG_HOME"] = f"{top}/config"
+        environment["XDG_CONFIG_HOME"] = state_folder.trial_file(os.getpid(), "config")
     try:
         for folder in (top, site):
             files.ensure_dir(folder)
-        return [_go(name, provider, prompt, limit_s, environment, site, top)]
+        return [_go(name, provider, prompt, limit_s, environment, site)]
     finally:
-        _clean(environment, socket, site, [top, f"{layout.home()}/doctor"])
+        _clean(environment, socket, site, [top, state_folder.trial_root()])
 
 
-def _go(
-    name: str, provider: str, prompt: str, limit_s: float, environment: dict[str, str], site: str, top: str
-) -> Finding:
+def _go(name: str, provider: str, prompt: str, limit_s: float, environment: dict[str, str], site: str) -> Finding:
     repair = {
         "echo": "see the lines above; if none of them failed, this is a bug: report it with this message",
         "claude": "start Claude Code yourself in a new folder and see what it asks",
@@ -72,7 +71,7 @@ def _go(
     up_s = steady_s() - began_s
     if code != 0:
         return fail(name, f"the agent did not start ({_code(code)}): {_last(said)}", repair)
-    path = f"{top}/claude-prompt-{os.getpid()}.md"
+    path = state_folder.trial_file(os.getpid(), f"claude-prompt-{os.getpid()}.md")
     draft = f"@doctor {prompt}\n".encode()
     files.write(path, draft)
     began_s = steady_s()

@@ -50,7 +50,8 @@ def space(case: Case) -> list[Finding]:
 
 def file_system(case: Case) -> list[Finding]:
     """Try what FlowLoom relies on: replace a file, lock a file, wake through a pipe."""
-    place = f"{state_folder.ensure()}/doctor-{os.getpid()}"
+    state_folder.ensure()
+    place = state_folder.trial_dir(os.getpid())
     repair = "set FLOWLOOM_HOME to a folder on a local disk"
     try:
         files.ensure_dir(place)

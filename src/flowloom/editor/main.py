@@ -315,7 +315,7 @@ class Exchange:
             error.hint = f"the reply: flowloom wait {' '.join(task_ids)}"
             if error.now is not None:
                 # Claude Code deletes the file when we end.
-                kept = f"{layout.task_dir(task_ids[0])}/changed-prompt.md"
+                kept = layout.changed_prompt(task_ids[0])
                 files.write(kept, error.now)
                 error.hint += f"; the changed text: {kept}"
             raise

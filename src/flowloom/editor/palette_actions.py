@@ -51,7 +51,8 @@ def choose(
 def remember(slug: str, name: str) -> None:
     """Note the agent of a project that was asked last: the palette opens with it selected."""
     try:
-        files.ensure_dir(f"{state_folder.ensure()}/agents/{slug}")
+        state_folder.ensure()
+        files.ensure_dir(layout.project_dir(slug))
         files.write(layout.last_asked(slug), name.encode(), durable=False)
     except (FlowLoomError, OSError):
         return  # a disk without room for it is no reason to give up a task that is sent

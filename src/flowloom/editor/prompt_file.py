@@ -55,7 +55,7 @@ def with_reply(
     task_id, cut = task["task_id"], reply
     if len(reply) > LIMIT_BYTES:
         cut = reply[:LIMIT_BYTES].rpartition(b"\n")[0] or reply[:LIMIT_BYTES]
-        kept = f"{layout.task_dir(task_id)}/{'provisional' if provisional else 'reply'}.md"
+        kept = layout.provisional(task_id) if provisional else layout.reply(task_id)
         cut = cut.decode("utf-8", "ignore").encode() + f"\n\n[… {len(reply)} bytes in all: {kept}]".encode()
     said = (wrong_without if plain else remarks)(task, provisional=provisional)
     marks = f"[{'; '.join(said)}]" if said else ""

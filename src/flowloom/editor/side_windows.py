@@ -51,8 +51,9 @@ def refuse_parallel(draft: str, settings: Settings) -> None:
 
 def open_parallel(draft: str, root: str, settings: Settings) -> None:
     """Start another Claude Code on the draft, in a window that closes with it; the draft is kept on disk."""
-    folder = files.ensure_dir(state_folder.ensure() + "/parallel")
-    kept = f"{folder}/{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.md"
+    state_folder.ensure()
+    files.ensure_dir(state_folder.parallel_dir())
+    kept = state_folder.parallel_draft(f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}")
     files.write(kept, draft.encode("utf-8", "surrogateescape"))
     command = ["sh", "-c", 'exec "$1" -- "$(cat "$2")"', "sh", settings.claude, kept]
     window_script.open_beside(settings, "parallel", root, command, {}, _program())

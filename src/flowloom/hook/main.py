@@ -7,7 +7,6 @@ to the log, and the payload stays stored, from where any later call or command t
 
 from __future__ import annotations
 
-from flowloom.store import layout
 from flowloom.store.log import log
 from flowloom.turns import spool
 
@@ -22,4 +21,4 @@ def main(agent: AgentRef, unstored: Payload | None) -> None:
     try:
         spool.drain(agent, unstored)
     except Exception as error:  # noqa: BLE001 - nothing may reach Claude Code; see the module
-        log(layout.home(), "error", "agent-event", f"{type(error).__name__}: {error}", agent=agent)
+        log("error", "agent-event", f"{type(error).__name__}: {error}", agent=agent)

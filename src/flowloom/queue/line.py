@@ -88,7 +88,7 @@ class Place:
             pass
         except OSError as error:
             # Without its lock it holds nothing up.
-            log(layout.home(), "error", "line", f"the place of task {self.task_id} stays behind: {error}")
+            log("error", "line", f"the place of task {self.task_id} stays behind: {error}")
         os.close(self.descriptor)
         files.wake(layout.agent_dir(self.agent))
         self.wake_next()

@@ -9,7 +9,7 @@ from flowloom.agents import window_script
 from flowloom.clock import wall_s
 from flowloom.errors import DamagedFile, FlowLoomError, NoSuchTask, UsageError
 from flowloom.queue import line
-from flowloom.store import files, layout, old_files, projects
+from flowloom.store import files, layout, old_files, projects, state_folder
 from flowloom.tasks import index_files
 from flowloom.tasks import store as tasks
 from flowloom.tasks.steps import Step
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from flowloom.turns.record import Status
 
 # Folders are moved here before they are deleted, so that no reader sees half a task.
-REMOVED = "removed"
 SETTLED_S = 3600.0
 CACHED_S = 30 * 86400.0
 
@@ -69,19 +68,18 @@ def seconds(text: str) -> float:
 
 def sizes() -> dict[str, int]:
     """Return the size of each part of the state, in bytes."""
-    home = layout.home()
     events = sum(
         size_of(path)
         for agent in projects.with_status()
         for path in (layout.events(agent), layout.former_events(agent))
     )
     agents = size_of(layout.agents_dir())
-    parts = {"tasks": size_of(f"{home}/tasks"), "events": events, "agents": agents - events}
+    parts = {"tasks": size_of(layout.tasks_dir()), "events": events, "agents": agents - events}
     parts["questions"] = size_of(layout.questions_dir())
-    parts["log"] = size_of(f"{home}/log")
-    parts["drafts"] = size_of(_drafts())
-    parts["cache"] = size_of(f"{home}/cache")
-    parts["removed"] = size_of(f"{home}/{REMOVED}")
+    parts["log"] = size_of(state_folder.log_dir())
+    parts["drafts"] = size_of(state_folder.parallel_dir())
+    parts["cache"] = size_of(state_folder.cache_dir())
+    parts["removed"] = size_of(state_folder.removed_dir())
     return parts
 
 
@@ -113,7 +111,7 @@ def plan(before: float) -> CleanPlan:
             found.events[each] = old
     found.questions = _closed_questions(before)
     # One that was just written is read when its window opens.
-    found.drafts = old_files.older(_drafts(), min(before, wall_s() - SETTLED_S))
+    found.drafts = old_files.older(state_folder.parallel_dir(), min(before, wall_s() - SETTLED_S))
     return found
 
 
@@ -130,10 +128,6 @@ def _closed_questions(before: float) -> list[str]:
     return found
 
 
-def _drafts() -> str:
-    return f"{layout.home()}/parallel"
-
-
 def last_use(task: Task) -> float:
     """Return when a task last changed or its reply was last read."""
     return max([task["created"], task["read"] or 0.0, *(entry["at"] for entry in task["journal"])])
@@ -147,17 +141,17 @@ def sweep() -> int:
     """
     removed = [path for folder, _, _ in os.walk(layout.home()) for path in old_files.sweep(folder)]
     removed += window_script.sweep()
-    removed += old_files.remove(f"{layout.home()}/cache/settings", wall_s() - CACHED_S)
+    removed += old_files.remove(state_folder.checked_settings_dir(), wall_s() - CACHED_S)
     return len(removed)
 
 
 def remove(found: CleanPlan, before: float) -> list[str]:
     """Remove what a plan names, checking each again under its agent's lock; return what could not be removed."""
     failed = []
-    trash = files.ensure_dir(f"{layout.home()}/{REMOVED}")
+    files.ensure_dir(state_folder.removed_dir())
     for old in found.old:
         try:
-            _remove_task(old.task_id, before, trash)
+            _remove_task(old.task_id, before)
         except (FlowLoomError, OSError) as error:
             failed.append(f"task {old.task_id}: {error}")
     for agent in found.events:
@@ -174,22 +168,22 @@ def remove(found: CleanPlan, before: float) -> list[str]:
         except OSError as error:
             failed.append(f"{path}: {error.strerror}")
     # This also removes what a killed run left here.
-    shutil.rmtree(trash, ignore_errors=True)
+    shutil.rmtree(state_folder.removed_dir(), ignore_errors=True)
     return failed
 
 
-def _remove_task(task_id: str, before: float, trash: str) -> None:
+def _remove_task(task_id: str, before: float) -> None:
     task = tasks.read(task_id)
     agent = tasks.agent_of(task) if task["agent"] else None
     if agent is None or not os.path.isdir(layout.agent_dir(agent)):
-        os.rename(layout.task_dir(task_id), f"{trash}/{task_id}")
+        os.rename(layout.task_dir(task_id), state_folder.removed_task(task_id))
         index_files.forget(task)
         return
     with spool.lock(agent):
         task = tasks.read(task_id)
         if _kept(task, before, _in_hand(agent)):
             return  # it has been used since
-        os.rename(layout.task_dir(task_id), f"{trash}/{task_id}")
+        os.rename(layout.task_dir(task_id), state_folder.removed_task(task_id))
         index_files.forget(task)
         draft = layout.asked_draft(agent, task["prompt_sha256"])
         if files.read(draft) == task_id.encode():

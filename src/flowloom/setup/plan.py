@@ -56,18 +56,13 @@ class SetupPlan:
     folders: list[str] = field(default_factory=list)
 
 
-def record_path() -> str:
-    """Return the path of the record of what was changed."""
-    return f"{layout.home()}/setup.json"
-
-
 def read_record() -> dict[str, Any]:
     """Return the record of what was changed, an empty one where nothing was.
 
     Raises:
         DamagedFile: it cannot be believed.
     """
-    return files.read_json(record_path()) or {"version": 1, "files": {}, "settings": {}}
+    return files.read_json(state_folder.setup_record()) or {"version": 1, "files": {}, "settings": {}}
 
 
 def carried(name: str) -> str:
@@ -125,7 +120,7 @@ def _plan_file(plan: SetupPlan, path: str, data: bytes, *, mode: int = 0o644) ->
     """Plan a whole file of ours; one that another program wrote is left alone."""
     now = files.read(path)
     known = plan.record["files"].get(path)
-    inside = path.startswith(f"{layout.home()}/")
+    inside = state_folder.has(path)
     ours = now is None or now == data or inside
     if not ours and (known is None or known["sha256"] != files.sha256(now or b"")):
         plan.notes.append(f"{path} was not written by FlowLoom, so it was kept; move it away to install ours")
@@ -287,7 +282,7 @@ def plan_undo() -> SetupPlan:
         plan.folders += entry["folders"]
     for path, entry in reversed(record["files"].items()):
         now = files.read(path)
-        if now is not None and (files.sha256(now) == entry["sha256"] or path.startswith(f"{layout.home()}/")):
+        if now is not None and (files.sha256(now) == entry["sha256"] or state_folder.has(path)):
             plan.changes.append(FileEdit(path, now, None))
         elif now is not None:
             plan.notes.append(f"{path} was changed since, so it was kept")
@@ -365,9 +360,10 @@ def apply(plan: SetupPlan) -> None:
     for change in plan.changes:
         if files.read(change.path) != change.before:
             raise FlowLoomError(f"{change.path} was changed meanwhile; nothing was changed", hint="run it again")
-    files.ensure_dir(f"{state_folder.ensure()}/hooks")
+    state_folder.ensure()
+    files.ensure_dir(state_folder.hooks_dir())
     if plan.record:
-        files.write_json(record_path(), plan.record, durable=True)
+        files.write_json(state_folder.setup_record(), plan.record, durable=True)
     for change in plan.changes:
         try:
             if change.after is None:
@@ -380,11 +376,11 @@ def apply(plan: SetupPlan) -> None:
             raise FlowLoomError(
                 f"{change.path} cannot be written: {error.strerror}", hint="fix that, then run the same command again"
             ) from error
-    for folder in [*plan.folders, f"{layout.home()}/hooks"]:
+    for folder in [*plan.folders, state_folder.hooks_dir()]:
         if os.path.isdir(folder) and not os.listdir(folder):
             os.rmdir(folder)
-    if not plan.record and os.path.exists(record_path()):
-        os.unlink(record_path())
+    if not plan.record and os.path.exists(state_folder.setup_record()):
+        os.unlink(state_folder.setup_record())
 
 
 def left_behind() -> str:

@@ -1,6 +1,6 @@
 """Where every file of the state folder is, and how the names in its paths are checked.
 
-No other module joins a path of the state folder. A folder's path ends in `_dir` here, a file's names what it is.
+What no hook call needs is in `state_folder`; no other module joins a path of the state folder. A folder's path ends in `_dir` here, a file's names what it is.
 """
 
 from __future__ import annotations
@@ -324,8 +324,23 @@ def headless(task_id: str, stream: str) -> str:
 
 
 def index_dir(kind: str) -> str:
-    """Return a folder of the index of tasks: of those that are `unfinished`, `unread`, or all as they were `asked`."""
+    """Return a folder of the index of tasks: `unfinished`, `unread`, or all as they were `asked`."""
     return f"{home()}/index/{kind}"
+
+
+def index_entry(kind: str, name: str) -> str:
+    """Return the file that says that one task belongs there."""
+    return f"{index_dir(kind)}/{name}"
+
+
+def asked_dir(owner: str) -> str:
+    """Return the folder of the index with a file for each task that one agent was asked."""
+    return f"{home()}/index/asked/{owner}"
+
+
+def asked_entry(owner: str, name: str) -> str:
+    """Return the file that gives one of these tasks its place."""
+    return f"{asked_dir(owner)}/{name}"
 
 
 def index_format() -> str:
@@ -336,16 +351,6 @@ def index_format() -> str:
 def index_lock() -> str:
     """Return the file that is locked while the index is built."""
     return f"{home()}/index/lock"
-
-
-def asking_lock() -> str:
-    """Return the file that is locked until a task that an agent asks has its place in line."""
-    return f"{home()}/asking.lock"
-
-
-def waiters_format() -> str:
-    """Return the file that says of which format all waiters are, after those of an older one were replaced."""
-    return f"{home()}/waiters-format"
 
 
 def log() -> str:

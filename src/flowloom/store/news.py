@@ -20,13 +20,13 @@ def note(kind: str, key: str, on: bool) -> None:
 
     The state itself is on disk already, so a failure here is only logged.
     """
-    path = f"{layout.news_dir()}/{kind}-{key}"
+    path = layout.news(kind, key)
     try:
         if not _marked(path, on):
             return
         renew()
     except OSError as error:
-        log(layout.home(), "error", "news", f"the status line was not updated: {error}")
+        log("error", "news", f"the status line was not updated: {error}")
 
 
 def _marked(path: str, on: bool) -> bool:

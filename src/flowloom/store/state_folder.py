@@ -1,4 +1,7 @@
-"""The state folder itself: make it, and say what is wrong with it."""
+"""The state folder itself: make it, say what is wrong with it, and where the files are that belong to no agent or task.
+
+Like `layout`, it alone joins these paths. They stand here because no hook call needs them.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,11 @@ EXHAUSTED = (errno.EMFILE, errno.ENFILE)
 NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
 
 
+def has(path: str) -> bool:
+    """Tell whether a path leads into the state folder."""
+    return path.startswith(f"{home()}/")
+
+
 def trouble(error: OSError) -> StateFailed | None:
     """Return our error for an OSError about the state folder or a full disk; None for any other."""
     path = error.filename if isinstance(error.filename, str) else ""
@@ -25,7 +33,7 @@ def trouble(error: OSError) -> StateFailed | None:
         return StateFailed(f"no room is left on the disk: {path or home()}", hint=f"make room: df -h {path or home()}")
     if error.errno in EXHAUSTED:
         return StateFailed(f"no more files can be opened: {error.strerror}", hint="raise the limit: ulimit -n 1024")
-    if not path.startswith(f"{home()}/") and path != home():
+    if not has(path) and path != home():
         return None
     if error.errno in NO_LOCKS:
         return StateFailed(
@@ -68,6 +76,11 @@ def refuse_foreign() -> None:
         )
 
 
+def readme() -> str:
+    """Return the file that says what the state folder is."""
+    return f"{home()}/README"
+
+
 def ensure() -> str:
     """Create the state folder, for its owner only, and return it.
 
@@ -92,6 +105,126 @@ def ensure() -> str:
         )
     if owner.st_mode & 0o077:
         os.chmod(path, 0o700)
-    if not os.path.exists(f"{path}/README"):
-        files.write(f"{path}/README", README.encode(), durable=False)
+    if not os.path.exists(readme()):
+        files.write(readme(), README.encode(), durable=False)
     return path
+
+
+def hooks_dir() -> str:
+    """Return the folder of the scripts whose paths never change: other programs call them."""
+    return f"{home()}/hooks"
+
+
+def hook(name: str) -> str:
+    """Return one of these scripts: `editor` or `agent-event`."""
+    return f"{hooks_dir()}/{name}"
+
+
+def agent_editor() -> str:
+    """Return the script that agents have for their editor."""
+    return f"{hooks_dir()}/agent/editor"
+
+
+def setup_record() -> str:
+    """Return the record of what setup has changed."""
+    return f"{home()}/setup.json"
+
+
+def trusted(digest: str) -> str:
+    """Return the record of what a person agreed to of one project."""
+    return f"{trusted_dir()}/{digest}.json"
+
+
+def trusted_dir() -> str:
+    """Return the folder of the records of what a person agreed to."""
+    return f"{home()}/trust"
+
+
+def windows_dir() -> str:
+    """Return the folder of the scripts of windows that run no agent."""
+    return f"{home()}/windows"
+
+
+def window_script(name: str) -> str:
+    """Return one of these scripts."""
+    return f"{windows_dir()}/{name}"
+
+
+def cache_dir() -> str:
+    """Return the folder of what can be computed again."""
+    return f"{home()}/cache"
+
+
+def releases() -> str:
+    """Return the known releases of programs."""
+    return f"{cache_dir()}/releases.json"
+
+
+def checked_settings_dir() -> str:
+    """Return the folder of the checked settings of projects."""
+    return f"{cache_dir()}/settings"
+
+
+def checked_settings(digest: str) -> str:
+    """Return the checked settings of one project."""
+    return f"{checked_settings_dir()}/{digest}.json"
+
+
+def parallel_dir() -> str:
+    """Return the folder of the drafts that a parallel Claude Code was started with."""
+    return f"{home()}/parallel"
+
+
+def parallel_draft(name: str) -> str:
+    """Return one of these drafts."""
+    return f"{parallel_dir()}/{name}.md"
+
+
+def removed_dir() -> str:
+    """Return the folder that holds what is just being removed."""
+    return f"{home()}/removed"
+
+
+def removed_task(task_id: str) -> str:
+    """Return where a task is moved before it is removed."""
+    return f"{removed_dir()}/{task_id}"
+
+
+def log_dir() -> str:
+    """Return the folder of the log and of the reports of bugs."""
+    return f"{home()}/log"
+
+
+def log_file(name: str) -> str:
+    """Return one file of that folder."""
+    return f"{log_dir()}/{name}"
+
+
+def trial_dir(pid: int) -> str:
+    """Return the folder in which a doctor tries things out."""
+    return f"{home()}/doctor-{pid}"
+
+
+def trial_file(pid: int, name: str) -> str:
+    """Return a file or a folder in it."""
+    return f"{trial_dir(pid)}/{name}"
+
+
+def trial_root() -> str:
+    """Return the folder above that of the project for round trips."""
+    return f"{home()}/doctor"
+
+
+def trial_site() -> str:
+    """Return the project in which the doctor's agents work."""
+    return f"{trial_root()}/site"
+
+
+def asking_lock() -> str:
+    """Return the file that is locked until a task that an agent asks has its place in line."""
+    return f"{home()}/asking.lock"
+
+
+def waiters_format() -> str:
+    """Return the file that says of which format all waiters are, after those of an older one were replaced."""
+    return f"{home()}/waiters-format"

@@ -49,7 +49,7 @@ def unread() -> list[Task]:
 
 def unread_of(slug: str) -> list[Entry]:
     """Return the entries of one project's tasks with a reply or a failure that no person has looked at."""
-    entries = map(Entry, _names(UNREAD)) if ensure() else map(_entry, unread())
+    entries = map(Entry, _names(layout.index_dir(UNREAD))) if ensure() else map(_entry, unread())
     return [entry for entry in entries if entry.agent_id.endswith(f"@{slug}")]
 
 
@@ -59,8 +59,8 @@ def newest(agent_id: str = "") -> list[Entry]:
         found = sorted(_all(), key=lambda task: -task["created"])
         return [_entry(task) for task in found if agent_id in ("", task["agent_id"])]
     names = []
-    for each in [agent_id] if agent_id else _names(ASKED):
-        names += [f"{name}-{each}" for name in _names(f"{ASKED}/{each}")]
+    for each in [agent_id] if agent_id else _names(layout.index_dir(ASKED)):
+        names += [f"{name}-{each}" for name in _names(layout.asked_dir(index_files.owner(each)))]
     return [Entry(name.partition("-")[2]) for name in sorted(names, reverse=True)]
 
 
@@ -76,7 +76,7 @@ def is_newest(task: Task) -> bool:
 
 def supersede(task: Task) -> None:
     """Take a failure that its asker was shown out of what is unread: its agent has been given a newer task."""
-    path = f"{layout.index_dir(UNREAD)}/{index_files.name(task)}"
+    path = layout.index_entry(UNREAD, index_files.name(task))
     if _is_settled(path):
         index_files.remove(path)
         now = tasks.find(task["task_id"])
@@ -86,7 +86,7 @@ def supersede(task: Task) -> None:
 
 def correct(entry: Entry, kind: str) -> None:
     """Make the index agree with what is on disk of a task, where a reader saw that it does not."""
-    if not _is_settled(f"{layout.index_dir(kind)}/{entry.name}"):
+    if not _is_settled(layout.index_entry(kind, entry.name)):
         return  # a process can be changing the task
     task = tasks.find(entry.task_id)
     if task is None:
@@ -116,7 +116,7 @@ def ensure() -> bool:
             if _format() != FORMAT:
                 _build()
     except OSError as error:
-        log(layout.home(), "error", "index", f"it cannot be built: {state_folder.named(error)}")
+        log("error", "index", f"it cannot be built: {state_folder.named(error)}")
         return False
     return True
 
@@ -156,7 +156,7 @@ def _read(kind: str) -> list[Task]:
     if not ensure():
         return sorted((task for task in _all() if index_files.belongs(task, kind)), key=lambda task: task["created"])
     found = []
-    for name in _names(kind):
+    for name in _names(layout.index_dir(kind)):
         entry = Entry(name)
         task = tasks.find(entry.task_id)
         if task is not None and index_files.belongs(task, kind):
@@ -177,8 +177,8 @@ def _is_settled(path: str) -> bool:
         return False
 
 
-def _names(kind: str) -> list[str]:
+def _names(folder: str) -> list[str]:
     try:
-        return os.listdir(layout.index_dir(kind))
+        return os.listdir(folder)
     except (FileNotFoundError, NotADirectoryError):
         return []

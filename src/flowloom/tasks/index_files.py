@@ -30,17 +30,17 @@ def belongs(task: Task, kind: str) -> bool:
 
 def name(task: Task) -> str:
     """Return the name of a task's files: readers choose by the agent's id, which stands in it."""
-    return f"{task['task_id']}-{task['agent_id'].replace('/', '_')}"
+    return f"{task['task_id']}-{owner(task['agent_id'])}"
 
 
 def add(task: Task) -> None:
     """Create the files that a record needs which is about to be written."""
     try:
-        if belongs(task, UNFINISHED) and not os.path.exists(f"{layout.index_dir(UNFINISHED)}/{name(task)}"):
+        if belongs(task, UNFINISHED) and not os.path.exists(layout.index_entry(UNFINISHED, name(task))):
             _create(_asked(task))
-            _create(f"{layout.index_dir(UNFINISHED)}/{name(task)}")
+            _create(layout.index_entry(UNFINISHED, name(task)))
         if belongs(task, UNREAD):
-            _create(f"{layout.index_dir(UNREAD)}/{name(task)}")
+            _create(layout.index_entry(UNREAD, name(task)))
     except OSError as error:
         _distrust(error, task)
 
@@ -48,10 +48,10 @@ def add(task: Task) -> None:
 def agree(task: Task) -> None:
     """Make the files of a task those of a record that has been written."""
     try:
-        if not belongs(task, UNFINISHED) and not remove(f"{layout.index_dir(UNFINISHED)}/{name(task)}"):
+        if not belongs(task, UNFINISHED) and not remove(layout.index_entry(UNFINISHED, name(task))):
             _create(_asked(task))  # a task of a release that kept no index
         for kind in (UNFINISHED, UNREAD):
-            path = f"{layout.index_dir(kind)}/{name(task)}"
+            path = layout.index_entry(kind, name(task))
             if belongs(task, kind):
                 _create(path)  # a reader that had read the former record has just removed it
             elif kind == UNREAD:
@@ -73,13 +73,13 @@ def remove_all(named: str) -> None:
     """Remove what says that a task is unfinished, or unread."""
     try:
         for kind in (UNFINISHED, UNREAD):
-            remove(f"{layout.index_dir(kind)}/{named}")
+            remove(layout.index_entry(kind, named))
     except OSError as error:
         _stays(error, named)
 
 
 def _stays(error: OSError, task: str) -> None:
-    log(layout.home(), "error", "index", f"a removed task stays in the index: {error}", task=task)
+    log("error", "index", f"a removed task stays in the index: {error}", task=task)
 
 
 def enter(task: Task) -> None:
@@ -91,17 +91,18 @@ def enter(task: Task) -> None:
     _create(_asked(task))
     for kind in (UNFINISHED, UNREAD):
         if belongs(task, kind):
-            _create(f"{layout.index_dir(kind)}/{name(task)}")
+            _create(layout.index_entry(kind, name(task)))
 
 
 def _asked(task: Task) -> str:
     """Return the file that gives a task its place among its agent's tasks."""
-    return f"{asked_of(task['agent_id'])}/{int(max(0.0, task['created']) * 1e6):017d}-{task['task_id']}"
+    asked_us = int(max(0.0, task["created"]) * 1e6)
+    return layout.asked_entry(owner(task["agent_id"]), f"{asked_us:017d}-{task['task_id']}")
 
 
-def asked_of(agent_id: str) -> str:
-    """Return the folder with a file for each of an agent's tasks."""
-    return f"{layout.index_dir(ASKED)}/{agent_id.replace('/', '_')}"
+def owner(agent_id: str) -> str:
+    """Return an agent's id as a part of a file's name: an older release may have written any text."""
+    return agent_id.replace("/", "_")
 
 
 def _create(path: str) -> None:
@@ -127,7 +128,7 @@ def remove(path: str) -> bool:
 
 def _distrust(error: OSError, task: Task) -> None:
     """Have the index built again by its next reader: it lacks a file, because of a full disk, for example."""
-    log(layout.home(), "error", "index", f"it will be built again: {error}", task=task["task_id"])
+    log("error", "index", f"it will be built again: {error}", task=task["task_id"])
     try:
         os.unlink(layout.index_format())
     except OSError:

@@ -43,7 +43,7 @@ def open_task(
     folder, task = layout.task_dir(task_id), empty_task(task_id, agent_id, agent, to=to)
     try:
         data = prompt.encode("utf-8", "surrogateescape")
-        files.write(f"{folder}/prompt.md", data)
+        files.write(layout.prompt(task_id), data)
         task.update(
             {
                 "asker": asker,
@@ -86,7 +86,7 @@ def _remember_draft(task: Task) -> None:
         files.write(layout.asked_draft(agent, task["prompt_sha256"]), task["task_id"].encode(), durable=False)
     except OSError as error:
         # This only helps to recognise the same draft later; the task works without it.
-        log(layout.home(), "error", "tasks", f"its draft is not remembered: {error}", task=task["task_id"])
+        log("error", "tasks", f"its draft is not remembered: {error}", task=task["task_id"])
 
 
 def _forget_draft(path: str, task_id: str) -> None:
@@ -98,13 +98,14 @@ def _forget_draft(path: str, task_id: str) -> None:
 
 
 def _take_away(folder: str) -> None:
-    for name in os.listdir(folder):
-        os.unlink(f"{folder}/{name}")
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            os.unlink(entry.path)
     os.rmdir(folder)
 
 
 def _new_folder() -> str:
-    files.ensure_dir(f"{layout.home()}/tasks")
+    files.ensure_dir(layout.tasks_dir())
     length = 4
     while True:
         for _ in range(8):
@@ -130,7 +131,7 @@ def read(task_id: str) -> Task:
     """
     if not layout.is_task_id(task_id):
         raise NoSuchTask(f"there is no task {task_id}")
-    task = _records.at(f"{layout.task_dir(task_id)}/task.json").read()
+    task = _records.at(layout.task(task_id)).read()
     if task is None:
         raise NoSuchTask(f"there is no task {task_id}")
     return task  # type: ignore[return-value]
@@ -150,7 +151,7 @@ def write(task: Task) -> None:
     """Replace a task's record and wake the processes that wait for it or for its agent."""
     folder = layout.task_dir(task["task_id"])
     index_files.add(task)
-    _records.at(f"{folder}/task.json").write(task)
+    _records.at(layout.task(task["task_id"])).write(task)
     index_files.agree(task)
     files.wake(folder)
     if task["agent"] is not None:
@@ -204,13 +205,13 @@ def note_fact(task: Task, text: str) -> None:
 
 def prompt_of(task: Task) -> str:
     """Return the prompt as it was asked; bytes that are not UTF-8 become surrogates."""
-    raw = files.read(f"{layout.task_dir(task['task_id'])}/prompt.md")
+    raw = files.read(layout.prompt(task["task_id"]))
     return (raw or b"").decode("utf-8", "surrogateescape")
 
 
 def prompt_kept(task: Task) -> bool:
     """Tell whether `prompt.md` is unchanged since the task was created."""
-    raw = files.read(f"{layout.task_dir(task['task_id'])}/prompt.md")
+    raw = files.read(layout.prompt(task["task_id"]))
     return raw is not None and (not task["prompt_sha256"] or files.sha256(raw) == task["prompt_sha256"])
 
 
@@ -220,20 +221,19 @@ def complete(task: Task, message: str, why: str, *, cut: str = "") -> None:
     `cut` says how it was joined from parts; hearing its last part alone again changes nothing either.
     Half characters become U+FFFD, which the task records as `replaced`.
     """
-    folder = layout.task_dir(task["task_id"])
-    text = valid(message)
+    task_id, text = task["task_id"], valid(message)
     data = text.encode()
     digest = files.sha256(data)
-    marker = files.read(f"{folder}/.done")
+    marker = files.read(layout.marker(task_id))
     if task["status"] is Step.DONE and marker is not None and marker.strip() == digest.encode():
         return
-    if task["cut"] and not cut and (files.read(f"{folder}/reply.md") or b"").endswith(data):
+    if task["cut"] and not cut and (files.read(layout.reply(task_id)) or b"").endswith(data):
         return
     # A parked task's reply can be its provisional one, in which half characters were already replaced.
     task["replaced"] = text != message or (task["replaced"] and task["status"] is Step.PARKED)
     task["cut"] = cut
-    files.write(f"{folder}/reply.md", data)
-    files.write(f"{folder}/.done", (digest + "\n").encode())
+    files.write(layout.reply(task_id), data)
+    files.write(layout.marker(task_id), (digest + "\n").encode())
     renewed = task["status"] is Step.DONE
     if renewed:
         # A reply that was already read is no longer the latest one.
@@ -249,7 +249,7 @@ def park(task: Task, message: str, why: str, *, at: float | None = None) -> None
     """Store a reply that may still be replaced by a later one, which is waited for from `at` on."""
     text = valid(message)
     task["replaced"] = text != message
-    files.write(f"{layout.task_dir(task['task_id'])}/provisional.md", text.encode())
+    files.write(layout.provisional(task["task_id"]), text.encode())
     note_step(task, Step.PARKED, why, at=at)
 
 
@@ -259,26 +259,26 @@ def reply_of(task_id: str) -> bytes | None:
     Raises:
         DamagedFile: the marker does not match the reply.
     """
-    folder = layout.task_dir(task_id)
+    done, path = layout.marker(task_id), layout.reply(task_id)
     for _ in range(RENEWALS):
-        marker, reply = files.read(f"{folder}/.done"), files.read(f"{folder}/reply.md")
+        marker, reply = files.read(done), files.read(path)
         if marker is None:
             return None
         if reply is not None and files.sha256(reply) == marker.decode(errors="replace").strip():
             return reply
         # The writer is between the two files, or was killed there. A reply file is always whole, so a newer one counts.
         try:
-            newer = os.stat(f"{folder}/reply.md").st_mtime_ns >= os.stat(f"{folder}/.done").st_mtime_ns
+            newer = os.stat(path).st_mtime_ns >= os.stat(done).st_mtime_ns
         except FileNotFoundError:
             continue
-        if newer and reply is not None and files.read(f"{folder}/reply.md") == reply:
+        if newer and reply is not None and files.read(path) == reply:
             return reply
-    raise DamagedFile(f"{folder}/reply.md is not the reply that {folder}/.done was written for", hint="look at both")
+    raise DamagedFile(f"{path} is not the reply that {done} was written for", hint="look at both")
 
 
 def provisional_of(task_id: str) -> bytes | None:
     """Return the provisional reply of a parked task, None if there is none."""
-    return files.read(f"{layout.task_dir(task_id)}/provisional.md")
+    return files.read(layout.provisional(task_id))
 
 
 def on_its_way(task_id: str) -> bool:

@@ -56,7 +56,7 @@ def open_of(now: Status) -> list[QuestionRecord]:
         try:
             record = read(question_id)
         except DamagedFile as error:
-            log(layout.home(), "error", "questions", str(error), agent=now["agent_id"])
+            log("error", "questions", str(error), agent=now["agent_id"])
             continue
         if record is not None and record["status"] == "open":
             found.append(record)

@@ -56,7 +56,7 @@ def _keep(task: Task, words: str) -> None:
     try:
         files.append(path, words)
     except OSError as error:
-        log(layout.home(), "error", "turns", f"{path}: {error}", task=task["task_id"])
+        log("error", "turns", f"{path}: {error}", task=task["task_id"])
     else:
         task["notes"].append(f"what was typed in its window is kept, at the end of {path}")
 
@@ -84,4 +84,4 @@ def found(task: Task, report: Report) -> str:
 
 def prompt_path(task: Task) -> str:
     """Return the path that the first line names: of the exact prompt, where a terminal changes it."""
-    return "" if task["exact"] else f"{layout.task_dir(task['task_id'])}/prompt.md"
+    return "" if task["exact"] else layout.prompt(task["task_id"])

@@ -68,9 +68,7 @@ def hear(agent: AgentRef, now: Status, report: Report, looks: dict[Look, str], n
         report["delivered"] = bool(looks[look])
     if followed:
         status.note(agent, now)
-        log(
-            layout.home(), "info", "turns", f"{now['agent_id']}: its window shows another session", to=now["session_id"]
-        )
+        log("info", "turns", f"{now['agent_id']}: its window shows another session", to=now["session_id"])
     if report["event"] in ONCE:
         now["heard"] = name
     HEARD[report["event"]](agent, now, report)
@@ -282,7 +280,7 @@ def _next_turn(
     waiting, rest = now["queued"][0], now["queued"][1:]
     # No UserPromptSubmit will announce this turn. Should none come (an older
     # release took the text into the turn that ended), this message is its reply.
-    files.write(f"{layout.task_dir(waiting)}/provisional.md", frame.valid(message).encode())
+    files.write(layout.provisional(waiting), frame.valid(message).encode())
     turn: Turn = {**_turn(now, report, None), "whose": "task", "task": waiting}
     why = f"working on task {waiting}, which was queued"
     facts |= {"turn": turn, "queued": rest}
@@ -348,7 +346,7 @@ def _fail(agent: AgentRef, now: Status, report: Report) -> None:
     elif task is not None and turn["whose"] != "person":
         parked = parking.without(now, task["task_id"])
         if report.get("message"):
-            files.write(f"{layout.task_dir(task['task_id'])}/partial.md", frame.valid(report["message"]).encode())
+            files.write(layout.partial(task["task_id"]), frame.valid(report["message"]).encode())
         tasks.note_step(task, Step.FAILED, f"its program reported: {error}")
     facts: dict[str, Any] = {
         "last_turn": {**turn, "prompt_id": prompt_id},

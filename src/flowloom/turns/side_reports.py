@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from flowloom.store import layout
 from flowloom.store.log import log
 from flowloom.tasks import store as tasks
 from flowloom.tasks.steps import Step
@@ -35,4 +34,4 @@ def notice(agent: AgentRef, now: Status, report: Report) -> None:
             status.apply(agent, now, Event.PARK, why=why, source="hook", at=report["at"])
             status.note(agent, now, why=why)
     else:
-        log(layout.home(), "info", "side_reports", f"a notice of a kind that is not known: {kind}", said=message)
+        log("info", "side_reports", f"a notice of a kind that is not known: {kind}", said=message)

@@ -103,7 +103,7 @@ def drain(agent: AgentRef, unstored: Payload | None = None) -> None:
         except Waits:
             break
         except OSError as error:
-            log(layout.home(), "error", "spool", f"stored payloads wait: {error}", agent=agent)
+            log("error", "spool", f"stored payloads wait: {error}", agent=agent)
             break
         finally:
             held.release()
@@ -115,7 +115,7 @@ def drain(agent: AgentRef, unstored: Payload | None = None) -> None:
         except Waits:
             break
     if unstored:
-        log(layout.home(), "error", "spool", "a payload is lost: it could not be stored", agent=agent)
+        log("error", "spool", "a payload is lost: it could not be stored", agent=agent)
 
 
 def _apply(agent: AgentRef, looks: dict[Look, str], unstored: Payload | None = None) -> Look | None:
@@ -141,10 +141,10 @@ def _apply(agent: AgentRef, looks: dict[Look, str], unstored: Payload | None = N
                 return look
             payloads.remove(agent, payload.name)
         except (DamagedFile, OSError) as error:
-            log(layout.home(), "error", "spool", f"stored payloads wait: {error}", agent=agent)
+            log("error", "spool", f"stored payloads wait: {error}", agent=agent)
             raise Waits from error
         except (FlowLoomError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-            log(layout.home(), "error", "spool", f"a payload is bad: {error!r}", agent=agent, name=payload.name)
+            log("error", "spool", f"a payload is bad: {error!r}", agent=agent, name=payload.name)
             if payload.raw is None:
                 os.rename(payloads.path(agent, payload.name), f"{payloads.path(agent, payload.name)}.bad")
     return None
@@ -153,7 +153,7 @@ def _apply(agent: AgentRef, looks: dict[Look, str], unstored: Payload | None = N
 def _hear(agent: AgentRef, now: Status | None, payload: Payload, looks: dict[Look, str]) -> Look | None:
     """Apply one payload; return what must be looked at first, and then nothing has changed."""
     if now is None:
-        log(layout.home(), "warning", "agent-event", "this agent no longer exists", agent=agent)
+        log("warning", "agent-event", "this agent no longer exists", agent=agent)
         return None
     raw = files.read(payloads.path(agent, payload.name)) or b"" if payload.raw is None else payload.raw
     try:
@@ -162,7 +162,7 @@ def _hear(agent: AgentRef, now: Status | None, payload: Payload, looks: dict[Loo
         if payload.provider not in ("", now["provider"]):
             raise
         # The provider's package is being upgraded, or is not installed beside us.
-        log(layout.home(), "error", "spool", f"stored payloads wait: {error}", agent=agent)
+        log("error", "spool", f"stored payloads wait: {error}", agent=agent)
         raise Waits from error
     return reported.hear(agent, now, report, looks, payload.name) if report else None
 
@@ -210,7 +210,7 @@ def _seen(agent: AgentRef, look: Look) -> str:
         now = status.read(agent)
         return _shown(find(now["provider"]), agent, int(what)) if now else ""
     except (FlowLoomError, OSError) as error:
-        log(layout.home(), "error", "spool", f"stored payloads wait: {error}", agent=agent)
+        log("error", "spool", f"stored payloads wait: {error}", agent=agent)
         raise Waits from error
 
 

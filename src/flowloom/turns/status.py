@@ -168,4 +168,4 @@ def _remember(agent: AgentRef, line: dict[str, object]) -> None:
             os.replace(path, layout.former_events(agent))
         files.append(path, quick_json.dumps(line))
     except OSError as error:
-        log(layout.home(), "error", "status", f"an event is not remembered: {error}")
+        log("error", "status", f"an event is not remembered: {error}")

@@ -286,8 +286,9 @@ def _terminal_size() -> tuple[int, int]:
 
 def _write(words: list[str]) -> str:
     """Write a script that runs a command and deletes itself at once; return its path."""
-    folder = files.ensure_dir(f"{state_folder.ensure()}/windows")
-    path = f"{folder}/{os.urandom(16).hex()}"
+    state_folder.ensure()
+    files.ensure_dir(state_folder.windows_dir())
+    path = state_folder.window_script(os.urandom(16).hex())
     text = f'#!/bin/sh\nrm -f -- "$0"\nunset TMUX TMUX_PANE\nexec {shlex.join(words)}\n'
     files.write(path, text.encode("utf-8", "surrogateescape"), durable=False)
     return path

@@ -6,7 +6,7 @@ import os
 import re
 
 from flowloom.clock import Deadline, wall_s
-from flowloom.store import files, layout, projects
+from flowloom.store import files, layout, projects, state_folder
 from flowloom.store.bell import pause
 from flowloom.tasks import frame
 from flowloom.tasks import prompt as prompt_text
@@ -49,8 +49,7 @@ def own(screen: Screen) -> OwnText | None:
         task = tasks.find(task_id)
         if task is None or task["status"] in _CONFIRMED:
             continue
-        folder = layout.task_dir(task_id)
-        first, body = (_bare(_text(f"{folder}/{name}")) for name in ("first", "body"))
+        first, body = _bare(_text(layout.frame_first(task_id))), _bare(_text(layout.frame_body(task_id)))
         stands = _stands(draft, first, body, cut=screen["cut"]) if first else ""
         if stands:
             return OwnText(task_id, whole=stands == "whole")
@@ -102,16 +101,11 @@ def is_whole(screen: Screen) -> bool:
     return not screen["cut"] and (found is None or found.startswith("[Image"))
 
 
-def editor_path() -> str:
-    """Return the path of the script that agents have for their editor."""
-    return f"{layout.home()}/hooks/agent/editor"
-
-
 def hands_over(agent: AgentRef) -> bool:
     """Tell whether an agent's program was started with our editor, which hands a draft over."""
-    named = f'"{editor_path()}"'.encode()
+    named = f'"{state_folder.agent_editor()}"'.encode()
     told = any(named in (files.read(path) or b"") for path in projects.program_files(agent))
-    return told and os.path.exists(editor_path())
+    return told and os.path.exists(state_folder.agent_editor())
 
 
 def ask(agent: AgentRef) -> None:

@@ -1,6 +1,7 @@
 """Where every file of the state folder is, and how the names in its paths are checked.
 
-What no hook call needs is in `state_folder`; no other module joins a path of the state folder. A folder's path ends in `_dir` here, a file's names what it is.
+What no hook call needs is in `state_folder`. No other module joins a path of the state folder. A folder's path ends
+in `_dir` here, a file's names what it is.
 """
 
 from __future__ import annotations

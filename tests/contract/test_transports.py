@@ -272,6 +272,6 @@ def test_a_delivery_writes_the_same_journal_whatever_the_transport(case: Case, n
     )
     if does:
         getattr(case.agent, does)()
-    carried.step(case.desk.status(), case.look)
+    carried.step(tasks.read(carried.task_id), case.desk.status(), case.look)
     assert carried.waits_for
     assert [entry["step"] for entry in tasks.read(task["task_id"])["journal"]] == journal

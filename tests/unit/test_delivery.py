@@ -51,7 +51,7 @@ class Case:
     def look(self) -> str:
         """Take a step; return what is waited for, which nothing ever leaves open."""
         desk = self.desk
-        self.delivery.step(desk.status(), desk.look())
+        self.delivery.step(tasks.read(self.delivery.task_id), desk.status(), desk.look())
         assert self.delivery.waits_for, "it waits mutely"
         return self.delivery.waits_for
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import subprocess
 import sys
 import time
@@ -364,6 +365,18 @@ def test_nothing_slow_is_done_while_an_agents_lock_is_held(heron: Heron, what: s
     with spool.lock(heron.agent), pytest.raises(RuntimeError, match=f"while {layout.agent_lock(heron.agent)} is held"):
         SLOW[what]()
     locks.refuse_slow("nothing is held, so this may take long")
+
+
+def test_who_waits_is_woken_once_for_all_that_is_written_under_the_lock(heron: Heron) -> None:
+    reader, _ = files.open_wake(layout.agent_dir(heron.agent))
+    with spool.lock(heron.agent):
+        tasks.note_fact(heron.task(), "a fact")
+        status.note(heron.agent, heron.now())
+        assert select.select([reader], [], [], 0)[0] == []
+    assert os.read(reader, 100) == b"\n"
+    tasks.note_fact(heron.task(), "another fact")
+    assert os.read(reader, 100) == b"\n"
+    os.close(reader)
 
 
 # As `hooks/agent-event` runs it, except that a lock that it would wait for ends it.

@@ -57,6 +57,13 @@ class Late:
         return whole
 
 
+def current(agent: AgentRef) -> status_record.Status:
+    """Return the agent's status."""
+    now = status.read(agent)
+    assert now is not None
+    return now
+
+
 def test_a_message_that_came_meanwhile_is_not_overwritten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     task, agent = opened(tmp_path, monkeypatch)
     tasks.complete(task, "the first message", "its turn ended")
@@ -64,9 +71,9 @@ def test_a_message_that_came_meanwhile_is_not_overwritten(tmp_path: Path, monkey
     provider: Any = Provider(Joins(task["task_id"]))
     monkeypatch.setattr(Agent, "provider", lambda self: provider)
     whole = WholeReply(Agent(agent))
-    assert whole.again(tasks.read(task["task_id"]))
+    assert whole.again(tasks.read(task["task_id"]), current(agent))
     assert tasks.reply_of(task["task_id"]) == b"the later message"
-    assert not whole.again(tasks.read(task["task_id"]))
+    assert not whole.again(tasks.read(task["task_id"]), current(agent))
     assert tasks.reply_of(task["task_id"]) == b"part one\n\nthe later message"
 
 
@@ -85,8 +92,8 @@ def test_the_parts_of_a_turn_that_failed_are_waited_for(tmp_path: Path, monkeypa
     provider: Any = Provider(Late(tmp_path / "transcript", entries))
     monkeypatch.setattr(Agent, "provider", lambda self: provider)
     whole = WholeReply(Agent(agent))
-    assert whole.again(tasks.read(task["task_id"]))
-    assert not whole.again(tasks.read(task["task_id"]))
+    assert whole.again(tasks.read(task["task_id"]), current(agent))
+    assert not whole.again(tasks.read(task["task_id"]), current(agent))
     assert partial.read_text() == "on\n\non"
 
 
@@ -98,7 +105,7 @@ def test_only_a_transcript_that_is_written_is_waited_for(
     tasks.complete(task, "all of it", "its turn ended")
     if kept:
         (tmp_path / "transcript").write_text("")
-    assert WholeReply(Agent(agent)).again(tasks.read(task["task_id"])) is kept
+    assert WholeReply(Agent(agent)).again(tasks.read(task["task_id"]), current(agent)) is kept
     assert (tasks.reply_of(task["task_id"]), tasks.read(task["task_id"])["cut"]) == (b"all of it", "")
 
 

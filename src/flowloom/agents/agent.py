@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from flowloom.agents import session_file
+from flowloom.agents.session_file import SessionFile
 from flowloom.agents.spec import check as check_spec
 from flowloom.clock import Deadline, elapsed_s, wall_s
 from flowloom.errors import BadFile, NoSuchAgent, TmuxUnreachable
@@ -44,8 +44,10 @@ HOOK = "/hooks/agent-event"
 TRANSCRIPT_TAIL_BYTES = 16_000_000
 
 
-def named(name: str, directory: str) -> Agent:
+def named(name: str, directory: str, *, root: str = "") -> Agent:
     """Return the agent that `name` means in `directory`: `planning` is this project's, `planning@site` that one's.
+
+    `root` is the project that the directory belongs to, where the caller knows it.
 
     Raises:
         BadName: it is no name.
@@ -55,7 +57,7 @@ def named(name: str, directory: str) -> Agent:
     short, at, slug = name.removeprefix("@").partition("@")
     layout.check_name(short)
     if not at:
-        return Agent(AgentRef(projects.slug_of(git.project_root(directory)), short))
+        return Agent(AgentRef(projects.slug_of(root or git.project_root(directory)), short))
     if not layout.is_project(slug) or projects.root_of(slug) is None:
         raise NoSuchAgent(f"there is no project {slug!r} with agents")
     return Agent(AgentRef(slug, short))
@@ -81,6 +83,8 @@ class Agent:
         self.kept = ""  # where `stop` has kept a draft
         self._spec = Document(layout.spec(agent), check_spec)
         self._environment = Document(layout.environment(agent))
+        self._provider: Provider | None = None
+        self._session_file = SessionFile(self.environment)
 
     # What is known.
 
@@ -102,12 +106,19 @@ class Agent:
         now = status.read(self.ref)
         if now is None:
             raise NoSuchAgent(f"there is no agent {self.agent_id}")
+        if self._provider is not None and self._provider.name != now["provider"]:
+            self._provider = None  # another process has started it with another program
         return now
 
     def provider(self) -> Provider:
-        """Return the provider of the agent's program."""
+        """Return the provider of the agent's program: found once, until a status shows that it is another one."""
+        return self._provider or self.find_provider()
+
+    def find_provider(self) -> Provider:
+        """Return the provider that the agent's record names now, with which the next start starts it."""
         spec = self.spec() or {}
-        return registry.find(str(spec.get("provider", registry.DEFAULT)))
+        self._provider = registry.find(str(spec.get("provider", registry.DEFAULT)))
+        return self._provider
 
     def load(self) -> None:
         """Load the modules that a wait for the agent needs: an upgrade during the wait removes FlowLoom's files."""
@@ -332,7 +343,7 @@ class Agent:
             return ""
         provider, turn = self.provider(), now["turn"]
         since_s = turn["at"] if turn and elapsed_s(turn["at"]) < BELIEVED_S else 0.0
-        text, pid, _ = session_file.read(provider, self.environment(), pid, now["session_id"])
+        text, pid, _ = self._session_file.read(provider, pid, now["session_id"])
         # A program that gets no processor reports its question before its session file says `waiting`.
         asked_s = now["since"] if now["status"] is State.BLOCKED else 0.0
         said = provider.session.read_sessions(text, pid, since_s, asked_s) if text else ""
@@ -350,7 +361,7 @@ class Agent:
         if now["status"] is not State.WORKING or not now["pid"] or whereabouts.life(now) != "runs":
             return ""
         provider = self.provider()
-        text, pid, path = session_file.read(provider, self.environment(), now["pid"], now["session_id"])
+        text, pid, path = self._session_file.read(provider, now["pid"], now["session_id"])
         return path if text and provider.session.read_sessions(text, pid) == "busy" else ""
 
     def session_waits_for(self, now: Status) -> str:
@@ -358,7 +369,7 @@ class Agent:
         if not now["pid"]:
             return ""
         provider = self.provider()
-        text, pid, _ = session_file.read(provider, self.environment(), now["pid"], now["session_id"])
+        text, pid, _ = self._session_file.read(provider, now["pid"], now["session_id"])
         return provider.session.read_waiting(text, pid) if text else ""
 
     def environment(self) -> dict[str, str]:

@@ -50,7 +50,7 @@ def prepare(
     """
     was = agent.spec() or {}
     # A damaged file is named now: a task in line would meet it only when its turn comes.
-    files.read_json(layout.environment(agent.ref))
+    agent.environment()
     try:
         spec = specify(agent, settings, root=root, provider=provider, directory=directory, args=args, trust=trust)
     except FolderGone:
@@ -72,6 +72,8 @@ def prepare(
     projects.ensure_agent(agent.ref)
     if was != spec:
         files.write_json(layout.spec(agent.ref), spec)
+    if status.read(agent.ref) is not None:
+        return
     with spool.lock(agent.ref):
         if status.read(agent.ref) is None:
             first = empty_status(agent.agent_id, agent.name, spec["role"], agent.slug, spec["provider"])
@@ -118,7 +120,7 @@ def specify(
         if directory or not was:
             raise UsageError(f"{spec['dir']} is not a directory", hint="name an existing one with --dir")
         raise folders.missing(agent, spec["dir"])
-    launch = described(spec)
+    launch = described(spec, checkout=root if spec["dir"] == root else "")
     launch["read"], launch["unread"] = foreign.read_all(found.program.named(launch), foreign.CONFIG_BYTES)
     found.program.check(launch)
     return spec
@@ -141,7 +143,7 @@ def spawn(agent: Agent, settings: Settings, directory: str) -> str:
             return ""
         if panes.adopt(agent, now):
             return ""
-        spec, provider = {**(agent.spec() or {}), "dir": directory}, agent.provider()
+        spec, provider = {**(agent.spec() or {}), "dir": directory}, agent.find_provider()
         remembers = provider.declares("memory") and now["provider"] == provider.name
         had = bool(remembers and now["session_id"] and now["conversation"])
         lost = conversations.loss(agent, provider, now) if had else ""
@@ -205,8 +207,11 @@ def spawn(agent: Agent, settings: Settings, directory: str) -> str:
     return f"{agent.agent_id} begins with an empty conversation: {lost}" if lost else ""
 
 
-def described(spec: dict[str, Any]) -> Launch:
-    """Return what a provider is told of a start, as far as an agent's record and this process tell."""
+def described(spec: dict[str, Any], *, checkout: str = "") -> Launch:
+    """Return what a provider is told of a start, as far as an agent's record and this process tell.
+
+    `checkout` is that of its directory, where the caller knows it.
+    """
     directory = os.path.realpath(str(spec["dir"]))
     return {
         "binary": "",
@@ -216,7 +221,7 @@ def described(spec: dict[str, Any]) -> Launch:
         "resume": False,
         "transcript": "",
         "dir": directory,
-        "checkout": git.project_root(directory),
+        "checkout": checkout or git.project_root(directory),
         "files_dir": "",
         "hook": [],
         "editor": "",

@@ -8,20 +8,33 @@ from flowloom.store import files
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from flowloom.providers.registry import Provider
 
 
-def read(provider: Provider, environment: dict[str, str], pid: int, session_id: str | None) -> tuple[str, int, str]:
-    """Return what the file of the session says that a window shows, that session's process, and the file's path.
+class SessionFile:
+    """The session file of an agent's program. `environment` returns the program's, which is read once a process."""
 
-    The text is empty where there is no file.
-    """
-    path = provider.session.session_file(environment, pid)
-    text = (files.read(path) or b"").decode(errors="replace")
-    if text and provider.session.moved_to(text):
-        path, pid = _moved(path, session_id) or (path, pid)
+    def __init__(self, environment: Callable[[], dict[str, str]]) -> None:
+        self._environment = environment
+        self._pid = 0
+        self._path = ""
+
+    def read(self, provider: Provider, pid: int, session_id: str | None) -> tuple[str, int, str]:
+        """Return what the file of the session says that a window shows, that session's process, and the file's path.
+
+        The text is empty where there is no file.
+        """
+        if pid != self._pid:
+            # The environment of a program is written down before its process is.
+            self._pid, self._path = pid, provider.session.session_file(self._environment(), pid)
+        path = self._path
         text = (files.read(path) or b"").decode(errors="replace")
-    return text, pid, path
+        if text and provider.session.moved_to(text):
+            path, pid = _moved(path, session_id) or (path, pid)
+            text = (files.read(path) or b"").decode(errors="replace")
+        return text, pid, path
 
 
 def _moved(path: str, session_id: str | None) -> tuple[str, int] | None:

@@ -55,7 +55,7 @@ def ask(
         raise UsageError("name an agent to ask", hint="flowloom ask planning 'your prompt'; list them: flowloom agents")
     here = projects.here()
     root = git.project_root(here)
-    agent = named(name, here)
+    agent = named(name, here, root=root)
     root = projects.root_of(agent.slug) or root
     settings = config.load(root)
     tell_unheeded(settings)
@@ -68,7 +68,7 @@ def ask(
     stop = CaughtSignals(signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     with asking.in_turn(kind):
         task = asking.ask(agent, text, asker=asker, asker_kind=kind)
-        carrier = loop.open_carrier(task["task_id"], settings)
+        carrier = loop.open_carrier(task["task_id"], settings, agent)
     try:
         _tell_abandoned(agent)
         if no_wait:

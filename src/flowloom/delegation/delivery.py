@@ -48,6 +48,7 @@ class Delivery:
         self.agent = agent
         self.task_id = task_id
         self.waits_for = ""
+        self._task: Task
         self.transport = transport(agent, self, settings.typing_pause_s, clock)
         self._for_another: Callable[[str], Delivery] = lambda task_id: Delivery(
             agent, task_id, settings, clock=clock, transport=transport
@@ -64,9 +65,12 @@ class Delivery:
         """Tell whether a fresh look at the window would tell nothing yet."""
         return self.transport.only_waits
 
-    def step(self, now: Status, look: Look) -> None:
-        """Do what the window allows now; `waits_for` says what the task waits for, and is never empty afterwards."""
-        task = tasks.read(self.task_id)
+    def step(self, task: Task, now: Status, look: Look) -> Task:
+        """Do what the window allows now and return the task as it is then.
+
+        `waits_for` says what the task waits for, and is never empty afterwards.
+        """
+        self._task = task
         if task["status"] is Step.CREATED:
             self.waits_for = self._not_yet(now, look) or self.transport.ready(now, look)
             if not self.waits_for:
@@ -77,13 +81,19 @@ class Delivery:
             self.waits_for = f"it is {task['status']}"
         if self.waits_for in held_up.PASSING:
             self.waits_for = self.transport.stuck or self.waits_for
+        return self._task
 
     # What the transport tells.
 
     def note(self, fact: str) -> None:
         """Note a fact on the task."""
         with spool.lock(self.agent.ref):
-            tasks.note_fact(tasks.read(self.task_id), fact)
+            tasks.note_fact(self._fresh(), fact)
+
+    def _fresh(self) -> Task:
+        """Return the task as it is under the lock, where it is decided again: another process can have moved it."""
+        self._task = tasks.read(self.task_id)
+        return self._task
 
     def unsent(self, task_id: str) -> None:
         """Give a task back whose text is taken out of the box.
@@ -131,7 +141,7 @@ class Delivery:
             self._instead = self._for_another(other["task_id"])
             self.transport.claim(text_of(other["task_id"]), now)
         else:
-            self._instead.step(now, look)
+            self._instead.step(other, now, look)
         return True
 
     def _send(self, task: Task, now: Status, look: Look) -> str:
@@ -143,20 +153,20 @@ class Delivery:
         if not tasks.prompt_kept(task):
             why = f"{layout.prompt(self.task_id)} is gone or was changed; nothing was sent"
             with spool.lock(agent.ref):
-                tasks.note_step(tasks.read(self.task_id), Step.FAILED, why)
+                tasks.note_step(self._fresh(), Step.FAILED, why)
             return why
         first = frame.first_line(self.task_id, task["asker"], prompt_path=receipts.prompt_path(task))
         files.write(text.first_path, first.encode(), durable=False)
         files.write(text.body_path, frame.body(self.task_id, tasks.prompt_of(task)).encode(), durable=False)
         with spool.lock(agent.ref):
-            fresh, mine = agent.status(), tasks.read(self.task_id)
+            fresh, mine = agent.status(), self._fresh()
             if fresh["seq"] != now["seq"] or mine["status"] is not Step.CREATED:
                 return held_up.MOVED  # look again
             tasks.note_step(mine, Step.TYPED, "its text is being sent")
             status.note(agent.ref, fresh, delivering=self.task_id)
         came_to = self.transport.submit(text, now, look)
         with spool.lock(agent.ref):
-            mine = tasks.read(self.task_id)
+            mine = self._fresh()
             if came_to == "moved":
                 tasks.note_step(mine, Step.CREATED, "another text was put into the window first")
                 return held_up.MOVED
@@ -191,7 +201,7 @@ class Delivery:
         """Accept a task whose program gives no receipt: its text was submitted, and stands in the box no more."""
         why = "submitted, and gone from the box; its program confirms no prompt"
         with spool.lock(self.agent.ref):
-            task, fresh = tasks.read(self.task_id), self.agent.status()
+            task, fresh = self._fresh(), self.agent.status()
             # The end of its turn can have been reported since the look.
             if fresh["seq"] == now["seq"] and task["status"] is Step.PASTED:
                 observed.found_accepted(self.agent.ref, fresh, task, why)
@@ -205,7 +215,7 @@ class Delivery:
         if step is None and not accepted:
             return False
         with spool.lock(self.agent.ref):
-            task, fresh = tasks.read(self.task_id), self.agent.status()
+            task, fresh = self._fresh(), self.agent.status()
             if fresh["seq"] != now["seq"] or task["status"] not in (Step.TYPED, Step.PASTED):
                 return True
             if accepted:

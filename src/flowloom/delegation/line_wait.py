@@ -15,6 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from flowloom.agents.agent import Agent
     from flowloom.tasks.record import Task
+    from flowloom.turns.record import Status
 
 # How often a task in line looks by itself: the next one, and one far behind. A process that is killed rings no bell.
 NEXT_AGAIN_S, LINE_AGAIN_S = 1.0, 30.0
@@ -34,17 +35,17 @@ class LineWait:
         self.bell = Bell(self._agent_dir)
         self._stands = False
 
-    def behind(self, task: Task, ahead: int, passed: str) -> View:
+    def behind(self, task: Task, now: Status, ahead: int, passed: str) -> View:
         """Return the view of a task that stands behind others, and listen as fits its place.
 
         Otherwise every report of an agent would wake all processes in its line, and a
         hundred of them would look at each other twice a second.
         """
-        view = View(task, self.agent.status())
+        view = View(task, now)
         if not self._stands:
             # Once, so that a caller that cannot reach the window learns it now and not when its turn comes.
             self._stands = True
-            whereabouts.look(self.agent.status())
+            whereabouts.look(now)
         view.phase, view.ahead, view.says = "in line", ahead, passed
         moved = self._listen_to(self._agent_dir if ahead == 1 else layout.task_dir(self.task_id))
         view.again_s = NEXT_AGAIN_S if ahead == 1 else LINE_AGAIN_S * min(ahead, FAR) / FAR
@@ -52,9 +53,9 @@ class LineWait:
             view.again_s = 0.0  # the new bell has missed what happened before it was there
         return view
 
-    def beside(self, task: Task) -> View:
+    def beside(self, task: Task, now: Status) -> View:
         """Return the view of a task that another process carries."""
-        view = View(task, self.agent.status())
+        view = View(task, now)
         stopped = line.stopped(self.agent.ref, self.task_id)
         if stopped:
             view.says = f"its own process {stopped} is stopped; continue it with fg, or: kill -CONT {stopped}"

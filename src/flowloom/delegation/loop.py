@@ -23,6 +23,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from flowloom.agents.agent import Agent
     from flowloom.clock import Clock, Deadline
     from flowloom.config.settings import Settings
     from flowloom.delegation.waiting import View
@@ -77,16 +78,16 @@ class Loop:
 
     def turn(self, rung: Iterable[int] = ()) -> None:
         """Step every task whose time has come or whose bell is among those that `rung`."""
-        rung = set(rung)
+        rung, now_s = set(rung), self.clock.steady_s()
         for seat in [seat for seat in self.seats if not seat.over]:
             woken = not seat.pauses_after_error and seat.carrier.wake_fd in rung
-            if seat.view is None or woken or seat.due_s <= self.clock.steady_s():
+            if seat.view is None or woken or seat.due_s <= now_s:
                 self._step(seat)
 
     def wait(self, limit_s: float | None, fds: Sequence[int] = ()) -> set[int]:
         """Block until a task is due, one of `fds` can be read or the time is over; return what can be read."""
-        going = [seat for seat in self.seats if not seat.over]
-        until_s = [max(0.0, seat.due_s - self.clock.steady_s()) for seat in going if seat.view is not None]
+        going, now_s = [seat for seat in self.seats if not seat.over], self.clock.steady_s()
+        until_s = [max(0.0, seat.due_s - now_s) for seat in going if seat.view is not None]
         if any(seat.view is None for seat in going):
             until_s.append(0.0)  # it was added just now
         if limit_s is not None:
@@ -129,14 +130,16 @@ class Loop:
         seat.due_s = self.clock.steady_s() + TRY_AGAIN_S
 
 
-def open_carrier(task_id: str, settings: Settings) -> Carrier:
+def open_carrier(task_id: str, settings: Settings, agent: Agent | None = None) -> Carrier:
     """Return the carrier of a task that was opened just now; one that cannot be carried has failed with the reason.
+
+    `agent` is the task's, where the caller has it at hand.
 
     Raises:
         FlowLoomError: why; its hint names the task.
     """
     try:
-        return Carrier(task_id, settings)
+        return Carrier(task_id, settings, agent)
     except FlowLoomError as error:
         known = error
     except Exception as error:  # noqa: BLE001 - as in `Loop`: a task must not be left without a waiter
@@ -196,9 +199,9 @@ def await_ends(
             if len(views) == 1 and ended[0].error is not None:
                 raise ended[0].error
             return views
-        if deadline.over():
-            return None
         tick_s, left_s = tick(), deadline.left_s()
+        if left_s == 0.0:
+            return None
         rung = loop.wait(min((limit for limit in (tick_s, left_s) if limit is not None), default=None), fds)
 
 

@@ -47,17 +47,20 @@ REACH_AGAIN_S = 2.0
 class Carrier:
     """Carries one task to its end; holds its place in line until `close`."""
 
-    def __init__(self, task_id: str, settings: Settings, *, inherited: int | None = None) -> None:
+    def __init__(
+        self, task_id: str, settings: Settings, agent: Agent | None = None, *, inherited: int | None = None
+    ) -> None:
         self.settings = settings
         self.task_id = task_id
         self._is_waiter = inherited is not None
         self._task = task = tasks.read(task_id)
-        self.agent = Agent(tasks.agent_of(task))
+        ref = tasks.agent_of(task)
+        self.agent = agent if agent is not None and agent.ref == ref else Agent(ref)
         self.agent.load()
         if inherited is None:
-            self.place = line.enter(tasks.agent_of(task), task_id)
+            self.place = line.enter(ref, task_id)
         else:
-            self.place = line.adopt(tasks.agent_of(task), task_id, inherited)
+            self.place = line.adopt(ref, task_id, inherited)
         try:
             self._line_wait = LineWait(self.agent, task_id)
         except BaseException:
@@ -112,10 +115,10 @@ class Carrier:
 
     def _entrust(self) -> None:
         """Leave a task that has not ended to a waiter, whatever ended the wait: a bug of ours, a Ctrl-C, tmux."""
-        task = tasks.find(self.task_id)
-        if self.place is None or self._is_waiter or task is None:
+        if self.place is None or self._is_waiter:
             return
-        if not tasks.ended(task) and task["status"] is not Step.UNKNOWN:
+        task = tasks.find(self.task_id)
+        if task is not None and not tasks.ended(task) and task["status"] is not Step.UNKNOWN:
             leave(self)
 
     def give_up(self, error: FlowLoomError, *, fails: bool) -> View:
@@ -154,6 +157,9 @@ class Carrier:
     def step(self) -> View:
         """Do what can be done now and return what there is to see.
 
+        It reads the status and the task once, when it begins. What another process writes meanwhile rings the bell
+        and is the next step's; what this one writes, it decides on once more under the lock.
+
         A tmux server that cannot be reached moves nothing: the view says why, and
         who comes behind goes first as long as nothing was handed over.
         """
@@ -181,67 +187,69 @@ class Carrier:
 
     def _step(self) -> View:
         self._line_wait.bell.drain()
+        # In this order: a task is ended before its agent's status says why.
+        now = self.agent.status()
         self._task = task = tasks.read(self.task_id)
         if task["status"] is Step.DONE:
-            if self._settling.over():
-                return self._end_whole(task)
-            now = self.agent.status()
+            if self._settling.over(now):
+                return self._end_whole(task, now)
             if now["status"] is State.IDLE:
                 view, again_s = View(task, now), SETTLE_AGAIN_S
             else:
                 # A Stop hook of the user's continued the turn: that can take minutes, and the agent can die meanwhile.
-                view, again_s = self._carry(task), LOOK_AGAIN_S
+                view, again_s = self._carry(task, now), LOOK_AGAIN_S
             view.phase, view.again_s = "settling", again_s
             return view
         if (task["status"] in ENDED - {Step.DONE} or task["status"] is Step.UNKNOWN) and not self.waits_on:
-            return self._end_whole(task)
+            return self._end_whole(task, now)
         if self.place is None:
             # Another process carries it: watch, and take over when that one is gone.
             self.place = line.enter(tasks.agent_of(task), self.task_id)
         if self.place is None:
-            return self._line_wait.beside(task)
+            return self._line_wait.beside(task, now)
         watched_s = executors.of(task).watch(self.task_id)
         if watched_s is not None:
-            return self._watched(task, watched_s)
+            return self._watched(task, now, watched_s)
         passed = ""
-        if task["status"] in (Step.CREATED, Step.TYPED, Step.PASTED) and not self._hands_over(task):
+        if task["status"] in (Step.CREATED, Step.TYPED, Step.PASTED) and not self._hands_over(task, now):
             ahead, passed = ask.before(self.place)
             if ahead:
-                return self._line_wait.behind(task, ahead, passed)
+                return self._line_wait.behind(task, now, ahead, passed)
         self._line_wait.first(self.place)
-        view = self._carry(task)
+        view = self._carry(task, now)
         view.says = view.says or passed
         return view
 
-    def _hands_over(self, task: Task) -> bool:
+    def _hands_over(self, task: Task, now: Status) -> bool:
         """Tell whether the agent has the task's text already: then it continues, even behind another one in line."""
-        return task["status"] is not Step.CREATED and self.agent.status()["delivering"] == self.task_id
+        return task["status"] is not Step.CREATED and now["delivering"] == self.task_id
 
-    def _watched(self, task: Task, again_s: float) -> View:
+    def _watched(self, task: Task, now: Status, again_s: float) -> View:
         """Return the view of a task that runs without us."""
-        view = View(task, self.agent.status())
+        view = View(task, now)
         view.phase, view.again_s = "working", again_s
         return view
 
-    def _end_whole(self, task: Task) -> View:
+    def _end_whole(self, task: Task, now: Status) -> View:
         """Return the end, unless parts of the reply are still to come into the transcript."""
-        if self._whole.again(task):
-            view = View(task, self.agent.status())
+        if self._whole.again(task, now):
+            view = View(task, now)
             view.phase, view.again_s = "settling", WHOLE_AGAIN_S
             return view
-        return self._end(tasks.read(self.task_id) if task["status"] is Step.DONE else task)
+        return self._end(tasks.read(self.task_id) if self._whole.wrote else task, now)
 
-    def _end(self, task: Task) -> View:
+    def _end(self, task: Task, now: Status) -> View:
         # A caller of several tasks may still wait for the others: those behind this one must not.
         self._give_up_place()
-        view = View(task, self.agent.status())
+        view = View(task, now)
         view.phase, view.ended = "ended", True
         return view
 
-    def _carry(self, task: Task) -> View:
+    def _carry(self, task: Task, seen: Status) -> View:
         """Do the next thing for the task that is first in line; its agent's state says what."""
-        now, look = self._look(task)
-        task = tasks.read(self.task_id)
+        now, look = self._look(task, seen)
+        if now["seq"] != seen["seq"]:
+            task = tasks.read(self.task_id)  # the look has moved the agent, and with it perhaps the task
         view = View(task, now)
         view.screen = look.screen if look else ""
         if self.waits_on and task["status"] is not Step.DONE:
@@ -264,7 +272,7 @@ class Carrier:
         view.began_anew = self._start.began_anew
         return view
 
-    def _look(self, task: Task) -> tuple[Status, Look | None]:
+    def _look(self, task: Task, now: Status) -> tuple[Status, Look | None]:
         """Return the agent's status and a look at its window, reconciled.
 
         While the task only waits for a report of the agent's hooks, which wake us, the
@@ -273,7 +281,6 @@ class Carrier:
         A turn that is running is looked at every BELIEVED_S, unless its window is shown.
         """
         at_s = steady_s()
-        now = self.agent.status()
         sent = task["status"] is Step.PASTED and self._delivery is not None and self._delivery.only_waits
         at_work = now["up"] and now["status"] in (State.IDLE, State.WORKING)
         age_s = at_s - self._looked_at_s
@@ -346,9 +353,8 @@ class Carrier:
             return
         if self._delivery is None:
             self._delivery = Delivery(self.agent, self.task_id, self.settings)
-        self._delivery.step(now, look)
+        view.task = self._delivery.step(view.task, now, look)
         view.waits_for, view.again_s = self._delivery.waits_for, self._delivery.again_s
-        view.task = tasks.read(self.task_id)
 
     def _await_person(self, now: Status, view: View) -> None:
         """Watch the window while a person continues an interrupted task; the agent's next message is the reply."""

@@ -24,9 +24,8 @@ class Settling:
         self._since_s = 0.0
         self._seq: int | None = None
 
-    def over(self) -> bool:
+    def over(self, now: Status) -> bool:
         """Tell whether the turn that brought the reply is really over: the session idle again."""
-        now = self.agent.status()
         if now["status"] in NO_PROGRAM:
             return True
         said = self.agent.session_says(now)

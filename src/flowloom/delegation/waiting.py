@@ -83,16 +83,16 @@ class Wait:
         """Complete a view: what its task waits for and since when, and whether that is worth a line."""
         if view.ended:
             return
-        held_up = view.waits_for
+        held_up, now_s = view.waits_for, wall_s()
         view.waits_for = held_up or view.says or reason(view)
         if view.waits_for != self._for:
             # Something short came between two looks at the same obstacle: its age is that of the whole wait.
             passes = held_up in PASSING or self._for in PASSING
-            self._since = self._since if held_up and self._for and passes else wall_s()
-            self._for, self._for_since = view.waits_for, wall_s()
+            self._since = self._since if held_up and self._for and passes else now_s
+            self._for, self._for_since = view.waits_for, now_s
         view.since = self._since if held_up else since(view, self._since)
-        lasts = wall_s() - self._since >= SAY_AFTER_S
-        if held_up and (held_up not in PASSING or wall_s() - self._for_since >= PASSES_S):
+        lasts = now_s - self._since >= SAY_AFTER_S
+        if held_up and (held_up not in PASSING or now_s - self._for_since >= PASSES_S):
             view.says = held_up
         self._keep(held_up if held_up and lasts else "")
 

@@ -21,6 +21,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from flowloom.agents.agent import Agent
     from flowloom.tasks.record import Task
+    from flowloom.turns.record import Status
 
 # What may stand in a transcript behind the last part's beginning: the part itself, which grows as JSON, and notes.
 NOTES_BYTES = 256_000
@@ -37,12 +38,12 @@ class WholeReply:
         self._agent = agent
         self._over = False
         self._since_s = 0.0
+        self.wrote = False  # the task, which has to be read again then
 
-    def again(self, task: Task) -> bool:
+    def again(self, task: Task, now: Status) -> bool:
         """Look whether the reply of a task that has ended was cut and complete it; tell whether to look once more."""
         if self._over:
             return False
-        now = self._agent.status()
         turns = [turn["task"] for turn in (now["turn"], now["last_turn"]) if turn]
         message = tasks.reply_of(task["task_id"]) if task["status"] is Step.DONE else None
         # Of a task whose agent works on others by now, nothing is looked for: its own process did.
@@ -88,6 +89,7 @@ class WholeReply:
 
     def _complete(self, task: Task, said: str, whole: str | None, transcript: str) -> None:
         """Write down what the look came to. The caller holds the agent's lock."""
+        self.wrote = True
         if task["status"] is Step.FAILED:
             if whole:
                 files.write(layout.partial(task["task_id"]), valid(whole).encode())

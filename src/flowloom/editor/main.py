@@ -107,7 +107,21 @@ def edit(path: str, signals: Signals, screen: wait_screen.WaitScreen) -> Outcome
     settings = config.load(root)
     state_folder.refuse_foreign()
     procs.ensure_files()
-    wanted = _ordered(path, draft, settings) or parts.split(draft, lambda name: _known(name, here, settings))
+    made: dict[str, Agent] = {}
+
+    def agent_of(name: str) -> Agent:
+        if name not in made:
+            made[name] = named(name, here, root=root)
+        return made[name]
+
+    def is_agent(name: str) -> bool:
+        # `@README.md` is a file mention and is left alone.
+        try:
+            return ask.means_agent(agent_of(name), settings)
+        except UsageError:
+            return False
+
+    wanted = _ordered(path, draft, settings) or parts.split(draft, is_agent)
     if not wanted:
         terminal = None if settings.no_route == "editor" else screen.opened()
         if terminal is None:
@@ -117,8 +131,9 @@ def edit(path: str, signals: Signals, screen: wait_screen.WaitScreen) -> Outcome
             return choice
         wanted = [choice]
     screen.note = config.unheeded(settings.ignored)
-    screen.agent_id = ", ".join(named(name, here).agent_id for name, _ in wanted)
-    return Exchange(path, raw, wanted, here, settings, screen, signals).run(root)
+    asked = [(agent_of(name), prompt) for name, prompt in wanted]
+    screen.agent_id = ", ".join(agent.agent_id for agent, _ in asked)
+    return Exchange(path, raw, asked, settings, screen, signals).run(root)
 
 
 def _ordered(path: str, draft: str, settings: Settings) -> list[parts.Part]:
@@ -135,14 +150,6 @@ def _ordered(path: str, draft: str, settings: Settings) -> list[parts.Part]:
     return [(name, draft.rstrip("\n")) for name in order.names(settings.default_agent)]
 
 
-def _known(name: str, here: str, settings: Settings) -> bool:
-    """Tell whether a name means an agent or a role: `@README.md` is a file mention and is left alone."""
-    try:
-        return ask.means_agent(named(name, here), settings)
-    except UsageError:
-        return False
-
-
 class Exchange:
     """One prompt file: its parts sent to their agents, and their replies written back into it."""
 
@@ -150,15 +157,14 @@ class Exchange:
         self,
         path: str,
         raw: bytes,
-        wanted: list[parts.Part],
-        here: str,
+        asked: list[tuple[Agent, str]],
         settings: Settings,
         screen: wait_screen.WaitScreen,
         signals: Signals,
     ) -> None:
         self.path = path
         self.raw = raw
-        self.parts = [(named(name, here), prompt) for name, prompt in wanted]
+        self.parts = asked
         self.settings = settings
         self.screen = screen
         self.signals = signals
@@ -249,9 +255,9 @@ class Exchange:
             FlowLoomError: one of them cannot be carried; the others are left to waiters when they are closed.
         """
         errors: list[FlowLoomError] = []
-        for task in sent:
+        for task, (agent, _) in zip(sent, self.parts, strict=True):
             try:
-                carriers.append(loop.open_carrier(task["task_id"], self.settings))
+                carriers.append(loop.open_carrier(task["task_id"], self.settings, agent))
                 carriers[-1].shows_window = isinstance(self.screen, wait_screen.TerminalWaitScreen)
             except FlowLoomError as error:
                 errors.append(error)
@@ -275,8 +281,9 @@ class Exchange:
         """
         texts, read, failed = [], [], []
         failures: list[FlowLoomError] = []
-        for carrier in carriers:
-            task = tasks.read(carrier.task_id)
+        # Of several, one that ended long ago can have been renewed since.
+        carried = [(carrier, tasks.read(carrier.task_id)) for carrier in carriers]
+        for carrier, task in carried:
             reply, provisional = tasks.reply_of(carrier.task_id), False
             if reply is None:
                 reply = tasks.provisional_of(carrier.task_id) if task["status"] is Step.PARKED else None
@@ -297,7 +304,9 @@ class Exchange:
         if len(failures) == len(carriers):
             self.screen.failed = failed
             raise failures[0]
-        self._leave(carriers)
+        for carrier, task in carried:
+            if not tasks.ended(task):
+                runner.leave(carrier)
         self._replace(parts.joined(texts), [carrier.task_id for carrier in carriers])
         for task_id in [*read, *failed]:
             ask.mark_read(task_id)

@@ -22,7 +22,7 @@ def project_root(directory: str) -> str:
         dot_git = f"{place}/.git"
         if os.path.isdir(dot_git):
             return place
-        pointer = _pointer(dot_git)
+        pointer = _pointer(dot_git) if os.path.lexists(dot_git) else None
         if pointer and pointer.startswith(b"gitdir: "):
             return _main_checkout(place, os.fsdecode(pointer[len(b"gitdir: ") :].strip()))
         parent = os.path.dirname(place)

@@ -27,41 +27,26 @@ ABSENT = "flowloom.providers.undeclared"
 
 
 class Provider:
-    """One provider by its package; each capability is loaded when it is first asked for."""
+    """One provider by its package; each capability is loaded when it is first asked for, and kept."""
+
+    program: Launcher  # how the program is started, and its keys
+    dialect: Dialect  # how its hook calls are understood
+    screen: ScreenReader  # how its window is read
+    session: SessionReader  # how its own word on its session is read
+    memory: Memory  # how its conversations are read
 
     def __init__(self, name: str, package: str) -> None:
         self.name = name
         self.package = package
 
-    @property
-    def program(self) -> Launcher:
-        """Return how the program is started, and its keys."""
-        found: Launcher = self._capability("program")
-        return found
+    if not TYPE_CHECKING:
 
-    @property
-    def dialect(self) -> Dialect:
-        """Return how its hook calls are understood."""
-        found: Dialect = self._capability("dialect")
-        return found
-
-    @property
-    def screen(self) -> ScreenReader:
-        """Return how its window is read."""
-        found: ScreenReader = self._capability("screen")
-        return found
-
-    @property
-    def session(self) -> SessionReader:
-        """Return how its own word on its session is read."""
-        found: SessionReader = self._capability("session")
-        return found
-
-    @property
-    def memory(self) -> Memory:
-        """Return how its conversations are read."""
-        found: Memory = self._capability("memory")
-        return found
+        def __getattr__(self, name: str) -> Any:
+            """Load a capability, the first time."""
+            if name not in (*REQUIRED, *OPTIONAL):
+                raise AttributeError(f"{name!r} is no capability of a provider")
+            module = self.__dict__[name] = self._capability(name)
+            return module
 
     def declares(self, capability: str) -> bool:
         """Tell whether the provider has a capability of its own."""

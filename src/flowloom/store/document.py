@@ -72,8 +72,19 @@ class Documents:
         self._check = check
         self._known: dict[str, Document] = {}
 
-    def at(self, path: str) -> Document:
-        """Return the document at a path."""
+    def read(self, path: str) -> dict[str, Any] | None:
+        """Return a copy of the object at a path, or None if there is no file.
+
+        Raises:
+            DamagedFile: as `Document.read` does.
+        """
+        return self._at(path).read()
+
+    def write(self, path: str, content: Mapping[str, Any]) -> None:
+        """Replace the object at a path."""
+        self._at(path).write(content)
+
+    def _at(self, path: str) -> Document:
         known = self._known.pop(path, None)
         if known is None:
             known = Document(path, self._check)

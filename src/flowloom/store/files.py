@@ -332,8 +332,14 @@ def wake(directory: str) -> None:
     """Wake the processes that wait for a change in `directory`.
 
     This is only a hint, which may be lost: a waiting process also checks on its own
-    about once a second. So a failure here is not an error.
+    about once a second. So a failure here is not an error. While this process holds a
+    lock, it is done when the lock is released: once, for all that was written under it.
     """
+    if not locks.postpone(_wake, directory):
+        _wake(directory)
+
+
+def _wake(directory: str) -> None:
     try:
         names = os.listdir(layout.wake_dir(directory))
     except OSError:

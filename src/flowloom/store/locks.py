@@ -9,7 +9,13 @@ from __future__ import annotations
 import fcntl
 import os
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 _HELD: list[str] = []
+# What is done once nothing is held, by the folder that it is done for: each once.
+_POSTPONED: dict[str, Callable[[str], None]] = {}
 
 
 class Lock:
@@ -44,6 +50,16 @@ class Lock:
             descriptor, self._descriptor = self._descriptor, -1
             _HELD.remove(self._path)
             os.close(descriptor)
+            while _POSTPONED and not _HELD:
+                directory, what = _POSTPONED.popitem()
+                what(directory)
+
+
+def postpone(what: Callable[[str], None], directory: str) -> bool:
+    """Have `what` done for a folder when the lock is released; return False where this process holds none."""
+    if _HELD:
+        _POSTPONED[directory] = what
+    return bool(_HELD)
 
 
 def refuse_slow(what: str) -> None:

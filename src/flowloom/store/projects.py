@@ -6,9 +6,15 @@ import os
 
 from flowloom.errors import DamagedFile, NoDirectory
 from flowloom.store import files, layout
+from flowloom.store.document import Documents
 from flowloom.store.layout import AgentRef
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 FORMAT = 1
+_records = Documents(lambda known, path: files.format_of(known, FORMAT, path))
 
 
 def here() -> str:
@@ -41,12 +47,8 @@ def slug_of(root: str) -> str:
     return slug
 
 
-def _record(slug: str) -> dict[str, object] | None:
-    path = layout.project_file(slug)
-    known = files.read_json(path)
-    if known is not None:
-        files.format_of(known, FORMAT, path)
-    return known
+def _record(slug: str) -> dict[str, Any] | None:
+    return _records.read(layout.project_file(slug))
 
 
 def _moved_here(root: str) -> str:

@@ -131,7 +131,7 @@ def read(task_id: str) -> Task:
     """
     if not layout.is_task_id(task_id):
         raise NoSuchTask(f"there is no task {task_id}")
-    task = _records.at(layout.task(task_id)).read()
+    task = _records.read(layout.task(task_id))
     if task is None:
         raise NoSuchTask(f"there is no task {task_id}")
     return task  # type: ignore[return-value]
@@ -151,7 +151,7 @@ def write(task: Task) -> None:
     """Replace a task's record and wake the processes that wait for it or for its agent."""
     folder = layout.task_dir(task["task_id"])
     index_files.add(task)
-    _records.at(layout.task(task["task_id"])).write(task)
+    _records.write(layout.task(task["task_id"]), task)
     index_files.agree(task)
     files.wake(folder)
     if task["agent"] is not None:

@@ -35,7 +35,7 @@ def read(agent: AgentRef) -> Status | None:
     Raises:
         DamagedFile: the file exists but is not a valid status.
     """
-    status: Status | None = _records.at(layout.status(agent)).read()  # type: ignore[assignment]
+    status: Status | None = _records.read(layout.status(agent))  # type: ignore[assignment]
     if status is None:
         return None
     status.update(in_hand(status))  # type: ignore[typeddict-item]
@@ -57,7 +57,7 @@ def in_hand(status: Status) -> dict[str, Any]:
 def write(agent: AgentRef, status: Status) -> None:
     """Replace an agent's status and wake the processes that wait for it. The caller holds the lock."""
     status.update(in_hand(status))  # type: ignore[typeddict-item]
-    _records.at(layout.status(agent)).write(status)
+    _records.write(layout.status(agent), status)
     files.wake(layout.agent_dir(agent))
 
 

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Callable
 
 import pytest
 from tests.support import leftovers
 from tests.support.world import World
 
+from flowloom.agents import panes
+from flowloom.agents.agent import Agent
+from flowloom.config.settings import Settings
+from flowloom.ports import births
+from flowloom.ports.tmux.formats import Look
+from flowloom.ports.tmux.server import Tmux
 from flowloom.transports.paste.transport import LOST_S
+from flowloom.turns.record import empty_status
 
 pytestmark = pytest.mark.faults
 
@@ -31,7 +39,11 @@ ENDS: list[Callable[[World], None]] = [close_window, end_program, kill_server]
 
 
 def gone(world: World) -> bool:
-    return world.tmux("display-message", "-p", "-t", world.pane(), "#{pane_dead}#{window_id}").strip() in ("", "1")
+    return gone_pane(world, world.pane())
+
+
+def gone_pane(world: World, pane: str) -> bool:
+    return world.tmux("display-message", "-p", "-t", pane, "#{pane_dead}#{window_id}").strip() in ("", "1")
 
 
 @pytest.mark.parametrize("end", ENDS)
@@ -117,6 +129,59 @@ def test_a_window_that_cannot_be_opened_leaves_no_secrets_behind(world: World) -
     done = world.flowloom("start", "planning", env={"ANTHROPIC_AUTH_TOKEN": "a secret"})
     assert (done.returncode, b"lost sight of" in done.stderr) == (1, True), done
     assert not [path for path in world.state.rglob("*") if path.is_file() and b"a secret" in path.read_bytes()]
+
+
+# Its first thread ends, so that it counts as ended; the other one keeps the terminal while a file exists.
+LINGERS = """
+import ctypes, os, sys, threading
+def last():
+    while os.path.exists(sys.argv[1]):
+        threading.Event().wait(0.01)
+    os._exit(0)
+threading.Thread(target=last).start()
+ctypes.CDLL(None).pthread_exit(None)
+"""
+
+
+class Looked(Tmux):
+    """A tmux server that does something when it is looked at for the second time."""
+
+    def __init__(self, socket: str, second: Callable[[], object]) -> None:
+        super().__init__(socket)
+        self.second = second
+        self.looks = 0
+
+    def look(self, pane_id: str) -> Look | None:
+        self.looks += 1
+        if self.looks == 2:
+            self.second()
+        return super().look(pane_id)
+
+
+@pytest.mark.tmux
+@pytest.mark.skipif(sys.platform != "linux", reason="a first thread that ends before the others")
+@pytest.mark.parametrize("ends", [True, False])
+def test_the_pane_of_a_program_whose_last_thread_ends_later_is_waited_for(
+    world: World, monkeypatch: pytest.MonkeyPatch, ends: bool
+) -> None:
+    runs = world.folder / "runs"
+    runs.touch()
+    tmux = Looked(world.socket, runs.unlink if ends else lambda: None)
+    command = [sys.executable, "-c", LINGERS, str(runs)]
+    window, pane = tmux.open_window("Claude", "planning", "planning@site", "/", command)
+    look = Tmux(world.socket).look(pane)
+    assert look is not None
+    now = empty_status("planning@site", "planning", "planning", "site", "echo")
+    now |= {"socket": world.socket, "pane_id": pane, "process": births.noted(look.pid)}
+    world.until(lambda: births.life(now["process"]) == "ended", "its first thread has ended")
+    assert not gone_pane(world, pane)
+    if not ends:
+        monkeypatch.setattr(panes, "CLOSES_S", 0.1)
+    opened = panes.for_program(Agent(str(world.agent_dir())), Settings(), tmux, now, "/", ["cat", "-"])
+    # One that never closes is left to whatever holds it.
+    assert (opened == (window, pane)) == ends
+    assert gone_pane(world, opened[1]) is False
+    runs.unlink(missing_ok=True)
 
 
 def test_an_agent_that_hangs_as_its_task_comes_gets_it_once(world: World) -> None:

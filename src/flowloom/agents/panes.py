@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 # Claude Code is gone 0.3 s after its last word; a SessionEnd hook of the user's has 1.5 s.
 LEAVING_S, LEAVING_AGAIN_S = 3.0, 0.02
+# A program counts as ended with its first thread; tmux sees it once the last one has ended and closed the terminal.
+CLOSES_S = 5.0
 # How long a tmux server may take to end once nothing listens at its socket.
 ENDS_S = 1.0
 
@@ -84,12 +86,12 @@ def for_program(
 ) -> tuple[str, str]:
     """Return window and pane for the program: the former ones if its dead program still stands there, else new ones."""
     pane_id = now["pane_id"]
-    look = _look(tmux, pane_id) if pane_id and now["socket"] == tmux.socket else None
+    look = _once_closed(tmux, now, pane_id) if pane_id and now["socket"] == tmux.socket else None
     if look and pane_id and look.agent_id == agent.agent_id and whereabouts.is_its_server(now, look.server_pid):
         if look.dead and whereabouts.is_own(now, look) and tmux.reopen(pane_id, directory, command):
             return look.window_id, pane_id
-        if look.dead or not whereabouts.is_own(now, look):
-            # A person has used the pane since our program ended: it is theirs now.
+        if look.dead or not whereabouts.is_own(now, look) or whereabouts.life(now) == "ended":
+            # A person, or a process that our program has started, has used the pane since it ended: it is theirs now.
             tmux.unmark(pane_id)
     listed = _every_window(tmux)
     for window in listed:
@@ -102,6 +104,16 @@ def for_program(
     name = agent.agent_id if agent.name in taken else agent.name
     session, agent_id = settings.session, agent.agent_id
     return tmux.open_window(session, name, agent_id, directory, command, has_session=bool(taken))
+
+
+def _once_closed(tmux: Tmux, now: Status, pane_id: str) -> Look | None:
+    """Return a look at an agent's former pane once tmux has seen the end of a program that has provably ended."""
+    deadline = Deadline(CLOSES_S)
+    while (look := _look(tmux, pane_id)) is not None and not look.dead:
+        if not whereabouts.is_own(now, look) or whereabouts.life(now) != "ended" or deadline.over():
+            break
+        pause(deadline.within_s(LEAVING_AGAIN_S))
+    return look
 
 
 def refuse_second_server(tmux: Tmux) -> None:

@@ -286,9 +286,9 @@ def test_a_draft_is_put_aside_and_stands_there_again(desk: Desk) -> None:
 
 
 WAYS: dict[str, tuple[list[str], str, str]] = {
-    # what a person does, what is seen then, what stands in the box afterwards
-    "slash menu": (["/comp"], "/compact", "/comp"),
-    "rewind": (["Escape", "Escape"], "Rewind", ""),
+    # what a person types and presses, what only that shows, what stands in the box afterwards
+    "slash menu": (["/comp"], "/compact  ", "/comp"),
+    "rewind": (["Escape", "Escape"], "Restore the code", ""),
     "transcript": (["C-o"], "Showing detailed transcript", ""),
     "history search": (["C-r"], "search prompts", ""),
     "shortcuts": (["?"], "for shell mode", ""),
@@ -302,11 +302,7 @@ def test_what_a_person_left_open_is_left_and_the_task_arrives_whole(desk: Desk, 
     keys, shown, left = WAYS[way]
     desk.reply("something to go back to")
     desk.until_box("")
-    for key in keys:
-        desk.world.keys(key)
-        if key == "/model":
-            desk.until_seen("/model")
-    desk.until_seen(shown)
+    desk.open(keys, shown)
     assert f"past the {way}" in desk.reply(f"past the {way}")
     assert not desk.world.task()["altered"]
     desk.until_box(left)

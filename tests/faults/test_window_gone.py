@@ -17,6 +17,7 @@ from flowloom.config.settings import Settings
 from flowloom.ports import births
 from flowloom.ports.tmux.formats import Look
 from flowloom.ports.tmux.server import Tmux
+from flowloom.store.layout import AgentRef
 from flowloom.transports.paste.transport import LOST_S
 from flowloom.turns.record import empty_status
 
@@ -177,7 +178,7 @@ def test_the_pane_of_a_program_whose_last_thread_ends_later_is_waited_for(
     assert not gone_pane(world, pane)
     if not ends:
         monkeypatch.setattr(panes, "CLOSES_S", 0.1)
-    opened = panes.for_program(Agent(str(world.agent_dir())), Settings(), tmux, now, "/", ["cat", "-"])
+    opened = panes.for_program(Agent(AgentRef("site", "planning")), Settings(), tmux, now, "/", ["cat", "-"])
     # One that never closes is left to whatever holds it.
     assert (opened == (window, pane)) == ends
     assert gone_pane(world, opened[1]) is False

@@ -118,6 +118,30 @@ class Desk:
                 continue
         self.world.until(done, f"{key} has its effect", limit_s=0.1)
 
+    def open(self, keys: list[str], shown: str) -> None:
+        """Type and press what opens something, as a person does, until the window shows what only that shows.
+
+        Another test, whose agent this is too, may have left the same word in the conversation above.
+        """
+        assert shown not in self.world.screen(), self.world.describe()
+        if keys[0].startswith("/"):
+            self.type(keys[0])
+            keys = keys[1:]
+        for _ in range(3 if keys else 0):
+            self.world.keys(*keys)
+            # Only what is drawn is not pressed again: a second key would close it.
+            if self.comes(shown, within_s=LIMIT_S / 3):
+                return
+        self.until_seen(shown)
+
+    def comes(self, text: str, *, within_s: float) -> bool:
+        """Tell whether the window shows a text before long."""
+        try:
+            self.world.until(lambda: text in self.world.screen(), limit_s=within_s)
+        except AssertionError:
+            return False
+        return True
+
     def answer(self, key: str, shown: str) -> None:
         """Answer the dialog that shows a text."""
         self.until_seen(shown)

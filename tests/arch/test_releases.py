@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import re
 import subprocess
 from pathlib import Path
@@ -16,15 +17,19 @@ ROOT = Path(__file__).resolve().parents[2]
 NEWEST = claude_code.TESTED[1]
 
 
-@pytest.fixture(scope="module")
-def verdict() -> ModuleType:
-    """`.ci/verdict.py`, which is a script and in no package."""
-    spec = importlib.util.spec_from_file_location("ci_verdict", ROOT / ".ci" / "verdict.py")
+def script(name: str) -> ModuleType:
+    """Load a script of `.ci`, which is in no package."""
+    spec = importlib.util.spec_from_file_location(f"ci_{name}", ROOT / ".ci" / f"{name}.py")
     assert spec
     assert spec.loader
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="module")
+def verdict() -> ModuleType:
+    return script("verdict")
 
 
 def test_the_scripts_read_the_releases_that_the_code_pins() -> None:
@@ -75,3 +80,29 @@ def test_a_trial_names_what_broke_and_why(tmp_path: Path, verdict: ModuleType) -
         '<failure message="assert 1 == 2&#10;more"/></testcase></testsuite></testsuites>'
     )
     assert verdict.broken(results) == ["tests/claude/test_path.py::test_b[9.1.1]\n    assert 1 == 2"]
+
+
+CLAUDES = [f"tests/claude/test_turns.py::test_{letter}[2.1.330-x y]" for letter in "abcdef"]
+SECOND_RUNS = [
+    (CLAUDES[:5], ""),
+    (["tests/tmux/test_tmux.py::test_a", "tests/e2e/test_a.py::test_a", "tests/faults/test_a.py::test_a"], ""),
+    (CLAUDES, "6 tests failed, and at most 5 may run again"),
+    ([CLAUDES[0], "tests/unit/test_a.py::test_a"], "not a test that drives a program: tests/unit/test_a.py::test_a"),
+    (["tests/arch/test_a.py::test_a"], "not a test that drives a program"),
+    (["tests/contract/test_a.py::test_a"], "not a test that drives a program"),
+    (["tests/claude/test_cannot_be_loaded.py"], "not a test that drives a program"),
+    ([], "no test is recorded as failed"),
+]
+
+
+@pytest.mark.parametrize(("failed", "why"), SECOND_RUNS)
+def test_only_a_few_tests_that_drive_a_program_run_a_second_time(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], failed: list[str], why: str
+) -> None:
+    record = tmp_path / "v" / "cache" / "lastfailed"
+    record.parent.mkdir(parents=True)
+    record.write_text(json.dumps(dict.fromkeys(failed, True)))
+    code = script("second_run").main([str(tmp_path)])
+    out, err = capsys.readouterr()
+    assert (code, out.split("\n")[:-1]) == ((1, []) if why else (0, sorted(failed)))
+    assert why in err

@@ -18,6 +18,7 @@ ELSEWHERE = {
     "agents.conversations": "session files of Claude Code",
     "agents.folders": "the user's folders",
     "agents.hook_shims": "the installed package; shell",
+    "agents.launch": "the folders of PATH",
     "agents.session_file": "session files of Claude Code",
     "chief.settings_files": "Claude Code's own settings",
     "cli.setup": "the user's home, written as ~",

@@ -178,7 +178,8 @@ def test_the_pane_of_a_program_whose_last_thread_ends_later_is_waited_for(
     assert not gone_pane(world, pane)
     if not ends:
         monkeypatch.setattr(panes, "CLOSES_S", 0.1)
-    opened = panes.for_program(Agent(AgentRef("site", "planning")), Settings(), tmux, now, "/", ["cat", "-"])
+    agent, listed = Agent(AgentRef("site", "planning")), tmux.every_window()
+    opened = panes.for_program(agent, Settings(), tmux, now, "/", ["cat", "-"], listed)
     # One that never closes is left to whatever holds it.
     assert (opened == (window, pane)) == ends
     assert gone_pane(world, opened[1]) is False

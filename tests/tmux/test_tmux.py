@@ -498,7 +498,13 @@ def test_what_runs_with_a_script_is_found(port: Tmux, world: World) -> None:
 
 def test_without_a_server_there_is_nothing_to_open_beside_and_nobody_is_gone(port: Tmux) -> None:
     assert (port.global_names(), port.running("x")) == ([], [])
-    for ask in (lambda: port.look("%0"), port.windows, lambda: port.history("%0"), lambda: port.press("%0", "x")):
+    for ask in (
+        lambda: port.look("%0"),
+        port.windows,
+        port.survey,
+        lambda: port.history("%0"),
+        lambda: port.press("%0", "x"),
+    ):
         with pytest.raises(TmuxUnreachable) as caught:
             ask()
         assert caught.value.absent
@@ -517,6 +523,9 @@ def test_the_names_of_the_servers_variables_are_known(port: Tmux, monkeypatch: p
     opened(port)
     assert "ANTHROPIC_STALE" in port.global_names()
     assert "FLOWLOOM_HOME" in port.global_names()
+    windows, names = port.survey()
+    assert [each.pane_id for each in windows] == [each.pane_id for each in port.every_window()] != []
+    assert names == port.global_names()
 
 
 def test_a_server_around_us_is_not_taken_for_ours(port: Tmux, monkeypatch: pytest.MonkeyPatch) -> None:

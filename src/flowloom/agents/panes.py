@@ -81,10 +81,28 @@ def _stands(now: Status) -> bool:
     return look is not None and not look.dead
 
 
+def survey(tmux: Tmux) -> tuple[list[Window], list[str]]:
+    """Return the windows on a server and the names of the variables that a new one gets; none where no server runs.
+
+    Raises:
+        TmuxUnreachable: one runs and cannot be reached.
+    """
+    try:
+        return tmux.survey()
+    except TmuxUnreachable as error:
+        if not error.absent:
+            raise
+    _refuse_second_server(tmux)
+    return [], []
+
+
 def for_program(
-    agent: Agent, settings: Settings, tmux: Tmux, now: Status, directory: str, command: list[str]
+    agent: Agent, settings: Settings, tmux: Tmux, now: Status, directory: str, command: list[str], listed: list[Window]
 ) -> tuple[str, str]:
-    """Return window and pane for the program: the former ones if its dead program still stands there, else new ones."""
+    """Return window and pane for the program: the former ones if its dead program still stands there, else new ones.
+
+    `listed` are the windows on that server, as `survey` has found them.
+    """
     pane_id = now["pane_id"]
     look = _once_closed(tmux, now, pane_id) if pane_id and now["socket"] == tmux.socket else None
     if look and pane_id and look.agent_id == agent.agent_id and whereabouts.is_its_server(now, look.server_pid):
@@ -93,7 +111,8 @@ def for_program(
         if look.dead or not whereabouts.is_own(now, look) or whereabouts.life(now) == "ended":
             # A person, or a process that our program has started, has used the pane since it ended: it is theirs now.
             tmux.unmark(pane_id)
-    listed = _every_window(tmux)
+    if pane_id:
+        listed, _ = survey(tmux)  # the first one can be from before the end of the former program was seen
     for window in listed:
         if window.is_ours and window.agent_id == agent.agent_id and not window.dead:
             raise AgentFailed(
@@ -116,7 +135,7 @@ def _once_closed(tmux: Tmux, now: Status, pane_id: str) -> Look | None:
     return look
 
 
-def refuse_second_server(tmux: Tmux) -> None:
+def _refuse_second_server(tmux: Tmux) -> None:
     """Refuse to start a second tmux server at the socket of one that runs, where it is only out of reach.
 
     Raises:
@@ -156,16 +175,6 @@ def _look(tmux: Tmux, pane_id: str) -> Look | None:
         if not error.absent:
             raise
         return None
-
-
-def _every_window(tmux: Tmux) -> list[Window]:
-    """Return the windows on a server, ours or not; none where there is no server (yet)."""
-    try:
-        return tmux.every_window()
-    except TmuxUnreachable as error:
-        if not error.absent:
-            raise
-        return []
 
 
 def close_lost(tmux: Tmux, now: Status, script: str) -> None:

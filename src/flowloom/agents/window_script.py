@@ -37,7 +37,7 @@ def inherited(scrub: Callable[[str], bool]) -> dict[str, str]:
 
 def write_script(
     path: str,
-    tmux: Tmux,
+    of_server: list[str],
     wanted: dict[str, str],
     directory: str,
     command: list[str],
@@ -46,12 +46,12 @@ def write_script(
 ) -> None:
     """Write a script that runs `command` in `directory` with the variables `wanted`.
 
-    Others that the tmux server has stay, but those that would mislead `program` or take its
+    Of those that the tmux server has (`of_server`), others stay, but those that would mislead `program` or take its
     colours. `own_pid` is the variable that tells the program's children its process id.
     It may hold secrets, so it deletes itself before anything else.
     """
     # A server that this opens has our own environment.
-    inherits = {*tmux.global_names(), *os.environ}
+    inherits = {*of_server, *os.environ}
     stale = [name for name in sorted(inherits) if name.isidentifier() and name not in wanted]
     misleading = (*MISLEADING, *program.MISLEADING)
     lines = ["#!/bin/sh", 'rm -f -- "$0"']
@@ -101,6 +101,6 @@ def open_beside(
     files.ensure_dir(state_folder.windows_dir())
     script = state_folder.window_script(os.urandom(16).hex())
     wanted = {**inherited(program.scrub), **more}
-    write_script(script, tmux, wanted, directory, command, program)
+    write_script(script, tmux.global_names(), wanted, directory, command, program)
     with kept_only_if_opened(script):
         return tmux.open_beside(settings.session, name, directory, ["sh", script], mark=mark)

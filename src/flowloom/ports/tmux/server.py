@@ -33,6 +33,8 @@ BESIDE = "@flowloom_beside"
 DIED = "if-shell -F '#{m/r:^(2|3\\.[0-4]),#{version}}' 'copy-mode ; send-keys -R'"
 SIZE = ("200", "50")
 HOLD_AGAIN_S = 0.25
+# Ends the first of two lists.
+BREAK = "= variables ="
 # A window is tried ten times to open: nothing is lost the second time, 0.9 s in all.
 AGAIN_S = 0.02
 
@@ -236,6 +238,21 @@ class Tmux(TmuxSocket):
             return []  # a server without a session answers "no current target"
         return [Window(each) for each in lines]
 
+    def survey(self) -> tuple[list[Window], list[str]]:
+        """Return what `every_window` and `global_names` do, in one process of tmux instead of two (5 ms each).
+
+        Raises:
+            TmuxUnreachable: as `windows` does.
+        """
+        ask = ("list-panes", "-a", "-F", LIST, ";", "display-message", "-p", BREAK, ";", "show-environment", "-g")
+        try:
+            panes, _, names = self.run(*ask).partition(f"\n{BREAK}\n")
+        except TmuxFailed as error:
+            if not gone(error):
+                raise
+            return [], self.global_names()  # it has no session
+        return [Window(each) for each in panes.splitlines()], _names(names)
+
     def running(self, script: str) -> list[tuple[str, str, int]]:
         """Return window, pane and process of every living pane that was opened with this script."""
         fmt = "#{pane_dead}|#{window_id}|#{pane_id}|#{pane_pid}|#{pane_start_command}"
@@ -271,7 +288,7 @@ class Tmux(TmuxSocket):
 
     def global_names(self) -> list[str]:
         """Return the names of the variables of every new window."""
-        return [line.partition("=")[0] for line in self._lines("show-environment", "-g") if "=" in line]
+        return _names("\n".join(self._lines("show-environment", "-g")))
 
     def session_names(self) -> list[str]:
         """Return the names of all sessions; empty when no server runs."""
@@ -321,6 +338,11 @@ class Tmux(TmuxSocket):
         except TmuxFailed as error:
             if not gone(error) and not absent(error):
                 raise
+
+
+def _names(variables: str) -> list[str]:
+    """Return the names of variables as tmux lists them."""
+    return [line.partition("=")[0] for line in variables.splitlines() if "=" in line]
 
 
 def _keys(pane_id: str, *keys: str) -> str:

@@ -853,7 +853,7 @@ def test_a_text_that_quotes_another_tasks_frame_is_that_tasks_receipt_only_when_
 def test_a_task_of_another_agent_is_not_taken(history: History) -> None:
     history.pasted("a")
     task = tasks.read(history.ids["a"])
-    task["agent_id"] = "coding@site"
+    task.update({"agent_id": "coding@site", "agent": {"project": "site", "name": "coding"}})
     tasks.write(task)
     history.play("accept a 1")
     assert history.known("a") == ""

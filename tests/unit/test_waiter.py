@@ -108,7 +108,7 @@ def test_a_task_for_which_no_waiter_can_be_started_has_an_end(monkeypatch: pytes
     if step is Step.TYPED:
         tasks.note_step(tasks.read(task_id), step, "its text is being sent")
     monkeypatch.setattr(procs, "detach", no_process)
-    handover.to_waiter(place.agent, task_id, place)
+    handover.to_waiter(task_id, place)
     task = tasks.read(task_id)
     # What may have been sent is not taken for failed: the agent's hooks tell.
     assert task["status"] is (Step.FAILED if step is Step.CREATED else step)

@@ -18,7 +18,7 @@ from flowloom.store.layout import AgentRef
 from flowloom.tasks import store as tasks
 from flowloom.tasks.steps import Step
 from flowloom.transports.paste import drafts
-from flowloom.turns import observed, questions, spool, status, whereabouts
+from flowloom.turns import observed, questions, spool, status, task_lock, whereabouts
 from flowloom.turns.states import NO_PROGRAM, Event, State
 
 TYPE_CHECKING = False
@@ -321,8 +321,7 @@ class Agent:
     def settle_lost(self, task_id: str) -> None:
         """End a task that its agent took and no longer works on; the end of its turn was never reported."""
         found = self._in_transcript(self.status(), task_id)
-        with spool.lock(self.ref):
-            task = tasks.read(task_id)
+        with task_lock.hold(task_id) as task:
             if tasks.ended(task):
                 return
             if found is None:

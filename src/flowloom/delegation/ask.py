@@ -15,7 +15,7 @@ from flowloom.store import files, layout, projects, state_folder
 from flowloom.store.log import log
 from flowloom.tasks import store as tasks
 from flowloom.tasks.steps import ENDED, Step
-from flowloom.turns import questions, spool, status
+from flowloom.turns import questions, status, task_lock
 from flowloom.turns.states import State
 
 TYPE_CHECKING = False
@@ -190,8 +190,7 @@ def _goes_first(place: line.Place, name: str) -> tuple[bool, str]:
 def mark_read(task_id: str) -> None:
     """Note that a person saw a task's reply or failure; if that cannot be written, it is offered again."""
     try:
-        with spool.lock(tasks.agent_of(tasks.read(task_id))):
-            task = tasks.read(task_id)
+        with task_lock.hold(task_id) as task:
             if task["read"] is None:
                 task["read"] = round(wall_s(), 3)
                 tasks.write(task)

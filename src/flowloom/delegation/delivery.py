@@ -16,7 +16,7 @@ from flowloom.tasks.steps import Step
 from flowloom.transports.paste import held_up
 from flowloom.transports.paste.transport import Paste
 from flowloom.transports.text import Text
-from flowloom.turns import observed, receipts, reported, spool, status
+from flowloom.turns import observed, receipts, reported, spool, status, task_lock
 from flowloom.turns.states import State
 
 TYPE_CHECKING = False
@@ -87,26 +87,27 @@ class Delivery:
 
     def note(self, fact: str) -> None:
         """Note a fact on the task."""
-        with spool.lock(self.agent.ref):
-            tasks.note_fact(self._fresh(), fact)
+        with self._hold() as task:
+            tasks.note_fact(task, fact)
+            self._task = task
 
-    def _fresh(self) -> Task:
-        """Return the task as it is under the lock, where it is decided again: another process can have moved it."""
-        self._task = tasks.read(self.task_id)
-        return self._task
+    def _hold(self) -> task_lock.hold:
+        """Hold the task and its agent: what is to be done is decided again then, another process can have moved it."""
+        return task_lock.hold(self.task_id, self.agent.ref)
 
     def unsent(self, task_id: str) -> None:
         """Give a task back whose text is taken out of the box.
 
         One that counts as unknown has no process any more that would deliver it.
         """
-        with spool.lock(self.agent.ref):
-            left = tasks.find(task_id)
-            if left and left["agent_id"] == self.agent.agent_id:
-                if left["status"] in (Step.TYPED, Step.PASTED):
-                    tasks.note_step(left, Step.CREATED, "found unsent in the box, and taken out of it")
-                elif left["status"] is Step.UNKNOWN:
-                    tasks.note_step(left, Step.INTERRUPTED, "found unsent in the box, and taken out of it; ask again")
+        known = tasks.find(task_id)
+        if known is None or known["agent_id"] != self.agent.agent_id:
+            return
+        with task_lock.hold(task_id) as left:
+            if left["status"] in (Step.TYPED, Step.PASTED):
+                tasks.note_step(left, Step.CREATED, "found unsent in the box, and taken out of it")
+            elif left["status"] is Step.UNKNOWN:
+                tasks.note_step(left, Step.INTERRUPTED, "found unsent in the box, and taken out of it; ask again")
 
     def blocked(self, question: Question) -> None:
         """Take the agent for blocked on a question that its window shows."""
@@ -152,21 +153,22 @@ class Delivery:
         agent, text = self.agent, text_of(self.task_id)
         if not tasks.prompt_kept(task):
             why = f"{layout.prompt(self.task_id)} is gone or was changed; nothing was sent"
-            with spool.lock(agent.ref):
-                tasks.note_step(self._fresh(), Step.FAILED, why)
+            with self._hold() as mine:
+                tasks.note_step(mine, Step.FAILED, why)
+                self._task = mine
             return why
         first = frame.first_line(self.task_id, task["asker"], prompt_path=receipts.prompt_path(task))
         files.write(text.first_path, first.encode(), durable=False)
         files.write(text.body_path, frame.body(self.task_id, tasks.prompt_of(task)).encode(), durable=False)
-        with spool.lock(agent.ref):
-            fresh, mine = agent.status(), self._fresh()
+        with self._hold() as mine:
+            fresh, self._task = agent.status(), mine
             if fresh["seq"] != now["seq"] or mine["status"] is not Step.CREATED:
                 return held_up.MOVED  # look again
             tasks.note_step(mine, Step.TYPED, "its text is being sent")
             status.note(agent.ref, fresh, delivering=self.task_id)
         came_to = self.transport.submit(text, now, look)
-        with spool.lock(agent.ref):
-            mine = self._fresh()
+        with self._hold() as mine:
+            self._task = mine
             if came_to == "moved":
                 tasks.note_step(mine, Step.CREATED, "another text was put into the window first")
                 return held_up.MOVED
@@ -200,8 +202,8 @@ class Delivery:
     def _take_for_accepted(self, now: Status) -> None:
         """Accept a task whose program gives no receipt: its text was submitted, and stands in the box no more."""
         why = "submitted, and gone from the box; its program confirms no prompt"
-        with spool.lock(self.agent.ref):
-            task, fresh = self._fresh(), self.agent.status()
+        with self._hold() as task:
+            fresh, self._task = self.agent.status(), task
             # The end of its turn can have been reported since the look.
             if fresh["seq"] == now["seq"] and task["status"] is Step.PASTED:
                 observed.found_accepted(self.agent.ref, fresh, task, why)
@@ -214,8 +216,8 @@ class Delivery:
         accepted = reported.in_transcript(now["transcript"], self.task_id)
         if step is None and not accepted:
             return False
-        with spool.lock(self.agent.ref):
-            task, fresh = self._fresh(), self.agent.status()
+        with self._hold() as task:
+            fresh, self._task = self.agent.status(), task
             if fresh["seq"] != now["seq"] or task["status"] not in (Step.TYPED, Step.PASTED):
                 return True
             if accepted:

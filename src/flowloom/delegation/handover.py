@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import os
-from contextlib import nullcontext
 
 from flowloom.delegation import announce
-from flowloom.errors import FlowLoomError
+from flowloom.errors import FlowLoomError, NoSuchTask
 from flowloom.ports import procs
-from flowloom.store import layout, state_folder
+from flowloom.store import state_folder
 from flowloom.store.log import log
 from flowloom.tasks import store as tasks
 from flowloom.tasks.steps import Step
-from flowloom.turns import observed, spool
+from flowloom.turns import task_lock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from flowloom.queue.line import Place
-    from flowloom.store.layout import AgentRef
 
 
-def to_waiter(agent: AgentRef, task_id: str, place: Place | None) -> None:
+def to_waiter(task_id: str, place: Place | None) -> None:
     """Start the waiter of a task, which takes over its place in line; without a place another process waits already.
 
     Where no waiter can be started, a task that was not sent ends as failed. One that its agent has is completed by
@@ -28,8 +26,7 @@ def to_waiter(agent: AgentRef, task_id: str, place: Place | None) -> None:
     """
     origin = announce.origin()
     try:
-        with spool.lock(agent):
-            task = tasks.read(task_id)
+        with task_lock.hold(task_id) as task:
             task["left"] = True
             task["left_tty"], task["left_tmux"] = origin
             tasks.write(task)
@@ -42,7 +39,7 @@ def to_waiter(agent: AgentRef, task_id: str, place: Place | None) -> None:
         procs.detach("flowloom.delegation.waiter", [task_id, str(place.descriptor)], keep=[place.descriptor])
     except OSError as error:
         place.leave()
-        _unattended(agent, task_id, error)
+        _unattended(task_id, error)
         return
     os.close(place.descriptor)
 
@@ -53,20 +50,20 @@ def fail(task_id: str, why: str) -> bool:
     if task is None or tasks.ended(task):
         return True
     try:
-        # Where its agent's folder was removed, no one is left who could hold the lock.
-        agent = tasks.agent_of(task)
-        with spool.lock(agent) if os.path.isdir(layout.agent_dir(agent)) else nullcontext():
-            observed.end_task(task_id, Step.FAILED, why)
+        with task_lock.hold(task_id) as fresh:
+            if not tasks.ended(fresh):
+                tasks.note_step(fresh, Step.FAILED, why)
+    except NoSuchTask:
+        return True  # it was removed just now
     except OSError as error:
         log("error", "loop", f"its end is not noted: {state_folder.named(error)}", task=task_id)
         return False
     return True
 
 
-def _unattended(agent: AgentRef, task_id: str, error: OSError) -> None:
+def _unattended(task_id: str, error: OSError) -> None:
     why = f"no process could be started to wait for it: {error.strerror}"
     log("error", "leave", why, task=task_id)
-    with spool.lock(agent):
-        task = tasks.read(task_id)
+    with task_lock.hold(task_id) as task:
         if task["status"] is Step.CREATED:
             tasks.note_step(task, Step.FAILED, why)

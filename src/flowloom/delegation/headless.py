@@ -23,7 +23,7 @@ from flowloom.store.layout import AgentRef
 from flowloom.tasks import frame
 from flowloom.tasks import store as tasks
 from flowloom.tasks.steps import Step
-from flowloom.turns import spool, status
+from flowloom.turns import spool, status, task_lock
 from flowloom.turns.record import empty_status
 
 TYPE_CHECKING = False
@@ -104,7 +104,7 @@ class HeadlessRun:
         raw = prompt.encode("utf-8", "surrogateescape")
         given = [frame.first_line(self.task_id, task["asker"]).encode(), raw, frame.last_line(self.task_id).encode()]
         files.write(layout.headless(self.task_id, "in"), b"\n".join(given), durable=False)
-        with spool.lock(self.ref):
+        with task_lock.hold(self.task_id) as task:
             task["headless"] = {
                 "provider": self.provider.name,
                 "session_id": session_id,
@@ -113,7 +113,8 @@ class HeadlessRun:
             }
             # A pipe carries every byte unchanged, so nothing is removed from the prompt here.
             task["exact"] = True
-            tasks.note_step(task, Step.TYPED, f"given to {os.path.basename(self.binary)} on its standard input")
+            if not tasks.note_step(task, Step.TYPED, f"given to {os.path.basename(self.binary)} on its standard input"):
+                return  # it was cancelled just now
         try:
             self.child = begin(
                 command,
@@ -130,10 +131,11 @@ class HeadlessRun:
             ) from error
         os.unlink(layout.headless(self.task_id, "in"))
         running: Any = {"pid": self.child.pid, "started": self.child.started, "birth": births.of(self.child.pid)}
-        with spool.lock(self.ref):
-            task = tasks.read(self.task_id)
+        with task_lock.hold(self.task_id) as task:
             task["headless"].update(running)
-            tasks.note_step(task, Step.ACCEPTED, f"running as process {self.child.pid}")
+            is_wanted = tasks.note_step(task, Step.ACCEPTED, f"running as process {self.child.pid}")
+        if not is_wanted:
+            self.child.end()  # it was cancelled while its program was started
 
     def await_end(self, deadline: Deadline) -> int | None:
         """Wait until the task has ended; a signal or the deadline ends its program too. Return that signal, if any."""
@@ -155,7 +157,7 @@ class HeadlessRun:
         """Let a background process wait for the end."""
         if self.place is not None:
             place, self.place = self.place, None
-            handover.to_waiter(self.ref, self.task_id, place)
+            handover.to_waiter(self.task_id, place)
 
     def close(self) -> None:
         """Give up the task's place; one whose program a bug of ours has kept from starting has failed."""
@@ -195,8 +197,7 @@ def collect(task_id: str, exit_code: int | None) -> None:
         files.tail(layout.headless(task_id, "err"), 100_000).decode("utf-8", "replace"),
         exit_code,
     )
-    with spool.lock(tasks.agent_of(ended)):
-        task = tasks.read(task_id)
+    with task_lock.hold(task_id) as task:
         if tasks.ended(task):
             return
         task["notes"] += [f"refused, because a headless run cannot ask you: {call}" for call in printed["refused"]]
@@ -266,6 +267,5 @@ def _life(known: Headless) -> Life:
 
 
 def _finish(task_id: str, step: Step, why: str) -> None:
-    with spool.lock(tasks.agent_of(tasks.read(task_id))):
-        task: Any = tasks.read(task_id)
+    with task_lock.hold(task_id) as task:
         tasks.note_step(task, step, why)

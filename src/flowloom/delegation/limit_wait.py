@@ -5,7 +5,7 @@ from __future__ import annotations
 from flowloom.clock import SYSTEM, elapsed_s
 from flowloom.tasks import store as tasks
 from flowloom.tasks.steps import Step
-from flowloom.turns import limits, parking, spool
+from flowloom.turns import limits, parking, spool, task_lock
 from flowloom.turns.states import State
 
 TYPE_CHECKING = False
@@ -39,8 +39,7 @@ class LimitWait:
         """Do a step for the task that waits; one that its agent does not wait for any more is over."""
         if parking.of(now, task["task_id"]):
             return self.step(now, look)
-        with spool.lock(self.agent.ref):
-            fresh = tasks.read(task["task_id"])
+        with task_lock.hold(task["task_id"]) as fresh:
             if fresh["status"] is Step.PARKED and not parking.of(self.agent.status(), task["task_id"]):
                 tasks.note_step(fresh, Step.INTERRUPTED, "its agent no longer waits for its usage limit; ask again")
         return ""

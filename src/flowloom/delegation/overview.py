@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from flowloom.clock import elapsed_s
-from flowloom.errors import FlowLoomError
+from flowloom.errors import FlowLoomError, NoSuchTask
 from flowloom.queue import line
 from flowloom.store import news, state_folder
 from flowloom.store.log import log
 from flowloom.tasks import index
 from flowloom.tasks import store as tasks
 from flowloom.tasks.steps import Step
-from flowloom.turns import questions, spool, status
+from flowloom.turns import questions, spool, status, task_lock
 from flowloom.turns.states import State
 
 TYPE_CHECKING = False
@@ -128,9 +128,10 @@ def count_unread() -> None:
         try:
             if line.waited_for(tasks.agent_of(task), task["task_id"]):
                 continue
-            with spool.lock(tasks.agent_of(task)):
-                now = tasks.find(task["task_id"])
-                news.note(news.REPLY, task["task_id"], now is not None and tasks.unread(now))
+            with task_lock.hold(task["task_id"]) as now:
+                news.note(news.REPLY, task["task_id"], tasks.unread(now))
+        except NoSuchTask:
+            continue  # it was removed just now
         except OSError as error:
-            # Its agent's folder is gone or damaged. The list of tasks shows the reply all the same.
+            # Its agent's folder is damaged. The list of tasks shows the reply all the same.
             log("error", "overview", f"not counted: {state_folder.named(error)}", task=task["task_id"])

@@ -22,7 +22,7 @@ from flowloom.queue import line
 from flowloom.store import state_folder
 from flowloom.tasks import store as tasks
 from flowloom.tasks.steps import ENDED, Step
-from flowloom.turns import limits, observed, reported, spool, status
+from flowloom.turns import limits, observed, reported, spool, status, task_lock
 from flowloom.turns.states import NO_PROGRAM, State
 
 TYPE_CHECKING = False
@@ -313,20 +313,19 @@ class Carrier:
             self._fail(state_folder.named(error), view)
             return
         if self._start.began_anew != told:
-            with spool.lock(self.agent.ref):
-                tasks.note_fact(tasks.read(self.task_id), self._start.began_anew)
+            with task_lock.hold(self.task_id) as task:
+                tasks.note_fact(task, self._start.began_anew)
         view.agent = self.agent.status()
         view.waits_for, view.again_s = self._start.waits_for, self._start.again_s
 
     def _fail(self, why: str, view: View) -> None:
-        with spool.lock(self.agent.ref):
-            tasks.note_step(tasks.read(self.task_id), Step.FAILED, why)
+        with task_lock.hold(self.task_id) as task:
+            tasks.note_step(task, Step.FAILED, why)
         view.again_s = 0.0
 
     def _judge_dead(self, now: Status) -> None:
         accepted = reported.in_transcript(now["transcript"], self.task_id)
-        with spool.lock(self.agent.ref):
-            task = tasks.read(self.task_id)
+        with task_lock.hold(self.task_id) as task:
             if self.agent.status()["seq"] != now["seq"]:
                 return  # its receipt came late, or it was started again: look again
             at_it = f"the agent died while it worked on it ({now['why']})"
@@ -397,4 +396,4 @@ class Carrier:
 def leave(carrier: Carrier) -> None:
     """Hand a task over to a process of its own that outlives us, with its place in line."""
     place, carrier.place = carrier.place, None
-    handover.to_waiter(carrier.agent.ref, carrier.task_id, place)
+    handover.to_waiter(carrier.task_id, place)

@@ -15,7 +15,7 @@ from flowloom.tasks import remarks
 from flowloom.tasks import store as tasks
 from flowloom.tasks.frame import valid
 from flowloom.tasks.steps import Step
-from flowloom.turns import spool
+from flowloom.turns import task_lock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -66,8 +66,7 @@ class WholeReply:
             self._over = False
             return True
         if cut or whole not in (None, said):
-            with spool.lock(self._agent.ref):
-                fresh = tasks.read(task["task_id"])
+            with task_lock.hold(task["task_id"]) as fresh:
                 if message is not None and tasks.reply_of(fresh["task_id"]) != message:
                     # A later Stop of the turn has brought another message since: that one counts.
                     self._over = False
@@ -88,7 +87,7 @@ class WholeReply:
         return raw[max(0, raw.find(f'"content":"[flowloom task {task_id} from '.encode())) :]
 
     def _complete(self, task: Task, said: str, whole: str | None, transcript: str) -> None:
-        """Write down what the look came to. The caller holds the agent's lock."""
+        """Write down what the look came to. The caller holds the task."""
         self.wrote = True
         if task["status"] is Step.FAILED:
             if whole:

@@ -9,7 +9,7 @@ from flowloom.errors import DamagedFile, NoSuchAgent, TmuxUnreachable
 from flowloom.tasks import store as tasks
 from flowloom.tasks.steps import Step
 from flowloom.transports.paste.held_up import EDITOR
-from flowloom.turns import limits, parking, spool, status
+from flowloom.turns import limits, parking, status, task_lock
 from flowloom.turns.states import NO_PROGRAM, State
 
 TYPE_CHECKING = False
@@ -65,6 +65,8 @@ def cancel(task_id: str) -> str:
     An agent that is interrupted stays ready, with its conversation.
     """
     task = tasks.read(task_id)
+    if task["agent"] is None:
+        return _withdraw(task_id)
     agent = Agent(tasks.agent_of(task))
     look = None
     try:
@@ -72,8 +74,8 @@ def cancel(task_id: str) -> str:
     except TmuxUnreachable:
         if task["status"] is not Step.CREATED:
             raise  # the agent has the task, and its window cannot be reached to press Esc
-    with spool.lock(agent.ref):
-        task, now = tasks.read(task_id), agent.status()
+    with task_lock.hold(task_id) as task:
+        now = agent.status()
         if tasks.ended(task):
             return f"it had already ended: {task['status']}"
         turn = now["turn"]
@@ -101,6 +103,17 @@ def cancel(task_id: str) -> str:
         # The text is queued in Claude Code behind another turn: an Esc would end that turn and begin this one.
         return f"its agent has queued it already and will work on it; remove it there: flowloom attach {agent.name}"
     return "it will not be delivered"
+
+
+def _withdraw(task_id: str) -> str:
+    """Take a task back that no agent has; one that an agent has taken meanwhile is taken back from it."""
+    with task_lock.hold(task_id) as task:
+        if tasks.ended(task):
+            return f"it had already ended: {task['status']}"
+        if task["agent"] is None:
+            tasks.note_step(task, Step.CANCELLED, "cancelled by the user")
+            return "it will not be delivered"
+    return cancel(task_id)
 
 
 def _interrupt(agent: Agent, task_id: str) -> str:

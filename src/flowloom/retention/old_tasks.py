@@ -14,7 +14,7 @@ from flowloom.tasks import index_files
 from flowloom.tasks import store as tasks
 from flowloom.tasks.steps import Step
 from flowloom.terminal import durations
-from flowloom.turns import parking, questions, spool, status
+from flowloom.turns import parking, questions, spool, status, task_lock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -173,20 +173,14 @@ def remove(found: CleanPlan, before: float) -> list[str]:
 
 
 def _remove_task(task_id: str, before: float) -> None:
-    task = tasks.read(task_id)
-    agent = tasks.agent_of(task) if task["agent"] else None
-    if agent is None or not os.path.isdir(layout.agent_dir(agent)):
-        os.rename(layout.task_dir(task_id), state_folder.removed_task(task_id))
-        index_files.forget(task)
-        return
-    with spool.lock(agent):
-        task = tasks.read(task_id)
+    with task_lock.hold(task_id) as task:
+        agent = tasks.agent_of(task) if task["agent"] else None
         if _kept(task, before, _in_hand(agent)):
             return  # it has been used since
         os.rename(layout.task_dir(task_id), state_folder.removed_task(task_id))
         index_files.forget(task)
-        draft = layout.asked_draft(agent, task["prompt_sha256"])
-        if files.read(draft) == task_id.encode():
+        draft = layout.asked_draft(agent, task["prompt_sha256"]) if agent else ""
+        if agent and files.read(draft) == task_id.encode():
             os.unlink(draft)
 
 

@@ -279,6 +279,11 @@ def task(task_id: str) -> str:
     return f"{task_dir(task_id)}/task.json"
 
 
+def task_lock(task_id: str) -> str:
+    """Return the lock file of a task: `turns.task_lock` holds it."""
+    return f"{task_dir(task_id)}/lock"
+
+
 def prompt(task_id: str) -> str:
     """Return the file with the prompt of a task, byte for byte."""
     return f"{task_dir(task_id)}/prompt.md"
@@ -309,14 +314,9 @@ def partial(task_id: str) -> str:
     return f"{task_dir(task_id)}/partial.md"
 
 
-def frame_first(task_id: str) -> str:
-    """Return the file with the first text of a frame as it is pasted."""
-    return f"{task_dir(task_id)}/first"
-
-
-def frame_body(task_id: str) -> str:
-    """Return the file with the second text of a frame as it is pasted."""
-    return f"{task_dir(task_id)}/body"
+def frame(task_id: str, part: str) -> str:
+    """Return the file with the `first` text of a task's frame as it is pasted, or the second one, its `body`."""
+    return f"{task_dir(task_id)}/{part}"
 
 
 def headless(task_id: str, stream: str) -> str:

@@ -1,6 +1,6 @@
 """A task's folder: open it, keep its journal, complete it, collect the reply.
 
-A process that changes a task holds the lock of its agent (`spool.lock`). `prompt.md`
+A process that changes a task holds it (`turns.task_lock`), or its agent's lock (`turns.spool`). `prompt.md`
 is on disk before the task exists; `.done` is written after `reply.md` and holds
 its sha256, so its existence means that the reply is complete.
 """

@@ -12,7 +12,7 @@ class Text:
 
     def __init__(self, task_id: str, stamp: str) -> None:
         self.task_id = task_id
-        self.first_path = layout.frame_first(task_id)
-        self.body_path = layout.frame_body(task_id)
+        self.first_path = layout.frame(task_id, "first")
+        self.body_path = layout.frame(task_id, "body")
         # Which process sends it. A transport refuses a text once another process has claimed the agent.
         self.stamp = stamp

@@ -20,8 +20,8 @@ def addressed(now: Status, prompt: str, prompt_id: str | None) -> Task | None:
     """Return the task whose frame stands in a submitted text and that still waits for this receipt."""
     for task_id in frame.task_ids(prompt):
         task = tasks.find(task_id)
-        if task is None or task["agent_id"] != now["agent_id"]:
-            continue
+        if task is None or task["agent"] is None or str(tasks.agent_of(task)) != now["agent_id"]:
+            continue  # its hook calls write under this agent's lock, and so no task of another one
         if task["status"] in (Step.TYPED, Step.PASTED, Step.UNKNOWN) and task["prompt_id"] is None:
             return task
         if task["status"] is Step.ACCEPTED and task["prompt_id"] in (None, prompt_id) and not _is_known(now, task_id):

@@ -49,7 +49,7 @@ def own(screen: Screen) -> OwnText | None:
         task = tasks.find(task_id)
         if task is None or task["status"] in _CONFIRMED:
             continue
-        first, body = _bare(_text(layout.frame_first(task_id))), _bare(_text(layout.frame_body(task_id)))
+        first, body = _bare(_text(layout.frame(task_id, "first"))), _bare(_text(layout.frame(task_id, "body")))
         stands = _stands(draft, first, body, cut=screen["cut"]) if first else ""
         if stands:
             return OwnText(task_id, whole=stands == "whole")

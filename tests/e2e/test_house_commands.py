@@ -632,7 +632,7 @@ def test_a_headless_task_has_record_marker_and_reply_and_needs_no_tmux(world: Wo
         ["created", "typed", "accepted", "done"],
     )
     folder = world.state / "tasks" / task["task_id"]
-    assert sorted(path.name for path in folder.iterdir()) == [".done", "prompt.md", "reply.md", "task.json"]
+    assert sorted(path.name for path in folder.iterdir()) == [".done", "lock", "prompt.md", "reply.md", "task.json"]
     assert world.flowloom("reply", task["task_id"]).stdout == b"echo heard: hello there"
     assert json.loads(world.flowloom("agents", "--json").stdout)["agents"] == []
     leftovers.check(world)

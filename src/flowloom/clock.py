@@ -1,4 +1,4 @@
-"""Time as an argument: deadlines and the two clocks."""
+"""Time as an argument: deadlines, the two clocks, and the pause between two tries."""
 
 from __future__ import annotations
 
@@ -31,6 +31,10 @@ class Clock:
         """Return `wall_s()`."""
         return wall_s()
 
+    def pause(self, seconds: float) -> None:
+        """Block for a time. Only for what nothing announces: where something does, wait for that (`store.bell`)."""
+        time.sleep(seconds)  # noqa: TID251 - where a test hands in its own clock, nothing sleeps
+
 
 SYSTEM = Clock()
 
@@ -38,16 +42,17 @@ SYSTEM = Clock()
 class Deadline:
     """A point in time to pass down to every function that waits; a timeout of None never ends."""
 
-    def __init__(self, timeout_s: float | None) -> None:
-        self.at_s = None if timeout_s is None else steady_s() + timeout_s
+    def __init__(self, timeout_s: float | None, clock: Clock = SYSTEM) -> None:
+        self._clock = clock
+        self.at_s = None if timeout_s is None else clock.steady_s() + timeout_s
 
     def left_s(self) -> float | None:
         """Return the seconds left: 0.0 once the deadline has passed, None if there is no limit."""
-        return None if self.at_s is None else max(0.0, self.at_s - steady_s())
+        return None if self.at_s is None else max(0.0, self.at_s - self._clock.steady_s())
 
     def over(self) -> bool:
         """Tell whether the deadline has passed."""
-        return self.at_s is not None and steady_s() >= self.at_s
+        return self.at_s is not None and self._clock.steady_s() >= self.at_s
 
     def within_s(self, limit_s: float) -> float:
         """Return `limit_s` or the seconds left, whichever is less."""

@@ -19,6 +19,7 @@
     ├─ DamagedFile           1   one of our state files is invalid
     │  └─ NewerFormat        1   a newer FlowLoom wrote it
     ├─ StateFailed           1   the state folder cannot be used: full, read-only, another user's
+    │  └─ LockHeld           1   another process holds a lock for too long: it is stopped, or hangs
     ├─ OutputFailed          1   a command's output cannot be written
     ├─ Bug                  70   a bug of ours ended one task; its report is named
     ├─ Blocked               3   a person must answer first
@@ -146,6 +147,10 @@ class NewerFormat(DamagedFile):
 
 class StateFailed(FlowLoomError):
     """The state folder cannot be used."""
+
+
+class LockHeld(StateFailed):
+    """Another process holds a lock and does not let go of it: it is stopped, or its disk hangs."""
 
 
 class OutputFailed(FlowLoomError):

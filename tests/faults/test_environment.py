@@ -22,7 +22,7 @@ from tests.support.another_user import TheirWorld, another_user
 from tests.support.desk import Desk
 from tests.support.install import Install
 from tests.support.messages_api import MessagesApi
-from tests.support.world import EDITOR, ROOT, World
+from tests.support.world import EDITOR, ROOT, World, waits_for_lock
 
 from flowloom.providers.claude.program import TIMING
 
@@ -389,12 +389,6 @@ def test_stop_closes_an_agent_before_a_task_in_line_starts_it_again(world: World
     leftovers.check(world)
 
 
-def waits_for_a_lock(pid: int) -> bool:
-    """Tell whether a process waits for a lock that another one holds."""
-    words = [line.split() for line in Path("/proc/locks").read_text().splitlines()]
-    return any("->" in line and str(pid) in line for line in words)
-
-
 def test_stop_ends_an_agent_that_somebody_was_just_starting(world: World) -> None:
     # Its release is asked for before its window is opened, while the agent's lock is held.
     go, asked, program = world.folder / "go", world.folder / "asked", world.folder / "program"
@@ -407,7 +401,7 @@ def test_stop_ends_an_agent_that_somebody_was_just_starting(world: World) -> Non
     starting = world.begin("start", "planning", env=environment)
     world.until(asked.exists, "its release is asked for")
     stopping = world.begin("stop", "planning", env=environment)
-    world.until(lambda: waits_for_a_lock(stopping.pid), "stop waits for the start")
+    world.until(lambda: waits_for_lock(stopping.pid, world.agent_dir() / "start.lock"), "stop waits for the start")
     go.touch()
     _, said = stopping.communicate(timeout=20)
     assert (stopping.returncode, said) == (0, b"stopped planning@site; its program had to be ended\n")

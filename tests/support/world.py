@@ -36,6 +36,14 @@ QUIET = {
 }
 
 
+def waits_for_lock(pid: int, path: Path) -> bool:
+    """Tell whether a process has a lock file open that another one holds: it tries it again and again."""
+    try:
+        return str(path) in {each.path for each in psutil.Process(pid).open_files()}
+    except psutil.NoSuchProcess:
+        return False
+
+
 class World:
     """A home, a state folder, a project folder, a tmux socket, and the commands that run in them."""
 

@@ -16,11 +16,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from tests.support.world import ROOT
+from tests.support.world import ROOT, waits_for_lock
 
 from flowloom.clock import Deadline
 from flowloom.errors import DamagedFile
-from flowloom.store import files, old_files
+from flowloom.store import files, locks, old_files
 
 
 @contextmanager
@@ -117,10 +117,10 @@ def test_a_digest_is_sha256_whichever_library_makes_it(size: int) -> None:
 
 HOLDER = """
 import sys
-from flowloom.store import files
+from flowloom.store import files, locks
 how, path = sys.argv[1:]
 if how == "locked":
-    lock = files.locked(path)
+    lock = locks.locked(path)
     lock.__enter__()
 else:
     descriptor = files.hold(path)
@@ -162,23 +162,15 @@ def test_a_lock_is_held_by_one_process_and_freed_when_it_is_killed(
     process.kill()
     process.wait()
     assert not files.held(str(path))
-    with files.locked(str(path)):
+    with locks.locked(str(path)):
         assert files.held(str(path))
     assert not files.held(str(path))
 
 
 def test_a_lock_is_freed_by_an_error(tmp_path: Path) -> None:
-    with pytest.raises(KeyError), files.locked(str(tmp_path / "lock")):
+    with pytest.raises(KeyError), locks.locked(str(tmp_path / "lock")):
         raise KeyError
     assert not files.held(str(tmp_path / "lock"))
-
-
-def wait_until_it_waits(pid: int) -> None:
-    """Wait until the kernel lists a process as waiting for a lock."""
-    deadline = Deadline(10.0)
-    while not any("->" in line and f" {pid} " in line for line in Path("/proc/locks").read_text().splitlines()):
-        assert not deadline.over()
-        os.sched_yield()
 
 
 def test_who_waits_for_a_lock_has_it_once_it_is_free(
@@ -190,7 +182,10 @@ def test_who_waits_for_a_lock_has_it_once_it_is_free(
         [sys.executable, "-c", HOLDER, "locked", path], cwd=ROOT / "src", stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
     assert second.stdout is not None
-    wait_until_it_waits(second.pid)
+    deadline = Deadline(10.0)
+    while not waits_for_lock(second.pid, path):
+        assert not deadline.over()
+        os.sched_yield()
     assert not readable(second.stdout.fileno())
     first.communicate()
     assert second.stdout.readline() == b"held\n"

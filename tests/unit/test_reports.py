@@ -114,6 +114,7 @@ TREE = [
     (errors.DamagedFile, 1),
     (errors.NewerFormat, 1),
     (errors.StateFailed, 1),
+    (errors.LockHeld, 1),
     (errors.OutputFailed, 1),
     (errors.Bug, 70),
     (errors.Blocked, 3),

@@ -364,7 +364,7 @@ SLOW: dict[str, Callable[[], object]] = {
 def test_nothing_slow_is_done_while_an_agents_lock_is_held(heron: Heron, what: str) -> None:
     with spool.lock(heron.agent), pytest.raises(RuntimeError, match=f"while {layout.agent_lock(heron.agent)} is held"):
         SLOW[what]()
-    locks.refuse_slow("nothing is held, so this may take long")
+    files.refuse_slow("nothing is held, so this may take long")
 
 
 def test_who_waits_is_woken_once_for_all_that_is_written_under_the_lock(heron: Heron) -> None:

@@ -7,11 +7,11 @@ import os
 from flowloom.agents.session_file import SessionFile
 from flowloom.agents.spec import check as check_spec
 from flowloom.clock import Deadline, elapsed_s, wall_s
-from flowloom.errors import BadFile, NoSuchAgent, TmuxUnreachable
+from flowloom.errors import BadFile, LockHeld, NoSuchAgent, TmuxUnreachable
 from flowloom.ports import git, procs
 from flowloom.ports.tmux.formats import Look
 from flowloom.providers import registry
-from flowloom.store import files, foreign, layout, projects
+from flowloom.store import files, foreign, layout, locks, projects, state_folder
 from flowloom.store.bell import pause
 from flowloom.store.document import Document
 from flowloom.store.layout import AgentRef
@@ -158,11 +158,12 @@ class Agent:
         return self.status()
 
     def refresh(self) -> str:
-        """Bring the status in line with what is there; say why where its tmux server cannot be reached."""
+        """Bring the status in line with what is there; say why where its tmux server, or its lock, cannot be had."""
         try:
-            self.reconcile()
-        except TmuxUnreachable as error:
-            return f"{error}; {error.hint}"
+            with locks.LockWait(limit_s=locks.GLANCE_S):
+                self.reconcile()
+        except (TmuxUnreachable, LockHeld) as error:
+            return state_folder.named(error)
         return ""
 
     def compare(self, now: Status, seen: Look | Window | None, *, thorough: bool = False, binary: str = "") -> Status:

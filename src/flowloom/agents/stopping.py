@@ -40,6 +40,8 @@ def stop(agent: Agent, *, force: bool = False) -> str:
         TmuxUnreachable: its window cannot be reached, and `force` is not given or nothing proves that its program runs.
     """
     how = "was not running"
+    with spool.lock(agent.ref):
+        pass  # a lock that another process does not let go of is met before anything is ended
     while True:
         try:
             now, look = agent.reconcile()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flowloom.agents.agent import Agent, list_agents
 from flowloom.errors import FlowLoomError, NoSuchAgent, TmuxUnreachable
-from flowloom.store import layout, state_folder
+from flowloom.store import layout, locks, state_folder
 from flowloom.store.log import log
 from flowloom.turns import spool, whereabouts
 from flowloom.turns.record import empty_status
@@ -12,6 +12,7 @@ from flowloom.turns.states import NO_PROGRAM, State
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from flowloom.store.layout import AgentRef
     from flowloom.turns.record import Status
 
 
@@ -24,7 +25,8 @@ def survey() -> list[tuple[Agent, Status]]:
     found = []
     for agent in list_agents():
         try:
-            now = _reconciled(agent, listing)
+            with locks.LockWait(limit_s=locks.GLANCE_S):
+                now = _reconciled(agent, listing)
         except (FlowLoomError, OSError) as error:
             now = _unknown(agent, error)
         found.append((agent, now))
@@ -33,6 +35,9 @@ def survey() -> list[tuple[Agent, Status]]:
 
 def _reconciled(agent: Agent, listing: whereabouts.PaneListing) -> Status:
     spool.drain(agent.ref)
+    if _is_held(agent.ref):
+        with spool.lock(agent.ref):
+            pass  # what its holder has not written yet is not in its status
     now = agent.status()
     if now["status"] in NO_PROGRAM:
         return agent.reconcile()[0]
@@ -43,6 +48,13 @@ def _reconciled(agent: Agent, listing: whereabouts.PaneListing) -> Status:
     else:
         now = agent.compare(now, window)
     return agent.come_up(now) if now["status"] is State.STARTING else now
+
+
+def _is_held(agent: AgentRef) -> bool:
+    try:
+        return spool.refusal(agent) is not None
+    except OSError:
+        return False  # the state folder is read-only, for example: nothing is moved, and what is there is shown
 
 
 def _unknown(agent: Agent, error: FlowLoomError | OSError) -> Status:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from flowloom.agents import launch
@@ -15,6 +16,7 @@ from flowloom.cli.output import print_line
 from flowloom.cli.program import Argument, command
 from flowloom.cli.reply import print_reply
 from flowloom.cli.wait import TIMEOUT, wait_for
+from flowloom.clock import Deadline
 from flowloom.config import settings as config
 from flowloom.delegation import ask as asking
 from flowloom.delegation import loop, overview, runner, upgrade
@@ -22,7 +24,7 @@ from flowloom.errors import UsageError
 from flowloom.ports import git
 from flowloom.ports.signals import CaughtSignals
 from flowloom.queue import line
-from flowloom.store import projects
+from flowloom.store import locks, projects
 from flowloom.tasks import store as tasks
 
 if TYPE_CHECKING:
@@ -66,20 +68,21 @@ def ask(
     asker, kind = asking.asked_by()
     # From here on no signal may come between the task and its waiter.
     stop = CaughtSignals(signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    with asking.in_turn(kind):
-        task = asking.ask(agent, text, asker=asker, asker_kind=kind)
-        carrier = loop.open_carrier(task["task_id"], settings, agent)
-    try:
+    limit_s = timeout if timeout is not None else settings.timeout_s
+    with ExitStack() as ends:
+        ends.callback(stop.give_back)
+        ends.enter_context(locks.LockWait(deadline=Deadline(limit_s), is_over=stop.came))
+        with asking.in_turn(kind):
+            task = asking.ask(agent, text, asker=asker, asker_kind=kind)
+            carrier = loop.open_carrier(task["task_id"], settings, agent)
+        ends.callback(carrier.close)
         _tell_abandoned(agent)
         if no_wait:
             runner.leave(carrier)
             print_line(task["task_id"])
             return 0
-        wait_for([carrier], timeout if timeout is not None else settings.timeout_s, stop)
+        wait_for([carrier], limit_s, stop)
         return print_reply(task["task_id"], as_json=as_json)
-    finally:
-        carrier.close()
-        stop.give_back()
 
 
 def _tell_abandoned(agent: Agent) -> None:

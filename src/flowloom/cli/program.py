@@ -16,8 +16,8 @@ import click
 from flowloom import crash
 from flowloom.cli import COMMANDS, output
 from flowloom.errors import FlowLoomError, UsageError
-from flowloom.ports import procs
-from flowloom.store import state_folder
+from flowloom.ports import births, procs
+from flowloom.store import locks, state_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -169,11 +169,18 @@ program = Program(
 
 def run(words: list[str]) -> int:
     """Run the command that was typed, tell on stderr what went wrong, and return the exit code."""
-    try:
-        return crash.reported(lambda: _run(words), "cli")
-    except FlowLoomError as error:
-        output.say(error)
-        return error.exit_code
+    with locks.LockWait(words=births.described, tell=_tell):
+        try:
+            return crash.reported(lambda: _run(words), "cli")
+        except FlowLoomError as error:
+            output.say(error)
+            return error.exit_code
+
+
+def _tell(words: str) -> None:
+    """Say on stderr what a command waits for before it can do anything."""
+    sys.stderr.write(output.theirs(f"flowloom: waiting: {words}\n"))
+    sys.stderr.flush()
 
 
 def _run(words: list[str]) -> int:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from typing import TYPE_CHECKING
 
 from flowloom.agents.survey import survey
 from flowloom.cli import published
 from flowloom.cli.options import JSON, flag
-from flowloom.cli.output import print_json, print_line
+from flowloom.cli.output import print_json, print_line, theirs
 from flowloom.cli.program import command
 from flowloom.cli.tables import Cell, coloured, show, words
 from flowloom.clock import wall_s
@@ -29,7 +30,10 @@ if TYPE_CHECKING:
 )
 def status(tmux: bool = False, as_json: bool = False) -> int:
     """Show what waits for you: questions, unread replies, failed tasks."""
-    asking = overview.asking(survey())
+    surveyed = survey()
+    asking = overview.asking(surveyed)
+    for why in dict.fromkeys(now["unreachable"] for _, now in surveyed if "unreachable" in now):
+        sys.stderr.write(theirs(f"flowloom: {why}\n"))
     unread, failed = overview.replies(), overview.failures()
     if as_json:
         waiting: published.Waiting = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from flowloom.agents.agent import Agent
@@ -15,7 +16,7 @@ from flowloom.config import settings as config
 from flowloom.delegation import ask, loop, runner, upgrade
 from flowloom.errors import FlowLoomError, Stopped, TimedOut
 from flowloom.ports.signals import CaughtSignals
-from flowloom.store import projects
+from flowloom.store import locks, projects
 from flowloom.tasks import store as tasks
 from flowloom.tasks.steps import Step
 from flowloom.terminal.durations import span
@@ -43,15 +44,14 @@ def wait(task_ids: tuple[str, ...], any_of: bool, timeout: float | None, as_json
     upgrade.replace_waiters()
     stop = CaughtSignals(signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     carriers: list[Carrier] = []
-    try:
+    with ExitStack() as ends:
+        ends.callback(stop.give_back)
+        ends.enter_context(locks.LockWait(deadline=Deadline(timeout), is_over=stop.came))
         for task_id in task_ids:
             carriers.append(_carrier(task_id))
+            ends.callback(carriers[-1].close)  # each is closed, whatever closing another one raises
         ended = wait_for(carriers, timeout, stop, any_of=any_of)
         return _print_each(ended, as_json=as_json, headed=len(task_ids) > 1)
-    finally:
-        for carrier in carriers:
-            carrier.close()
-        stop.give_back()
 
 
 def _carrier(task_id: str) -> Carrier:

@@ -8,10 +8,10 @@ from contextlib import nullcontext
 from flowloom.agents.agent import Agent, list_agents
 from flowloom.clock import wall_s
 from flowloom.delegation import executors
-from flowloom.errors import AgentFailed, Blocked, DamagedFile, NoSuchAgent, UsageError
+from flowloom.errors import AgentFailed, Blocked, DamagedFile, LockHeld, NoSuchAgent, UsageError
 from flowloom.queue import line
 from flowloom.roles import builtin
-from flowloom.store import files, layout, projects, state_folder
+from flowloom.store import files, layout, locks, projects, state_folder
 from flowloom.store.log import log
 from flowloom.tasks import store as tasks
 from flowloom.tasks.steps import ENDED, Step
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 def in_turn(asker_kind: str) -> AbstractContextManager[object]:
     """Hold a lock until the task has its place in line: of two agents that ask each other, the second is refused."""
-    return files.locked(state_folder.asking_lock()) if asker_kind == "agent" else nullcontext()
+    return locks.locked(state_folder.asking_lock()) if asker_kind == "agent" else nullcontext()
 
 
 def ask(agent: Agent, prompt: str, *, asker: str, asker_kind: str) -> Task:
@@ -190,11 +190,11 @@ def _goes_first(place: line.Place, name: str) -> tuple[bool, str]:
 def mark_read(task_id: str) -> None:
     """Note that a person saw a task's reply or failure; if that cannot be written, it is offered again."""
     try:
-        with task_lock.hold(task_id) as task:
+        with locks.LockWait(limit_s=locks.GLANCE_S), task_lock.hold(task_id) as task:
             if task["read"] is None:
                 task["read"] = round(wall_s(), 3)
                 tasks.write(task)
-    except OSError as error:
+    except (OSError, LockHeld) as error:
         log("error", "asking", f"not noted as read: {error}", task=task_id)
 
 

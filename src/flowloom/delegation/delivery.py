@@ -230,6 +230,16 @@ class Delivery:
         return True
 
 
+def judge_dead(agent: Agent, task_id: str, now: Status) -> None:
+    """Decide about a text that an agent had in its box, or just submitted, when it died: its transcript tells which."""
+    accepted = reported.in_transcript(now["transcript"], task_id)
+    with task_lock.hold(task_id) as task:
+        if agent.status()["seq"] != now["seq"]:
+            return  # its receipt came late, or it was started again: look again
+        why = f"the agent died while it worked on it ({now['why']})" if accepted else "the agent died before it had it"
+        tasks.note_step(task, Step.FAILED if accepted else Step.CREATED, why)
+
+
 def text_of(task_id: str) -> Text:
     """Return a task's text as this process would send it."""
     return Text(task_id, line.typed(task_id))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from flowloom.delegation import headless, windowed
+from flowloom.errors import LockHeld
+from flowloom.store import locks, state_folder
 from flowloom.tasks import store as tasks
 
 TYPE_CHECKING = False
@@ -45,7 +47,11 @@ def of(task: Task) -> Executor:
 def refresh(task_id: str) -> str:
     """Bring what is known of a task up to date; return why that cannot be done, nothing where it can."""
     task = tasks.read(task_id)
-    return of(task).refresh(task)
+    try:
+        with locks.LockWait(limit_s=locks.GLANCE_S):
+            return of(task).refresh(task)
+    except LockHeld as error:
+        return state_folder.named(error)
 
 
 def cancel(task_id: str) -> str:

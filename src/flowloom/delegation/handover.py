@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 
 from flowloom.delegation import announce
-from flowloom.errors import FlowLoomError, NoSuchTask
+from flowloom.errors import FlowLoomError, LockHeld, NoSuchTask
 from flowloom.ports import procs
-from flowloom.store import state_folder
+from flowloom.store import locks, state_folder
 from flowloom.store.log import log
 from flowloom.tasks import store as tasks
 from flowloom.tasks.steps import Step
@@ -17,6 +17,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from flowloom.queue.line import Place
 
+# Who leaves a task does not wait longer than this for its agent's lock: its waiter notes then that it was left.
+LEAVES_S = 0.5
+
 
 def to_waiter(task_id: str, place: Place | None) -> None:
     """Start the waiter of a task, which takes over its place in line; without a place another process waits already.
@@ -25,23 +28,42 @@ def to_waiter(task_id: str, place: Place | None) -> None:
     the agent's own hooks.
     """
     origin = announce.origin()
-    try:
-        with task_lock.hold(task_id) as task:
-            task["left"] = True
-            task["left_tty"], task["left_tmux"] = origin
-            tasks.write(task)
-    except (OSError, FlowLoomError) as error:
-        # On a full disk, or with a damaged file, it must have a waiter more than ever, which tries again or ends it.
-        log("error", "leave", f"not noted that it was left: {error}", task=task_id)
+    with locks.LockWait(limit_s=LEAVES_S):
+        noted = note_left(task_id, *origin)
     if place is None:
         return
     try:
-        procs.detach("flowloom.delegation.waiter", [task_id, str(place.descriptor)], keep=[place.descriptor])
+        _begin(task_id, place.descriptor, () if noted else origin)
     except OSError as error:
         place.leave()
         _unattended(task_id, error)
         return
     os.close(place.descriptor)
+
+
+def without_place(task_id: str) -> None:
+    """Start the waiter of a task that could not be put in line; it takes a place as soon as there is one."""
+    _begin(task_id, -1, announce.origin())
+
+
+def _begin(task_id: str, descriptor: int, origin: tuple[str, ...]) -> None:
+    """Start a waiter; the `origin` of a task is for the waiter to note where we could not."""
+    keep = [descriptor] if descriptor >= 0 else []
+    procs.detach("flowloom.delegation.waiter", [task_id, str(descriptor), *origin], keep=keep)
+
+
+def note_left(task_id: str, tty: str, tmux: str) -> bool:
+    """Note that a task's asker does not wait for it any more, and from where it was left; tell whether it is noted."""
+    try:
+        with task_lock.hold(task_id) as task:
+            task["left"] = True
+            task["left_tty"], task["left_tmux"] = tty, tmux
+            tasks.write(task)
+    except (OSError, FlowLoomError) as error:
+        # On a full disk, or with a damaged file, it must have a waiter more than ever, which tries again or ends it.
+        log("error", "leave", f"not noted that it was left: {error}", task=task_id)
+        return False
+    return True
 
 
 def fail(task_id: str, why: str) -> bool:
@@ -55,7 +77,7 @@ def fail(task_id: str, why: str) -> bool:
                 tasks.note_step(fresh, Step.FAILED, why)
     except NoSuchTask:
         return True  # it was removed just now
-    except OSError as error:
+    except (OSError, LockHeld) as error:
         log("error", "loop", f"its end is not noted: {state_folder.named(error)}", task=task_id)
         return False
     return True

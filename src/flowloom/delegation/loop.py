@@ -13,9 +13,9 @@ from flowloom import crash
 from flowloom.clock import SYSTEM
 from flowloom.delegation import handover
 from flowloom.delegation.runner import Carrier
-from flowloom.errors import DamagedFile, FlowLoomError, StateFailed, TmuxFailed
+from flowloom.errors import DamagedFile, FlowLoomError, LockHeld, StateFailed, TmuxFailed
 from flowloom.queue import line
-from flowloom.store import state_folder
+from flowloom.store import locks, state_folder
 from flowloom.store.log import log
 from flowloom.tasks import store as tasks
 
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 # How often it is checked whether a full disk has room again.
 TRY_AGAIN_S = 5.0
+# How long one step may wait for a lock where a person waits for the task.
+LOCKED_S = 2.0
 # The pauses after which a command that tmux refuses is tried again; after the last one its task fails.
 PAUSES_S = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 
@@ -140,6 +142,10 @@ def open_carrier(task_id: str, settings: Settings, agent: Agent | None = None) -
     """
     try:
         return Carrier(task_id, settings, agent)
+    except LockHeld as error:
+        handover.without_place(task_id)
+        error.hint = f"{error.hint}; the task is kept: flowloom wait {task_id}"
+        raise
     except FlowLoomError as error:
         known = error
     except Exception as error:  # noqa: BLE001 - as in `Loop`: a task must not be left without a waiter
@@ -189,8 +195,16 @@ def await_ends(
     """
     loop = Loop(carriers, patient=patient)
     rung: set[int] = set()
+    # A key, a signal or the end of the time ends a wait for a lock, too; the view tells of it, and it is stepped again.
+    lock_wait = locks.LockWait(
+        limit_s=None if patient else LOCKED_S,
+        deadline=deadline,
+        is_over=lambda: bool(select.select(fds, [], [], 0)[0]),
+        tell=lambda _: None,
+    )
     while True:
-        loop.turn(rung)
+        with lock_wait:
+            loop.turn(rung)
         views = [seat.view for seat in loop.seats if seat.view is not None]
         if not on_views(views):
             return None

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from flowloom.clock import elapsed_s
-from flowloom.errors import FlowLoomError, NoSuchTask
+from flowloom.errors import FlowLoomError, LockHeld, NoSuchTask
 from flowloom.queue import line
-from flowloom.store import news, state_folder
+from flowloom.store import locks, news, state_folder
 from flowloom.store.log import log
 from flowloom.tasks import index
 from flowloom.tasks import store as tasks
@@ -45,6 +45,11 @@ def unattended(task: Task) -> bool:
 
 def asking(surveyed: Iterable[tuple[Agent, Status]]) -> list[Status]:
     """Return the agents that wait for a person; correct the markers that say otherwise."""
+    with locks.LockWait(limit_s=locks.GLANCE_S):
+        return _asking(surveyed)
+
+
+def _asking(surveyed: Iterable[tuple[Agent, Status]]) -> list[Status]:
     known = {agent.agent_id: (agent, now) for agent, now in surveyed}
     blocked = {name: now for name, (_, now) in known.items() if now["status"] is State.BLOCKED}
     marked = set(news.waiting(news.QUESTION))
@@ -121,6 +126,11 @@ def _marked(kind: str) -> list[Task]:
 
 def count_unread() -> None:
     """Mark unread replies that no process waits for, because their asker died."""
+    with locks.LockWait(limit_s=locks.GLANCE_S):
+        _count_unread()
+
+
+def _count_unread() -> None:
     known = set(news.waiting(news.REPLY))
     for task in index.unread():
         if not tasks.unread(task) or task["task_id"] in known:
@@ -132,6 +142,6 @@ def count_unread() -> None:
                 news.note(news.REPLY, task["task_id"], tasks.unread(now))
         except NoSuchTask:
             continue  # it was removed just now
-        except OSError as error:
+        except (OSError, LockHeld) as error:
             # Its agent's folder is damaged. The list of tasks shows the reply all the same.
             log("error", "overview", f"not counted: {state_folder.named(error)}", task=task["task_id"])

@@ -11,18 +11,27 @@ from flowloom.agents import life
 from flowloom.agents.agent import Agent
 from flowloom.clock import steady_s
 from flowloom.delegation import ask, executors, handover, limit_wait
-from flowloom.delegation.delivery import Delivery
+from flowloom.delegation.delivery import Delivery, judge_dead
 from flowloom.delegation.line_wait import LineWait
+from flowloom.delegation.lock_watch import LockWatch
 from flowloom.delegation.running_turn import BELIEVED_S, RunningTurn
 from flowloom.delegation.settling import Settling
 from flowloom.delegation.waiting import LOOK_AGAIN_S, View, Wait
 from flowloom.delegation.whole_reply import WholeReply
-from flowloom.errors import ConversationOpen, DamagedFile, FlowLoomError, StateFailed, TmuxFailed, TmuxUnreachable
+from flowloom.errors import (
+    ConversationOpen,
+    DamagedFile,
+    FlowLoomError,
+    LockHeld,
+    StateFailed,
+    TmuxFailed,
+    TmuxUnreachable,
+)
 from flowloom.queue import line
 from flowloom.store import state_folder
 from flowloom.tasks import store as tasks
 from flowloom.tasks.steps import ENDED, Step
-from flowloom.turns import limits, observed, reported, spool, status, task_lock
+from flowloom.turns import limits, observed, spool, status, task_lock
 from flowloom.turns.states import NO_PROGRAM, State
 
 TYPE_CHECKING = False
@@ -45,7 +54,7 @@ REACH_AGAIN_S = 2.0
 
 
 class Carrier:
-    """Carries one task to its end; holds its place in line until `close`."""
+    """Carries one task to its end; holds its place in line until `close`. A waiter has `inherited` it; -1 for none."""
 
     def __init__(
         self, task_id: str, settings: Settings, agent: Agent | None = None, *, inherited: int | None = None
@@ -57,7 +66,7 @@ class Carrier:
         ref = tasks.agent_of(task)
         self.agent = agent if agent is not None and agent.ref == ref else Agent(ref)
         self.agent.load()
-        if inherited is None:
+        if inherited is None or inherited < 0:
             self.place = line.enter(ref, task_id)
         else:
             self.place = line.adopt(ref, task_id, inherited)
@@ -80,6 +89,7 @@ class Carrier:
         self._running_turn = RunningTurn(self.agent, task_id)
         self._whole = WholeReply(self.agent)
         self._limit = limit_wait.LimitWait(self.agent, settings.typing_pause_s)
+        self._lock_watch = LockWatch(self.agent.ref)
 
     @property
     def wake_fd(self) -> int:
@@ -161,28 +171,36 @@ class Carrier:
         and is the next step's; what this one writes, it decides on once more under the lock.
 
         A tmux server that cannot be reached moves nothing: the view says why, and
-        who comes behind goes first as long as nothing was handed over.
+        who comes behind goes first as long as nothing was handed over. Nor does anything while its lock is held.
         """
-        seen = self._running_turn.view(self.wake_fd)
-        if seen is not None:
-            return seen
         try:
+            self._lock_watch.refuse()
+            seen = self._running_turn.view(self.wake_fd)
+            if seen is not None:
+                return seen
             view = self._step()
         except TmuxUnreachable as error:
-            return self._out_of_reach(error)
+            if self.place is not None:
+                self.place.say(str(error))
+            view = self._out_of_reach(error)
+            self._wait.tell(view)
+            return view
+        except LockHeld as error:
+            self._lock_watch.meet()
+            view = self._out_of_reach(error)
+            view.says = view.waits_for
+            return view
         if self.place is not None:
             self.place.say("")
         self._wait.tell(view)
         return view
 
-    def _out_of_reach(self, error: TmuxUnreachable) -> View:
-        if self.place is not None:
-            self.place.say(str(error))
+    def _out_of_reach(self, error: FlowLoomError) -> View:
         view = View(tasks.read(self.task_id), self.agent.status())
-        view.phase, view.waits_for, view.again_s = "out of reach", f"{error}; {error.hint}", REACH_AGAIN_S
+        view.phase, view.waits_for = "out of reach", state_folder.named(error)
+        view.again_s = LOOK_AGAIN_S if isinstance(error, LockHeld) else REACH_AGAIN_S
         if view.agent:
             view.agent["unreachable"] = view.waits_for
-        self._wait.tell(view)
         return view
 
     def _step(self) -> View:
@@ -209,7 +227,9 @@ class Carrier:
             return self._line_wait.beside(task, now)
         watched_s = executors.of(task).watch(self.task_id)
         if watched_s is not None:
-            return self._watched(task, now, watched_s)
+            view = View(task, now)
+            view.phase, view.again_s = "working", watched_s  # it runs without us
+            return view
         passed = ""
         if task["status"] in (Step.CREATED, Step.TYPED, Step.PASTED) and not self._hands_over(task, now):
             ahead, passed = ask.before(self.place)
@@ -223,12 +243,6 @@ class Carrier:
     def _hands_over(self, task: Task, now: Status) -> bool:
         """Tell whether the agent has the task's text already: then it continues, even behind another one in line."""
         return task["status"] is not Step.CREATED and now["delivering"] == self.task_id
-
-    def _watched(self, task: Task, now: Status, again_s: float) -> View:
-        """Return the view of a task that runs without us."""
-        view = View(task, now)
-        view.phase, view.again_s = "working", again_s
-        return view
 
     def _end_whole(self, task: Task, now: Status) -> View:
         """Return the end, unless parts of the reply are still to come into the transcript."""
@@ -255,10 +269,7 @@ class Carrier:
         if self.waits_on and task["status"] is not Step.DONE:
             self._await_person(now, view)
             return view
-        if (task["status"] in ENDED and task["status"] is not Step.DONE) or task["status"] is Step.UNKNOWN:
-            view.again_s = 0.0
-            return view
-        if task["status"] is Step.DONE:
+        if task["status"] in ENDED or task["status"] is Step.UNKNOWN:
             view.again_s = 0.0
             return view
         if now["status"] in NO_PROGRAM:
@@ -296,8 +307,7 @@ class Carrier:
 
     def _bring_up(self, task: Task, now: Status, view: View) -> None:
         if task["status"] in (Step.TYPED, Step.PASTED):
-            # The agent died with our text in its box or just submitted; its transcript tells which.
-            self._judge_dead(now)
+            judge_dead(self.agent, self.task_id, now)
             view.again_s = 0.0
             return
         self._delivery, told = None, self._start.began_anew
@@ -322,15 +332,6 @@ class Carrier:
         with task_lock.hold(self.task_id) as task:
             tasks.note_step(task, Step.FAILED, why)
         view.again_s = 0.0
-
-    def _judge_dead(self, now: Status) -> None:
-        accepted = reported.in_transcript(now["transcript"], self.task_id)
-        with task_lock.hold(self.task_id) as task:
-            if self.agent.status()["seq"] != now["seq"]:
-                return  # its receipt came late, or it was started again: look again
-            at_it = f"the agent died while it worked on it ({now['why']})"
-            why = at_it if accepted else "the agent died before it had it"
-            tasks.note_step(task, Step.FAILED if accepted else Step.CREATED, why)
 
     def _await_start(self, now: Status, look: Look | None, view: View) -> None:
         view.phase = "starting"

@@ -10,8 +10,9 @@ from flowloom.agents.agent import Agent
 from flowloom.clock import Deadline, wall_s
 from flowloom.config.settings import load
 from flowloom.delegation import announce, handover, loop, runner
-from flowloom.errors import FlowLoomError
-from flowloom.store import files, layout, news, projects, state_folder
+from flowloom.errors import FlowLoomError, LockHeld
+from flowloom.ports import births
+from flowloom.store import files, layout, locks, news, projects, state_folder
 from flowloom.store.bell import Bell, pause
 from flowloom.store.log import log
 from flowloom.tasks import store as tasks
@@ -20,6 +21,9 @@ from flowloom.turns import spool
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from flowloom.config.settings import Settings
     from flowloom.delegation.runner import View
     from flowloom.tasks.record import Task
 
@@ -34,10 +38,11 @@ def main() -> None:
 
     Whatever stops it, the task has an end: where it cannot be carried on, it has failed with the reason.
     """
-    task_id, inherited = sys.argv[1], int(sys.argv[2])
+    task_id, inherited, origin = sys.argv[1], int(sys.argv[2]), sys.argv[3:5]
     bug: list[str] = []
     try:
-        crash.reported(lambda: carry(task_id, inherited), "waiter", bug.append)
+        with locks.LockWait(words=births.described):
+            crash.reported(lambda: carry(task_id, inherited, origin), "waiter", bug.append)
         why = "".join(bug).removeprefix("flowloom: ").strip()
     except FlowLoomError as error:
         why = state_folder.named(error)
@@ -48,20 +53,25 @@ def main() -> None:
             pause(loop.TRY_AGAIN_S)
 
 
-def carry(task_id: str, inherited: int) -> int:
-    """Wait until a task has ended, even after its provisional reply."""
+def carry(task_id: str, inherited: int, origin: Sequence[str] = ()) -> int:
+    """Wait until a task has ended, even after its provisional reply.
+
+    `origin` is from where it was left, if whoever left it could not note that.
+    """
     agent = Agent(tasks.agent_of(tasks.read(task_id)))
     settings = load(projects.root_of(agent.slug) or projects.here())
     settings.park_s = float("inf")
-    carrier = runner.Carrier(task_id, settings, inherited=inherited)
+    carrier = _carrier(task_id, settings, inherited)
     announcer = Announcer(agent, task_id)
     told = ""
 
     def see(view: View) -> bool:
         """Log what keeps a task from its agent: no person is here to be told."""
-        nonlocal told
+        nonlocal told, origin
         if view.error is not None:
             return True  # the loop has logged it, and tries again
+        if origin and view.phase != "out of reach" and handover.note_left(task_id, *origin):
+            origin = ()
         says = view.says if view.phase == "out of reach" else ""
         if says and says != told:
             log("error", "waiter", says, task=task_id)
@@ -78,6 +88,17 @@ def carry(task_id: str, inherited: int) -> int:
     if settings.announce:
         announcer.await_told()
     return 0
+
+
+def _carrier(task_id: str, settings: Settings, inherited: int) -> runner.Carrier:
+    """Return the carrier of a task; its place in line is kept, or taken once the lock that is needed for it is free."""
+    while True:
+        try:
+            return runner.Carrier(task_id, settings, inherited=inherited)
+        except LockHeld as error:
+            log("error", "waiter", state_folder.named(error), task=task_id)
+            inherited = -1  # it is given up by now
+            pause(loop.TRY_AGAIN_S)
 
 
 class Announcer:
@@ -125,11 +146,15 @@ class Announcer:
     def _say(self, what: str, how: str, task: Task) -> bool:
         """Announce something; False where it must be said later, because the last announcement is too recent."""
         path = layout.announced(self.agent.ref)
-        with spool.lock(self.agent.ref):
-            # A clock that was set back must not silence us.
-            if 0 <= wall_s() - self._last() < ANNOUNCE_AGAIN_S:
-                return False
-            files.write(path, f"{wall_s()}\n".encode(), durable=False)
+        try:
+            with spool.lock(self.agent.ref):
+                # A clock that was set back must not silence us.
+                if 0 <= wall_s() - self._last() < ANNOUNCE_AGAIN_S:
+                    return False
+                files.write(path, f"{wall_s()}\n".encode(), durable=False)
+        except LockHeld as error:
+            log("error", "waiter", f"not announced yet: {state_folder.named(error)}", task=task["task_id"])
+            return False
         others = [each for each in self._waiting() if each != task["task_id"]]
         more = f"; {len(others)} more" if others else ""
         now = self.agent.status()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from flowloom.clock import wall_s
+from flowloom.errors import LockHeld
 from flowloom.store.log import log
 from flowloom.tasks.steps import Step
 from flowloom.transports.paste.held_up import PASSING
@@ -112,7 +113,7 @@ class Wait:
                 kept = now["held_up"]
                 if held_up or (kept is not None and kept["task"] == self.task_id):
                     status.note(self.agent.ref, now, held_up=held_up)
-        except OSError as error:
+        except (OSError, LockHeld) as error:
             # Only other commands read this; the wait itself works without it.
             log("error", "waiting", f"what holds it up is not noted: {error}", task=self.task_id)
 

@@ -66,12 +66,13 @@ class WholeReply:
             self._over = False
             return True
         if cut or whole not in (None, said):
+            self._over = False  # until it is written
             with task_lock.hold(task["task_id"]) as fresh:
                 if message is not None and tasks.reply_of(fresh["task_id"]) != message:
                     # A later Stop of the turn has brought another message since: that one counts.
-                    self._over = False
                     return True
                 self._complete(fresh, said, whole, transcript)
+            self._over = True
         return False
 
     def _late(self, limit_s: float) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from contextlib import ExitStack
 
 from flowloom import crash
 from flowloom.agents import launch
@@ -20,10 +21,10 @@ from flowloom.delegation import ask, executors, loop, runner, upgrade
 from flowloom.editor import palette_actions, parts, prompt_file, wait_screen
 from flowloom.editor.outcome import Outcome
 from flowloom.errors import FlowLoomError, Stopped, TimedOut, UsageError
-from flowloom.ports import git, procs
+from flowloom.ports import births, git, procs
 from flowloom.ports.signals import CaughtSignals
 from flowloom.ports.tmux import client
-from flowloom.store import files, layout, projects, state_folder
+from flowloom.store import files, layout, locks, projects, state_folder
 from flowloom.tasks import prompt as prompt_text
 from flowloom.tasks import store as tasks
 from flowloom.tasks.steps import Step
@@ -75,8 +76,10 @@ def main() -> None:
     signals = Signals()
     screen = wait_screen.open_screen(signals.fd)
     ordered = os.path.lexists(f"{sys.argv[1]}.delegate")  # which is gone once its tasks are on disk
+    lock_wait = locks.LockWait(words=births.described, tell=screen.tell_wait, is_over=screen.pressed)
     try:
-        code = crash.reported(lambda: edit(sys.argv[1], signals, screen).exit_code, "editor", screen.tell)
+        with lock_wait:
+            code = crash.reported(lambda: edit(sys.argv[1], signals, screen).exit_code, "editor", screen.tell)
     except FlowLoomError as error:
         code = error.exit_code
         if screen.tell(f"flowloom: {error}", error.hint):
@@ -228,8 +231,8 @@ class Exchange:
     def _carry(self, sent: list[Task]) -> Outcome | None:
         """Wait for the tasks and write the file; None when the person wants the prompt to be sent again."""
         carriers: list[runner.Carrier] = []
-        try:
-            self._open(carriers, sent)
+        with ExitStack() as ends:
+            self._open(carriers, sent, ends)
             views = self._await(carriers, Deadline(self.settings.timeout_s))
             while views is not None and len(views) == 1 and views[0].task["status"] is Step.INTERRUPTED:
                 choice = self.screen.choose_interrupted(views[0])
@@ -244,12 +247,9 @@ class Exchange:
                 self._leave(carriers)
                 self.signals.refuse()
             return self._stop(carriers) if views is None else self._write(carriers)
-        finally:
-            for carrier in carriers:
-                carrier.close()
 
-    def _open(self, carriers: list[runner.Carrier], sent: list[Task]) -> None:
-        """Fill in the carriers of the tasks that were sent.
+    def _open(self, carriers: list[runner.Carrier], sent: list[Task], ends: ExitStack) -> None:
+        """Fill in the carriers of the tasks that were sent, each to be closed whatever closing another one raises.
 
         Raises:
             FlowLoomError: one of them cannot be carried; the others are left to waiters when they are closed.
@@ -258,6 +258,7 @@ class Exchange:
         for task, (agent, _) in zip(sent, self.parts, strict=True):
             try:
                 carriers.append(loop.open_carrier(task["task_id"], self.settings, agent))
+                ends.callback(carriers[-1].close)
                 carriers[-1].shows_window = isinstance(self.screen, wait_screen.TerminalWaitScreen)
             except FlowLoomError as error:
                 errors.append(error)

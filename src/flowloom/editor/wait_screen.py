@@ -6,6 +6,7 @@ Without a terminal there is no screen, and every question has its safe answer.
 from __future__ import annotations
 
 import os
+import select
 import signal
 import sys
 
@@ -94,6 +95,14 @@ class WaitScreen:
     def show_window(self, socket: str, window_id: str, name: str) -> str:
         """Show a window until the person comes back; return what went wrong."""
         return ""
+
+    def tell_wait(self, text: str) -> None:
+        """Say what is waited for before there is a wait to be shown."""
+        self.tell(f"flowloom: waiting: {text}")
+
+    def pressed(self) -> bool:
+        """Tell whether a key or a signal waits to be looked at."""
+        return bool(select.select(self.fds, [], [], 0)[0])
 
     def tell(self, text: str, hint: str = "") -> bool:
         """Show an error; block until it was read, and tell whether it was."""
@@ -373,6 +382,14 @@ class TerminalWaitScreen(WaitScreen):
             if choice != "attach" or now is None or not now["window_id"]:
                 return choice is not None
             self.show_window(whereabouts.socket(now), now["window_id"], now["name"])
+
+    def tell_wait(self, text: str) -> None:
+        """Say what is waited for; any key ends that wait, and the error says what it was."""
+        self.terminal.open()
+        columns, rows = self.terminal.size()
+        lines = [f"  {YELLOW}{line}{RESET}" for line in wrap(f"Waiting: {text}", min(columns, WIDEST) - 4)]
+        foot = keys.choices("", [("any key", "stops waiting")], columns)
+        self.terminal.draw(at_bottom([self._title(), "", *lines], foot, rows))
 
     def close(self) -> None:
         """Give the terminal back as it was found."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 
 from flowloom.ports import procs
+from flowloom.terminal.text import shorten, visible
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
 
 # A record of an older release has no birth; a process that began so long after it is another one.
 LATER_S = 60.0
+# The states of a process that does nothing, and what makes it continue.
+STANDS = {"T": "stopped", "t": "stopped by a debugger", "D": "waiting for a disk"}
+CONTINUES = {"T": "continue it: kill -CONT {}", "t": "let the debugger continue it", "D": "see to that disk"}
+CALLED_COLUMNS = 60
 _BOOT: list[str] = []
 
 
@@ -65,6 +70,30 @@ def life(process: Process | None, *, noted_s: float = 0.0) -> Life:
     if state == "Z" or (began and began != began_now) or later:
         return "ended"
     return "stopped" if state == "T" else "runs"
+
+
+def described(pid: int) -> tuple[str, str]:
+    """Return which process this is, for a person whom it keeps waiting, and what to do about it."""
+    state, _ = procs.seen(pid)
+    if state in ("", "Z"):
+        return "a process that cannot be seen from here", ""
+    called = shorten(visible(" ".join(_plain(procs.command(pid)))), CALLED_COLUMNS)
+    who = f"process {pid} ({called})" if called else f"process {pid}"
+    end = f"end it: kill -KILL {pid}"
+    if state in STANDS:
+        return f"{who}, which is {STANDS[state]}", f"{CONTINUES[state].format(pid)}, or {end}"
+    return who, f"wait, or {end}"
+
+
+def _plain(words: list[str]) -> list[str]:
+    """Return a command line as a person knows it: without the Python that runs a program of ours."""
+    if "-m" in words[1:3]:
+        return words[words.index("-m") + 1 :]
+    if "-c" in words[1:4]:
+        words = [part for word in words[2:5] for part in word.split() if part.startswith("flowloom.")][:1] or words[:1]
+    is_script = len(words) > 1 and os.path.basename(words[0]).startswith("python")
+    named = words[1:] if is_script else words
+    return [os.path.basename(each) for each in named[:1]] + named[1:]
 
 
 def _boot() -> str:

@@ -8,7 +8,7 @@ import signal
 import subprocess
 
 from flowloom.ports import procs
-from flowloom.store import locks
+from flowloom.store import files
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def begin(command: Sequence[str], *, stdin: str, stdout: str, stderr: str, env: dict[str, str], cwd: str) -> Child:
     """Start a program in a process group of its own, its three descriptors on files; it may outlive us."""
-    locks.refuse_slow("a program is started")
+    files.refuse_slow("a program is started")
     with open(stdin, "rb") as given, open(stdout, "wb") as out, open(stderr, "wb") as err:
         process = subprocess.Popen(
             list(command), stdin=given, stdout=out, stderr=err, env=env, cwd=cwd, start_new_session=True

@@ -13,7 +13,7 @@ import termios
 import flowloom
 from flowloom.clock import Deadline, wall_s
 from flowloom.errors import FlowLoomError
-from flowloom.store import locks
+from flowloom.store import files
 from flowloom.store.bell import pause
 
 TYPE_CHECKING = False
@@ -131,7 +131,7 @@ def ancestors() -> list[int]:
 
 def bearing(name: str, value: str) -> list[tuple[int, list[str], bool]]:
     """Return the processes that have a variable of this value: number, command line, and whether on a terminal."""
-    locks.refuse_slow("processes are searched")
+    files.refuse_slow("processes are searched")
     import psutil  # noqa: PLC0415 - as above
 
     found = []
@@ -167,7 +167,7 @@ def collected(pid: int) -> bool:
 
 def young_child(pid: int | None, word: str, *, within_s: float) -> bool:
     """Tell whether a process below this one has `word` in its command line and has run for less than `within_s`."""
-    locks.refuse_slow("processes are searched")
+    files.refuse_slow("processes are searched")
     import psutil  # noqa: PLC0415 - as above
 
     if not pid:
@@ -253,7 +253,7 @@ def unread_bytes(tty: str) -> int:
 
 def await_true(holds: Callable[[], bool], *, timeout_s: float) -> bool:
     """Look again and again until something holds, at most `timeout_s`; tell whether it does."""
-    locks.refuse_slow("something is waited for")
+    files.refuse_slow("something is waited for")
     deadline = Deadline(timeout_s)
     while not holds():
         if deadline.over():
@@ -327,7 +327,7 @@ def detach(module: str, arguments: Sequence[str], *, keep: Sequence[int] = ()) -
 
     The descriptors in `keep` are inherited, and with them the locks they hold.
     """
-    locks.refuse_slow("a program is started")
+    files.refuse_slow("a program is started")
     for descriptor in keep:
         os.set_inheritable(descriptor, True)
     root = os.path.dirname(os.path.dirname(os.path.abspath(flowloom.__file__)))
@@ -368,7 +368,7 @@ def end_group(pid: int, *, grace_s: float) -> None:
 
 def output(command: Sequence[str], *, timeout_s: float, env: dict[str, str] | None = None) -> str | None:
     """Return what a short command prints, None when it fails, hangs or is not there."""
-    locks.refuse_slow("a program runs")
+    files.refuse_slow("a program runs")
     try:
         done = subprocess.run(
             list(command), stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout_s, env=env, check=False
@@ -382,7 +382,7 @@ def outcome(
     command: Sequence[str], *, timeout_s: float, env: dict[str, str], directory: str
 ) -> tuple[int | None, str, str]:
     """Return exit code, stdout and stderr of a command that may take a while; no code when it had to be ended."""
-    locks.refuse_slow("a program runs")
+    files.refuse_slow("a program runs")
     try:
         done = subprocess.run(
             list(command),

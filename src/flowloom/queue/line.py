@@ -12,7 +12,7 @@ import os
 
 from flowloom.clock import steady_s
 from flowloom.ports import births
-from flowloom.store import files, layout
+from flowloom.store import files, layout, locks
 from flowloom.store.log import log
 
 TYPE_CHECKING = False
@@ -122,7 +122,7 @@ def enter(agent: AgentRef, task_id: str, *, first: bool = False) -> Place | None
     With `first` it is the place before all others.
     """
     files.ensure_dir(layout.line_dir(agent))
-    with files.locked(layout.line_lock(agent)):
+    with locks.locked(layout.line_lock(agent)):
         names = _names(agent)
         kept = None
         for name in names:

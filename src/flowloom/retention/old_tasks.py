@@ -7,7 +7,7 @@ import shutil
 
 from flowloom.agents import window_script
 from flowloom.clock import wall_s
-from flowloom.errors import DamagedFile, FlowLoomError, NoSuchTask, UsageError
+from flowloom.errors import DamagedFile, FlowLoomError, LockHeld, NoSuchTask, UsageError
 from flowloom.queue import line
 from flowloom.store import files, layout, old_files, projects, state_folder
 from flowloom.tasks import index_files
@@ -158,7 +158,7 @@ def remove(found: CleanPlan, before: float) -> list[str]:
         try:
             with spool.lock(agent):
                 status.forget_events(agent, before)
-        except OSError as error:
+        except (OSError, LockHeld) as error:
             failed.append(f"{agent}: {error}")
     for path in [*found.drafts, *found.questions]:
         try:

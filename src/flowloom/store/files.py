@@ -8,7 +8,7 @@ import itertools
 import os
 
 from flowloom.errors import DamagedFile, NewerFormat
-from flowloom.store import layout, locks, quick_json
+from flowloom.store import layout, quick_json
 
 try:
     # hashlib would load OpenSSL: 4 ms in every hook call and every Ctrl-G. The standard
@@ -23,7 +23,6 @@ except ImportError:
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from types import TracebackType
     from typing import Any
 
 _NUMBERS = itertools.count()
@@ -31,6 +30,19 @@ _NUMBERS = itertools.count()
 BIG_BYTES = 1_000_000
 # More than this is not read under a lock that a hook call needs.
 LONG_BYTES = 1_000_000
+# The locks of this process that a hook call needs (`store.locks`), and what is woken once it holds none: each once.
+HELD: list[str] = []
+_POSTPONED: set[str] = set()
+
+
+def refuse_slow(what: str) -> None:
+    """Refuse to do what can take long while this process holds a lock that a hook call needs.
+
+    Raises:
+        RuntimeError: it does, which is a bug: look first, then take the lock, and act when it is released.
+    """
+    if HELD:
+        raise RuntimeError(f"{what} while {HELD[-1]} is held")
 
 
 def ensure_dir(path: str) -> str:
@@ -116,7 +128,7 @@ def read(path: str) -> bytes | None:
 def tail(path: str, size_bytes: int) -> bytes:
     """Return the last `size_bytes` of a file; empty if there is no file."""
     if size_bytes > LONG_BYTES:
-        locks.refuse_slow("a transcript is read")
+        refuse_slow("a transcript is read")
     try:
         with open(path, "rb") as stream:
             stream.seek(max(0, os.path.getsize(path) - size_bytes))
@@ -194,31 +206,6 @@ def append(path: str, line: str) -> None:
         raise
     finally:
         os.close(descriptor)
-
-
-class locked:  # noqa: N801 - used as a function; importing contextlib for it takes 0.5 ms of every hook call
-    """Hold an exclusive lock on the lock file `path`; blocks until the lock is free.
-
-    The kernel releases the lock when the holder dies, however it dies.
-    """
-
-    def __init__(self, path: str) -> None:
-        self._path = path
-        self._descriptor = -1
-
-    def __enter__(self) -> None:
-        self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-        try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX)
-        except BaseException as error:
-            os.close(self._descriptor)
-            _name_path(error, self._path)
-            raise
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        os.close(self._descriptor)
 
 
 def sha256(data: bytes) -> str:
@@ -335,8 +322,16 @@ def wake(directory: str) -> None:
     about once a second. So a failure here is not an error. While this process holds a
     lock, it is done when the lock is released: once, for all that was written under it.
     """
-    if not locks.postpone(_wake, directory):
+    if HELD:
+        _POSTPONED.add(directory)
+    else:
         _wake(directory)
+
+
+def wake_postponed() -> None:
+    """Wake what was written for under locks; nothing while this process still holds one."""
+    while _POSTPONED and not HELD:
+        _wake(_POSTPONED.pop())
 
 
 def _wake(directory: str) -> None:

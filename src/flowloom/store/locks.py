@@ -1,7 +1,7 @@
-"""The lock of what a hook call writes. The kernel frees it when its holder dies, however it dies.
+"""Locks on files. The kernel frees one when its holder dies, however it dies.
 
-No hook call waits for such a lock, and what one stores meanwhile waits for its holder. So a holder reads and
-writes state files and does nothing that takes long: `refuse_slow` says so at every port.
+A holder that is stopped, or whose disk hangs, lets go of nothing. So no process waits for a lock without a limit, and
+who waits is told which process holds it: each holder writes its number into the lock file.
 """
 
 from __future__ import annotations
@@ -9,64 +9,196 @@ from __future__ import annotations
 import fcntl
 import os
 
+from flowloom.clock import SYSTEM
+from flowloom.errors import LockHeld
+from flowloom.store import files, layout
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import TracebackType
 
-_HELD: list[str] = []
-# What is done once nothing is held, by the folder that it is done for: each once.
-_POSTPONED: dict[str, Callable[[str], None]] = {}
+    from flowloom.clock import Clock, Deadline
+
+# A holder reads and writes a few files, which takes milliseconds. After this time it is stopped, or its disk hangs.
+LIMIT_S = 10.0
+# A person is told after this time what is waited for.
+TELL_S = 1.5
+# What only shows what there is waits no longer, and shows then what is on disk.
+GLANCE_S = 0.3
+# A wait whose time is over still tries for so long: a lock that is only busy is free by then.
+LEAST_S = 0.25
+# The pauses between two tries, each half as long again as the one before.
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.0005, 0.02
+
+
+def _numbered(pid: int) -> tuple[str, str]:
+    """Return which process this is, and what to do about it, where nothing is known of it but its number."""
+    return f"process {pid}", f"if it is stopped, continue it: kill -CONT {pid}; or end it: kill -KILL {pid}"
+
+
+class LockWait:
+    """How long this process waits for locks that others hold, and how it tells a person that it does.
+
+    `with LockWait(…)` applies to every lock that is waited for within; what is not given stays as it was. No wait is
+    longer than `limit_s`, goes on after the `deadline`, or while `is_over()`. `tell` gets a sentence; `words` return
+    for the number of a process which one it is, and what to do about it.
+    """
+
+    __slots__ = ("clock", "deadline", "is_over", "limit_s", "tell", "words")
+
+    def __init__(
+        self,
+        *,
+        limit_s: float | None = None,
+        deadline: Deadline | None = None,
+        is_over: Callable[[], bool] | None = None,
+        tell: Callable[[str], object] | None = None,
+        words: Callable[[int], tuple[str, str]] | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        before = _waits[-1] if _waits else None
+        self.limit_s: float | None = limit_s if limit_s is not None or before is None else before.limit_s
+        self.deadline: Deadline | None = deadline or (before.deadline if before else None)
+        self.is_over: Callable[[], bool] = is_over or (before.is_over if before else bool)
+        self.tell: Callable[[str], object] = tell or (before.tell if before else bool)
+        self.words: Callable[[int], tuple[str, str]] = words or (before.words if before else _numbered)
+        self.clock: Clock = clock or (before.clock if before else SYSTEM)
+
+    def __enter__(self) -> LockWait:
+        _waits.append(self)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        _waits.remove(self)
+
+    def await_free(self, path: str, take: Callable[[], bool], limit_s: float) -> None:
+        """Try to `take` the lock on `path` until that succeeds.
+
+        Raises:
+            LockHeld: another process has held it all the time.
+        """
+        began_s, pause_s, told = self.clock.steady_s(), FIRST_PAUSE_S, False
+        limit_s = limit_s if self.limit_s is None else min(limit_s, self.limit_s)
+        while not take():
+            waited_s = self.clock.steady_s() - began_s
+            over = self.is_over() or (self.deadline is not None and self.deadline.over())
+            if waited_s >= (min(limit_s, LEAST_S) if over else limit_s):
+                raise refusal(path, self)
+            if waited_s >= TELL_S and not told:
+                told = True
+                self.tell(refusal(path, self).sentences())
+            self.clock.pause(pause_s)
+            pause_s = min(pause_s * 1.5, LONGEST_PAUSE_S)
+
+
+_waits: list[LockWait] = []
+_waits.append(LockWait())
+
+
+def refusal(path: str, wait: LockWait | None = None) -> LockHeld:
+    """Return the error for a lock that another process holds: which one, and what to do about it."""
+    pid = holder(path)
+    who, todo = (wait or _waits[-1]).words(pid) if pid else ("another process", "")
+    return LockHeld(f"{_named(path)} is locked by {who}", hint=todo)
+
+
+def _named(path: str) -> str:
+    """Return what a lock file keeps others out of, in words."""
+    agent = layout.ref_of(os.path.dirname(path))
+    whose = f"the headless tasks of {agent.project}" if agent.name == layout.HEADLESS else str(agent)
+    return {
+        layout.agent_lock(agent): whose,
+        layout.start_lock(agent): f"the start of {whose}",
+        layout.line_lock(agent): f"the line of {whose}",
+        layout.task_lock(agent.name): f"task {agent.name}",
+        layout.index_lock(): "the index of tasks",
+    }.get(path, path)
+
+
+def holder(path: str) -> int:
+    """Return the process that took the lock on `path` last; 0 where it could not write its number down."""
+    text = (files.read(path) or b"")[:20].strip()
+    return int(text) if text.isdigit() else 0
 
 
 class Lock:
-    """An exclusive lock on the lock file `path`."""
+    """An exclusive lock on the lock file `path`.
 
-    __slots__ = ("_descriptor", "_path")
+    One that a hook call needs is held only while state files are read and written: `files.refuse_slow` refuses, at
+    every port, what can take long.
+    """
 
-    def __init__(self, path: str) -> None:
+    __slots__ = ("_descriptor", "_path", "_slow", "limit_s")
+
+    def __init__(self, path: str, *, slow: bool = False, limit_s: float = LIMIT_S) -> None:
         self._path = path
+        self._slow = slow  # no hook call needs it, so it can be held while a program runs
+        self.limit_s = limit_s
         self._descriptor = -1
 
     def take(self, *, wait: bool = True) -> bool:
-        """Take the lock and return True; without `wait`, return False at once where another process holds it."""
+        """Take the lock and return True; without `wait`, return False at once where another process holds it.
+
+        Raises:
+            LockHeld: another process holds it, and this one does not wait for it any longer (`LockWait`).
+        """
         descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except BlockingIOError:
-            os.close(descriptor)
-            return False
+            if not _take(descriptor):
+                if not wait:
+                    os.close(descriptor)
+                    return False
+                _waits[-1].await_free(self._path, lambda: _take(descriptor), self.limit_s)
         except BaseException as error:
             os.close(descriptor)
             if isinstance(error, OSError) and error.filename is None:
                 error.filename = self._path
             raise
         self._descriptor = descriptor
-        _HELD.append(self._path)
+        if not self._slow:
+            files.HELD.append(self._path)
         return True
 
     def release(self) -> None:
         """Let go of the lock; nothing where it is not held."""
         if self._descriptor >= 0:
             descriptor, self._descriptor = self._descriptor, -1
-            _HELD.remove(self._path)
+            if not self._slow:
+                files.HELD.remove(self._path)
             os.close(descriptor)
-            while _POSTPONED and not _HELD:
-                directory, what = _POSTPONED.popitem()
-                what(directory)
+            files.wake_postponed()
 
 
-def postpone(what: Callable[[str], None], directory: str) -> bool:
-    """Have `what` done for a folder when the lock is released; return False where this process holds none."""
-    if _HELD:
-        _POSTPONED[directory] = what
-    return bool(_HELD)
+def _take(descriptor: int) -> bool:
+    """Lock a file unless another process has, and write down who holds it now."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    try:
+        os.pwrite(descriptor, b"%-10d\n" % os.getpid(), 0)
+    except OSError:
+        return True  # on a full disk the lock holds all the same; only its holder's number is missing
+    return True
 
 
-def refuse_slow(what: str) -> None:
-    """Refuse to do what can take long while this process holds a lock that a hook call needs.
+class locked:  # noqa: N801 - used as a function; importing contextlib for it takes 0.5 ms of every hook call
+    """Hold an exclusive lock on the lock file `path` that no hook call needs; block until it is free.
 
     Raises:
-        RuntimeError: it does, which is a bug: look first, then take the lock, and act when it is released.
+        LockHeld: it does not become free.
     """
-    if _HELD:
-        raise RuntimeError(f"{what} while {_HELD[-1]} is held")
+
+    def __init__(self, path: str, *, limit_s: float = LIMIT_S) -> None:
+        self._lock = Lock(path, slow=True, limit_s=limit_s)
+
+    def __enter__(self) -> None:
+        self._lock.take()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._lock.release()

@@ -8,8 +8,8 @@ from __future__ import annotations
 import os
 
 from flowloom.clock import elapsed_s
-from flowloom.errors import NewerFormat
-from flowloom.store import files, layout, state_folder
+from flowloom.errors import LockHeld, NewerFormat
+from flowloom.store import files, layout, locks, state_folder
 from flowloom.store.log import log
 from flowloom.tasks import index_files
 from flowloom.tasks import store as tasks
@@ -112,10 +112,10 @@ def ensure() -> bool:
         return True
     try:
         files.ensure_dir(os.path.dirname(layout.index_lock()))
-        with files.locked(layout.index_lock()):
+        with locks.locked(layout.index_lock()):
             if _format() != FORMAT:
                 _build()
-    except OSError as error:
+    except (OSError, LockHeld) as error:
         log("error", "index", f"it cannot be built: {state_folder.named(error)}")
         return False
     return True

@@ -21,6 +21,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from flowloom.errors import LockHeld
     from flowloom.providers.protocol import Report
     from flowloom.providers.registry import Provider
     from flowloom.store.layout import AgentRef
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from flowloom.turns.record import Status
     from flowloom.turns.reported import Look
 
+# A start opens a window and asks its program for its release, on a machine that may start thirty at once.
+START_LIMIT_S = 30.0
 # What one report depends on is looked at so often while the status moves; then it stays stored for the next time.
 LOOKS_LIMIT = 5
 
@@ -37,10 +40,13 @@ class Waits(Exception):
 
 
 class lock:  # noqa: N801 - used as a function; importing contextlib for it takes 0.5 ms of every hook call
-    """Hold the agent's lock, which is needed to change the agent or its tasks; blocks until it is free.
+    """Hold the agent's lock, which is needed to change the agent or its tasks; block until it is free.
 
     What hooks have stored is applied before the caller has the lock, so that its status says all of it, and what
     they store meanwhile when it lets go. No hook call may use this: it would wait.
+
+    Raises:
+        LockHeld: it does not become free; who holds it and how long is waited, says `locks.LockWait`.
     """
 
     def __init__(self, agent: AgentRef) -> None:
@@ -75,7 +81,7 @@ class starting:  # noqa: N801 - as above
 
     def __init__(self, agent: AgentRef) -> None:
         self._agent = agent
-        self._lock = files.locked(layout.start_lock(agent))
+        self._lock = locks.locked(layout.start_lock(agent), limit_s=START_LIMIT_S)
 
     def __enter__(self) -> None:
         self._lock.__enter__()
@@ -85,6 +91,16 @@ class starting:  # noqa: N801 - as above
     ) -> None:
         self._lock.__exit__(kind, error, trace)
         drain(self._agent)
+
+
+def refusal(agent: AgentRef) -> LockHeld | None:
+    """Return the error for an agent's lock that another process holds; None where it is free, and then drain."""
+    free = locks.Lock(layout.agent_lock(agent))
+    if not free.take(wait=False):
+        return locks.refusal(layout.agent_lock(agent))
+    free.release()
+    drain(agent)
+    return None
 
 
 def drain(agent: AgentRef, unstored: Payload | None = None) -> None:

@@ -10,7 +10,7 @@ import os
 import subprocess
 
 from flowloom.errors import TmuxFailed, TmuxSilent, TmuxUnreachable
-from flowloom.store import locks
+from flowloom.store import files
 
 # tmux itself gives up on a command long before; this only keeps a wedged or stopped server from holding us.
 COMMAND_LIMIT_S = 20.0
@@ -58,7 +58,7 @@ class TmuxSocket:
             TmuxUnreachable: tmux is missing or hangs, or its server cannot be reached.
             TmuxFailed: it refuses.
         """
-        locks.refuse_slow("tmux runs")
+        files.refuse_slow("tmux runs")
         try:
             done = subprocess.run(
                 [*self.client, *command],

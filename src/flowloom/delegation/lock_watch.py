@@ -1,0 +1,50 @@
+"""An agent's lock that another process holds and does not let go of, as the wait for a task sees it."""
+
+from __future__ import annotations
+
+from flowloom.clock import SYSTEM
+from flowloom.turns import payloads, spool
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from flowloom.clock import Clock
+    from flowloom.store.layout import AgentRef
+
+# How often it is looked whether reports of hooks are still stored, which is how a held lock shows.
+LOOK_AGAIN_S = 0.5
+# A process that holds the lock for longer than this is stopped, or hangs.
+HELD_S = 1.0
+
+
+class LockWatch:
+    """Tells the wait for a task that its agent's lock is held: what the agent's hooks report is not heard meanwhile."""
+
+    def __init__(self, agent: AgentRef, clock: Clock = SYSTEM) -> None:
+        self._agent = agent
+        self._clock = clock
+        self._looked_at_s = clock.steady_s()
+        self._since_s: float | None = None
+        self._met = False
+
+    def meet(self) -> None:
+        """Note that a step was refused the lock: the next ones do not begin while it is held."""
+        self._met = True
+
+    def refuse(self) -> None:
+        """Let a step begin; to be asked before each.
+
+        Raises:
+            LockHeld: it would wait for the lock in vain.
+        """
+        at_s = self._clock.steady_s()
+        if not self._met and at_s - self._looked_at_s < LOOK_AGAIN_S:
+            return
+        self._looked_at_s = at_s
+        error = spool.refusal(self._agent) if self._met or payloads.names(self._agent) else None
+        if error is None:
+            self._met, self._since_s = False, None
+            return
+        self._since_s = at_s if self._since_s is None else self._since_s
+        if self._met or at_s - self._since_s >= HELD_S:
+            self._met = True
+            raise error

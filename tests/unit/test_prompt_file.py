@@ -172,7 +172,7 @@ def test_a_prompt_file_that_cannot_be_written_says_where_the_reply_is(
     path = tmp_path / "claude-prompt-1.md"
     path.write_text("draft")
 
-    def full(*_: object) -> None:
+    def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(files, "write", full)

@@ -79,8 +79,9 @@ def write(path: str, data: bytes, was: bytes) -> None:
     if now != was:
         raise FileChanged(f"the prompt file {path} changed while you waited; nothing was overwritten", now)
     try:
-        # Write to a link's target: the link stays a link, and a full disk leaves the draft intact.
-        files.write(os.path.realpath(path), data)
+        # Write to a link's target: the link stays a link, and a full disk leaves the draft intact. Without waiting for
+        # the disk (3 ms): the prompt and its reply are on it, and a power cut ends Claude Code and its draft anyway.
+        files.write(os.path.realpath(path), data, durable=False)
     except OSError as error:
         raise FlowLoomError(
             f"the prompt file {path} cannot be written: {error.strerror}",

@@ -1,6 +1,6 @@
 """Trace one Ctrl-G: which modules of FlowLoom it enters, in which order, and how often one calls another.
 
-    python -m bench.trace [--calls]
+    python -m bench.trace [--calls | --json]
 
 The agent is an idle echo agent, and there is no terminal. Only the coordinator is
 traced, not the hook calls of the agent.
@@ -18,14 +18,14 @@ from pathlib import Path
 from bench import ground
 
 ROOT = Path(__file__).resolve().parents[1]
-CALLS = "--calls"
+CALLS, AS_JSON = "--calls", "--json"
 
 # Runs in the coordinator, before anything of ours is imported.
 TRACED = """
 import json, os, sys
 sys.path.insert(0, sys.argv.pop(1))
 out = sys.argv.pop(1)
-name, owner, pairs, order, parsed = {}, "/flowloom/", {}, [], {}
+name, owner, pairs, order, parsed, steps = {}, "/flowloom/", {}, [], {}, []
 def module(code):
     file = code.co_filename
     if file not in name:
@@ -43,6 +43,8 @@ def profile(frame, event, argument):
     if here.endswith("files") and frame.f_code.co_name == "parsed":
         base = os.path.basename(frame.f_locals["path"])
         parsed[base] = parsed.get(base, 0) + 1
+    if here == "delegation/runner" and frame.f_code.co_name == "step":
+        steps.append(caller)
 try:
     from flowloom.editor.main import main
 except ImportError:
@@ -51,7 +53,7 @@ end = os._exit
 def leave(code):
     sys.setprofile(None)
     with open(out, "w") as stream:
-        json.dump({"order": order, "pairs": pairs, "parsed": parsed}, stream)
+        json.dump({"order": order, "pairs": pairs, "parsed": parsed, "steps": len(steps)}, stream)
     end(code)
 os._exit = leave
 sys.setprofile(profile)
@@ -63,7 +65,10 @@ except SystemExit as left:
 
 
 def trace() -> dict[str, object]:
-    """Return the modules in the order in which they are entered, the calls between them, and the documents parsed."""
+    """Return the modules in the order in which they are entered, the calls between them, and the documents parsed.
+
+    `steps` is how often the task was stepped: once more for each event that wakes the coordinator.
+    """
     with ground.own_sockets(), ground.echo_world() as world:
         world.start()
         world.ctrl_g(world.prompt_file("@planning echo: hi\n"))  # what only a first time does is over
@@ -84,8 +89,12 @@ def main() -> int:
     found = trace()
     order, pairs, parsed = found["order"], Counter(found["pairs"]), found["parsed"]
     assert isinstance(order, list)
+    if AS_JSON in sys.argv:
+        print(json.dumps({**found, "calls": sum(pairs.values())}))
+        return 0
     print("\n".join(order))
-    print(f"\n{len(order)} modules, {len(pairs)} pairs, {sum(pairs.values())} calls between modules; parsed: {parsed}")
+    calls = f"{sum(pairs.values())} calls between modules in {found['steps']} steps"
+    print(f"\n{len(order)} modules, {len(pairs)} pairs, {calls}; parsed: {parsed}")
     if CALLS in sys.argv:
         print("\n".join(f"{count:4} {pair}" for pair, count in pairs.most_common()))
     return 0

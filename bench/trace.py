@@ -25,7 +25,7 @@ TRACED = """
 import json, os, sys
 sys.path.insert(0, sys.argv.pop(1))
 out = sys.argv.pop(1)
-name, owner, pairs, order, parsed, steps = {}, "/flowloom/", {}, [], {}, []
+name, owner, pairs, order, parsed, steps, paths = {}, "/flowloom/", {}, [], {}, [], []
 def module(code):
     file = code.co_filename
     if file not in name:
@@ -38,7 +38,9 @@ def profile(frame, event, argument):
     here, caller = module(frame.f_code), module(frame.f_back.f_code)
     if here and here not in order:
         order.append(here)
-    if here and caller and here != caller:
+    if here == "store/layout" != caller:
+        paths.append(caller)  # it makes a path, or checks a name in one
+    elif here and caller and here != caller:
         pairs[f"{caller} -> {here}"] = pairs.get(f"{caller} -> {here}", 0) + 1
     if here.endswith("files") and frame.f_code.co_name == "parsed":
         base = os.path.basename(frame.f_locals["path"])
@@ -53,7 +55,7 @@ end = os._exit
 def leave(code):
     sys.setprofile(None)
     with open(out, "w") as stream:
-        json.dump({"order": order, "pairs": pairs, "parsed": parsed, "steps": len(steps)}, stream)
+        json.dump({"order": order, "pairs": pairs, "parsed": parsed, "steps": len(steps), "paths": len(paths)}, stream)
     end(code)
 os._exit = leave
 sys.setprofile(profile)
@@ -67,7 +69,8 @@ except SystemExit as left:
 def trace() -> dict[str, object]:
     """Return the modules in the order in which they are entered, the calls between them, and the documents parsed.
 
-    `steps` is how often the task was stepped: once more for each event that wakes the coordinator.
+    `steps` is how often the task was stepped: once more for each event that wakes the coordinator. What `store/layout`
+    is asked for is counted apart, as `paths`.
     """
     with ground.own_sockets(), ground.echo_world() as world:
         world.start()
@@ -93,7 +96,7 @@ def main() -> int:
         print(json.dumps({**found, "calls": sum(pairs.values())}))
         return 0
     print("\n".join(order))
-    calls = f"{sum(pairs.values())} calls between modules in {found['steps']} steps"
+    calls = f"{sum(pairs.values())} calls between modules and {found['paths']} paths in {found['steps']} steps"
     print(f"\n{len(order)} modules, {len(pairs)} pairs, {calls}; parsed: {parsed}")
     if CALLS in sys.argv:
         print("\n".join(f"{count:4} {pair}" for pair, count in pairs.most_common()))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -44,11 +45,18 @@ PROVIDERS = "providers."
 MADE = re.compile(r"(layout|state_folder)\.")
 
 
-def trees(package: Path) -> Iterator[tuple[str, ast.Module]]:
-    """Yield (dotted name below the package, syntax tree) of every module."""
-    for path in sorted(package.rglob("*.py")):
-        name = ".".join(path.relative_to(package).with_suffix("").parts)
-        yield name, ast.parse(path.read_text(encoding="utf-8"), str(path))
+def trees(package: Path) -> list[tuple[str, ast.Module]]:
+    """Return (dotted name below the package, syntax tree) of every module."""
+    return [
+        (".".join(path.relative_to(package).with_suffix("").parts), tree(path, path.stat().st_mtime_ns))
+        for path in sorted(package.rglob("*.py"))
+    ]
+
+
+@cache
+def tree(path: Path, _changed_ns: int) -> ast.Module:
+    """Return the syntax tree of a module, parsed once."""
+    return ast.parse(path.read_text(encoding="utf-8"), str(path))
 
 
 def text(node: ast.AST) -> str:

@@ -29,7 +29,7 @@ def take() -> tuple[AgentRef, Payload | None] | None:
     Return the agent, and the payload if it could not be stored; None if nothing follows from the call.
     """
     at_ns, at = time.monotonic_ns(), time.time()
-    folder = os.environ.get("FLOWLOOM_AGENT_DIR", "")
+    folder = os.environ.get("FLOWLOOM_AGENT_DIR", "").rstrip("/")
     # A program that passes its payload as an argument may give us its own terminal as stdin.
     raw = os.fsencode(sys.argv[2]) if len(sys.argv) > 2 else sys.stdin.buffer.read()
     agent = _agent(folder) if raw and os.path.isdir(folder) else None

@@ -336,13 +336,13 @@ def wake_postponed() -> None:
 
 def _wake(directory: str) -> None:
     try:
-        names = os.listdir(layout.wake_dir(directory))
+        with os.scandir(layout.wake_dir(directory)) as entries:
+            pipes = [
+                entry.path for entry in entries if not entry.name.startswith(".")
+            ]  # such a one is still being made
     except OSError:
         return
-    for name in names:
-        if name.startswith("."):
-            continue  # it is still being made
-        path = layout.wake_pipe(directory, name)
+    for path in pipes:
         try:
             descriptor = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW)
         except OSError as error:

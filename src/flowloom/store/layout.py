@@ -279,6 +279,11 @@ def task(task_id: str) -> str:
     return f"{task_dir(task_id)}/task.json"
 
 
+def task_named(text: str) -> str:
+    """Return the record of the task with this id, empty where no task can have it."""
+    return task(text) if is_task_id(text) else ""
+
+
 def task_lock(task_id: str) -> str:
     """Return the lock file of a task: `turns.task_lock` holds it."""
     return f"{task_dir(task_id)}/lock"

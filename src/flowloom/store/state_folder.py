@@ -76,11 +76,6 @@ def refuse_foreign() -> None:
         )
 
 
-def readme() -> str:
-    """Return the file that says what the state folder is."""
-    return f"{home()}/README"
-
-
 def ensure() -> str:
     """Create the state folder, for its owner only, and return it.
 
@@ -105,8 +100,8 @@ def ensure() -> str:
         )
     if owner.st_mode & 0o077:
         os.chmod(path, 0o700)
-    if not os.path.exists(readme()):
-        files.write(readme(), README.encode(), durable=False)
+    if not os.path.exists(f"{path}/README"):
+        files.write(f"{path}/README", README.encode(), durable=False)
     return path
 
 

@@ -36,9 +36,10 @@ def name(task: Task) -> str:
 def add(task: Task) -> None:
     """Create the files that a record needs which is about to be written."""
     try:
-        if belongs(task, UNFINISHED) and not os.path.exists(layout.index_entry(UNFINISHED, name(task))):
+        path = layout.index_entry(UNFINISHED, name(task)) if belongs(task, UNFINISHED) else ""
+        if path and not os.path.exists(path):
             _create(_asked(task))
-            _create(layout.index_entry(UNFINISHED, name(task)))
+            _create(path)
         if belongs(task, UNREAD):
             _create(layout.index_entry(UNREAD, name(task)))
     except OSError as error:
@@ -48,14 +49,16 @@ def add(task: Task) -> None:
 def agree(task: Task) -> None:
     """Make the files of a task those of a record that has been written."""
     try:
-        if not belongs(task, UNFINISHED) and not remove(layout.index_entry(UNFINISHED, name(task))):
+        unfinished, unread = (layout.index_entry(kind, name(task)) for kind in (UNFINISHED, UNREAD))
+        # A reader that had read the former record may have removed what belongs there just now.
+        if belongs(task, UNFINISHED):
+            _create(unfinished)
+        elif not remove(unfinished):
             _create(_asked(task))  # a task of a release that kept no index
-        for kind in (UNFINISHED, UNREAD):
-            path = layout.index_entry(kind, name(task))
-            if belongs(task, kind):
-                _create(path)  # a reader that had read the former record has just removed it
-            elif kind == UNREAD:
-                remove(path)
+        if belongs(task, UNREAD):
+            _create(unread)
+        else:
+            remove(unread)
     except OSError as error:
         _distrust(error, task)
 

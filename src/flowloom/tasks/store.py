@@ -129,9 +129,8 @@ def read(task_id: str) -> Task:
         NoSuchTask: no task has this id.
         DamagedFile: its record is invalid.
     """
-    if not layout.is_task_id(task_id):
-        raise NoSuchTask(f"there is no task {task_id}")
-    task = _records.read(layout.task(task_id))
+    path = layout.task_named(task_id)
+    task = _records.read(path) if path else None
     if task is None:
         raise NoSuchTask(f"there is no task {task_id}")
     return task  # type: ignore[return-value]
@@ -149,11 +148,11 @@ def find(task_id: str | None) -> Task | None:
 
 def write(task: Task) -> None:
     """Replace a task's record and wake the processes that wait for it or for its agent."""
-    folder = layout.task_dir(task["task_id"])
+    path = layout.task(task["task_id"])
     index_files.add(task)
-    _records.write(layout.task(task["task_id"]), task)
+    _records.write(path, task)
     index_files.agree(task)
-    files.wake(folder)
+    files.wake(os.path.dirname(path))
     if task["agent"] is not None:
         files.wake(layout.agent_dir(agent_of(task)))
     if task["left"]:

@@ -57,8 +57,9 @@ def in_hand(status: Status) -> dict[str, Any]:
 def write(agent: AgentRef, status: Status) -> None:
     """Replace an agent's status and wake the processes that wait for it. The caller holds the lock."""
     status.update(in_hand(status))  # type: ignore[typeddict-item]
-    _records.write(layout.status(agent), status)
-    files.wake(layout.agent_dir(agent))
+    path = layout.status(agent)
+    _records.write(path, status)
+    files.wake(os.path.dirname(path))
 
 
 def apply(

@@ -51,7 +51,7 @@ class hold:  # noqa: N801 - used as a function, as `spool.lock`
             except BaseException:
                 self._release()
                 raise
-            if _agent(task) == agent:
+            if _is_of(task, agent):
                 return task
             self._release()  # it was given to an agent meanwhile
 
@@ -73,6 +73,13 @@ class hold:  # noqa: N801 - used as a function, as `spool.lock`
         outer, self._agents = self._agents, None
         if outer is not None:
             outer.__exit__(None, None, None)
+
+
+def _is_of(task: Task, agent: AgentRef | None) -> bool:
+    """Tell whether a task that was read under these locks can be written: they are those of the agent that has it."""
+    if agent is None:
+        return _agent(task) is None
+    return task["agent"] == {"project": agent.project, "name": agent.name}
 
 
 def _agent(task: Task) -> AgentRef | None:

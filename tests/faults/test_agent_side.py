@@ -202,7 +202,7 @@ def test_an_agent_killed_in_mid_turn_fails_the_task_and_comes_back_for_the_next(
     code, out, err = asked.ends_within(10.0)
     assert (code, out) == (1, "")
     assert f"task {asked.task_id} for planning@site: the agent is gone: its program ended" in err
-    assert "ask again to start it again" in err
+    assert "ask again: that starts planning" in err
     requests = len(desk.api.requests)
     assert "which port?" in desk.reply("which port?")
     # Nothing of the turn that was cut off went on by itself.

@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from flowloom.delegation import ask
+from flowloom.agents.agent import Agent
+from flowloom.delegation import ask, overview
 from flowloom.store import layout, news
 from flowloom.store.layout import AgentRef
 from flowloom.turns import observed, questions, reported, status
@@ -193,6 +194,35 @@ def test_a_question_of_an_older_release_is_still_shown_and_moves_on(life: Life) 
     assert life.now()["question"] == {**now["question"], "options": []}
     life.play("tool ls")
     assert (life.now()["status"], life.now()["question"]) == ("working", None)
+
+
+def surveyed(life: Life) -> list[tuple[Agent, status_record.Status]]:
+    return [(Agent(life.agent), life.now())]
+
+
+def test_a_question_that_was_open_before_an_upgrade_keeps_its_age(life: Life) -> None:
+    """An older release wrote it into the status alone."""
+    asked: Any = {"kind": "permission", "text": "ls", "how": "", "call": "ls", "options": []}
+    old: Any = {**life.now(), "status": State.BLOCKED, "questions": [], "question": asked, "since": 1_700_000_000.0}
+    status.write(life.agent, old)
+    overview.asking(surveyed(life))
+    assert [each["asked_at"] for each in life.all()] == [1_700_000_000.0]
+
+
+def test_a_question_whose_process_was_killed_before_the_status_is_closed(
+    life: Life, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(status, "write", killed)
+        with pytest.raises(KeyboardInterrupt):
+            life.play("ask ls")
+    assert [each["status"] for each in life.all()] == ["open"]
+    assert overview.asking(surveyed(life)) == []
+    assert [each["status"] for each in life.all()] == ["withdrawn"]
+    assert news.waiting(news.QUESTION) == []
 
 
 def test_every_interface_says_in_the_same_words_what_an_agent_is_blocked_on() -> None:

@@ -98,6 +98,25 @@ def test_a_payload_waits_for_its_agents_provider_and_for_no_other(
     assert [os.path.splitext(name)[1] for name in os.listdir(layout.spool_dir(heron.agent))] == kept
 
 
+NEVER_READ: dict[str, Callable[[Path], object]] = {
+    "a dangling link": lambda path: path.symlink_to("nowhere"),
+    "a link to itself": lambda path: path.symlink_to(path.name),
+    "a folder": Path.mkdir,
+    "a pipe": os.mkfifo,
+}
+
+
+@pytest.mark.parametrize("name", ["late-1-2-3.json", "1-2-3-4-boot-claude.payload", "odd.json"])
+@pytest.mark.parametrize("what", NEVER_READ)
+def test_an_entry_of_the_spool_that_can_never_be_read_is_set_aside(heron: Heron, what: str, name: str) -> None:
+    heron.accepts()
+    NEVER_READ[what](Path(layout.payload(heron.agent, name)))
+    spool.drain(heron.agent)
+    assert heron.now()["status"] is State.WORKING
+    assert os.listdir(layout.spool_dir(heron.agent)) == [f"{name}.bad"]
+    assert "can be read" in Path(layout.log()).read_text()
+
+
 def test_a_hook_call_loads_nothing_slow_whatever_it_says(heron: Heron) -> None:
     heron.task_id = heron.pasted("Größe? \u201eSo\u201c\t\U0001f600")
     sent = frame.body(heron.task_id, tasks.prompt_of(heron.task()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -13,7 +14,7 @@ import pytest
 
 from flowloom.agents import hook_shims
 from flowloom.config import settings
-from flowloom.delegation import loop, upgrade
+from flowloom.delegation import upgrade
 from flowloom.errors import BadConfig
 from flowloom.ports import births, procs
 from flowloom.queue import line
@@ -116,7 +117,7 @@ def test_a_task_whose_waiter_was_ended_has_another_one_whatever_ends_the_command
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(loop, "entrust", killed)
+        patched.setattr(line, "enter", killed)
         with pytest.raises(KeyboardInterrupt):
             upgrade.replace_waiters()
     holders[0].process.wait()
@@ -136,6 +137,33 @@ def test_a_project_whose_settings_are_invalid_has_its_waiters_replaced_too(
     monkeypatch.setattr(settings, "load", invalid)
     assert upgrade.replace_waiters() == [holders[0].task_id]
     assert started == [("flowloom.delegation.waiter", holders[0].task_id)]
+
+
+def test_a_task_stays_left_from_where_it_was_left(
+    agent: AgentRef, started: list[tuple[str, str]], holders: list[Holder]
+) -> None:
+    holders.append(Holder(agent, "flowloom.waiter"))
+    task = tasks.read(holders[0].task_id)
+    task["left"], task["left_tty"], task["left_tmux"] = True, "/dev/ttys9", "/tmp/theirs"
+    tasks.write(task)
+    assert upgrade.replace_waiters() == [holders[0].task_id]
+    kept = tasks.read(holders[0].task_id)
+    assert (kept["left"], kept["left_tty"], kept["left_tmux"]) == (True, "/dev/ttys9", "/tmp/theirs")
+
+
+def test_a_full_disk_leaves_an_older_waiter_alone_and_the_command_goes_on(
+    agent: AgentRef, started: list[tuple[str, str]], holders: list[Holder], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    holders.append(Holder(agent, "flowloom.waiter"))
+
+    def full(path: str, *_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", path)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(files, "write", full)
+        assert upgrade.replace_waiters() == []
+    assert (holders[0].ended(), started) == (False, [])
+    assert upgrade.replace_waiters() == [holders[0].task_id]
 
 
 def test_a_ctrl_g_of_an_older_release_can_leave_its_task_to_a_waiter(agent: AgentRef) -> None:

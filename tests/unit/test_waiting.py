@@ -168,3 +168,14 @@ def test_the_age_of_an_obstacle_is_not_begun_again_by_what_passes_between_two_lo
         ("y", 1000.0),
         ("z", 1020.0),
     ]
+
+
+def test_a_session_that_is_busy_for_a_moment_after_the_turn_before_is_not_told(
+    task: task_record.Task, clock: list[float]
+) -> None:
+    wait, told = Wait(Agent(tasks.agent_of(task)), task["task_id"]), []
+    for clock[0] in (1000.0, 1002.0, 1006.0):
+        seen = view(task, "delivering", waits_for="its session is busy, with no task of FlowLoom's")
+        wait.tell(seen)
+        told.append(bool(seen.says))
+    assert told == [False, False, True]

@@ -22,7 +22,8 @@ from flowloom.terminal.durations import UNITS_S, age
 
 @command(
     "clean",
-    value("--older-than", metavar="AGE", help="Remove what is older than 90m, 12h, 30d or 2w."),
+    # Its own check refuses an empty one.
+    value("--older-than", metavar="AGE", help="Remove what is older than 90m, 12h, 30d or 2w.", callback=None),
     flag("--dry-run", help="Show what would be removed and remove nothing."),
     YES,
 )

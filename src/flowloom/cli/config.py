@@ -23,6 +23,10 @@ def show_config(only_paths: bool, as_json: bool) -> int:
     """
     root = git.project_root(projects.here())
     places = config.config_paths(root)
+    exists = [{"path": path, "exists": os.path.exists(path)} for path in places]
+    if only_paths and as_json:
+        print_json({"version": 1, "files": exists})
+        return 0
     if only_paths:
         print_line("\n".join(places))
         return 0
@@ -31,7 +35,7 @@ def show_config(only_paths: bool, as_json: bool) -> int:
         document = {
             "version": 1,
             "state": layout.home(),
-            "files": [{"path": path, "exists": os.path.exists(path)} for path in places],
+            "files": exists,
             "settings": [
                 {"key": each.key, "value": each.value, "source": each.source, "place": each.place}
                 for each in found.settings

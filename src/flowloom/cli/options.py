@@ -64,8 +64,14 @@ def flag(*names: str, help: str) -> click.Option:
 
 
 def value(*names: str, metavar: str, help: str, **more: Any) -> click.Option:
-    """Return an option with a value; None where it is not typed."""
-    return click.Option(names, metavar=metavar, help=help, **more)
+    """Return an option with a value; None where it is not typed. An empty one is refused."""
+    return click.Option(names, metavar=metavar, help=help, **{"callback": _not_empty, **more})
+
+
+def _not_empty(context: click.Context, option: click.Parameter, value: object) -> object:
+    if value == "":
+        raise UsageError(f"{_as_typed(option)}: its value is empty", hint=f"see: {context.command_path} --help")
+    return value
 
 
 def number(*names: str, help: str, least: int, default: int) -> click.Option:

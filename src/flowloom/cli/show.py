@@ -92,7 +92,7 @@ def _show(task: Task, reply: str | None, kind: str) -> None:
     print_line(f"asked by {task['asker']} at {moment(task['created'])}, {ago} ago")
     if task["error"]:
         print_line(f"error: {task['error']}")
-    left = ["left running"] if task["left"] else []
+    left = ["left running"] if task["left"] and not tasks.ended(task) else []
     if overview.unattended(task):
         left = [f"no process waits for it; send it: flowloom wait {task['task_id']}"]
     for note in [*remarks(task, provisional=kind == "provisional"), *left, *task["notes"]]:

@@ -31,7 +31,9 @@ STOPPED = {
 )
 def stop(names: tuple[str, ...], all_agents: bool, force: bool) -> int:
     """Stop agents; their conversations are kept."""
-    if bool(names) == all_agents:
+    if names and all_agents:
+        raise UsageError("name the agents to stop or use --all, not both", hint=f"flowloom stop {' '.join(names)}")
+    if not names and not all_agents:
         raise UsageError("name the agents to stop, or use --all", hint="list them: flowloom agents")
     agents = list_agents() if all_agents else started(names)
     if not force and not _may_stop(agents, "--all" if all_agents else " ".join(names)):

@@ -21,13 +21,15 @@ if TYPE_CHECKING:
 LEAVES_S = 0.5
 
 
-def to_waiter(task_id: str, place: Place | None) -> None:
+def to_waiter(task_id: str, place: Place | None, origin: tuple[str, str] | None = None) -> None:
     """Start the waiter of a task, which takes over its place in line; without a place another process waits already.
+
+    `origin` is the terminal and the tmux server that it was left from, where that is not this process's.
 
     Where no waiter can be started, a task that was not sent ends as failed. One that its agent has is completed by
     the agent's own hooks.
     """
-    origin = announce.origin()
+    origin = announce.origin() if origin is None else origin
     with locks.LockWait(limit_s=LEAVES_S):
         noted = note_left(task_id, *origin)
     if place is None:
@@ -41,9 +43,9 @@ def to_waiter(task_id: str, place: Place | None) -> None:
     os.close(place.descriptor)
 
 
-def without_place(task_id: str) -> None:
+def without_place(task_id: str, origin: tuple[str, str] | None = None) -> None:
     """Start the waiter of a task that could not be put in line; it takes a place as soon as there is one."""
-    _begin(task_id, -1, announce.origin())
+    _begin(task_id, -1, announce.origin() if origin is None else origin)
 
 
 def _begin(task_id: str, descriptor: int, origin: tuple[str, ...]) -> None:

@@ -72,7 +72,7 @@ def _owner(question_id: str) -> str:
 
 
 def _correct(question_id: str, owner: str, known: dict[str, tuple[Agent, Status]]) -> None:
-    """Remove the marker of a question that is not open."""
+    """Remove the marker of a question that is not open, and close it where its document says that it is."""
     if owner not in known:
         news.note(news.QUESTION, question_id, False)
         return
@@ -80,7 +80,10 @@ def _correct(question_id: str, owner: str, known: dict[str, tuple[Agent, Status]
     try:
         with spool.lock(agent):
             now = status.read(agent)
-            news.note(news.QUESTION, question_id, now is not None and question_id in now["questions"])
+            if now is not None and question_id in now["questions"]:
+                news.note(news.QUESTION, question_id, True)
+            else:
+                questions.close_stray(question_id)
     except (FlowLoomError, OSError) as error:
         # Its marker stays as it is; its row says what is damaged.
         log("error", "overview", f"{owner}: {state_folder.named(error)}")
@@ -94,7 +97,7 @@ def _mark(agent: Agent) -> None:
             if now is None or now["status"] is not State.BLOCKED:
                 return
             if not now["questions"] and now["question"]:
-                questions.ask(now, now["question"], source=now["source"])
+                questions.ask(now, now["question"], source=now["source"], at=now["since"])
                 status.write(agent.ref, now)
             for question_id in now["questions"]:
                 news.note(news.QUESTION, question_id, True)

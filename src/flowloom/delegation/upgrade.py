@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from flowloom.agents import hook_shims
-from flowloom.config import settings as config
-from flowloom.delegation import loop
-from flowloom.errors import FlowLoomError
+from flowloom.delegation import handover
+from flowloom.errors import LockHeld
 from flowloom.ports import births, procs
 from flowloom.queue import line
-from flowloom.store import files, projects, state_folder
+from flowloom.store import files, state_folder
 from flowloom.store.log import log
 from flowloom.tasks import index
 from flowloom.tasks import store as tasks
@@ -16,7 +15,7 @@ from flowloom.tasks import store as tasks
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from flowloom.queue.line import PlaceAhead
-    from flowloom.store.layout import AgentRef
+    from flowloom.tasks.record import Task
 
 # The module that a waiter runs, by its name in each release.
 WAITERS = frozenset({"flowloom.waiter", "flowloom.delegation.waiter"})
@@ -34,6 +33,15 @@ def replace_waiters() -> list[str]:
     noted = files.read(state_folder.waiters_format()) or b""
     if noted == wanted:
         return []
+    try:
+        return _replace(noted, wanted)
+    except OSError as error:
+        # On a full disk, for example: the older waiters still run, and the next command tries again.
+        log("error", "upgrade", f"waiters of an older release are not replaced yet: {state_folder.named(error)}")
+        return []
+
+
+def _replace(noted: bytes, wanted: bytes) -> list[str]:
     begun = noted.decode(errors="replace").removeprefix(BEGUN).strip()
     # The agents' hooks of an older release would not know the tasks of this one. It can still be installed elsewhere.
     hook_shims.ensure_stubs()
@@ -55,18 +63,21 @@ def replace_waiters() -> list[str]:
                 log("error", "upgrade", why, task=task_id)
                 continue
         replaced.append(task_id)
-        loop.entrust([task_id], _settings(agent))
+        _begin(task)
     files.write(state_folder.waiters_format(), wanted, durable=False)
     return replaced
 
 
-def _settings(agent: AgentRef) -> config.Settings:
-    """Return the settings of an agent's project; the defaults where they are invalid, which its waiter reports."""
+def _begin(task: Task) -> None:
+    """Start the waiter of a task; it was left from where its former waiter has noted."""
+    task_id, origin = task["task_id"], (task["left_tty"], task["left_tmux"])
     try:
-        return config.load(projects.root_of(agent.project) or projects.here())
-    except FlowLoomError as error:
-        log("error", "upgrade", state_folder.named(error), agent=agent)
-        return config.Settings()
+        place = line.enter(tasks.agent_of(task), task_id)
+    except LockHeld:
+        handover.without_place(task_id, origin)
+        return
+    if place is not None:
+        handover.to_waiter(task_id, place, origin)
 
 
 def _is_old_waiter(holder: PlaceAhead) -> bool:

@@ -43,7 +43,7 @@ def notes(_task: Task) -> list[str]:
 def after_failure(task: Task) -> str:
     """Return what to do next about a task that ended without a reply."""
     task_id, name = task["task_id"], task["agent_id"].split("@")[0]
-    look = f"look at its window: flowloom attach {name}" if _has_window(task) else "ask again to start it again"
+    look = f"look at its window: flowloom attach {name}" if _has_window(task) else f"ask again: that starts {name}"
     return {
         Step.UNKNOWN: f"look at its window: flowloom attach {name}; then flowloom wait {task_id}, or ask again",
         Step.INTERRUPTED: f"ask again, or continue in its window: flowloom attach {name}",

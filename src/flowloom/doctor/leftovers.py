@@ -44,7 +44,7 @@ def payloads(case: Case) -> list[Finding]:
         bad = [layout.payload(agent, name) for name in names if name.endswith(".bad")]
         if bad:
             saw = f"{len(bad)} hook calls of {agent.name} made no sense: {bad[0]}"
-            found.append(warn("hook calls", saw, f"keep one for a report, then: rm {shlex.join(bad[:SHOWN])}"))
+            found.append(warn("hook calls", saw, f"keep one for a report, then: rm -r {shlex.join(bad[:SHOWN])}"))
         folder = layout.agent_dir(agent)
         pipes += sum(_dead_pipe(layout.wake_pipe(folder, name)) for name in _names(layout.wake_dir(folder)))
     if waiting:

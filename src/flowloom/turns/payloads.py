@@ -6,6 +6,7 @@ Every call stores its payload first, so that a call that is killed loses nothing
 from __future__ import annotations
 
 import os
+import stat
 import time
 
 from flowloom.store import files, layout
@@ -13,6 +14,7 @@ from flowloom.store import files, layout
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Literal
 
     from flowloom.store.layout import AgentRef
 
@@ -21,6 +23,8 @@ BOOT_ID = "/proc/sys/kernel/random/boot_id"
 # The file of a call that applies its payload itself, and one that was left to the holder of the lock. A process of an
 # older release reads those that were left, and fails where one of them is gone a moment after it has seen it.
 OWN, LEFT = ".payload", ".json"
+# The end of one that was set aside.
+BAD = ".bad"
 NEVER_NS = 1 << 63
 
 
@@ -65,7 +69,23 @@ def names(agent: AgentRef) -> list[str]:
 def path(agent: AgentRef, name: str) -> str:
     """Return the file of a stored payload; the holder of the lock may have left it, or be gone with it."""
     own, left = (layout.payload(agent, f"{name}{end}") for end in (OWN, LEFT))
-    return own if os.path.exists(own) else left
+    return own if os.path.lexists(own) else left
+
+
+def kind(agent: AgentRef, name: str) -> Literal["gone", "stored", "unreadable"]:
+    """Tell whether a payload is still stored, and whether it is a file that can ever be read: no link, no folder."""
+    file = path(agent, name)
+    try:
+        found = os.lstat(file)
+    except FileNotFoundError:
+        return "gone"
+    return "stored" if stat.S_ISREG(found.st_mode) and os.access(file, os.R_OK) else "unreadable"
+
+
+def set_aside(agent: AgentRef, name: str) -> None:
+    """Keep a payload that cannot be applied out of the way of the others; the doctor tells of it."""
+    file = path(agent, name)
+    os.rename(file, f"{file}{BAD}")
 
 
 def leave(agent: AgentRef) -> None:
@@ -107,7 +127,7 @@ def _read(agent: AgentRef, found: list[str]) -> Iterator[Payload]:
         # Stored by a shell, where Python was missing, or by an older release: the file tells the time. Never later
         # than now: a stamp from before a restart would be, and so would the file's time if the clock was set back.
         try:
-            wall_ns = os.stat(path(agent, name)).st_mtime_ns
+            wall_ns = os.lstat(path(agent, name)).st_mtime_ns
         except FileNotFoundError:
             continue
         at_ns = int(parts[0]) if parts[0].isdigit() else NEVER_NS

@@ -97,6 +97,8 @@ def ask(now: Status, question: Question, *, source: str, subagent: str = "", at:
                 if other["source"] == "screen":
                     _close(now, other, "withdrawn", "another question stands in its window", at)
         now["questions"].append(record["question_id"])
+        # First, so that a document whose status was never written is found (`close_stray`).
+        news.note(news.QUESTION, record["question_id"], True)
     elif question["call"] or not record["call"]:
         record["kind"], record["text"], record["how"] = question["kind"], question["text"], question["how"]
         record["call"], record["subagent"] = question["call"], subagent or record["subagent"]
@@ -181,6 +183,17 @@ def close_all(now: Status, event: Event, why: str, *, at: float | None = None) -
     if now["questions"]:
         close(now, open_of(now), event, why, at=at)
         now["questions"] = []
+
+
+def close_stray(question_id: str) -> None:
+    """Close a question that no status names: the process that asked it was killed before it wrote the status."""
+    record = read(question_id)
+    if record is not None and record["status"] == "open":
+        record.update(
+            {"status": "withdrawn", "closed_at": round(wall_s(), 3), "why": "its agent was not blocked on it"}
+        )
+        _write(record)
+    news.note(news.QUESTION, question_id, False)
 
 
 def choose(record: QuestionRecord, choice: str, by: str, answering: Process | None) -> None:

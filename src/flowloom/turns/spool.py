@@ -152,7 +152,11 @@ def _apply(agent: AgentRef, looks: dict[Look, str], unstored: Payload | None = N
                 # Applied by a call that was killed before it removed the file, wherever that stands in the order.
                 payloads.remove(agent, now["heard"].removesuffix(payloads.LEFT))
                 status.note(agent, now, heard="")
-            if payload.raw is None and not os.path.exists(payloads.path(agent, payload.name)):
+            kind = payloads.kind(agent, payload.name) if payload.raw is None else "stored"
+            if kind == "unreadable":
+                log("error", "spool", "a payload is no file that can be read", agent=agent, name=payload.name)
+                payloads.set_aside(agent, payload.name)
+            if kind != "stored":
                 continue
             look = _hear(agent, now, payload, looks)
             if look:
@@ -164,7 +168,7 @@ def _apply(agent: AgentRef, looks: dict[Look, str], unstored: Payload | None = N
         except (FlowLoomError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
             log("error", "spool", f"a payload is bad: {error!r}", agent=agent, name=payload.name)
             if payload.raw is None:
-                os.rename(payloads.path(agent, payload.name), f"{payloads.path(agent, payload.name)}.bad")
+                payloads.set_aside(agent, payload.name)
     return None
 
 

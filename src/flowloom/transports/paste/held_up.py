@@ -20,7 +20,9 @@ HANDED_OVER = "its program has just let go of its terminal"
 MOVED = "its status has just changed"
 RECEIPT = "the agent has not confirmed the text yet"
 MIXED = "its text is in the input box together with words that a person typed"
-PASSING = frozenset({UNREAD, SETTLES, KEEPS, HANDED_OVER, MOVED, RECEIPT})
+# Behind another task, its session says so for a moment after that one's turn.
+BUSY = "its session is busy, with no task of FlowLoom's"
+PASSING = frozenset({UNREAD, SETTLES, KEEPS, HANDED_OVER, MOVED, RECEIPT, BUSY})
 
 # What a person has open in the window where its keys are tmux's own.
 MODES = {

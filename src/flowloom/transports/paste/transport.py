@@ -222,7 +222,7 @@ class Paste:
         """
         said = self.window.session_says(now)
         if said == "busy":
-            return "its session is busy, with no task of FlowLoom's"
+            return held_up.BUSY
         if said == "waiting":
             asked = self.window.session_waits_for(now)
             if asked and not self.provider.session.opened(asked):

@@ -14,6 +14,7 @@ from flowloom.clock import Clock, Deadline
 from flowloom.config.settings import Settings
 from flowloom.delegation import ask, runner
 from flowloom.delegation import loop as waits
+from flowloom.delegation.line_wait import LineWait
 from flowloom.delegation.runner import Carrier
 from flowloom.delegation.waiting import View
 from flowloom.errors import Bug, DamagedFile, FlowLoomError, StateFailed, TmuxFailed, UsageError
@@ -329,6 +330,26 @@ def test_a_task_that_cannot_even_be_taken_up_has_failed(
     assert opened["task_id"] in caught.value.hint
     assert tasks.read(opened["task_id"])["status"] is Step.FAILED
     assert isinstance(caught.value, Bug) == isinstance(error, RuntimeError)
+
+
+@pytest.mark.parametrize("moves", ["nothing", "the task", "the agent"])
+def test_what_a_process_has_written_itself_does_not_wake_it(opened: task_record.Task, moves: str) -> None:
+    agent = Agent(tasks.agent_of(opened))
+    waits_in_line = LineWait(agent, opened["task_id"])
+    with spool.lock(agent.ref):
+        tasks.note_step(opened, Step.TYPED, "its text is being sent")
+        now = agent.status()
+        status.note(agent.ref, now, delivering=opened["task_id"])
+    moved = tasks.read(opened["task_id"])
+    if moves == "the task":
+        tasks.note_step(moved, Step.PASTED, "by another process")
+    elif moves == "the agent":
+        status.note(agent.ref, agent.status())
+    assert waits_in_line.moved_since(opened, now["seq"]) is (moves != "nothing")
+    assert select.select([waits_in_line.bell.fd], [], [], 0)[0] == []
+    tasks.note_fact(tasks.read(opened["task_id"]), "what is written later rings again")
+    assert select.select([waits_in_line.bell.fd], [], [], 0)[0] != []
+    waits_in_line.close()
 
 
 def test_in_a_long_line_only_the_next_listens_to_the_agent_and_the_others_look_seldom(

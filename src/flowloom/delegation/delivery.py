@@ -48,6 +48,7 @@ class Delivery:
         self.agent = agent
         self.task_id = task_id
         self.waits_for = ""
+        self.sent_as = 0  # `seq` of the status with which this step has sent the text, 0 where it has not
         self._task: Task
         self.transport = transport(agent, self, settings.typing_pause_s, clock)
         self._for_another: Callable[[str], Delivery] = lambda task_id: Delivery(
@@ -70,7 +71,7 @@ class Delivery:
 
         `waits_for` says what the task waits for, and is never empty afterwards.
         """
-        self._task = task
+        self._task, self.sent_as = task, 0
         if task["status"] is Step.CREATED:
             self.waits_for = self._not_yet(now, look) or self.transport.ready(now, look)
             if not self.waits_for:
@@ -166,6 +167,7 @@ class Delivery:
                 return held_up.MOVED  # look again
             tasks.note_step(mine, Step.TYPED, "its text is being sent")
             status.note(agent.ref, fresh, delivering=self.task_id)
+            seq = fresh["seq"]
         came_to = self.transport.submit(text, now, look)
         with self._hold() as mine:
             self._task = mine
@@ -178,6 +180,7 @@ class Delivery:
             tasks.note_step(mine, Step.PASTED, "its text is in the input box")
             if mine["status"] is Step.CREATED:
                 return held_up.MOVED  # we were stopped meanwhile, and another process took it out of the box
+        self.sent_as = seq
         return held_up.RECEIPT
 
     def _await_receipt(self, task: Task, now: Status, look: Look) -> str:
@@ -238,6 +241,15 @@ def judge_dead(agent: Agent, task_id: str, now: Status) -> None:
             return  # its receipt came late, or it was started again: look again
         why = f"the agent died while it worked on it ({now['why']})" if accepted else "the agent died before it had it"
         tasks.note_step(task, Step.FAILED if accepted else Step.CREATED, why)
+
+
+def dialog_gone(agent: Agent, now: Status, look: Look) -> None:
+    """Free an agent that was blocked by a question on its screen, once the box stands there again."""
+    if now["question"] and now["question"]["call"]:
+        return  # a permission: its own hooks, or its session, will tell
+    if agent.read_screen(look)["kind"] == "box":
+        with spool.lock(agent.ref):
+            observed.box(agent.ref, agent.status())
 
 
 def text_of(task_id: str) -> Text:

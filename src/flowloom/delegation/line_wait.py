@@ -8,6 +8,7 @@ from flowloom.delegation.waiting import LOOK_AGAIN_S, View
 from flowloom.queue import line
 from flowloom.store import layout
 from flowloom.store.bell import Bell
+from flowloom.tasks import store as tasks
 from flowloom.tasks.steps import Step
 from flowloom.turns import whereabouts
 
@@ -79,6 +80,14 @@ class LineWait:
         self.close()
         self.bell = Bell(directory)
         return True
+
+    def moved_since(self, task: Task, seq: int) -> bool:
+        """Stop the bell that this process has rung itself; tell whether another one has moved the task or its agent.
+
+        `task`, and `seq` of the status, are what this process has written. What is written later rings again.
+        """
+        self.bell.drain()
+        return self.agent.status()["seq"] != seq or tasks.read(self.task_id)["journal"] != task["journal"]
 
     def close(self) -> None:
         """Take the bell down."""

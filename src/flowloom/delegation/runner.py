@@ -11,7 +11,7 @@ from flowloom.agents import life
 from flowloom.agents.agent import Agent
 from flowloom.clock import steady_s
 from flowloom.delegation import ask, executors, handover, limit_wait
-from flowloom.delegation.delivery import Delivery, judge_dead
+from flowloom.delegation.delivery import Delivery, dialog_gone, judge_dead
 from flowloom.delegation.line_wait import LineWait
 from flowloom.delegation.lock_watch import LockWatch
 from flowloom.delegation.running_turn import BELIEVED_S, RunningTurn
@@ -31,7 +31,7 @@ from flowloom.queue import line
 from flowloom.store import state_folder
 from flowloom.tasks import store as tasks
 from flowloom.tasks.steps import ENDED, Step
-from flowloom.turns import limits, observed, spool, status, task_lock
+from flowloom.turns import limits, spool, status, task_lock
 from flowloom.turns.states import NO_PROGRAM, State
 
 TYPE_CHECKING = False
@@ -344,7 +344,7 @@ class Carrier:
             view.waits_for = "its window cannot be looked at"
             return
         if now["status"] is State.BLOCKED:
-            self._dialog_gone(now, look)
+            dialog_gone(self.agent, now, look)
             view.phase = "blocked"
             return
         if limits.until(now):
@@ -355,20 +355,14 @@ class Carrier:
             self._delivery = Delivery(self.agent, self.task_id, self.settings)
         view.task = self._delivery.step(view.task, now, look)
         view.waits_for, view.again_s = self._delivery.waits_for, self._delivery.again_s
+        if self._delivery.sent_as and self._line_wait.moved_since(view.task, self._delivery.sent_as):
+            view.again_s = 0.0
 
     def _await_person(self, now: Status, view: View) -> None:
         """Watch the window while a person continues an interrupted task; the agent's next message is the reply."""
         view.phase, view.says = "with a person", "the agent's next message in its window will be the reply"
         if now["status"] in NO_PROGRAM or now["adopt"] != self.task_id:
             self.waits_on = False
-
-    def _dialog_gone(self, now: Status, look: Look) -> None:
-        """Free an agent that was blocked by a question on its screen, once the box stands there again."""
-        if now["question"] and now["question"]["call"]:
-            return  # a permission: its own hooks, or its session, will tell
-        if self.agent.read_screen(look)["kind"] == "box":
-            with spool.lock(self.agent.ref):
-                observed.box(self.agent.ref, self.agent.status())
 
     def _watch(self, task: Task, now: Status, view: View) -> None:
         """Wait for the end of the turn; hand a parked task's message over after a time."""

@@ -162,7 +162,8 @@ KEY_MEANINGS = {
     "claude": "Claude Code: a name on PATH, or a path.",
     "default_agent": "The agent that an empty `.delegate` file goes to.",
     "no_route": "What Ctrl-G opens on a prompt without a route: the `palette`, or `editor`, your real editor.",
-    "reply": "`headed` puts a line above the reply in the prompt file; `plain` leaves it out.",
+    "reply": "`headed` puts a line above the reply in the prompt file; `plain` leaves it out, and what it would say "
+    "of the reply is told on stderr or tmux's status line.",
     "timeout_s": "How long Ctrl-G and `ask` wait, in seconds. By default there is no limit.",
     "park_s": "How long a provisional reply is held back while background work is running, in seconds.",
     "typing_pause_s": "How long a draft, scrolling, a menu or a dialog must be idle before it is closed, in seconds.",

@@ -13,6 +13,7 @@ from flowloom.store import files, layout
 from flowloom.store.layout import AgentRef
 from flowloom.tasks import prompt as prompt_text
 from flowloom.tasks.record import empty_task
+from flowloom.tasks.remarks import beside
 
 REFERENCE = """# ─── Claude's last response (for reference; removed on save) ───
 # I said this.
@@ -126,12 +127,15 @@ def test_each_flag_of_a_reply_is_said_in_its_heading_and_alone_where_it_would_mi
         task = {**empty_task("7k2m", "planning@site", AgentRef("site", "planning")), flag: True}
         assert prompt_file.with_reply("planning", task, "what?", b"x") == HEAD + f" [{words}]\n\nx".encode()  # type: ignore[arg-type]
         assert prompt_file.with_reply("planning", task, "what?", b"x", plain=True) == b"x"  # type: ignore[arg-type]
+        # It is told where it does not enter the text.
+        assert beside(task) == [words]  # type: ignore[arg-type]
     joined = {**empty_task("7k2m", "planning@site", AgentRef("site", "planning")), "cut": "joined", "shared": True}
     words = f"it passed the output limit; its parts were joined from the transcript; {said['shared']}"
     assert prompt_file.with_reply("planning", joined, "what?", b"x") == HEAD + f" [{words}]\n\nx".encode()  # type: ignore[arg-type]
     assert prompt_file.with_reply("planning", joined, "what?", b"x", plain=True) == b"x"  # type: ignore[arg-type]
     missing = {**joined, "cut": "see /t.jsonl"}
     words = "incomplete: it passed the output limit, and this is its last part; see /t.jsonl"
+    assert beside(missing, provisional=True) == [said["shared"]]  # type: ignore[arg-type]
     assert prompt_file.with_reply("planning", missing, "what?", b"x", plain=True) == f"[{words}]\n\nx".encode()  # type: ignore[arg-type]
 
 

@@ -27,6 +27,7 @@ from flowloom.ports.tmux import client
 from flowloom.store import files, layout, locks, projects, state_folder
 from flowloom.tasks import prompt as prompt_text
 from flowloom.tasks import store as tasks
+from flowloom.tasks.remarks import beside
 from flowloom.tasks.steps import Step
 
 TYPE_CHECKING = False
@@ -280,7 +281,7 @@ class Exchange:
         Raises:
             AgentFailed: no part has a reply.
         """
-        texts, read, failed = [], [], []
+        texts, read, failed, said = [], [], [], []
         failures: list[FlowLoomError] = []
         # Of several, one that ended long ago can have been renewed since.
         carried = [(carrier, tasks.read(carrier.task_id)) for carrier in carriers]
@@ -300,6 +301,8 @@ class Exchange:
             plain = self.settings.reply == "plain"
             name, prompt = carrier.agent.name, tasks.prompt_of(task)
             texts.append(prompt_file.with_reply(name, task, prompt, reply, plain=plain, provisional=provisional))
+            remarks = beside(task, provisional=provisional) if plain else []
+            said += [f"task {carrier.task_id}: {each}" for each in remarks]
             if not provisional:
                 read.append(carrier.task_id)
         if len(failures) == len(carriers):
@@ -311,7 +314,15 @@ class Exchange:
         self._replace(parts.joined(texts), [carrier.task_id for carrier in carriers])
         for task_id in [*read, *failed]:
             ask.mark_read(task_id)
+        self._tell_beside(said)
         return Outcome.REPLIED
+
+    def _tell_beside(self, said: list[str]) -> None:
+        """Tell what a person must know about replies whose texts do not say it; nothing where there is nothing."""
+        if said and isinstance(self.screen, wait_screen.TerminalWaitScreen):
+            client.tell_around("; ".join(said))  # the terminal is Claude Code's again in a moment
+        elif said:
+            self.screen.tell(f"flowloom: {'; '.join(said)}")
 
     def _replace(self, data: bytes, task_ids: list[str]) -> None:
         """Write the prompt file; what another program put there meanwhile is kept, there and beside the task.

@@ -21,6 +21,7 @@ from flowloom.roles import builtin
 from flowloom.store import files, layout, projects, state_folder
 from flowloom.tasks import prompt as prompt_text
 from flowloom.tasks import store as tasks
+from flowloom.tasks.remarks import beside
 from flowloom.tasks.steps import Step
 from flowloom.terminal.durations import age
 from flowloom.turns import status, whereabouts
@@ -328,6 +329,8 @@ class PaletteActions:
         below = self.draft.encode("utf-8", "surrogateescape")
         prompt_file.write(self.path, text + (b"\n\n" + below if below.strip() else b""), self.raw)
         ask.mark_read(waiting[at]["task_id"])
+        if self.settings.reply == "plain" and beside(waiting[at]):
+            client.tell_around(f"task {waiting[at]['task_id']}: {'; '.join(beside(waiting[at]))}")
         return Outcome.REPLIED
 
     def _parallel(self) -> Outcome | None:

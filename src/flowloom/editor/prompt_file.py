@@ -50,7 +50,8 @@ def with_reply(
 ) -> bytes:
     """Return the new draft: the heading with its remarks, an empty line, the reply byte for byte.
 
-    With `plain`, the heading is left out, and only remarks that the reply would mislead without are kept.
+    With `plain`, the heading is left out, and only remarks that the reply would mislead without are kept; the others
+    are for the caller to tell (`remarks.beside`).
     """
     task_id, cut = task["task_id"], reply
     if len(reply) > LIMIT_BYTES:

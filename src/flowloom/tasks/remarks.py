@@ -29,3 +29,8 @@ def wrong_without(task: Task, *, provisional: bool = False) -> list[str]:
     """Return only the remarks without which the reply's text would mislead."""
     missing = bool(task["cut"]) and task["cut"] != JOINED
     return remarks(task, provisional=provisional)[: int(provisional) + int(missing)]
+
+
+def beside(task: Task, *, provisional: bool = False) -> list[str]:
+    """Return the other remarks: they are told where they do not enter a text that must be the reply alone."""
+    return remarks(task, provisional=provisional)[len(wrong_without(task, provisional=provisional)) :]

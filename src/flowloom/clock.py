@@ -31,6 +31,10 @@ class Clock:
         """Return `wall_s()`."""
         return wall_s()
 
+    def elapsed_s(self, at_s: float) -> float:
+        """Return the seconds between now and a recorded time of day; never negative, as `elapsed_s`."""
+        return abs(self.wall_s() - at_s)
+
     def pause(self, seconds: float) -> None:
         """Block for a time. Only for what nothing announces: where something does, wait for that (`store.bell`)."""
         time.sleep(seconds)  # noqa: TID251 - where a test hands in its own clock, nothing sleeps

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from flowloom.delegation import running_turn
 from flowloom.delegation.running_turn import BELIEVED_S, RunningTurn
 from flowloom.delegation.waiting import View
 from flowloom.ports import births
@@ -26,7 +25,7 @@ class Wait:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.at_s = 1000.0
-        monkeypatch.setattr(running_turn, "steady_s", lambda: self.at_s)
+        clock: Any = SimpleNamespace(steady_s=lambda: self.at_s)
         self.program = subprocess.Popen(["cat"], stdin=subprocess.PIPE)
         self.now = status_record.empty_status("planning@site", "planning", "", "site", "echo")
         self.now["process"] = births.noted(self.program.pid)
@@ -39,7 +38,7 @@ class Wait:
         self.says = str(self.session)
         self.wake_fd, self.bell = os.pipe()
         agent: Any = SimpleNamespace(ref=ref, works=lambda now: self.says)
-        self.running_turn = RunningTurn(agent, "7k2m")
+        self.running_turn = RunningTurn(agent, "7k2m", clock)
         self.view = View(task_record.empty_task("7k2m", "planning@site", ref), self.now)
 
     def step(self) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from flowloom.agents.agent import Agent
+from flowloom.clock import Clock
 from flowloom.delegation import waiting
 from flowloom.delegation.waiting import View, Wait
 from flowloom.providers import protocol
@@ -33,10 +34,18 @@ def task(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> task_record.Task:
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    at = [1000.0]
-    monkeypatch.setattr(waiting, "wall_s", lambda: at[0])
-    return at
+def clock() -> list[float]:
+    return [1000.0]
+
+
+class At(Clock):
+    """A clock that a test moves."""
+
+    def __init__(self, at: list[float]) -> None:
+        self.at = at
+
+    def wall_s(self) -> float:
+        return self.at[0]
 
 
 def view(task: task_record.Task, phase: waiting.Phase, **facts: Any) -> View:
@@ -72,7 +81,7 @@ def test_every_phase_says_what_it_waits_for(
     task: task_record.Task, clock: list[float], phase: waiting.Phase, facts: dict[str, Any], waits_for: str
 ) -> None:
     seen = view(task, phase, **facts)
-    Wait(Agent(tasks.agent_of(task)), task["task_id"]).tell(seen)
+    Wait(Agent(tasks.agent_of(task)), task["task_id"], At(clock)).tell(seen)
     assert seen.waits_for == waits_for
     assert seen.since > 0
 
@@ -81,7 +90,7 @@ def test_a_question_is_what_a_blocked_agent_waits_for(task: task_record.Task, cl
     seen = view(task, "blocked", question=ASKED)
     assert seen.agent
     seen.agent["status"] = State.BLOCKED
-    Wait(Agent(tasks.agent_of(task)), task["task_id"]).tell(seen)
+    Wait(Agent(tasks.agent_of(task)), task["task_id"], At(clock)).tell(seen)
     assert (seen.waits_for, seen.since) == ("an answer to planning (permission: Bash: touch x)", 900.0)
 
 
@@ -89,13 +98,13 @@ def test_an_unknown_task_waits_for_a_person(task: task_record.Task, clock: list[
     tasks.note_step(task, Step.TYPED, "out")
     tasks.note_step(task, Step.UNKNOWN, "it was typed, and the agent never confirmed it")
     seen = view(task, "delivering")
-    Wait(Agent(tasks.agent_of(task)), task["task_id"]).tell(seen)
+    Wait(Agent(tasks.agent_of(task)), task["task_id"], At(clock)).tell(seen)
     assert seen.waits_for == "a person to look: it was typed, and the agent never confirmed it"
 
 
 def test_what_holds_a_task_up_has_an_age_and_is_kept_once_it_lasts(task: task_record.Task, clock: list[float]) -> None:
     agent = Agent(tasks.agent_of(task))
-    wait = Wait(agent, task["task_id"])
+    wait = Wait(agent, task["task_id"], At(clock))
     first = view(task, "delivering", waits_for="a person types in its window")
     wait.tell(first)
     assert (first.says, first.since, agent.status()["held_up"]) == ("a person types in its window", 1000.0, None)
@@ -112,7 +121,7 @@ def test_what_holds_a_task_up_has_an_age_and_is_kept_once_it_lasts(task: task_re
 
 
 def test_what_passes_within_a_moment_is_not_worth_a_line(task: task_record.Task, clock: list[float]) -> None:
-    wait = Wait(Agent(tasks.agent_of(task)), task["task_id"])
+    wait = Wait(Agent(tasks.agent_of(task)), task["task_id"], At(clock))
     said = []
     for _ in range(3):
         seen = view(task, "delivering", waits_for=held_up.RECEIPT)
@@ -124,7 +133,7 @@ def test_what_passes_within_a_moment_is_not_worth_a_line(task: task_record.Task,
 
 def test_who_gives_up_a_wait_takes_down_only_its_own_word(task: task_record.Task, clock: list[float]) -> None:
     agent = Agent(tasks.agent_of(task))
-    mine, other = Wait(agent, task["task_id"]), Wait(agent, "zzzz")
+    mine, other = Wait(agent, task["task_id"], At(clock)), Wait(agent, "zzzz", At(clock))
     for wait in (mine, other):
         wait.tell(view(task, "delivering", waits_for="x"))
     clock[0] += 2
@@ -152,7 +161,7 @@ def test_an_attempt_that_came_to_the_same_is_journaled_once(task: task_record.Ta
 def test_the_age_of_an_obstacle_is_not_begun_again_by_what_passes_between_two_looks_at_it(
     task: task_record.Task, clock: list[float]
 ) -> None:
-    wait = Wait(Agent(tasks.agent_of(task)), task["task_id"])
+    wait = Wait(Agent(tasks.agent_of(task)), task["task_id"], At(clock))
     said = []
     for words in ("a person types in its window", held_up.SETTLES, "no key puts it aside", held_up.RECEIPT, "y", "z"):
         seen = view(task, "delivering", waits_for=words)
@@ -173,7 +182,7 @@ def test_the_age_of_an_obstacle_is_not_begun_again_by_what_passes_between_two_lo
 def test_a_session_that_is_busy_for_a_moment_after_the_turn_before_is_not_told(
     task: task_record.Task, clock: list[float]
 ) -> None:
-    wait, told = Wait(Agent(tasks.agent_of(task)), task["task_id"]), []
+    wait, told = Wait(Agent(tasks.agent_of(task)), task["task_id"], At(clock)), []
     for clock[0] in (1000.0, 1002.0, 1006.0):
         seen = view(task, "delivering", waits_for="its session is busy, with no task of FlowLoom's")
         wait.tell(seen)

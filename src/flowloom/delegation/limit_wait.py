@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flowloom.clock import SYSTEM, elapsed_s
+from flowloom.clock import SYSTEM
 from flowloom.tasks import store as tasks
 from flowloom.tasks.steps import Step
 from flowloom.turns import limits, parking, spool, task_lock
@@ -93,10 +93,9 @@ class LimitWait:
             limits.give_up(self.agent.ref, now, step, f"the usage limit was reached; {why}; {again}")
             return True
 
-
-def background_left_s(agent: Agent, task: Task, now: Status, park_s: float) -> float:
-    """Return how long a task's background work is waited for still; complete it where that has ended unheard."""
-    parked = now["status"] is State.PARKED and elapsed_s(now["last_active"]) > UNPARK_S
-    if parked and agent.session_says(now) != "busy":
-        agent.unpark(task["task_id"])
-    return park_s - elapsed_s(task["journal"][-1]["at"])
+    def background_left_s(self, task: Task, now: Status, park_s: float) -> float:
+        """Return how long a task's background work is waited for still; complete it where that has ended unheard."""
+        parked = now["status"] is State.PARKED and self._clock.elapsed_s(now["last_active"]) > UNPARK_S
+        if parked and self.agent.session_says(now) != "busy":
+            self.agent.unpark(task["task_id"])
+        return park_s - self._clock.elapsed_s(task["journal"][-1]["at"])

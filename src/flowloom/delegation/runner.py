@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from flowloom.agents import life
 from flowloom.agents.agent import Agent
-from flowloom.clock import steady_s
+from flowloom.clock import SYSTEM
 from flowloom.delegation import ask, executors, handover, limit_wait
 from flowloom.delegation.delivery import Delivery, dialog_gone, judge_dead
 from flowloom.delegation.line_wait import LineWait
@@ -36,6 +36,7 @@ from flowloom.turns.states import NO_PROGRAM, State
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from flowloom.clock import Clock
     from flowloom.config.settings import Settings
     from flowloom.ports.tmux.formats import Look
     from flowloom.tasks.record import Task
@@ -57,7 +58,13 @@ class Carrier:
     """Carries one task to its end; holds its place in line until `close`. A waiter has `inherited` it; -1 for none."""
 
     def __init__(
-        self, task_id: str, settings: Settings, agent: Agent | None = None, *, inherited: int | None = None
+        self,
+        task_id: str,
+        settings: Settings,
+        agent: Agent | None = None,
+        *,
+        inherited: int | None = None,
+        clock: Clock = SYSTEM,
     ) -> None:
         self.settings = settings
         self.task_id = task_id
@@ -77,19 +84,20 @@ class Carrier:
                 self.place.leave()  # held by a process that does not carry it, it would keep every other one out
             raise
         self._delivery: Delivery | None = None
-        self._thorough_at_s = steady_s()
+        self._clock = clock
+        self._thorough_at_s = clock.steady_s()
         self._looked_at_s = 0.0
         self._seen: Look | None = None
-        self._settling = Settling(self.agent, task_id)
-        self._start = life.Start(self.agent, settings)
+        self._settling = Settling(self.agent, task_id, clock)
+        self._start = life.Start(self.agent, settings, clock=clock)
         self._quiet_since_s: float | None = None
-        self._wait = Wait(self.agent, task_id)
+        self._wait = Wait(self.agent, task_id, clock)
         self.waits_on = self.failed = False
         self.shows_window = False  # set by a caller that shows what `View.screen` has
-        self._running_turn = RunningTurn(self.agent, task_id)
-        self._whole = WholeReply(self.agent)
-        self._limit = limit_wait.LimitWait(self.agent, settings.typing_pause_s)
-        self._lock_watch = LockWatch(self.agent.ref)
+        self._running_turn = RunningTurn(self.agent, task_id, clock)
+        self._whole = WholeReply(self.agent, clock)
+        self._limit = limit_wait.LimitWait(self.agent, settings.typing_pause_s, clock)
+        self._lock_watch = LockWatch(self.agent.ref, clock)
 
     @property
     def wake_fd(self) -> int:
@@ -187,9 +195,7 @@ class Carrier:
             return view
         except LockHeld as error:
             self._lock_watch.meet()
-            view = self._out_of_reach(error)
-            view.says = view.waits_for
-            return view
+            return self._out_of_reach(error)
         if self.place is not None:
             self.place.say("")
         self._wait.tell(view)
@@ -197,8 +203,8 @@ class Carrier:
 
     def _out_of_reach(self, error: FlowLoomError) -> View:
         view = View(tasks.read(self.task_id), self.agent.status())
-        view.phase, view.waits_for = "out of reach", state_folder.named(error)
-        view.again_s = LOOK_AGAIN_S if isinstance(error, LockHeld) else REACH_AGAIN_S
+        view.phase, view.again_s = "out of reach", LOOK_AGAIN_S if isinstance(error, LockHeld) else REACH_AGAIN_S
+        view.says = view.waits_for = state_folder.named(error)
         if view.agent:
             view.agent["unreachable"] = view.waits_for
         return view
@@ -291,7 +297,7 @@ class Carrier:
         each turn wakes us several times just when Claude Code needs the cores.
         A turn that is running is looked at every BELIEVED_S, unless its window is shown.
         """
-        at_s = steady_s()
+        at_s = self._clock.steady_s()
         sent = task["status"] is Step.PASTED and self._delivery is not None and self._delivery.only_waits
         at_work = now["up"] and now["status"] in (State.IDLE, State.WORKING)
         age_s = at_s - self._looked_at_s
@@ -352,7 +358,7 @@ class Carrier:
             view.waits_for = self._limit.step(now, look) or "its agent to leave its usage limit"
             return
         if self._delivery is None:
-            self._delivery = Delivery(self.agent, self.task_id, self.settings)
+            self._delivery = Delivery(self.agent, self.task_id, self.settings, clock=self._clock)
         view.task = self._delivery.step(view.task, now, look)
         view.waits_for, view.again_s = self._delivery.waits_for, self._delivery.again_s
         if self._delivery.sent_as and self._line_wait.moved_since(view.task, self._delivery.sent_as):
@@ -372,15 +378,15 @@ class Carrier:
             return
         if task["status"] is Step.PARKED:
             view.phase, view.provisional = "parked", True
-            left_s = limit_wait.background_left_s(self.agent, task, now, self.settings.park_s)
+            left_s = self._limit.background_left_s(task, now, self.settings.park_s)
             view.ended, view.again_s = left_s <= 0, min(LOOK_AGAIN_S, max(0.0, left_s))
             return
         turn = now["turn"]
         if now["status"] in (State.IDLE, State.PARKED) or (turn is not None and turn["task"] != self.task_id):
             # The agent is idle or has another turn, and the task has not ended: its Stop was lost.
             if self._quiet_since_s is None:
-                self._quiet_since_s = steady_s()
-            elif steady_s() - self._quiet_since_s > 3.0 and self.task_id not in now["queued"]:
+                self._quiet_since_s = self._clock.steady_s()
+            elif self._clock.steady_s() - self._quiet_since_s > 3.0 and self.task_id not in now["queued"]:
                 self.agent.settle_lost(self.task_id)
         else:
             self._quiet_since_s = None

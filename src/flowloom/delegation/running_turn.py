@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import select
 
-from flowloom.clock import steady_s
+from flowloom.clock import SYSTEM
 from flowloom.store import layout
 from flowloom.turns import whereabouts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from flowloom.agents.agent import Agent
+    from flowloom.clock import Clock
     from flowloom.delegation.waiting import View
     from flowloom.turns.record import Status
 
@@ -28,7 +29,8 @@ class RunningTurn:
     that, and its look at the window is a process of tmux.
     """
 
-    def __init__(self, agent: Agent, task_id: str) -> None:
+    def __init__(self, agent: Agent, task_id: str, clock: Clock = SYSTEM) -> None:
+        self._clock = clock
         self._agent = agent
         self._paths = [layout.task(task_id), layout.status(agent.ref)]
         self._session = ""
@@ -42,7 +44,7 @@ class RunningTurn:
         """Return the view of the step that was kept, if nothing has changed since; to be asked before every step."""
         rung = bool(select.select([wake_fd], [], [], 0)[0])
         self._before = [_stamp(path) for path in (*self._paths, self._session)]
-        same = not rung and self._before == self._kept and steady_s() < self._until_s
+        same = not rung and self._before == self._kept and self._clock.steady_s() < self._until_s
         return self._view if same and self._now and whereabouts.life(self._now) == "runs" else None
 
     def keep(self, view: View, now: Status, looked_at_s: float) -> None:

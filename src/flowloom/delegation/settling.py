@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from flowloom.clock import steady_s
+from flowloom.clock import SYSTEM
 from flowloom.turns import observed, spool
 from flowloom.turns.states import NO_PROGRAM, State
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from flowloom.agents.agent import Agent
+    from flowloom.clock import Clock
     from flowloom.turns.record import Status
 
 # A session that is not idle so long after its Stop was sent on by a Stop hook of the user's.
@@ -18,7 +19,8 @@ SETTLE_S = 0.3
 class Settling:
     """One task's wait between its reply and the end of its turn."""
 
-    def __init__(self, agent: Agent, task_id: str) -> None:
+    def __init__(self, agent: Agent, task_id: str, clock: Clock = SYSTEM) -> None:
+        self._clock = clock
         self.agent = agent
         self.task_id = task_id
         self._since_s = 0.0
@@ -36,8 +38,8 @@ class Settling:
         if turn is not None and turn["task"] != self.task_id:
             return True  # busy with something else already
         if now["seq"] != self._seq:
-            self._seq, self._since_s = now["seq"], steady_s()  # each Stop starts the time again
-        elif now["status"] is State.IDLE and steady_s() - self._since_s > SETTLE_S:
+            self._seq, self._since_s = now["seq"], self._clock.steady_s()  # each Stop starts the time again
+        elif now["status"] is State.IDLE and self._clock.steady_s() - self._since_s > SETTLE_S:
             with spool.lock(self.agent.ref):
                 fresh = self.agent.status()
                 if fresh["seq"] == now["seq"]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flowloom.clock import wall_s
+from flowloom.clock import SYSTEM
 from flowloom.errors import LockHeld
 from flowloom.store.log import log
 from flowloom.tasks.steps import Step
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from typing import Literal
 
     from flowloom.agents.agent import Agent
+    from flowloom.clock import Clock
     from flowloom.errors import FlowLoomError
     from flowloom.providers.protocol import Question
     from flowloom.tasks.record import Task
@@ -73,19 +74,20 @@ class View:
 class Wait:
     """The wait of one task, from one look to the next."""
 
-    def __init__(self, agent: Agent, task_id: str) -> None:
+    def __init__(self, agent: Agent, task_id: str, clock: Clock = SYSTEM) -> None:
+        self._clock = clock
         self.agent = agent
         self.task_id = task_id
         self._for = ""
-        self._for_since = self._since = wall_s()
+        self._for_since = self._since = clock.wall_s()
         self._kept = ""
 
     def tell(self, view: View) -> None:
         """Complete a view: what its task waits for and since when, and whether that is worth a line."""
         if view.ended:
             return
-        held_up, now_s = view.waits_for, wall_s()
-        view.waits_for = held_up or view.says or reason(view)
+        held_up, now_s = view.waits_for, self._clock.wall_s()
+        view.waits_for = held_up or view.says or reason(view, now_s)
         if view.waits_for != self._for:
             # Something short came between two looks at the same obstacle: its age is that of the whole wait.
             passes = held_up in PASSING or self._for in PASSING
@@ -118,14 +120,14 @@ class Wait:
             log("error", "waiting", f"what holds it up is not noted: {error}", task=self.task_id)
 
 
-def reason(view: View) -> str:
+def reason(view: View, now_s: float) -> str:
     """Return what a task waits for where nothing holds it up."""
     name = view.task["agent_id"].partition("@")[0]
     asked = view.question
     if asked is not None and view.agent is not None and view.agent["status"] is State.BLOCKED:
         return f"an answer to {name} ({questions.words(asked)})"
     if view.task["until"] and view.task["status"] is Step.PARKED:
-        return limits.waits_for(view.task["until"], wall_s())
+        return limits.waits_for(view.task["until"], now_s)
     if view.task["status"] is Step.UNKNOWN:
         return f"a person to look: {view.task['error']}"
     reasons: dict[Phase, str] = {

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 
-from flowloom.clock import steady_s
+from flowloom.clock import SYSTEM
 from flowloom.store import files, layout
 from flowloom.tasks import remarks
 from flowloom.tasks import store as tasks
@@ -20,6 +20,7 @@ from flowloom.turns import task_lock
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from flowloom.agents.agent import Agent
+    from flowloom.clock import Clock
     from flowloom.tasks.record import Task
     from flowloom.turns.record import Status
 
@@ -34,7 +35,8 @@ LATE_S, ORDINARY_LATE_S = 2.0, 0.3
 class WholeReply:
     """Sees to it that a task's reply is whole, once; `again` is called until it returns False."""
 
-    def __init__(self, agent: Agent) -> None:
+    def __init__(self, agent: Agent, clock: Clock = SYSTEM) -> None:
+        self._clock = clock
         self._agent = agent
         self._over = False
         self._since_s = 0.0
@@ -76,8 +78,8 @@ class WholeReply:
         return False
 
     def _late(self, limit_s: float) -> bool:
-        self._since_s = self._since_s or steady_s()
-        return steady_s() - self._since_s < limit_s
+        self._since_s = self._since_s or self._clock.steady_s()
+        return self._clock.steady_s() - self._since_s < limit_s
 
     def _tail(self, path: str, task_id: str, size_bytes: int) -> bytes:
         """Return the end of the transcript, from the task's own prompt on where that stands in it.

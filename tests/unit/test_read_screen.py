@@ -406,6 +406,14 @@ FIELDS = [
 ]
 
 
+@pytest.mark.parametrize("draft", ["my draft\x1b[7m \x1b[0m", "my draft\n  of two\x1b[7m \x1b[0m rows"])
+def test_a_box_that_was_drawn_before_a_ctrl_z_is_no_field_of_a_view(draft: str) -> None:
+    box = f"{FRAME}\n❯\xa0{draft}\n{FRAME}\n  ? for shortcuts\n"
+    found = claude.read(f"● a reply\n\n{box}\nClaude Code has been suspended. Run `fg` to bring it back.\n\n{box}")
+    assert (found["kind"], found["field"]) == ("box", "")
+    assert found["draft"].startswith("my draft")
+
+
 @pytest.mark.parametrize(("row", "text"), FIELDS)
 def test_what_is_typed_into_a_view_is_read_without_frame_and_hint(row: str, text: str) -> None:
     found = claude.read(f"{FRAME}\n  A view\n\n  {row}\n\n  Esc to cancel")

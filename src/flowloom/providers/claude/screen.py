@@ -45,6 +45,8 @@ _SAFE = r"Showing detailed transcript|(?m:^\s*(Rewind|Select model|Theme)$)"
 # line are all indented. `─── ↑ 7 more ───`: a draft longer than the box, which then begins in its middle;
 # `─── History 1/9 ───`: a former prompt, fetched with Up (2.1.330).
 _RULE = r"─{8}|─── \S.{0,60} ─|▔{8}"
+# The sign of the box stands there, too.
+_BOX_SIGN = r"[❯>!]\xa0|[❯>!]$"
 # So does the line of the spinner; in a reply only its sign ● stands there. Once the turn is over it has no `…`.
 _SPINNER = r"[·✢✳✶✻✽*] \S.*…"
 # At the right end of the first line below the box. The fullscreen renderer has it above the box.
@@ -118,15 +120,19 @@ def _field(screen: str, rows: list[list[tuple[str, bool, bool]]]) -> str:
     """
     cursors = [sum(inverse for _, _, inverse in row) == 1 for row in rows]
     at = max((number for number, alone in enumerate(cursors) if alone), default=-1)
+    lines = ansi.plain_rows(rows)
     if at < 0:
         return ""
+    begin = _begin(lines, at)
+    if begin >= 0 and re.match(_BOX_SIGN, lines[begin]):
+        return ""  # a box that was drawn before a Ctrl-Z; it is drawn again below
     # A hint has another colour, which begins behind the cursor on its first character.
     behind = re.split(r"\x1b\[(?:[0-9;]*;)?7m.", screen.split("\n")[at], maxsplit=1)[-1]
     cursor = [inverse for _, _, inverse in rows[at]].index(True)
     following = [dim for character, dim, _ in rows[at][cursor + 1 :] if character.strip(" │")]
     if following and (following[0] or ansi.begins_coloured(behind)):
         return ""
-    said = [line.strip() for line in ansi.plain_rows(rows)]
+    said = [line.strip() for line in lines]
     framed, first, last = said[at].startswith("│"), at, at
     while first > 0 and said[first - 1] and said[first - 1].startswith("│") == framed:
         first -= 1
@@ -137,6 +143,13 @@ def _field(screen: str, rows: list[list[tuple[str, bool, bool]]]) -> str:
 
 def _rules(lines: list[str]) -> list[int]:
     return [number for number, line in enumerate(lines) if re.match(_RULE, line)]
+
+
+def _begin(lines: list[str], row: int) -> int:
+    """Return the row that what stands in a row begins with, in the first column; -1 where that is above the screen."""
+    while row >= 0 and re.match(r"  |$", lines[row]):
+        row -= 1
+    return row
 
 
 def _title(lines: list[str], rule: int) -> str:
@@ -156,13 +169,11 @@ def _box(lines: list[str]) -> tuple[int, int] | None:
     bottom = rules[-1]
     while bottom - 1 in rules:
         bottom -= 1
-    top = bottom - 1
-    while top >= 0 and re.match(r"  |$", lines[top]):
-        top -= 1
+    top = _begin(lines, bottom - 1)
     if top < 0:
         taller = any(lines[:bottom]) and _is_footer(lines[rules[-1] + 1 :])
         return (-1, bottom) if taller else None
-    if re.match(r"[❯>!]\xa0|[❯>!]$", lines[top]):
+    if re.match(_BOX_SIGN, lines[top]):
         return (top - 1, bottom)
     return (top, bottom) if "─ ↑ " in lines[top] and bottom > top + 1 else None
 

@@ -14,7 +14,7 @@ import psutil
 import pytest
 from tests.support import scheduling
 from tests.support.messages_api import MessagesApi
-from tests.support.world import World
+from tests.support.world import SHORT_LIVED, World
 
 # The same examples each time, however slow the machine is.
 hypothesis.settings.register_profile("suite", derandomize=True, deadline=None, database=None)
@@ -42,8 +42,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put what takes long first, behind pytest-randomly."""
-    items.sort(key=lambda item: scheduling.rank(item.nodeid))
+    """Put what takes long first, behind pytest-randomly, and what is marked `last` behind the rest of its module."""
+    items.sort(key=lambda item: (scheduling.rank(item.nodeid), item.get_closest_marker("last") is not None))
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -114,7 +114,7 @@ def other_server(world: World) -> Iterator[str]:
 @pytest.fixture
 def claude(world: World, api: MessagesApi, release: str, monkeypatch: pytest.MonkeyPatch) -> World:
     """A world whose agents are the real Claude Code of one release."""
-    world.use_claude(claude_binaries()[release], api.url)
+    world.use_claude(claude_binaries()[release], api.url, **SHORT_LIVED)
     for name, value in world.environment.items():
         monkeypatch.setenv(name, value)
     return world

@@ -8,7 +8,7 @@ import pytest
 from tests.conftest import claude_binaries
 from tests.support.desk import ASKS, Desk
 from tests.support.messages_api import MessagesApi
-from tests.support.world import World
+from tests.support.world import SHORT_LIVED, World
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +19,7 @@ def staff(release: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[De
     sockets = world.folder / "sockets"
     sockets.mkdir()
     with MessagesApi() as api:
-        world.use_claude(claude_binaries()[release], api.url)
+        world.use_claude(claude_binaries()[release], api.url, **SHORT_LIVED)
         world.environment["TMUX_TMPDIR"] = str(sockets)
         world.user_settings(permissions=ASKS)
         (world.project / "flowloom.toml").write_text("typing_pause_s = 0.5\n")

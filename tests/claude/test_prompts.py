@@ -168,6 +168,7 @@ REPLIES: dict[str, str] = {
 }
 
 
+@pytest.mark.last
 def test_every_reply_comes_back_byte_for_byte(desk: Desk) -> None:
     problems = {}
     for number, (name, reply) in enumerate(REPLIES.items()):

@@ -10,6 +10,10 @@ from tests.support.desk import Desk
 from tests.support.messages_api import MessagesApi, user_texts
 from tests.support.world import World
 
+from flowloom.agents.agent import named
+from flowloom.ports import procs
+from flowloom.transports.paste import unsent
+
 pytestmark = [pytest.mark.claude, pytest.mark.timeout(240)]
 
 PIXEL = (
@@ -46,6 +50,20 @@ def do(desk: Desk, steps: list[tuple[str, str]]) -> None:
         else:
             desk.world.keys(keys)
             desk.until_seen(shown)
+        if keys == "C-z":
+            # It says so first, and gives its terminal back next.
+            tty = desk.world.tmux("display-message", "-p", "-t", desk.world.pane(), "#{pane_tty}").strip()
+            desk.world.until(lambda tty=tty: procs.is_lent(tty), "it is suspended")  # type: ignore[misc]
+
+
+def keep(desk: Desk) -> str:
+    """Keep what a person has not sent as `stop` does it first, and empty the box; return where it was kept."""
+    agent = named("planning", str(desk.world.project))
+    unsent.keep(agent, agent.reconcile()[0], desk.world.pane())
+    desk.press("C-u", lambda: desk.box() == "")
+    # A Ctrl-C empties the box, and a second one, soon after, would end the program.
+    desk.world.until(lambda: "again to exit" not in desk.world.screen(), "a Ctrl-C begins from the start")
+    return agent.kept
 
 
 def test_what_a_person_has_not_sent_is_kept_whole_wherever_it_is(claude: World, api: MessagesApi) -> None:
@@ -53,11 +71,14 @@ def test_what_a_person_has_not_sent_is_kept_whole_wherever_it_is(claude: World, 
     desk.reply("first")
     for way, (steps, drafts) in KEPT.items():
         do(desk, steps)
-        done = claude.flowloom("restart", "planning")
-        assert done.returncode == 0, (way, done.stderr.decode())
+        assert keep(desk) == str(kept), way
         assert re.fullmatch(drafts, desk.drafts(), re.DOTALL), (way, desk.drafts())
-        assert str(kept) in done.stderr.decode()
         kept.unlink()
+    do(desk, KEPT["a stash behind a menu"][0])
+    done = claude.flowloom("restart", "planning")
+    assert (done.returncode, str(kept) in done.stderr.decode()) == (0, True), done.stderr
+    assert re.fullmatch(KEPT["a stash behind a menu"][1], desk.drafts(), re.DOTALL), desk.drafts()
+    desk.reply("last")
     assert all("draft" not in text for request in api.requests for text in user_texts(request["messages"])[1:])
 
 

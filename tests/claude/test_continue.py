@@ -44,6 +44,7 @@ def test_an_agents_conversation_that_the_chief_has_opened_is_named_and_never_run
     assert asked.end()[:2] in ((0, f"answer {number}: three") for number in range(9))
 
 
+@pytest.mark.newest
 def test_a_session_file_that_a_killed_program_left_holds_nobody_up(claude: World, api: MessagesApi) -> None:
     desk = Desk(claude, api)
     assert desk.reply("one") == "answer 1: one"

@@ -41,6 +41,7 @@ def test_a_first_slash_and_the_like_reach_the_model(claude: World, api: Messages
         assert f"\n{prompt}\n[end of task {claude.task()['task_id']}]" in user_texts(api.requests[-1]["messages"])[-1]
 
 
+@pytest.mark.newest
 def test_a_prompt_of_1_mb_arrives(claude: World, api: MessagesApi) -> None:
     api.on("needle", Say("seen"))
     prompt = "é" * 500_000 + " needle"
@@ -94,6 +95,7 @@ def test_a_refused_tool_is_told(claude: World, api: MessagesApi) -> None:
     assert not (claude.project / "made").exists()
 
 
+@pytest.mark.newest
 def test_a_timeout_ends_claude_and_what_it_runs(claude: World, api: MessagesApi) -> None:
     claude.user_config('args = ["--allowedTools", "Bash"]\n')
     api.on("please", Call("Bash", {"command": "echo $$ >pid; exec tail -f pid", "description": "x"}), Say("never"))
@@ -107,6 +109,7 @@ def test_a_timeout_ends_claude_and_what_it_runs(claude: World, api: MessagesApi)
     leftovers.check(claude)
 
 
+@pytest.mark.newest
 def test_a_killed_asker_loses_no_reply(claude: World, api: MessagesApi) -> None:
     go = threading.Event()
     api.on("please", Say("after all", hold=go))

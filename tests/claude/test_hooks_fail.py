@@ -33,6 +33,7 @@ def test_a_hook_that_is_killed_after_it_read_costs_no_reply(
     assert "hook error" not in claude.screen().lower()
 
 
+@pytest.mark.newest
 def test_a_hook_that_cannot_run_at_all_loses_nothing(claude: World, api: MessagesApi, install: Install) -> None:
     done = claude.flowloom("start", "planning", env=install.environment)
     assert done.returncode == 0, done.stderr
@@ -44,6 +45,7 @@ def test_a_hook_that_cannot_run_at_all_loses_nothing(claude: World, api: Message
     assert "hook error" not in claude.screen().lower()
 
 
+@pytest.mark.newest
 def test_an_error_of_the_api_that_is_heard_late_is_neither_a_reply_nor_an_interruption(
     claude: World, api: MessagesApi, install: Install
 ) -> None:

@@ -32,6 +32,7 @@ def programs(world: World) -> list[int]:
     return found
 
 
+@pytest.mark.newest
 def test_a_conversation_runs_once_while_its_server_is_out_of_reach(claude: World, api: MessagesApi) -> None:
     desk = Desk(claude, api)
     rest = desk.hold("a long task")

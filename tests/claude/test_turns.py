@@ -8,13 +8,11 @@ import shutil
 import threading
 
 import pytest
-from tests.support.desk import ASKS, Desk, background, half
+from tests.support.desk import ASKS, NOTICED_S, Desk, background, half
 from tests.support.messages_api import Call, Say
 
 pytestmark = [pytest.mark.claude, pytest.mark.timeout(120)]
 
-# Esc is noticed within 3 s, and on a machine that is busy with other tests within this.
-NOTICED_S = 10.0
 GATE = "until [ -e gate ]; do sleep 0.1; done"
 RUNS = f"echo x >runs; {GATE}"
 RULE = "─" * 60
@@ -328,6 +326,7 @@ def test_a_draft_in_shell_mode_is_neither_run_nor_in_the_way(desk: Desk) -> None
     (desk.world.agent_dir() / "drafts.txt").unlink()
 
 
+@pytest.mark.newest
 def test_copy_mode_is_left_before_a_task_goes_in(desk: Desk) -> None:
     desk.world.tmux("copy-mode", "-t", desk.world.pane())
     assert "past copy-mode" in desk.reply("past copy-mode")
@@ -371,6 +370,7 @@ def test_what_a_person_opens_while_a_task_runs_is_closed_for_the_next_one(desk: 
     assert not desk.world.task()["altered"]
 
 
+@pytest.mark.newest
 def test_a_draft_that_holds_a_text_of_ours_is_kept_before_anything_is_cleared(desk: Desk) -> None:
     desk.reply("to be recalled")
     task_id = desk.world.task()["task_id"]
@@ -410,6 +410,7 @@ def test_a_reply_comes_whole_whatever_its_size_and_whatever_it_quotes(desk: Desk
     assert desk.reply("quote a frame") == quoting
 
 
+@pytest.mark.newest
 def test_five_askers_are_served_in_their_order(desk: Desk) -> None:
     rest = threading.Event()
     desk.api.on("asker 0", Say("answered asker 0", hold=rest))

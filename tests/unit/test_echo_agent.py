@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pyte
 import pytest
 
@@ -35,7 +36,7 @@ EVENTS = (
     "SessionEnd",
 )
 LIMIT_S = 10.0
-LEAVE_LIMIT_S = 2.5
+LEAVE_LIMIT_S = 15.0  # of the 30 that what is not waited for takes
 
 
 class Terminal:
@@ -300,11 +301,11 @@ def test_two_megabytes_are_pasted_fast_and_exactly(start: Start) -> None:
     terminal = start()
     body = "".join(chr(c) for c in range(32, 0x250)) + "\x1b[31m\t\x00€😀\\\n"
     prompt = framed(body * (2_000_000 // len(body.encode())))
-    began = time.monotonic()
     terminal.paste(prompt)
     lines = prompt.count("\n")
     terminal.until(lambda: terminal.box() == [f"❯ [Pasted text #1 +{lines} lines]"])
-    took_s = time.monotonic() - began
+    # Of the processor, which other programs may have.
+    took_s = psutil.Process(terminal.process.pid).cpu_times().user
     terminal.type("\r")
     terminal.until(lambda: terminal.names("Stop"))
     assert terminal.names("UserPromptSubmit")[0]["prompt"] == prompt
@@ -542,7 +543,7 @@ def test_a_hook_that_leaves_a_child_behind_holds_nothing_up(start: Start) -> Non
     terminal = start(hooks={"UserPromptSubmit": "sleep 30 & exit 0"})
     began = time.monotonic()
     terminal.ask("hello")
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < LEAVE_LIMIT_S
 
 
 @pytest.mark.parametrize(
@@ -565,10 +566,10 @@ def test_it_exits_by_keys(start: Start, keys: str, reason: str, code: int) -> No
         ({}, ""),
         ({}, "echo: work 60\r"),
         ({}, "echo: background 60\r"),
-        ({"SessionEnd": "sleep 3"}, ""),
-        ({"SessionEnd": "sleep 3 & exit 0"}, ""),
-        ({"UserPromptSubmit": "sleep 3"}, "hello\r"),
-        ({"Stop": "sleep 3"}, "hello\r"),
+        ({"SessionEnd": "sleep 30"}, ""),
+        ({"SessionEnd": "sleep 30 & exit 0"}, ""),
+        ({"UserPromptSubmit": "sleep 30"}, "hello\r"),
+        ({"Stop": "sleep 30"}, "hello\r"),
     ],
 )
 def test_it_leaves_at_once_when_asked_to(start: Start, hooks: dict[str, str], before: str) -> None:
@@ -608,7 +609,7 @@ def test_it_puts_the_terminal_back_when_it_is_ended(start: Start, signum: signal
     began = time.monotonic()
     terminal.process.send_signal(signum)
     assert terminal.exit_code() == 128 + signum
-    assert 1 < time.monotonic() - began < 4
+    assert 1 < time.monotonic() - began < LEAVE_LIMIT_S
     assert terminal.events()[-1]["reason"] == "other"
     assert termios.tcgetattr(terminal.tty) == terminal.modes
     assert list(terminal.sessions.iterdir()) == []

@@ -108,11 +108,9 @@ def drain(agent: AgentRef, unstored: Payload | None = None) -> None:
 
     `unstored` is a payload that could not be stored, on a full disk for example.
     """
-    if not unstored and not payloads.names(agent):
-        return
     looks: dict[Look, str] = {}
-    held = locks.Lock(layout.agent_lock(agent))
     while (unstored or payloads.names(agent)) and len(looks) < LOOKS_LIMIT:
+        held = locks.Lock(layout.agent_lock(agent))
         try:
             if not held.take(wait=False):
                 payloads.leave(agent)

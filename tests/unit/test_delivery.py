@@ -631,7 +631,7 @@ def test_what_a_person_typed_into_a_view_is_kept_before_it_is_closed(case: Case,
     case.clock[0] += PAUSE_S
     case.look()
     assert (case.desk.keys, kept.read_text()) == (["Escape", "Escape"], "/tmp/some/dir\n")
-    assert case.task()["notes"] == [f"what was typed into a view in its window is kept, at the end of {kept}"]
+    assert case.task()["notes"] == [f"what was typed into an overlay in its window is kept, at the end of {kept}"]
 
 
 @pytest.mark.parametrize("number", ["2.1.330", "2.1.197"])

@@ -35,7 +35,7 @@ def box(draft: str = "", **more: Any) -> dict[str, Any]:
 
 
 def view(keys: list[str], draft: str = "", field: str = "") -> dict[str, Any]:
-    return seen("view", keys=keys, draft=draft, field=field)
+    return seen("overlay", keys=keys, draft=draft, field=field)
 
 
 def dialog(kind: str, text: str, *, how: str = "answer it in its window") -> dict[str, Any]:
@@ -417,7 +417,7 @@ def test_a_box_that_was_drawn_before_a_ctrl_z_is_no_field_of_a_view(draft: str) 
 @pytest.mark.parametrize(("row", "text"), FIELDS)
 def test_what_is_typed_into_a_view_is_read_without_frame_and_hint(row: str, text: str) -> None:
     found = claude.read(f"{FRAME}\n  A view\n\n  {row}\n\n  Esc to cancel")
-    assert (found["kind"], found["field"]) == ("view", text)
+    assert (found["kind"], found["field"]) == ("overlay", text)
 
 
 @pytest.mark.parametrize(

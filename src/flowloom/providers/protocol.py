@@ -30,21 +30,25 @@ class Keys(TypedDict):
     edit: list[str]  # hand the draft to $VISUAL
 
 
+# What stands in a window.
+ScreenKind = Literal["box", "dialog", "overlay", "none"]
+
+
 class Screen(TypedDict):
     """What a provider reads from a window.
 
     `kind` is `box` (the empty or filled input box takes text), `dialog` (a
-    question stands there), `view` (a list, a menu or the transcript hides
+    question stands there), `overlay` (a list, a menu or the transcript hides
     the box) or `none`. `draft` is the text in the box, `cut` says that not all
-    of it is on the screen. `keys` lead back to the box from a `view`, and out of
-    a mode of the `box` that eats Enter; `title` is how a view is headed.
-    `field` is what is typed into a view or above the box, where the cursor stands; `safe`
-    says that the `keys` of a view lose nothing that a person typed.
+    of it is on the screen. `keys` lead back to the box from an `overlay`, and out of
+    a mode of the `box` that eats Enter; `title` is how an overlay is headed.
+    `field` is what is typed into an overlay or above the box, where the cursor stands; `safe`
+    says that the `keys` of an overlay lose nothing that a person typed.
     `listed` says that the question can be a list which a person has opened.
     `stashed` says that a draft is put aside already, and there is room for one.
     """
 
-    kind: str
+    kind: ScreenKind
     busy: bool
     draft: str
     cut: bool

@@ -32,7 +32,7 @@ _DIALOGS = [
 ]
 LOGINS = "Select login method:"
 _NEW_SESSION = "describe a task for a new session"
-_VIEWS = [
+_OVERLAYS = [
     (r"Showing detailed transcript", ["C-o"]),
     (r"(?m)^\s*Rewind$", ["Escape"]),
     (r"(?i)\besc(/\w+)* to (cancel|clear|close|exit|go back|dismiss)", ["Escape"]),
@@ -96,10 +96,10 @@ def read(screen: str) -> Screen:
     if searches and re.match(r"\s*(search prompts:|no matching prompt)", footer[0]):
         # Escape takes the prompt that was found in place of the draft; Ctrl-C brings the draft back.
         searched = re.match(r"\s*(search prompts: \S|no matching prompt)", footer[0])
-        seen.update({"kind": "view", "keys": ["C-c"] if searched else ["Escape"], "safe": True})
+        seen.update({"kind": "overlay", "keys": ["C-c"] if searched else ["Escape"], "safe": True})
     elif draft == "!" and lines[top + 1].startswith("!"):
         # Shell mode with nothing typed. Stashing does not end it: 2.1.197 stays in it with a stashed draft.
-        seen.update({"kind": "view", "draft": "", "keys": ["BSpace"], "safe": True})
+        seen.update({"kind": "overlay", "draft": "", "keys": ["BSpace"], "safe": True})
     elif any(re.match(_VISUAL, line) for line in lines[bottom + 1 :]):
         seen["keys"] = ["Escape"]
     # The box's sign has a colour while a turn runs, in every theme, and the terminal's own while none does.
@@ -179,9 +179,9 @@ def _box(lines: list[str]) -> tuple[int, int] | None:
 
 
 def _is_footer(lines: list[str]) -> bool:
-    """Tell whether these lines are what stands below the box, and not a view or a question below a rule of its own."""
+    """Tell whether these lines stand below the box, and are no overlay or question below a rule of its own."""
     text = "\n".join(lines)
-    opened = any(re.match(_OPTION, line) for line in lines) or any(re.search(words, text) for words, _ in _VIEWS)
+    opened = any(re.match(_OPTION, line) for line in lines) or any(re.search(words, text) for words, _ in _OVERLAYS)
     return not opened
 
 
@@ -195,7 +195,7 @@ def _without_box(lines: list[str], seen: Screen) -> Screen:
         # The list of sessions has a box of its own. Where the agent's own was moved to the background (2.1.330), an
         # Escape leads back to it; on 2.1.197 it ends the process.
         back = any("esc returns to it" in line for line in lines)
-        seen.update({"kind": "view", "keys": ["Escape"] if back else []})
+        seen.update({"kind": "overlay", "keys": ["Escape"] if back else []})
         return seen
     # The lower rule of the box that it stands in the place of can be left.
     begins = next((rule for rule in reversed(rules) if _title(lines, rule)), 0)
@@ -224,9 +224,9 @@ def _without_box(lines: list[str], seen: Screen) -> Screen:
         asked = {"kind": "login", "text": found.group().strip(), "how": how, "call": "", "options": []}
         seen.update({"kind": "dialog", "question": asked})
         return seen
-    for words, keys in _VIEWS:
+    for words, keys in _OVERLAYS:
         if re.search(words, text):
-            seen.update({"kind": "view", "keys": keys, "safe": re.search(_SAFE, text) is not None})
+            seen.update({"kind": "overlay", "keys": keys, "safe": re.search(_SAFE, text) is not None})
             return seen
     if re.search(r"(?i)paste code here|press enter to continue", text):
         first = "Claude Code's first start"

@@ -119,11 +119,11 @@ class Draft:
         return SETTLES
 
     def keep_field(self, text: str) -> None:
-        """Write down what a person has typed into a view, which is about to be closed; nothing for an empty field."""
+        """Write down what a person has typed into an overlay that is about to be closed; nothing for an empty field."""
         if text and text != self._field:
             self._field = text
             path = drafts.keep(self.agent.ref, text)
-            self.ledger.note(f"what was typed into a view in its window is kept, at the end of {path}")
+            self.ledger.note(f"what was typed into an overlay in its window is kept, at the end of {path}")
 
     def _is_fetched(self, tmux: Tmux, pane: str, look: Look, screen: Screen, edit: list[str]) -> bool:
         """Ask the agent's editor for a draft that is not whole on the screen; tell whether it is still waited for."""

@@ -196,13 +196,13 @@ class Paste:
         )
 
     def _covered(self, now: Status, look: Look, screen: Screen) -> str:
-        """Leave a view that stands over the box; take the agent for blocked on a dialog, or on something unknown."""
+        """Leave an overlay above the box; take the agent for blocked on a dialog, or on something unknown."""
         question, keys = screen["question"], screen["keys"]
         if screen["listed"] and self.provider.session.opened(self.window.session_waits_for(now)):
             question, keys = None, self.provider.program.CLOSE
-        if question is None and (screen["kind"] == "view" or keys):
+        if question is None and (screen["kind"] == "overlay" or keys):
             # The key that leaves the transcript opens it too.
-            if self._hand.undisturbed(f"view {look.screen}") and keys and self._hand.may_press(look, 0.0):
+            if self._hand.undisturbed(f"overlay {look.screen}") and keys and self._hand.may_press(look, 0.0):
                 self._draft.keep_field(screen["field"])
                 self.window.tmux(now).press(now["pane_id"] or "", *keys, stamp=look.stamp)
             return f"a person looks at something else in its window{_named(screen['title'])}"

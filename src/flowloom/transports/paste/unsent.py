@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from flowloom.transports.protocol import AgentWindow
     from flowloom.turns.record import Status
 
-# A view closes and a box is drawn within 0.2 s; a long conversation can take seconds.
+# An overlay closes and a box is drawn within 0.2 s; a long conversation can take seconds.
 OPENS_S = 5.0
 # A stashed draft stands in the box again 50 ms after the key.
 COMES_BACK_S = 0.3
@@ -117,7 +117,7 @@ class _Window:
             if not may_pass or deadline.over():
                 raise self._refusal(covers)
             # The key that leaves the transcript opens it too.
-            if screen["kind"] == "view" and self.look.screen != pressed_on:
+            if screen["kind"] == "overlay" and self.look.screen != pressed_on:
                 pressed_on = self.look.screen
                 self._press(screen["keys"])
             pause(procs.LOOKED_AGAIN_S)
@@ -130,7 +130,7 @@ class _Window:
             return "is suspended (Ctrl-Z)" if lent.startswith(SUSPENDED) else "has an editor open in its window", True
         if screen["field"]:
             return f"has words typed into what is open in its window{title}", False
-        if screen["kind"] == "view":
+        if screen["kind"] == "overlay":
             return f"has something open in its window{title}", screen["safe"] and bool(screen["keys"])
         if screen["question"] is not None:
             return f"has a question in its window ({screen['question']['text']})", False

@@ -28,8 +28,9 @@ import threading
 from collections.abc import Sequence
 from typing import Any
 
-# Read while Python, or a library of ours, is loaded: what differs here is for a cold start.
-AT_LOADING = ("PYTHON", "LC_", "LANG", "COV", "NO_COLOR", "FORCE_COLOR", "PY_COLORS", "TERMINAL_WIDTH", "CI", "GITHUB_")
+# Read while Python, or a library of ours, is loaded: what differs here is for a cold start. Images of Python set more,
+# such as PYTHON_VERSION.
+AT_LOADING, NAMES_AN_IMAGE = ("PYTHON", "LC_", "LANG", "COV"), "PYTHON_"
 # The fixtures take the user's others out of every test's environment.
 LOADED = {"LANG": "C.UTF-8", **{n: v for n, v in os.environ.items() if n == "PYTHONPATH" or n.startswith("LC_")}}
 LIBRARIES = ("click", "psutil")  # loaded by functions that need them
@@ -43,7 +44,8 @@ def may_be_warm(words: Sequence[str], environment: dict[str, str], options: dict
     if words[0] != sys.executable or (words[1:3] != ("-m", "flowloom") and os.path.dirname(words[1]) != SUPPORT):
         return False
     usual = not options.keys() - {"stdin", "stdout", "stderr", "cwd"}
-    loaded = {name: value for name, value in environment.items() if name.startswith(AT_LOADING)}
+    given = {name: value for name, value in environment.items() if not name.startswith(NAMES_AN_IMAGE)}
+    loaded = {name: value for name, value in given.items() if name.startswith(AT_LOADING)}
     return sys.platform == "linux" and usual and loaded == LOADED
 
 

@@ -556,7 +556,8 @@ def test_it_exits_by_keys(start: Start, keys: str, reason: str, code: int) -> No
     assert terminal.exit_code() == code
     assert terminal.events()[-1]["reason"] == reason
     assert termios.tcgetattr(terminal.tty) == terminal.modes
-    assert terminal.raw.rstrip().endswith(b"\x1b[?2004l")
+    # Its last words can be read a moment after its end.
+    terminal.until(lambda: terminal.raw.rstrip().endswith(b"\x1b[?2004l"))
     assert list(terminal.sessions.iterdir()) == []
 
 

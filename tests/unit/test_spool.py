@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import json
 import os
 import select
@@ -115,6 +116,31 @@ def test_an_entry_of_the_spool_that_can_never_be_read_is_set_aside(heron: Heron,
     assert heron.now()["status"] is State.WORKING
     assert os.listdir(layout.spool_dir(heron.agent)) == [f"{name}.bad"]
     assert "can be read" in Path(layout.log()).read_text()
+
+
+@pytest.mark.parametrize(("call", "nth"), [("lstat", 1), ("lstat", 2), ("access", 1), ("open", 1)])
+def test_a_payload_that_is_left_while_it_is_looked_at_is_heard(
+    heron: Heron, monkeypatch: pytest.MonkeyPatch, call: str, nth: int
+) -> None:
+    """A hook call leaves its payload to the holder of the lock, which can be at this very payload."""
+    heron.accepts()
+    heron.says("Stop", MINUTE_NS, prompt_id="1", last_assistant_message="done")
+    module: Any = builtins if call == "open" else os
+    done, seen = getattr(module, call), []
+
+    def after_it_is_left(path: Any, *more: Any, **named: Any) -> Any:
+        seen.extend([path] if str(path).endswith(payloads.OWN) else [])
+        if len(seen) == nth:
+            payloads.leave(heron.agent)
+        return done(path, *more, **named)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, call, after_it_is_left)
+        spool.drain(heron.agent)
+    assert len(seen) >= nth
+    assert heron.known()[2] == "done"
+    assert os.listdir(layout.spool_dir(heron.agent)) == []
+    assert [entry["step"] for entry in heron.task()["journal"]][-2:] == [Step.ACCEPTED, Step.DONE]
 
 
 def test_a_hook_call_loads_nothing_slow_whatever_it_says(heron: Heron) -> None:
@@ -502,7 +528,7 @@ def test_a_process_of_an_older_release_sees_only_what_is_left_to_it(heron: Heron
 def test_a_payload_that_is_left_while_it_is_applied_is_applied_once(heron: Heron, end: str) -> None:
     Path(layout.agent_dir(heron.agent), "spool").mkdir(exist_ok=True)
     Path(layout.agent_dir(heron.agent), "spool", f"1-2-3-4-boot-claude{end}").touch()
-    assert payloads.path(heron.agent, "1-2-3-4-boot-claude").endswith(end)
+    assert payloads.read(heron.agent, "1-2-3-4-boot-claude") == b""
     payloads.remove(heron.agent, "1-2-3-4-boot-claude")
     payloads.leave(heron.agent)
     assert payloads.names(heron.agent) == []

@@ -66,26 +66,46 @@ def names(agent: AgentRef) -> list[str]:
     return list({name[: -len(end)] for name in found for end in (OWN, LEFT) if name.endswith(end)})
 
 
-def path(agent: AgentRef, name: str) -> str:
-    """Return the file of a stored payload; the holder of the lock may have left it, or be gone with it."""
-    own, left = (layout.payload(agent, f"{name}{end}") for end in (OWN, LEFT))
-    return own if os.path.lexists(own) else left
+def _paths(agent: AgentRef, name: str) -> list[str]:
+    """Return both names of a payload's file. Another call renames it from the first to the second at any moment.
+
+    So whoever tries them in this order finds it.
+    """
+    return [layout.payload(agent, f"{name}{end}") for end in (OWN, LEFT)]
+
+
+def read(agent: AgentRef, name: str) -> bytes | None:
+    """Return a stored payload; None where it has been applied."""
+    found = (files.read(path) for path in _paths(agent, name))
+    return next((raw for raw in found if raw is not None), None)
 
 
 def kind(agent: AgentRef, name: str) -> Literal["gone", "stored", "unreadable"]:
     """Tell whether a payload is still stored, and whether it is a file that can ever be read: no link, no folder."""
-    file = path(agent, name)
-    try:
-        found = os.lstat(file)
-    except FileNotFoundError:
-        return "gone"
-    return "stored" if stat.S_ISREG(found.st_mode) and os.access(file, os.R_OK) else "unreadable"
+    for path in _paths(agent, name):
+        found = _seen(path)
+        if found is not None and stat.S_ISREG(found.st_mode) and os.access(path, os.R_OK):
+            return "stored"
+        if found is not None and _seen(path) is not None:
+            return "unreadable"
+    return "gone"
 
 
 def set_aside(agent: AgentRef, name: str) -> None:
     """Keep a payload that cannot be applied out of the way of the others; the doctor tells of it."""
-    file = path(agent, name)
-    os.rename(file, f"{file}{BAD}")
+    for path in _paths(agent, name):
+        try:
+            os.rename(path, f"{path}{BAD}")
+        except FileNotFoundError:
+            continue
+        return
+
+
+def _seen(path: str) -> os.stat_result | None:
+    try:
+        return os.lstat(path)
+    except FileNotFoundError:
+        return None
 
 
 def leave(agent: AgentRef) -> None:
@@ -126,10 +146,10 @@ def _read(agent: AgentRef, found: list[str]) -> Iterator[Payload]:
             continue
         # Stored by a shell, where Python was missing, or by an older release: the file tells the time. Never later
         # than now: a stamp from before a restart would be, and so would the file's time if the clock was set back.
-        try:
-            wall_ns = os.lstat(path(agent, name)).st_mtime_ns
-        except FileNotFoundError:
-            continue
+        seen = next((seen for seen in map(_seen, _paths(agent, name)) if seen is not None), None)
+        if seen is None:
+            continue  # it has been applied just now
+        wall_ns = seen.st_mtime_ns
         at_ns = int(parts[0]) if parts[0].isdigit() else NEVER_NS
         pid = int(parts[3]) if parts[0] == "late" and len(parts) == 4 and parts[3].isdigit() else 0
         yield Payload(name, min(at_ns, wall_ns - ahead_ns, now_ns), wall_ns / 1e9, pid, "")

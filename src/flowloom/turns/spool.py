@@ -175,7 +175,9 @@ def _hear(agent: AgentRef, now: Status | None, payload: Payload, looks: dict[Loo
     if now is None:
         log("warning", "agent-event", "this agent no longer exists", agent=agent)
         return None
-    raw = files.read(payloads.path(agent, payload.name)) or b"" if payload.raw is None else payload.raw
+    raw = payloads.read(agent, payload.name) if payload.raw is None else payload.raw
+    if raw is None:
+        return None  # applied by an older release
     try:
         report = _report(payload, raw, now["provider"])
     except UsageError as error:

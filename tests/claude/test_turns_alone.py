@@ -12,14 +12,14 @@ from tests.support.desk import ASKS, Desk, background
 from tests.support.messages_api import Call, MessagesApi, Say, user_texts
 from tests.support.world import World
 
-from flowloom.transports.paste import hand
+from flowloom.transports.paste import keyboard
 
 pytestmark = [pytest.mark.claude, pytest.mark.timeout(120)]
 
 
 def at_once(began_s: float, usual_s: float) -> bool:
     """Tell whether no key had to be pressed again; where the usual takes that long too, time does not tell."""
-    return time.monotonic() - began_s < hand.UNCHANGED_AGAIN_S or usual_s > hand.UNCHANGED_AGAIN_S / 4
+    return time.monotonic() - began_s < keyboard.UNCHANGED_AGAIN_S or usual_s > keyboard.UNCHANGED_AGAIN_S / 4
 
 
 @pytest.mark.newest

@@ -140,7 +140,7 @@ def test_ctrl_c_while_the_agent_starts_costs_nothing(world: World) -> None:
 
 def test_a_bug_while_a_task_is_carried_is_exit_70_with_a_report_and_the_task_goes_on(world: World) -> None:
     world.start()
-    place = ("before", "flowloom.delegation.runner:Carrier._watch")
+    place = ("before", "flowloom.delegation.runner:Runner._watch")
     done = world.run(sys.executable, HALTING, "fail", *place, "--", "flowloom", "ask", "planning", PROMPT)
     assert (done.returncode, done.stdout) == (70, b""), done
     report = next((world.state / "log").glob("bug-*.txt"))

@@ -25,9 +25,9 @@ PLACES = {
     "delivering noted": (("before", "flowloom.ports.tmux.server:Tmux.paste"), "typed"),
     "text in the box": (("after", "flowloom.ports.tmux.server:Tmux.paste"), "typed accepted done"),
     "pasted": (("after", "flowloom.tasks.store:note_step", "Step.PASTED"), "pasted accepted done"),
-    "accepted": (("before", "flowloom.delegation.runner:Carrier._watch"), "accepted done"),
-    "parked": (("before", "flowloom.delegation.runner:Carrier._watch", "PARKED"), "parked done"),
-    "done": (("before", "flowloom.delegation.runner:Carrier._end"), "done"),
+    "accepted": (("before", "flowloom.delegation.runner:Runner._watch"), "accepted done"),
+    "parked": (("before", "flowloom.delegation.runner:Runner._watch", "PARKED"), "parked done"),
+    "done": (("before", "flowloom.delegation.runner:Runner._end"), "done"),
     "printed": (("before", "flowloom.delegation.ask:mark_read"), "done"),
 }
 

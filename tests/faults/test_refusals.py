@@ -116,7 +116,7 @@ def test_two_agents_that_ask_each_other_in_the_same_moment_do_not_wait_for_each_
         HALTING,
         "stop",
         "before",
-        "flowloom.delegation.runner:Carrier.__init__",
+        "flowloom.delegation.runner:Runner.__init__",
         "--",
         "flowloom",
     )

@@ -11,7 +11,7 @@ import pytest
 from flowloom.agents.agent import Agent
 from flowloom.clock import Clock
 from flowloom.config.settings import Settings
-from flowloom.delegation.runner import Carrier
+from flowloom.delegation.runner import Runner
 from flowloom.store import files, layout, state_folder
 from flowloom.store.layout import AgentRef
 from flowloom.tasks import store as tasks
@@ -61,12 +61,12 @@ class Story:
         monkeypatch.setattr(Agent, "session_says", lambda *_, **__: "busy")
         settings = Settings()
         settings.park_s = park_s
-        self.carrier = Carrier(self.task_id, settings, clock=self.clock)
+        self.runner = Runner(self.task_id, settings, clock=self.clock)
 
     def after(self, seconds: float) -> Any:
         """Return what there is to see after a time."""
         self.clock.ahead_s = seconds
-        return self.carrier.step()
+        return self.runner.step()
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def stories(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Story]]:
     yield made
     for story in made:
         tasks.note_step(tasks.read(story.task_id), Step.CANCELLED, "the test is over")
-        story.carrier.close()
+        story.runner.close()
 
 
 def test_a_provisional_reply_is_handed_over_after_its_time(
@@ -100,7 +100,7 @@ def test_an_hour_of_a_usage_limit_is_waited_for_to_its_end(
     assert "limit" in seen[0].waits_for
     assert {view.since for view in seen} == {seen[0].since}
     # The agent continues by itself.
-    now = story.carrier.agent.status()
+    now = story.runner.agent.status()
     now.update({"status": State.WORKING, "parked": None})
     status.write(SITE, now)
     task = tasks.read(story.task_id)

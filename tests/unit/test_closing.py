@@ -29,8 +29,8 @@ class Carried:
 @pytest.fixture
 def closed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     found: list[str] = []
-    monkeypatch.setattr(wait, "_carrier", lambda task_id: Carried(task_id, found))
-    monkeypatch.setattr(loop, "open_carrier", lambda task_id, *_: Carried(task_id, found))
+    monkeypatch.setattr(wait, "_runner", lambda task_id: Carried(task_id, found))
+    monkeypatch.setattr(loop, "open_runner", lambda task_id, *_: Carried(task_id, found))
     return found
 
 

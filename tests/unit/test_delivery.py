@@ -23,7 +23,7 @@ from flowloom.tasks import frame
 from flowloom.tasks import record as task_record
 from flowloom.tasks import store as tasks
 from flowloom.tasks.steps import Step
-from flowloom.transports.paste import drafts, hand, held_up, lending, transport
+from flowloom.transports.paste import drafts, held_up, keyboard, lent_terminal, transport
 from flowloom.transports.paste.held_up import HANGS
 from flowloom.turns import observed, status
 from flowloom.turns import record as status_record
@@ -361,7 +361,7 @@ def test_a_draft_that_is_not_whole_on_the_screen_is_handed_over_by_the_agents_ed
     case.clock[0] += 0.1
     filled, case.desk.screen = case.desk.screen, BOX
     assert case.look() == held_up.KEEPS  # not drawn yet: a paste would be glued to the draft
-    case.clock[0] += lending.BACK_S
+    case.clock[0] += lent_terminal.BACK_S
     assert case.look() == held_up.KEEPS
     assert case.desk.pasted == []
     case.desk.screen = filled
@@ -469,7 +469,7 @@ def test_while_an_editor_has_the_terminal_nothing_is_decided_about_a_text_that_i
     # Its program draws its box, and reads what it had not read, a moment later.
     case.desk.screen = boxed("")
     assert case.look() == "an editor is open in its window"
-    case.clock[0] += lending.BACK_S
+    case.clock[0] += lent_terminal.BACK_S
     assert case.look() == held_up.RECEIPT
     if submits:
         tasks.note_step(case.task(), Step.ACCEPTED, "the agent confirmed it")
@@ -510,12 +510,12 @@ def test_a_suspended_program_is_continued_and_then_the_task_goes_its_way(
     monkeypatch.setattr(procs, "unread_bytes", lambda tty: 7 if lent[0] else 0)  # what was typed there since
     assert case.look() == held_up.HANDED_OVER
     assert continued == []  # an editor is about to start
-    case.clock[0] += lending.READERS_AGAIN_S
+    case.clock[0] += lent_terminal.READERS_AGAIN_S
     assert case.look() == "its program is suspended (Ctrl-Z in its window)"
     case.look()
     assert continued == [7]
     lent[0] = False
-    case.clock[0] += lending.BACK_S
+    case.clock[0] += lent_terminal.BACK_S
     assert case.look() == held_up.RECEIPT
     assert len(case.desk.pasted) == 1
 
@@ -538,7 +538,7 @@ def test_a_program_that_stays_suspended_is_to_be_restarted(case: Case, monkeypat
     assert len(continued) == 9
     # A person brings it back, and opens an editor.
     monkeypatch.setattr(procs, "has_other_reader", lambda tty, pid: True)
-    case.clock[0] += lending.READERS_AGAIN_S
+    case.clock[0] += lent_terminal.READERS_AGAIN_S
     assert case.look() == "an editor is open in its window"
 
 
@@ -611,7 +611,7 @@ def test_enter_is_not_pressed_again_soon_where_a_stashed_draft_would_be_submitte
         case.clock[0] += transport.ENTER_AGAIN_S + 0.1
         assert case.look() == held_up.RECEIPT
     assert case.desk.keys == ["C-s"]
-    case.clock[0] += hand.UNCHANGED_AGAIN_S
+    case.clock[0] += keyboard.UNCHANGED_AGAIN_S
     case.look()
     assert case.desk.keys == ["C-s", "Enter"]
 
@@ -626,7 +626,7 @@ def test_what_a_person_typed_into_a_view_is_kept_before_it_is_closed(case: Case,
     case.look()
     assert (case.desk.keys, kept.read_text()) == (["Escape"], "/tmp/some/dir\n")
     # It is not closed by the first one.
-    case.clock[0] += hand.UNCHANGED_AGAIN_S
+    case.clock[0] += keyboard.UNCHANGED_AGAIN_S
     case.look()
     case.clock[0] += PAUSE_S
     case.look()
@@ -656,7 +656,7 @@ def test_a_status_line_that_says_visual_holds_a_task_up_for_a_moment_only(case: 
     case.desk.screen = boxed("").replace("? for", "-- VISUAL -- ? for")
     case.look()
     for _ in range(2):
-        case.clock[0] += hand.UNCHANGED_AGAIN_S
+        case.clock[0] += keyboard.UNCHANGED_AGAIN_S
         case.look()
         case.clock[0] += PAUSE_S
         case.look()
@@ -723,7 +723,7 @@ def test_the_keys_that_the_user_has_bound_are_pressed(case: Case, monkeypatch: p
     reacting(case, {"F2": BOX}, 7.0)
     assert case.desk.keys == ["C-x", "C-e", "F2"]
     assert case.desk.submitted_by == [["F3"]]
-    case.clock[0] += hand.UNCHANGED_AGAIN_S
+    case.clock[0] += keyboard.UNCHANGED_AGAIN_S
     case.look()
     assert case.desk.keys[3:] == ["F3"]
 

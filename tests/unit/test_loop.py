@@ -12,10 +12,11 @@ import pytest
 from flowloom.agents.agent import Agent
 from flowloom.clock import Clock, Deadline
 from flowloom.config.settings import Settings
-from flowloom.delegation import ask, runner
+from flowloom.delegation import ask
 from flowloom.delegation import loop as waits
+from flowloom.delegation import runner as running
 from flowloom.delegation.line_wait import LineWait
-from flowloom.delegation.runner import Carrier
+from flowloom.delegation.runner import Runner
 from flowloom.delegation.waiting import View
 from flowloom.errors import Bug, DamagedFile, FlowLoomError, StateFailed, TmuxFailed, UsageError
 from flowloom.ports import procs
@@ -98,7 +99,7 @@ def run(loop: waits.Loop, clock: list[float], until_s: float) -> None:
     """Let the loop run to a time, from one due step to the next."""
     while True:
         loop.turn()
-        due = [seat.due_s for seat in loop.seats if not seat.over]
+        due = [slot.due_s for slot in loop.slots if not slot.over]
         if not due or min(due) > until_s:
             clock[0] = until_s
             return
@@ -126,10 +127,10 @@ def test_a_task_is_added_and_taken_out_while_others_continue(clock: list[float])
     one, other = Paced("one", [10.0] * 9), Paced("other", [10.0] * 9)
     loop = loop_of(one)
     run(loop, clock, 115.0)
-    seat = loop.add(other)  # type: ignore[arg-type]
+    slot = loop.add(other)  # type: ignore[arg-type]
     assert loop.wait(1000.0) == set()  # it is due at once
     run(loop, clock, 126.0)
-    loop.remove(seat)
+    loop.remove(slot)
     run(loop, clock, 145.0)
     assert [at - 100 for at in other.stepped] == [15, 25]
     assert [at - 100 for at in one.stepped] == [0, 10, 20, 30, 40]
@@ -258,14 +259,14 @@ def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> task_record.Task:
 def test_a_task_that_cannot_be_carried_has_failed_and_has_no_place_any_more(
     opened: task_record.Task, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(self: Carrier) -> View:
+    def broken(self: Runner) -> View:
         raise UsageError("there is no provider 'x'", hint="there are: echo")
 
-    monkeypatch.setattr(Carrier, "_step", broken)
-    carrier = Carrier(opened["task_id"], Settings())
+    monkeypatch.setattr(Runner, "_step", broken)
+    runner = Runner(opened["task_id"], Settings())
     with pytest.raises(UsageError) as caught:
-        waits.await_ends([carrier], Deadline(None), lambda seen: True)
-    carrier.close()
+        waits.await_ends([runner], Deadline(None), lambda seen: True)
+    runner.close()
     task = tasks.read(opened["task_id"])
     assert (task["status"], task["error"]) == (Step.FAILED, "there is no provider 'x'; there are: echo")
     assert caught.value.hint.endswith(f"flowloom show {opened['task_id']}")
@@ -278,9 +279,9 @@ def test_a_task_that_cannot_be_taken_up_after_it_has_its_place_has_failed_too(
     def none_left(*_: Any) -> None:
         raise OSError(24, "Too many open files")
 
-    monkeypatch.setattr(runner, "LineWait", none_left)
+    monkeypatch.setattr(running, "LineWait", none_left)
     with pytest.raises(FlowLoomError):
-        waits.open_carrier(opened["task_id"], Settings())
+        waits.open_runner(opened["task_id"], Settings())
     assert not line.standing(tasks.agent_of(opened))
     assert tasks.read(opened["task_id"])["status"] is Step.FAILED
 
@@ -303,13 +304,13 @@ def test_a_task_that_cannot_be_noted_as_left_has_a_waiter_all_the_same_and_so_ha
 def test_a_process_that_only_watches_does_not_fail_a_task_that_another_one_carries(
     opened: task_record.Task, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(self: Carrier) -> View:
+    def broken(self: Runner) -> View:
         raise RuntimeError("a slip")
 
     place = line.enter(tasks.agent_of(opened), opened["task_id"])
     assert place is not None
-    monkeypatch.setattr(Carrier, "_step", broken)
-    watching = Carrier(opened["task_id"], Settings())
+    monkeypatch.setattr(Runner, "_step", broken)
+    watching = Runner(opened["task_id"], Settings())
     with pytest.raises(Bug):
         waits.await_ends([watching], Deadline(None), lambda seen: True)
     watching.close()
@@ -326,7 +327,7 @@ def test_a_task_that_cannot_even_be_taken_up_has_failed(
 
     monkeypatch.setattr(Agent, "load", broken)
     with pytest.raises(FlowLoomError) as caught:
-        waits.open_carrier(opened["task_id"], Settings())
+        waits.open_runner(opened["task_id"], Settings())
     assert opened["task_id"] in caught.value.hint
     assert tasks.read(opened["task_id"])["status"] is Step.FAILED
     assert isinstance(caught.value, Bug) == isinstance(error, RuntimeError)
@@ -362,37 +363,37 @@ def test_in_a_long_line_only_the_next_listens_to_the_agent_and_the_others_look_s
         tasks.open_task("planning@site", tasks.agent_of(opened), f"{number}", asker="shell", asker_kind="shell")
         for number in range(40)
     ]
-    carriers = [Carrier(task["task_id"], Settings()) for task in [opened, *more]]
-    for carrier in carriers:
-        carrier.step()
-    seen = [carrier.step() for carrier in carriers]
+    runners = [Runner(task["task_id"], Settings()) for task in [opened, *more]]
+    for runner in runners:
+        runner.step()
+    seen = [runner.step() for runner in runners]
     assert [view.ahead for view in seen] == list(range(1, 42))
     assert [view.again_s for view in seen[:4]] == [1.0, 6.0, 9.0, 12.0]
     assert max(view.again_s for view in seen) == 30.0
     assert sum(1 / view.again_s for view in seen) < 3.0
 
     def rung() -> list[int]:
-        return [number for number, each in enumerate(carriers) if select.select([each.wake_fd], [], [], 0)[0]]
+        return [number for number, each in enumerate(runners) if select.select([each.wake_fd], [], [], 0)[0]]
 
-    for carrier in carriers:
-        carrier._line_wait.bell.drain()
+    for runner in runners:
+        runner._line_wait.bell.drain()
     files.wake(layout.agent_dir(tasks.agent_of(opened)))  # the agent says something
     assert rung() == [0]
-    carriers[0]._line_wait.bell.drain()
+    runners[0]._line_wait.bell.drain()
     tasks.note_step(more[9], Step.CANCELLED, "cancelled")
     assert rung() == [0, 10]
-    carriers[0]._line_wait.bell.drain()
-    carriers[10]._line_wait.bell.drain()
+    runners[0]._line_wait.bell.drain()
+    runners[10]._line_wait.bell.drain()
     first.leave()
     assert rung() == [0]
-    for carrier, task in zip(carriers, [opened, *more], strict=True):
+    for runner, task in zip(runners, [opened, *more], strict=True):
         tasks.note_step(task, Step.CANCELLED, "cancelled")  # it needs no waiter
-        carrier.close()
+        runner.close()
 
 
 def test_a_process_that_waits_with_the_one_in_line_is_woken_by_its_task_only(opened: task_record.Task) -> None:
     places = [line.enter(tasks.agent_of(opened), name) for name in ("aaaa", opened["task_id"])]
-    watching = Carrier(opened["task_id"], Settings())
+    watching = Runner(opened["task_id"], Settings())
     assert watching.step().again_s == 0.0
     assert watching.step().again_s == 3.0
 

@@ -42,7 +42,7 @@ class Wait:
         self.view = View(task_record.empty_task("7k2m", "planning@site", ref), self.now)
 
     def step(self) -> bool:
-        """Do what a carrier's step does; tell whether it had to look."""
+        """Do what a runner's step does; tell whether it had to look."""
         if self.running_turn.view(self.wake_fd) is self.view:
             return False
         self.running_turn.keep(self.view, self.now, self.at_s)

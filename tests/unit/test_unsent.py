@@ -15,7 +15,7 @@ from flowloom.ports.tmux.formats import Look
 from flowloom.providers import protocol, registry
 from flowloom.store import files, layout, state_folder
 from flowloom.store.layout import AgentRef
-from flowloom.transports.paste import drafts, lending, unsent
+from flowloom.transports.paste import drafts, lent_terminal, unsent
 from flowloom.turns import record as status_record
 
 CLAUDE = registry.find("claude")
@@ -100,8 +100,8 @@ def window(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Window:
     monkeypatch.setattr(procs, "is_lent", lambda tty: made.lent or made.suspended)
     monkeypatch.setattr(procs, "has_other_reader", lambda tty, pid: made.lent)
     monkeypatch.setattr(procs, "resume", lambda pid: setattr(made, "suspended", not made.resumes))
-    monkeypatch.setattr(lending, "READERS_AGAIN_S", 0.0)
-    monkeypatch.setattr(lending, "BACK_S", 0.01)
+    monkeypatch.setattr(lent_terminal, "READERS_AGAIN_S", 0.0)
+    monkeypatch.setattr(lent_terminal, "BACK_S", 0.01)
     monkeypatch.setattr(procs, "unread_bytes", lambda tty: 0)
     monkeypatch.setattr(drafts, "hands_over", lambda agent: True)
     monkeypatch.setattr(drafts, "HANDED_WITHIN_S", 0.05)

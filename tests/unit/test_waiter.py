@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from flowloom.delegation import handover, loop, runner, waiter, waiting
+from flowloom.delegation import handover, loop, waiter, waiting
+from flowloom.delegation.runner import Runner
 from flowloom.errors import AgentFailed, BadConfig, DamagedFile, FlowLoomError, StateFailed, TmuxFailed, UsageError
 from flowloom.ports import procs
 from flowloom.queue import line
@@ -52,7 +53,7 @@ def test_what_stops_a_waiter_ends_its_task_with_the_reason(
         raise error
 
     task_id, place = opened()
-    monkeypatch.setattr(waiter, "load", stopped) if early else monkeypatch.setattr(runner.Carrier, "step", stopped)
+    monkeypatch.setattr(waiter, "load", stopped) if early else monkeypatch.setattr(Runner, "step", stopped)
     monkeypatch.setattr(loop, "PAUSES_S", (0.0, 0.0))
     monkeypatch.setattr(sys, "argv", ["waiter", task_id, str(place.descriptor)])
     waiter.main()
@@ -67,15 +68,15 @@ def test_what_can_pass_by_itself_is_tried_again(monkeypatch: pytest.MonkeyPatch,
     task_id, place = opened()
     said = []
 
-    def step(carrier: Any) -> waiting.View:
-        said.append(line.PlaceAhead(carrier.place.agent, carrier.place.name).says)
+    def step(runner: Any) -> waiting.View:
+        said.append(line.PlaceAhead(runner.place.agent, runner.place.name).says)
         if len(said) < 3:
             raise error
         seen = waiting.View(tasks.read(task_id), None)
         seen.ended = True
         return seen
 
-    monkeypatch.setattr(runner.Carrier, "step", step)
+    monkeypatch.setattr(Runner, "step", step)
     monkeypatch.setattr(loop, "PAUSES_S", (0.0, 0.0))
     monkeypatch.setattr(loop, "TRY_AGAIN_S", 0.0)
     monkeypatch.setattr(sys, "argv", ["waiter", task_id, str(place.descriptor)])

@@ -94,7 +94,7 @@ def _held_back(agent: Agent, clock: Clock) -> float:
     raise AgentFailed(f"{agent.agent_id} {why}", hint=hint)
 
 
-class Start:
+class BringUp:
     """Brings an agent up for whoever waits for it: starts it as soon as it may start, and watches it until it is ready.
 
     After a step, `waits_for` says what keeps it from starting, `question` what stands on

@@ -19,7 +19,7 @@ from flowloom.cli.wait import TIMEOUT, wait_for
 from flowloom.clock import Deadline
 from flowloom.config import settings as config
 from flowloom.delegation import ask as asking
-from flowloom.delegation import loop, overview, runner, upgrade
+from flowloom.delegation import loop, overview, upgrade
 from flowloom.errors import UsageError
 from flowloom.ports import git
 from flowloom.ports.signals import CaughtSignals
@@ -74,14 +74,14 @@ def ask(
         ends.enter_context(locks.LockWait(deadline=Deadline(limit_s), is_over=stop.came))
         with asking.in_turn(kind):
             task = asking.ask(agent, text, asker=asker, asker_kind=kind)
-            carrier = loop.open_carrier(task["task_id"], settings, agent)
-        ends.callback(carrier.close)
+            runner = loop.open_runner(task["task_id"], settings, agent)
+        ends.callback(runner.close)
         _tell_abandoned(agent)
         if no_wait:
-            runner.leave(carrier)
+            runner.leave()
             print_line(task["task_id"])
             return 0
-        wait_for([carrier], limit_s, stop)
+        wait_for([runner], limit_s, stop)
         return print_reply(task["task_id"], as_json=as_json)
 
 

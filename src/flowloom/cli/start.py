@@ -69,7 +69,7 @@ def start(
 
 def await_ready(agent: Agent, settings: config.Settings, deadline: Deadline) -> Status:
     """Start an agent unless it runs, and wait until it is ready; a question on its screen is told at once."""
-    up, tell = life.Start(agent, settings, by_person=True), _Told(agent)
+    up, tell = life.BringUp(agent, settings, by_person=True), _Told(agent)
     bell = Bell(layout.agent_dir(agent.ref))
     try:
         while True:
@@ -101,7 +101,7 @@ class _Told:
         self.live, self.began_s = LiveLine("Ctrl-C stops waiting"), steady_s()
         self.told = ""
 
-    def __call__(self, up: life.Start) -> None:
+    def __call__(self, up: life.BringUp) -> None:
         question = up.question
         if question and not (question["kind"] == "trust" and self.trusted):
             attach = f"  {question['how']}: flowloom attach {self.name}\n"
@@ -119,7 +119,7 @@ class _Told:
                 self.live.say(more)
 
 
-def _not_ready(agent: Agent, up: life.Start) -> FlowLoomError:
+def _not_ready(agent: Agent, up: life.BringUp) -> FlowLoomError:
     """Return the error for an agent that is not ready in time."""
     hint = f"flowloom attach {agent.name}"
     if up.question:

@@ -13,7 +13,7 @@ from flowloom.cli.program import command
 from flowloom.cli.reply import print_reply
 from flowloom.clock import Deadline
 from flowloom.config import settings as config
-from flowloom.delegation import ask, loop, runner, upgrade
+from flowloom.delegation import ask, loop, upgrade
 from flowloom.errors import FlowLoomError, Stopped, TimedOut
 from flowloom.ports.signals import CaughtSignals
 from flowloom.store import locks, projects
@@ -24,7 +24,7 @@ from flowloom.turns import questions
 from flowloom.turns.states import State
 
 if TYPE_CHECKING:
-    from flowloom.delegation.runner import Carrier, View
+    from flowloom.delegation.runner import Runner, View
     from flowloom.turns.record import Status
 
 TIMEOUT = limit("How long to wait", "the task keeps running")
@@ -43,20 +43,20 @@ def wait(task_ids: tuple[str, ...], any_of: bool, timeout: float | None, as_json
         tasks.read(task_id)
     upgrade.replace_waiters()
     stop = CaughtSignals(signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    carriers: list[Carrier] = []
+    runners: list[Runner] = []
     with ExitStack() as ends:
         ends.callback(stop.give_back)
         ends.enter_context(locks.LockWait(deadline=Deadline(timeout), is_over=stop.came))
         for task_id in task_ids:
-            carriers.append(_carrier(task_id))
-            ends.callback(carriers[-1].close)  # each is closed, whatever closing another one raises
-        ended = wait_for(carriers, timeout, stop, any_of=any_of)
+            runners.append(_runner(task_id))
+            ends.callback(runners[-1].close)  # each is closed, whatever closing another one raises
+        ended = wait_for(runners, timeout, stop, any_of=any_of)
         return _print_each(ended, as_json=as_json, headed=len(task_ids) > 1)
 
 
-def _carrier(task_id: str) -> Carrier:
+def _runner(task_id: str) -> Runner:
     agent = Agent(tasks.agent_of(tasks.read(task_id)))
-    return runner.Carrier(task_id, config.load(projects.root_of(agent.slug) or projects.here()))
+    return Runner(task_id, config.load(projects.root_of(agent.slug) or projects.here()))
 
 
 def _print_each(ended: list[View], *, as_json: bool, headed: bool) -> int:
@@ -79,18 +79,16 @@ def _print_each(ended: list[View], *, as_json: bool, headed: bool) -> int:
     return code
 
 
-def wait_for(
-    carriers: list[Carrier], limit_s: float | None, stop: CaughtSignals, *, any_of: bool = False
-) -> list[View]:
+def wait_for(runners: list[Runner], limit_s: float | None, stop: CaughtSignals, *, any_of: bool = False) -> list[View]:
     """Wait until tasks have ended, all or one of them, and return those; whatever ends the wait, the others continue.
 
     Raises:
         Stopped, TimedOut, Blocked: the wait ended before the tasks did.
         FlowLoomError: the only task could not be carried on.
     """
-    ids = " ".join(carrier.task_id for carrier in carriers)
-    shown = live.LiveLine(f"Ctrl-C leaves {'it' if len(carriers) == 1 else 'them'} running")
-    notices = [WaitMessages(shown) for _ in carriers]
+    ids = " ".join(runner.task_id for runner in runners)
+    shown = live.LiveLine(f"Ctrl-C leaves {'it' if len(runners) == 1 else 'them'} running")
+    notices = [WaitMessages(shown) for _ in runners]
 
     def tell(views: list[View]) -> bool:
         for notice, view in zip(notices, views, strict=True):
@@ -101,33 +99,33 @@ def wait_for(
     views: list[View] | None = None
     try:
         views = loop.await_ends(
-            carriers, Deadline(limit_s), tell, fds=[stop.fd], any_of=any_of, tick=lambda: shown.again_s
+            runners, Deadline(limit_s), tell, fds=[stop.fd], any_of=any_of, tick=lambda: shown.again_s
         )
     finally:
         shown.clear()
         over = {view.task["task_id"] for view in views or [] if view.ended and not view.provisional and not view.error}
-        for carrier in carriers:
+        for runner in runners:
             # What has failed here is told here, and is no news.
-            if carrier.task_id not in over and not carrier.failed:
-                runner.leave(carrier)
+            if runner.task_id not in over and not runner.failed:
+                runner.leave()
     if views is not None:
         return [view for view in views if view.ended]
     again = f"flowloom wait {ids}"
     if stop.came():
-        raise Stopped(f"stopped waiting for {ids}", hint=f"{_keep(carriers)}; wait again: {again}")
-    for carrier in carriers:
-        blocked = ask.blocked(carrier.agent.status(), f"then wait again: {again}")
+        raise Stopped(f"stopped waiting for {ids}", hint=f"{_keep(runners)}; wait again: {again}")
+    for runner in runners:
+        blocked = ask.blocked(runner.agent.status(), f"then wait again: {again}")
         if blocked is not None:
             raise blocked
-    names = ", ".join(f"{carrier.agent.agent_id} ({_doing(carrier.agent.status())})" for carrier in carriers)
-    raise TimedOut(f"no reply from {names} within {span(limit_s or 0)}", hint=f"{_keep(carriers)}; wait again: {again}")
+    names = ", ".join(f"{runner.agent.agent_id} ({_doing(runner.agent.status())})" for runner in runners)
+    raise TimedOut(f"no reply from {names} within {span(limit_s or 0)}", hint=f"{_keep(runners)}; wait again: {again}")
 
 
-def _keep(carriers: list[Carrier]) -> str:
+def _keep(runners: list[Runner]) -> str:
     """Return what becomes of tasks that this command no longer waits for."""
-    if len(carriers) > 1:
+    if len(runners) > 1:
         return "they keep running"
-    return "it stays in line" if tasks.read(carriers[0].task_id)["status"] is Step.CREATED else "it keeps running"
+    return "it stays in line" if tasks.read(runners[0].task_id)["status"] is Step.CREATED else "it keeps running"
 
 
 def _doing(now: Status) -> str:

@@ -12,7 +12,7 @@ import select
 from flowloom import crash
 from flowloom.clock import SYSTEM
 from flowloom.delegation import handover
-from flowloom.delegation.runner import Carrier
+from flowloom.delegation.runner import Runner
 from flowloom.errors import DamagedFile, FlowLoomError, LockHeld, StateFailed, TmuxFailed
 from flowloom.queue import line
 from flowloom.store import locks, state_folder
@@ -36,11 +36,11 @@ LOCKED_S = 2.0
 PAUSES_S = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 
 
-class Seat:
-    """One task in the loop: its carrier, what was seen of it last, and when it is stepped next."""
+class Slot:
+    """One task in the loop: its runner, what was seen of it last, and when it is stepped next."""
 
-    def __init__(self, carrier: Carrier) -> None:
-        self.carrier = carrier
+    def __init__(self, runner: Runner) -> None:
+        self.runner = runner
         self.view: View | None = None
         self.due_s = 0.0
         self.pauses: Iterator[float] = iter(PAUSES_S)
@@ -61,79 +61,79 @@ class Seat:
 class Loop:
     """Carries tasks, each at its own pace; more can be added and taken out at any time."""
 
-    def __init__(self, carriers: Iterable[Carrier] = (), *, patient: bool = False, clock: Clock = SYSTEM) -> None:
+    def __init__(self, runners: Iterable[Runner] = (), *, patient: bool = False, clock: Clock = SYSTEM) -> None:
         self.patient = patient
         self.clock = clock
-        self.seats: list[Seat] = []
-        for carrier in carriers:
-            self.add(carrier)
+        self.slots: list[Slot] = []
+        for runner in runners:
+            self.add(runner)
 
-    def add(self, carrier: Carrier) -> Seat:
+    def add(self, runner: Runner) -> Slot:
         """Let the loop carry one more task, from its next turn on."""
-        seat = Seat(carrier)
-        self.seats.append(seat)
-        return seat
+        slot = Slot(runner)
+        self.slots.append(slot)
+        return slot
 
-    def remove(self, seat: Seat) -> None:
-        """Take a task out of the loop; its carrier is the caller's again."""
-        self.seats.remove(seat)
+    def remove(self, slot: Slot) -> None:
+        """Take a task out of the loop; its runner is the caller's again."""
+        self.slots.remove(slot)
 
     def turn(self, rung: Iterable[int] = ()) -> None:
         """Step every task whose time has come or whose bell is among those that `rung`."""
         rung, now_s = set(rung), self.clock.steady_s()
-        for seat in [seat for seat in self.seats if not seat.over]:
-            woken = not seat.pauses_after_error and seat.carrier.wake_fd in rung
-            if seat.view is None or woken or seat.due_s <= now_s:
-                self._step(seat)
+        for slot in [slot for slot in self.slots if not slot.over]:
+            woken = not slot.pauses_after_error and slot.runner.wake_fd in rung
+            if slot.view is None or woken or slot.due_s <= now_s:
+                self._step(slot)
 
     def wait(self, limit_s: float | None, fds: Sequence[int] = ()) -> set[int]:
         """Block until a task is due, one of `fds` can be read or the time is over; return what can be read."""
-        going, now_s = [seat for seat in self.seats if not seat.over], self.clock.steady_s()
-        until_s = [max(0.0, seat.due_s - now_s) for seat in going if seat.view is not None]
-        if any(seat.view is None for seat in going):
+        going, now_s = [slot for slot in self.slots if not slot.over], self.clock.steady_s()
+        until_s = [max(0.0, slot.due_s - now_s) for slot in going if slot.view is not None]
+        if any(slot.view is None for slot in going):
             until_s.append(0.0)  # it was added just now
         if limit_s is not None:
             until_s.append(limit_s)
-        bells = [seat.carrier.wake_fd for seat in going if not seat.pauses_after_error]
+        bells = [slot.runner.wake_fd for slot in going if not slot.pauses_after_error]
         return set(select.select([*bells, *fds], [], [], min(until_s, default=None))[0])
 
-    def _step(self, seat: Seat) -> None:
-        if seat.fatal is not None:
-            self._give_up(seat, seat.fatal)
+    def _step(self, slot: Slot) -> None:
+        if slot.fatal is not None:
+            self._give_up(slot, slot.fatal)
             return
         try:
-            seat.view = seat.carrier.step()
+            slot.view = slot.runner.step()
         except FlowLoomError as error:
-            self._failed(seat, error)
+            self._failed(slot, error)
         except Exception as error:  # noqa: BLE001 - one task's error, even a bug's, must not take the others down
             known = state_folder.trouble(error) if isinstance(error, OSError) else None
-            self._failed(seat, known or crash.report(error, f"task {seat.carrier.task_id}"))
+            self._failed(slot, known or crash.report(error, f"task {slot.runner.task_id}"))
         else:
-            seat.pauses = iter(PAUSES_S)
-            seat.due_s = self.clock.steady_s() + seat.view.again_s
+            slot.pauses = iter(PAUSES_S)
+            slot.due_s = self.clock.steady_s() + slot.view.again_s
 
-    def _failed(self, seat: Seat, error: FlowLoomError) -> None:
+    def _failed(self, slot: Slot, error: FlowLoomError) -> None:
         """Try what failed again later where it can pass by itself; else end the task with the reason."""
-        carrier = seat.carrier
-        passes = _can_pass(carrier.task_id, error)
+        runner = slot.runner
+        passes = _can_pass(runner.task_id, error)
         if passes and self.patient:
             # A full disk may have room again after any time. What tmux refuses has a limit.
-            pause_s = next(seat.pauses, None) if isinstance(error, TmuxFailed) else TRY_AGAIN_S
+            pause_s = next(slot.pauses, None) if isinstance(error, TmuxFailed) else TRY_AGAIN_S
             if pause_s is not None:
-                log("error", "loop", str(error), task=carrier.task_id)
-                seat.view = carrier.held_up(error, again_s=pause_s)
-                seat.due_s = self.clock.steady_s() + pause_s
+                log("error", "loop", str(error), task=runner.task_id)
+                slot.view = runner.held_up(error, again_s=pause_s)
+                slot.due_s = self.clock.steady_s() + pause_s
                 return
-        self._give_up(seat, error, fails=self.patient or not passes)
+        self._give_up(slot, error, fails=self.patient or not passes)
 
-    def _give_up(self, seat: Seat, error: FlowLoomError, *, fails: bool = True) -> None:
+    def _give_up(self, slot: Slot, error: FlowLoomError, *, fails: bool = True) -> None:
         """End a task; where that cannot be written, the others continue until it can."""
-        seat.view, seat.fatal = seat.carrier.give_up(error, fails=fails), error
-        seat.due_s = self.clock.steady_s() + TRY_AGAIN_S
+        slot.view, slot.fatal = slot.runner.give_up(error, fails=fails), error
+        slot.due_s = self.clock.steady_s() + TRY_AGAIN_S
 
 
-def open_carrier(task_id: str, settings: Settings, agent: Agent | None = None) -> Carrier:
-    """Return the carrier of a task that was opened just now; one that cannot be carried has failed with the reason.
+def open_runner(task_id: str, settings: Settings, agent: Agent | None = None) -> Runner:
+    """Return the runner of a task that was opened just now; one that cannot be carried has failed with the reason.
 
     `agent` is the task's, where the caller has it at hand.
 
@@ -141,7 +141,7 @@ def open_carrier(task_id: str, settings: Settings, agent: Agent | None = None) -
         FlowLoomError: why; its hint names the task.
     """
     try:
-        return Carrier(task_id, settings, agent)
+        return Runner(task_id, settings, agent)
     except LockHeld as error:
         handover.without_place(task_id)
         error.hint = f"{error.hint}; the task is kept: flowloom wait {task_id}"
@@ -163,7 +163,7 @@ def entrust(task_ids: Iterable[str], settings: Settings) -> None:
     """Leave tasks that were opened, and that nothing carries yet, to waiters; one that cannot be carried has failed."""
     for task_id in task_ids:
         try:
-            open_carrier(task_id, settings).close()
+            open_runner(task_id, settings).close()
         except (FlowLoomError, OSError) as error:
             log("error", "loop", f"it is not left to a waiter: {error}", task=task_id)
 
@@ -176,7 +176,7 @@ def _can_pass(task_id: str, error: FlowLoomError) -> bool:
 
 
 def await_ends(
-    carriers: Sequence[Carrier],
+    runners: Sequence[Runner],
     deadline: Deadline,
     on_views: Callable[[list[View]], bool],
     *,
@@ -193,7 +193,7 @@ def await_ends(
     Raises:
         FlowLoomError: the only task could not be carried on; of several, the view says why (`View.error`).
     """
-    loop = Loop(carriers, patient=patient)
+    loop = Loop(runners, patient=patient)
     rung: set[int] = set()
     # A key, a signal or the end of the time ends a wait for a lock, too; the view tells of it, and it is stepped again.
     lock_wait = locks.LockWait(
@@ -205,7 +205,7 @@ def await_ends(
     while True:
         with lock_wait:
             loop.turn(rung)
-        views = [seat.view for seat in loop.seats if seat.view is not None]
+        views = [slot.view for slot in loop.slots if slot.view is not None]
         if not on_views(views):
             return None
         ended = [view for view in views if view.ended]
@@ -220,8 +220,8 @@ def await_ends(
 
 
 def await_end(
-    carrier: Carrier, deadline: Deadline, on_view: Callable[[View], bool], *, patient: bool = False
+    runner: Runner, deadline: Deadline, on_view: Callable[[View], bool], *, patient: bool = False
 ) -> View | None:
     """Do what `await_ends` does, for one task."""
-    views = await_ends([carrier], deadline, lambda seen: on_view(seen[0]), patient=patient)
+    views = await_ends([runner], deadline, lambda seen: on_view(seen[0]), patient=patient)
     return views[0] if views else None

@@ -1,8 +1,8 @@
 """One task, carried from its place in line to its end.
 
-`Carrier.step` does what can be done now and returns what there is to see; it
+`Runner.step` does what can be done now and returns what there is to see; it
 never blocks for long, so that a caller can draw, read keys and wait between two
-steps on `Carrier.wake_fd` or for `View.again_s` seconds, whichever comes first.
+steps on `Runner.wake_fd` or for `View.again_s` seconds, whichever comes first.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from flowloom.tasks.record import Task
     from flowloom.turns.record import Status
 
-__all__ = ["Carrier", "View", "leave"]
+__all__ = ["Runner", "View"]
 
 # After a Stop the session is idle 30 ms later, unless a Stop hook of the user's sends it on.
 SETTLE_AGAIN_S = 0.004
@@ -54,7 +54,7 @@ THOROUGH_S = 2.0
 REACH_AGAIN_S = 2.0
 
 
-class Carrier:
+class Runner:
     """Carries one task to its end; holds its place in line until `close`. A waiter has `inherited` it; -1 for none."""
 
     def __init__(
@@ -89,7 +89,7 @@ class Carrier:
         self._looked_at_s = 0.0
         self._seen: Look | None = None
         self._settling = Settling(self.agent, task_id, clock)
-        self._start = life.Start(self.agent, settings, clock=clock)
+        self._start = life.BringUp(self.agent, settings, clock=clock)
         self._quiet_since_s: float | None = None
         self._wait = Wait(self.agent, task_id, clock)
         self.waits_on = self.failed = False
@@ -137,7 +137,12 @@ class Carrier:
             return
         task = tasks.find(self.task_id)
         if task is not None and not tasks.ended(task) and task["status"] is not Step.UNKNOWN:
-            leave(self)
+            self.leave()
+
+    def leave(self) -> None:
+        """Give the task to a process of its own that outlives this one, with its place in line."""
+        place, self.place = self.place, None
+        handover.to_waiter(self.task_id, place)
 
     def give_up(self, error: FlowLoomError, *, fails: bool) -> View:
         """Return the end of a task that cannot be carried on; where it `fails`, it has ended with the reason.
@@ -392,9 +397,3 @@ class Carrier:
             self._quiet_since_s = None
             if not self.shows_window:
                 self._running_turn.keep(view, now, self._looked_at_s)
-
-
-def leave(carrier: Carrier) -> None:
-    """Hand a task over to a process of its own that outlives us, with its place in line."""
-    place, carrier.place = carrier.place, None
-    handover.to_waiter(carrier.task_id, place)

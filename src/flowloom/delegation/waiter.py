@@ -9,7 +9,8 @@ from flowloom import crash
 from flowloom.agents.agent import Agent
 from flowloom.clock import Deadline, wall_s
 from flowloom.config.settings import load
-from flowloom.delegation import announce, handover, loop, runner
+from flowloom.delegation import announce, handover, loop
+from flowloom.delegation.runner import Runner
 from flowloom.errors import FlowLoomError, LockHeld
 from flowloom.ports import births
 from flowloom.store import files, layout, locks, news, projects, state_folder
@@ -61,7 +62,7 @@ def carry(task_id: str, inherited: int, origin: Sequence[str] = ()) -> int:
     agent = Agent(tasks.agent_of(tasks.read(task_id)))
     settings = load(projects.root_of(agent.slug) or projects.here())
     settings.park_s = float("inf")
-    carrier = _carrier(task_id, settings, inherited)
+    runner = _runner(task_id, settings, inherited)
     announcer = Announcer(agent, task_id)
     told = ""
 
@@ -79,22 +80,22 @@ def carry(task_id: str, inherited: int, origin: Sequence[str] = ()) -> int:
         return announcer.see(view) if settings.announce else True
 
     try:
-        loop.await_end(carrier, Deadline(None), see, patient=True)
+        loop.await_end(runner, Deadline(None), see, patient=True)
     except FlowLoomError as error:
         log("error", "waiter", str(error), task=task_id)  # its task has failed with that
     finally:
-        carrier.close()
+        runner.close()
         files.wake(layout.agent_dir(agent.ref))
     if settings.announce:
         announcer.await_told()
     return 0
 
 
-def _carrier(task_id: str, settings: Settings, inherited: int) -> runner.Carrier:
-    """Return the carrier of a task; its place in line is kept, or taken once the lock that is needed for it is free."""
+def _runner(task_id: str, settings: Settings, inherited: int) -> Runner:
+    """Return the runner of a task; its place in line is kept, or taken once the lock that is needed for it is free."""
     while True:
         try:
-            return runner.Carrier(task_id, settings, inherited=inherited)
+            return Runner(task_id, settings, inherited=inherited)
         except LockHeld as error:
             log("error", "waiter", state_folder.named(error), task=task_id)
             inherited = -1  # it is given up by now

@@ -13,7 +13,7 @@ from flowloom.providers import registry
 from flowloom.providers.claude import keys as claude_keys
 from flowloom.setup import plan
 from flowloom.store import foreign
-from flowloom.transports.paste.hand import key_name
+from flowloom.transports.paste.keyboard import key_name
 
 # The releases that the tests run with: the oldest supported and the newest tested. This is the only place that
 # pins them: bin/lib/claude.sh reads this line, docs/generate.py prints it, `make trial` moves it.

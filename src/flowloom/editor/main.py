@@ -17,7 +17,7 @@ from flowloom.agents.agent import named
 from flowloom.chief import touched_files
 from flowloom.clock import Deadline
 from flowloom.config import settings as config
-from flowloom.delegation import ask, executors, loop, runner, upgrade
+from flowloom.delegation import ask, executors, loop, upgrade
 from flowloom.editor import palette_actions, parts, prompt_file, wait_screen
 from flowloom.editor.outcome import Outcome
 from flowloom.errors import FlowLoomError, Stopped, TimedOut, UsageError
@@ -34,7 +34,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from flowloom.agents.agent import Agent
     from flowloom.config.settings import Settings
-    from flowloom.delegation.runner import View
+    from flowloom.delegation.runner import Runner, View
     from flowloom.tasks.record import Task
 
 # `hooks/editor` turns this into 1. A Python that cannot start ends with 1 itself, which must be told apart.
@@ -231,10 +231,10 @@ class Exchange:
 
     def _carry(self, sent: list[Task]) -> Outcome | None:
         """Wait for the tasks and write the file; None when the person wants the prompt to be sent again."""
-        carriers: list[runner.Carrier] = []
+        runners: list[Runner] = []
         with ExitStack() as ends:
-            self._open(carriers, sent, ends)
-            views = self._await(carriers, Deadline(self.settings.timeout_s))
+            self._open(runners, sent, ends)
+            views = self._await(runners, Deadline(self.settings.timeout_s))
             while views is not None and len(views) == 1 and views[0].task["status"] is Step.INTERRUPTED:
                 choice = self.screen.choose_interrupted(views[0])
                 if choice == "again":
@@ -242,15 +242,15 @@ class Exchange:
                 if choice != "wait":
                     self.screen.failed = [views[0].task["task_id"]]
                     raise ask.failure(views[0].task)
-                carriers[0].wait_on()
-                views = self._await(carriers, Deadline(None))
+                runners[0].wait_on()
+                views = self._await(runners, Deadline(None))
             if self.signals.came():
-                self._leave(carriers)
+                self._leave(runners)
                 self.signals.refuse()
-            return self._stop(carriers) if views is None else self._write(carriers)
+            return self._stop(runners) if views is None else self._write(runners)
 
-    def _open(self, carriers: list[runner.Carrier], sent: list[Task], ends: ExitStack) -> None:
-        """Fill in the carriers of the tasks that were sent, each to be closed whatever closing another one raises.
+    def _open(self, runners: list[Runner], sent: list[Task], ends: ExitStack) -> None:
+        """Fill in the runners of the tasks that were sent, each to be closed whatever closing another one raises.
 
         Raises:
             FlowLoomError: one of them cannot be carried; the others are left to waiters when they are closed.
@@ -258,24 +258,24 @@ class Exchange:
         errors: list[FlowLoomError] = []
         for task, (agent, _) in zip(sent, self.parts, strict=True):
             try:
-                carriers.append(loop.open_carrier(task["task_id"], self.settings, agent))
-                ends.callback(carriers[-1].close)
-                carriers[-1].shows_window = isinstance(self.screen, wait_screen.TerminalWaitScreen)
+                runners.append(loop.open_runner(task["task_id"], self.settings, agent))
+                ends.callback(runners[-1].close)
+                runners[-1].shows_window = isinstance(self.screen, wait_screen.TerminalWaitScreen)
             except FlowLoomError as error:
                 errors.append(error)
         if errors:
             raise errors[0]
 
-    def _await(self, carriers: list[runner.Carrier], deadline: Deadline) -> list[View] | None:
+    def _await(self, runners: list[Runner], deadline: Deadline) -> list[View] | None:
         fds = self.screen.fds
-        return loop.await_ends(carriers, deadline, self._show, fds=fds, tick=lambda: self.screen.again_s)
+        return loop.await_ends(runners, deadline, self._show, fds=fds, tick=lambda: self.screen.again_s)
 
-    def _leave(self, carriers: list[runner.Carrier]) -> None:
-        for carrier in carriers:
-            if not tasks.ended(tasks.read(carrier.task_id)):
-                runner.leave(carrier)
+    def _leave(self, runners: list[Runner]) -> None:
+        for runner in runners:
+            if not tasks.ended(tasks.read(runner.task_id)):
+                runner.leave()
 
-    def _write(self, carriers: list[runner.Carrier]) -> Outcome:
+    def _write(self, runners: list[Runner]) -> Outcome:
         """Write the replies into the prompt file, and for a part without one the reason and its prompt.
 
         Raises:
@@ -284,34 +284,34 @@ class Exchange:
         texts, read, failed, said = [], [], [], []
         failures: list[FlowLoomError] = []
         # Of several, one that ended long ago can have been renewed since.
-        carried = [(carrier, tasks.read(carrier.task_id)) for carrier in carriers]
-        for carrier, task in carried:
-            reply, provisional = tasks.reply_of(carrier.task_id), False
+        carried = [(runner, tasks.read(runner.task_id)) for runner in runners]
+        for runner, task in carried:
+            reply, provisional = tasks.reply_of(runner.task_id), False
             if reply is None:
-                reply = tasks.provisional_of(carrier.task_id) if task["status"] is Step.PARKED else None
+                reply = tasks.provisional_of(runner.task_id) if task["status"] is Step.PARKED else None
                 provisional = reply is not None
             if reply is None and not tasks.ended(task) and task["status"] is not Step.UNKNOWN:
-                texts.append(parts.going_on(carrier.agent.name, carrier.task_id))
+                texts.append(parts.going_on(runner.agent.name, runner.task_id))
                 continue
             if reply is None:
                 failures.append(ask.failure(task))
-                failed.append(carrier.task_id)
-                texts.append(parts.unanswered(carrier.agent.name, tasks.prompt_of(task), task["error"] or "no reply"))
+                failed.append(runner.task_id)
+                texts.append(parts.unanswered(runner.agent.name, tasks.prompt_of(task), task["error"] or "no reply"))
                 continue
             plain = self.settings.reply == "plain"
-            name, prompt = carrier.agent.name, tasks.prompt_of(task)
+            name, prompt = runner.agent.name, tasks.prompt_of(task)
             texts.append(prompt_file.with_reply(name, task, prompt, reply, plain=plain, provisional=provisional))
             remarks = beside(task, provisional=provisional) if plain else []
-            said += [f"task {carrier.task_id}: {each}" for each in remarks]
+            said += [f"task {runner.task_id}: {each}" for each in remarks]
             if not provisional:
-                read.append(carrier.task_id)
-        if len(failures) == len(carriers):
+                read.append(runner.task_id)
+        if len(failures) == len(runners):
             self.screen.failed = failed
             raise failures[0]
-        for carrier, task in carried:
+        for runner, task in carried:
             if not tasks.ended(task):
-                runner.leave(carrier)
-        self._replace(parts.joined(texts), [carrier.task_id for carrier in carriers])
+                runner.leave()
+        self._replace(parts.joined(texts), [runner.task_id for runner in runners])
         for task_id in [*read, *failed]:
             ask.mark_read(task_id)
         self._tell_beside(said)
@@ -341,31 +341,31 @@ class Exchange:
                 error.hint += f"; the changed text: {kept}"
             raise
 
-    def _stop(self, carriers: list[runner.Carrier]) -> Outcome:
+    def _stop(self, runners: list[Runner]) -> Outcome:
         """Do what the person chose in place of waiting on, or say that the time is over.
 
         Raises:
             Stopped, TimedOut, Blocked: the file is untouched.
         """
-        ids = " ".join(carrier.task_id for carrier in carriers)
+        ids = " ".join(runner.task_id for runner in runners)
         choice = self.screen.choice
         if choice == "interrupt":
-            done = [f"{carrier.task_id}: {executors.cancel(carrier.task_id)}" for carrier in carriers]
+            done = [f"{runner.task_id}: {executors.cancel(runner.task_id)}" for runner in runners]
             raise Stopped(f"cancelled {'; '.join(done)}", hint="Your draft is unchanged")
         if choice == "provisional":
-            return self._write(carriers)
-        self._leave(carriers)
+            return self._write(runners)
+        self._leave(runners)
         goes_on = f"It keeps running. Its reply: flowloom wait {ids}"
         if choice == "leave":
-            self._replace(b"", [carrier.task_id for carrier in carriers])
-            names = ", ".join(carrier.agent.name for carrier in carriers)
+            self._replace(b"", [runner.task_id for runner in runners])
+            names = ", ".join(runner.agent.name for runner in runners)
             client.tell_around(f"{names} will keep working; Ctrl-G, then r collects the reply")
             return Outcome.LEFT
         if choice == "stop":
             raise Stopped(f"stopped waiting for {ids}", hint=goes_on)
-        for carrier in carriers:
-            blocked = ask.blocked(carrier.agent.status(), goes_on)
+        for runner in runners:
+            blocked = ask.blocked(runner.agent.status(), goes_on)
             if blocked is not None:
                 raise blocked
-        names = ", ".join(carrier.agent.agent_id for carrier in carriers)
+        names = ", ".join(runner.agent.agent_id for runner in runners)
         raise TimedOut(f"{names} did not reply within {self.settings.timeout_s} s", hint=goes_on)

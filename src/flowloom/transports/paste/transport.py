@@ -10,8 +10,8 @@ from flowloom.clock import SYSTEM
 from flowloom.ports import procs
 from flowloom.terminal.ansi import plain_lines
 from flowloom.transports.paste import drafts, held_up
-from flowloom.transports.paste.hand import TRIES, UNCHANGED_AGAIN_S, Draft, Hand, key_name, look_at
-from flowloom.transports.paste.lending import Lending
+from flowloom.transports.paste.keyboard import TRIES, UNCHANGED_AGAIN_S, Draft, Keyboard, key_name, look_at
+from flowloom.transports.paste.lent_terminal import LentTerminal
 from flowloom.turns import observed, questions
 
 TYPE_CHECKING = False
@@ -52,9 +52,9 @@ class Paste:
         self.ledger = ledger
         self.clock = clock
         self.provider = window.provider()
-        self._hand = Hand(pause_s, clock)
-        self._draft = Draft(window, ledger, self._hand)
-        self._lending = Lending(window.name, clock) if self.provider.program.EDITS else None
+        self._keyboard = Keyboard(pause_s, clock)
+        self._draft = Draft(window, ledger, self._keyboard)
+        self._lent = LentTerminal(window.name, clock) if self.provider.program.EDITS else None
         self._pressed = 0
         self._pressed_at_s = 0.0
         self._pasted_at_s = 0.0
@@ -172,7 +172,7 @@ class Paste:
 
     def _in_the_way(self, now: Status, look: Look, screen: Screen) -> str:
         tmux, pane = self.window.tmux(now), now["pane_id"] or ""
-        lent = self._lending.reason(look) if self._lending else ""
+        lent = self._lent.reason(look) if self._lent else ""
         if lent:
             return held_up.KEEPS if self._draft.asked else lent
         if procs.unread_bytes(look.tty):
@@ -184,14 +184,14 @@ class Paste:
             return held_up.input_off(now)
         if look.in_mode:
             # A paste would work, Enter would not. A window with a clock in it never looks the same for long.
-            if self._hand.undisturbed(f"mode {look.mode if look.mode == 'clock-mode' else look.screen}"):
+            if self._keyboard.undisturbed(f"mode {look.mode if look.mode == 'clock-mode' else look.screen}"):
                 tmux.leave_mode(pane)
             return held_up.MODES.get(look.mode, f"tmux's {look.mode} is open in its window")
         if screen["kind"] != "box":
             return self._covered(now, look, screen)
         return (
             self._at_work(now, tmux, pane, look, screen)
-            or self._hand.lead_back(tmux, pane, look, screen)
+            or self._keyboard.lead_back(tmux, pane, look, screen)
             or self._occupied(now, tmux, pane, look, screen)
         )
 
@@ -202,11 +202,11 @@ class Paste:
             question, keys = None, self.provider.program.CLOSE
         if question is None and (screen["kind"] == "overlay" or keys):
             # The key that leaves the transcript opens it too.
-            if self._hand.undisturbed(f"overlay {look.screen}") and keys and self._hand.may_press(look, 0.0):
+            if self._keyboard.undisturbed(f"overlay {look.screen}") and keys and self._keyboard.may_press(look, 0.0):
                 self._draft.keep_field(screen["field"])
                 self.window.tmux(now).press(now["pane_id"] or "", *keys, stamp=look.stamp)
             return f"a person looks at something else in its window{_named(screen['title'])}"
-        if question is None and not self._hand.undisturbed(f"none {look.screen}"):
+        if question is None and not self._keyboard.undisturbed(f"none {look.screen}"):
             return "its window shows no input box"
         if question is None:
             lines = [line.strip(" ─╌│❯") for line in plain_lines(look.screen)]
@@ -228,12 +228,12 @@ class Paste:
             if asked and not self.provider.session.opened(asked):
                 return f"its session waits for an answer ({asked}); look at its window"
             # It stands above the box, which takes keys only once it is closed.
-            if self._hand.undisturbed(f"open {look.screen}") and self._hand.may_press(look, 0.0):
+            if self._keyboard.undisturbed(f"open {look.screen}") and self._keyboard.may_press(look, 0.0):
                 self._draft.keep_field(screen["field"])
                 tmux.press(pane, *self.provider.program.CLOSE, stamp=look.stamp)
             return f"a person has left something open in its window{_named(screen['title'])}"
         # A running turn redraws its window: one that looks the same for a while only looks like one.
-        if screen["busy"] and (said == "" or not self._hand.undisturbed(f"busy {look.screen}")):
+        if screen["busy"] and (said == "" or not self._keyboard.undisturbed(f"busy {look.screen}")):
             return "its window looks as if a turn runs"
         return ""
 
@@ -243,7 +243,7 @@ class Paste:
             return self._draft.empty()
         own = drafts.own(screen)
         if own is not None:
-            if own.task_id == now["adopt"] and not self._hand.undisturbed(f"adopted {screen['draft']}"):
+            if own.task_id == now["adopt"] and not self._keyboard.undisturbed(f"adopted {screen['draft']}"):
                 return "a person is continuing an interrupted task in its window"
             self._clear(tmux, pane, look, own.task_id)
             return held_up.SETTLES
@@ -252,7 +252,7 @@ class Paste:
     def _clear(self, tmux: Tmux, pane: str, look: Look, task_id: str) -> None:
         """Empty the box of our own text that was never submitted, once its task has it back."""
         self.ledger.unsent(task_id)
-        if self._hand.may_press(look, self.provider.program.TIMING["clear_again_s"]):
+        if self._keyboard.may_press(look, self.provider.program.TIMING["clear_again_s"]):
             tmux.press(pane, *self.provider.program.CLEAR, stamp=look.stamp)
 
     # Between the paste and the receipt.
@@ -262,7 +262,7 @@ class Paste:
         if not self._pasted_at_s:
             # The process before us was killed at this point: the window shows what became of the text.
             self._pasted_at_s = self._pressed_at_s = at_s
-        lent = self._lending.reason(look) if self._lending else ""
+        lent = self._lent.reason(look) if self._lent else ""
         if lent:
             # The program is suspended. It may have read our text and take it once it has its terminal back; or the
             # editor has the text, and leaves it in the box.
@@ -291,7 +291,7 @@ class Paste:
             return self._ours_in_the_box(task_id, now, look, screen, whole=whole), "waiting"
         if screen["kind"] == "box" and said != "busy" and drafts.holds(screen["draft"], task_id):
             # The Enter was lost: a person's came at the same moment.
-            return held_up.MIXED, "mixed" if self._hand.undisturbed(f"mixed {screen['draft']}") else "waiting"
+            return held_up.MIXED, "mixed" if self._keyboard.undisturbed(f"mixed {screen['draft']}") else "waiting"
         if self.provider.dialect.RECEIPT == "none" and self._pressed and screen["kind"] == "box":
             return held_up.RECEIPT, "taken"
         # A window that has not changed at all is that of a program that hangs with our text read.
@@ -319,7 +319,7 @@ class Paste:
 
     def _ours_in_the_box(self, task_id: str, now: Status, look: Look, screen: Screen, *, whole: bool) -> str:
         tmux, pane = self.window.tmux(now), now["pane_id"] or ""
-        eaten = self._hand.lead_back(tmux, pane, look, screen, ours=True)
+        eaten = self._keyboard.lead_back(tmux, pane, look, screen, ours=True)
         if eaten:
             self._pressed_at_s = self.clock.steady_s()  # an Enter right behind an Escape is another key
             return eaten

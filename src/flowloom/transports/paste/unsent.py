@@ -8,9 +8,9 @@ from flowloom.ports import procs
 from flowloom.store.bell import pause
 from flowloom.tasks import prompt as prompt_text
 from flowloom.transports.paste import drafts
-from flowloom.transports.paste.hand import TRIES
 from flowloom.transports.paste.held_up import SUSPENDED
-from flowloom.transports.paste.lending import Lending
+from flowloom.transports.paste.keyboard import TRIES
+from flowloom.transports.paste.lent_terminal import LentTerminal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class _Window:
         self.screen: Screen | None = None
         self.unkept = ""  # a draft, as much of it as could be read
         self._edited = False
-        self._lending = Lending(agent.name)
+        self._lent = LentTerminal(agent.name)
 
     def keep(self) -> None:
         screen = self._uncover()
@@ -125,7 +125,7 @@ class _Window:
     def _covers(self, look: Look, screen: Screen) -> tuple[str, bool]:
         """Say what a person has open, nothing where the box is free; and whether it may close."""
         title = f" ({screen['title']})" if screen["title"] else ""
-        lent = self._lending.reason(look) if self.agent.provider().program.EDITS else ""
+        lent = self._lent.reason(look) if self.agent.provider().program.EDITS else ""
         if lent:
             return "is suspended (Ctrl-Z)" if lent.startswith(SUSPENDED) else "has an editor open in its window", True
         if screen["field"]:

@@ -25,7 +25,7 @@ TYPES = "a person types in its window"
 STASHED = "its input box has a draft, and another one is already stashed: send or clear one"
 
 
-class Hand:
+class Keyboard:
     """Tells when a key may be pressed in one agent's window."""
 
     def __init__(self, pause_s: float, clock: Clock = SYSTEM) -> None:
@@ -73,10 +73,10 @@ class Hand:
 class Draft:
     """What a person has typed into the box that a task needs: written to drafts.txt once, then taken out of the box."""
 
-    def __init__(self, agent: AgentWindow, ledger: Ledger, hand: Hand) -> None:
+    def __init__(self, agent: AgentWindow, ledger: Ledger, keyboard: Keyboard) -> None:
         self.agent = agent
         self.ledger = ledger
-        self.hand = hand
+        self.keyboard = keyboard
         self.stashed = False
         self._asked_for, self._asked_at_s, self._handed = "", 0.0, ""
         self._kept, self._kept_at, self._field = "", "", ""
@@ -90,7 +90,7 @@ class Draft:
 
     def empty(self) -> str:
         """Return what an empty box still waits for: behind the editor, it is empty before the draft stands there."""
-        waits = self._asked_for and self.hand.clock.steady_s() - self._asked_at_s < drafts.HANDED_WITHIN_S
+        waits = self._asked_for and self.keyboard.clock.steady_s() - self._asked_at_s < drafts.HANDED_WITHIN_S
         if not waits:
             self._kept, self._tries = "", 0
         return KEEPS if waits else ""
@@ -100,7 +100,7 @@ class Draft:
         draft = screen["draft"]
         if screen["stashed"]:
             return STASHED
-        if not self._asked_for and draft != self._kept and not self.hand.undisturbed(f"draft {draft}"):
+        if not self._asked_for and draft != self._kept and not self.keyboard.undisturbed(f"draft {draft}"):
             return TYPES
         if self._asked_for and self._asked_for != draft:
             # The person is still typing: the pause begins again.
@@ -114,7 +114,7 @@ class Draft:
         pressed = self._way_out(keys)
         if not pressed:
             return self._stuck(keys["stash"])
-        if self.hand.may_press(look, self.agent.provider().program.TIMING["clear_again_s"]):
+        if self.keyboard.may_press(look, self.agent.provider().program.TIMING["clear_again_s"]):
             self._take_out(tmux, pane, look, pressed)
         return SETTLES
 
@@ -130,12 +130,12 @@ class Draft:
         if drafts.is_whole(screen) or not edit or not drafts.hands_over(self.agent.ref):
             return False
         if not self._asked_for:
-            self._asked_for, self._asked_at_s = screen["draft"], self.hand.clock.steady_s()
+            self._asked_for, self._asked_at_s = screen["draft"], self.keyboard.clock.steady_s()
             drafts.ask(self.agent.ref)
             tmux.press(pane, *edit, stamp=look.stamp)
             return True
         self._handed = drafts.collect(self.agent.ref) or self._handed
-        return not self._handed and self.hand.clock.steady_s() - self._asked_at_s < drafts.HANDED_WITHIN_S
+        return not self._handed and self.keyboard.clock.steady_s() - self._asked_at_s < drafts.HANDED_WITHIN_S
 
     def _keep(self, screen: Screen) -> None:
         """Write the draft down, as whole as it can be had."""

@@ -19,7 +19,7 @@ READERS_AGAIN_S = 1.0
 CONTINUED = 3
 
 
-class Lending:
+class LentTerminal:
     """Tells, from look to look, why a terminal that is lent takes no text; continues a program that is suspended."""
 
     def __init__(self, name: str, clock: Clock = SYSTEM) -> None:

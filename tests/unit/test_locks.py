@@ -106,6 +106,20 @@ def test_a_lock_that_becomes_free_is_taken_and_its_holder_written_down(
     lock.release()
 
 
+@pytest.mark.parametrize("listed", [True, False])
+def test_a_process_that_does_not_hold_the_lock_is_not_named(
+    path: str, holder: subprocess.Popen[bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, listed: bool
+) -> None:
+    """A holder of an older release writes no number: the file has that of the process before it, which runs."""
+    Path(path).write_text(f"{os.getpid()}\n")
+    if not listed:
+        monkeypatch.setattr(locks, "LISTED", str(tmp_path / "locks"))
+        (tmp_path / "locks").write_text("1: POSIX  ADVISORY  WRITE 1 00:01:1 0 EOF\n")
+    error = locks.refusal(path)
+    assert str(os.getpid()) not in f"{error} {error.hint}"
+    assert str(error) == f"heron@site is locked by {f'process {holder.pid}' if listed else 'another process'}"
+
+
 WAITS: dict[str, tuple[Callable[[Moved], locks.LockWait], float]] = {
     "a limit of its own": (lambda clock: locks.LockWait(limit_s=0.3, clock=clock), 0.3),
     "a deadline": (lambda clock: locks.LockWait(deadline=Deadline(4.0, clock), clock=clock), 4.0),
@@ -132,9 +146,10 @@ def test_who_does_not_wait_is_told_nothing(path: str, holder: subprocess.Popen[b
 
 
 def test_a_holder_that_wrote_no_number_is_another_process(
-    path: str, holder: subprocess.Popen[bytes], clock: Moved
+    path: str, holder: subprocess.Popen[bytes], clock: Moved, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One of an older release, or on a full disk."""
+    """One of an older release, or on a full disk, where the system does not list it either."""
+    monkeypatch.setattr(locks, "LISTED", f"{path}.none")
     Path(path).write_bytes(b"")
     with locks.LockWait(clock=clock), pytest.raises(LockHeld, match=r"heron@site is locked by another process$"):
         locks.Lock(path).take()

@@ -30,6 +30,8 @@ GLANCE_S = 0.3
 LEAST_S = 0.25
 # The pauses between two tries, each half as long again as the one before.
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.0005, 0.02
+# Where Linux lists the locks on files, each with its holder.
+LISTED = "/proc/locks"
 
 
 def _numbered(pid: int) -> tuple[str, str]:
@@ -119,9 +121,29 @@ def _named(path: str) -> str:
 
 
 def holder(path: str) -> int:
-    """Return the process that took the lock on `path` last; 0 where it could not write its number down."""
+    """Return the process that holds the lock on `path`; 0 where that is not known.
+
+    The file has the number of the last one that wrote it down. Its holder can be another process: of an older release,
+    in another pid namespace, or between the two calls. So the system must list it, where it lists any.
+    """
     text = (files.read(path) or b"")[:20].strip()
-    return int(text) if text.isdigit() else 0
+    noted = int(text) if text.isdigit() else 0
+    raw = files.read(LISTED)
+    if raw is None:
+        return noted
+    try:
+        found = os.stat(path)
+    except FileNotFoundError:
+        return 0  # its folder was removed just now
+    whole = f"{os.major(found.st_dev):02x}:{os.minor(found.st_dev):02x}:{found.st_ino}"
+    on_file: list[int] = []
+    for words in map(str.split, raw.decode().splitlines()):
+        if words[1:4:2] == ["FLOCK", "WRITE"] and words[5].endswith(f":{found.st_ino}"):
+            pid = int(words[4])
+            if pid == noted:
+                return noted  # a file system with devices of its own (btrfs) is listed as another one
+            on_file += [pid] if words[5] == whole else []
+    return on_file[0] if len(on_file) == 1 else 0
 
 
 class Lock:

@@ -179,7 +179,24 @@ def claudes(package: Path) -> list[str]:
     return found
 
 
-CHECKS = [claudes, oversized, undocumented, sleepers, strays, swallowers, vague]
+# Modules of ours that are loaded in a function, each for pydantic, which takes 60 ms and is rarely needed there:
+# a `.delegate` file, which only programs write, and settings that have changed since they were read last.
+LOADED_LATE = {"editor.main: flowloom.editor.delegate_file", "config.settings: flowloom.config.schema.parse"}
+
+
+def hidden(package: Path) -> list[str]:
+    """Find imports of our own modules in functions, which no reader of a module's head sees."""
+    return [
+        place
+        for name, tree in trees(package)
+        for node in ast.walk(tree)
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+        for what, _ in imports(ast.Module(node.body, []))
+        if lies_in(what, "flowloom") and (place := f"{name}: {what}") not in LOADED_LATE
+    ]
+
+
+CHECKS = [claudes, hidden, oversized, undocumented, sleepers, strays, swallowers, vague]
 
 
 def test_there_is_a_package_to_look_at() -> None:
@@ -207,6 +224,10 @@ WRONG = [
     (claudes, "agents/launch", "def f():\n    'Take --settings.'\n    return '-c'\n", []),
     (claudes, "providers/claude/program", "x = '--settings'\n", []),
     (claudes, "chief/settings_files", "x = '.claude/settings.local.json'\n", []),
+    (hidden, "tasks/store", "def f():\n    from flowloom.tasks import index\n", ["tasks.store: flowloom.tasks.index"]),
+    (hidden, "tasks/store", "def f():\n    import flowloom.crash\n", ["tasks.store: flowloom.crash"]),
+    (hidden, "tasks/store", "from flowloom.tasks import index\ndef f():\n    import json\n", []),
+    (hidden, "editor/main", "def f():\n    from flowloom.editor import delegate_file\n", []),
     (oversized, "long", "x = 1\n" * 401, ["long: 401 lines"]),
     (oversized, "fits", "x = 1\n" * 400, []),
     (undocumented, "mute", "def spoken():\n    '''Say.'''\ndef mute(): ...\n", ["mute: mute"]),

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.world import ROOT
 
 from flowloom.agents.agent import Agent
 from flowloom.clock import Clock
 from flowloom.config.settings import Settings
 from flowloom.delegation.runner import Runner
-from flowloom.store import files, layout, state_folder
+from flowloom.store import files, layout, locks, state_folder
 from flowloom.store.layout import AgentRef
 from flowloom.tasks import store as tasks
 from flowloom.tasks.steps import Step
@@ -21,6 +26,7 @@ from flowloom.turns import status
 from flowloom.turns.states import State
 
 HOUR_S = 3600.0
+HOLDER = ROOT / "tests" / "support" / "lock_holder.py"
 SITE = AgentRef("site", "planning")
 
 
@@ -115,3 +121,29 @@ def test_an_hour_of_a_usage_limit_is_waited_for_to_its_end(
         view = story.after(story.clock.ahead_s + 0.1)
     assert view.task["status"] is Step.DONE
     assert time.monotonic() - began_s < HOUR_S / 60
+
+
+@pytest.mark.parametrize("came", [True, False])
+def test_a_runner_is_closed_with_its_outcome_whoever_holds_the_lock(
+    monkeypatch: pytest.MonkeyPatch, came: bool
+) -> None:
+    """The prompt file has the reply by then: an error would keep Claude Code from reading it."""
+    story = Story(monkeypatch)
+    runner = story.runner
+    tasks.note_step(tasks.read(runner.task_id), Step.CANCELLED, "interrupted in its window (Esc)")
+    runner.wait_on()
+    if came:
+        status.note(SITE, runner.agent.status(), adopt=None)
+    holder = subprocess.Popen(
+        [sys.executable, HOLDER, layout.agent_lock(SITE)], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    with holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"held\n"
+        with locks.LockWait(clock=story.clock):
+            monkeypatch.setattr(story.clock, "pause", lambda _: setattr(story.clock, "ahead_s", HOUR_S))
+            runner.close()
+        holder.kill()
+    assert os.listdir(layout.wake_dir(layout.agent_dir(SITE))) == []
+    logged = Path(layout.log())
+    assert (logged.exists() and "is locked by" in logged.read_text()) is not came

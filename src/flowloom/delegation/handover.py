@@ -11,11 +11,12 @@ from flowloom.store import locks, state_folder
 from flowloom.store.log import log
 from flowloom.tasks import store as tasks
 from flowloom.tasks.steps import Step
-from flowloom.turns import task_lock
+from flowloom.turns import spool, status, task_lock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from flowloom.queue.line import Place
+    from flowloom.store.layout import AgentRef
 
 # Who leaves a task does not wait longer than this for its agent's lock: its waiter notes then that it was left.
 LEAVES_S = 0.5
@@ -66,6 +67,23 @@ def note_left(task_id: str, tty: str, tmux: str) -> bool:
         log("error", "leave", f"not noted that it was left: {error}", task=task_id)
         return False
     return True
+
+
+def adopt_no_more(agent: AgentRef, task_id: str) -> None:
+    """Stop taking the next message in an agent's window for a task's reply: no caller waits for it any more.
+
+    The caller has its outcome by now, and keeps it where this cannot be written.
+    """
+    try:
+        seen = status.read(agent)
+        if seen is None or seen["adopt"] != task_id:
+            return  # the message has come
+        with locks.LockWait(limit_s=LEAVES_S), spool.lock(agent):
+            now = status.read(agent)
+            if now is not None and now["adopt"] == task_id:
+                status.note(agent, now, adopt=None)
+    except (OSError, FlowLoomError) as error:
+        log("error", "leave", f"still waits for a person's message: {state_folder.named(error)}", task=task_id)
 
 
 def fail(task_id: str, why: str) -> bool:

@@ -115,15 +115,8 @@ class Runner:
         self._entrust()
         self._give_up_place()
         if self.waits_on:
-            self._adopt_no_more()
+            handover.adopt_no_more(self.agent.ref, self.task_id)
         self._line_wait.close()
-
-    def _adopt_no_more(self) -> None:
-        """Stop taking the next message in the window for the reply: no caller waits for it any more."""
-        with spool.lock(self.agent.ref):
-            now = self.agent.status()
-            if now["adopt"] == self.task_id:
-                status.note(self.agent.ref, now, adopt=None)
 
     def _give_up_place(self) -> None:
         place, self.place = self.place, None

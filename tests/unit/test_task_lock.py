@@ -163,6 +163,21 @@ def test_a_task_that_is_given_to_an_agent_is_held_with_that_agent(task: task_rec
     other.communicate()
 
 
+def test_who_waits_for_a_task_does_not_hold_its_agent(task: task_record.Task) -> None:
+    own = locks.Lock(layout.task_lock(task["task_id"]))
+    own.take()
+    other = child(TELLS, task["task_id"])
+    both = [layout.agent_lock(AGENT), layout.task_lock(task["task_id"])]
+    assert [said(other), said(other)] == both
+    assert said(other) == layout.task_lock(task["task_id"]), "it waits for the task alone"
+    assert not files.held(layout.agent_lock(AGENT))
+    confirms(task["task_id"])
+    assert payloads.names(AGENT) == []
+    own.release()
+    assert [said(other), said(other), said(other)] == [*both, "planning"]
+    other.communicate()
+
+
 def test_a_task_that_no_agent_has_is_cancelled_once(task: task_record.Task) -> None:
     task["agent"], task["status"] = OPEN, Step.CREATED
     tasks.write(task)

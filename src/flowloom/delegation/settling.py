@@ -43,7 +43,7 @@ class Settling:
             with spool.lock(self.agent.ref):
                 fresh = self.agent.status()
                 if fresh["seq"] == now["seq"]:
-                    observed.goes_on(self.agent.ref, fresh, "a Stop hook sent its turn on")
+                    observed.goes_on(self.agent.ref, fresh, "its session is still busy")
         return False
 
     def _rest(self, now: Status) -> None:

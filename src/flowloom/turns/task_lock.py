@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 class hold:  # noqa: N801 - used as a function, as `spool.lock`
     """Hold a task, and its agent where it has one; `with` gives the task as it is then. Blocks until both are free.
 
+    It waits for the task without holding its agent: what the agent's hooks report is heard meanwhile, and other
+    commands are told of the process that holds the task, not of this one.
+
     It is the one way to change a task by its id. `agent` is the one that has it, where the caller knows that. No hook
     call may use it: it would wait. Nor may a caller that holds the agent's lock already.
 
@@ -43,6 +46,11 @@ class hold:  # noqa: N801 - used as a function, as `spool.lock`
             agent, self._known = self._known or _agent(tasks.read(self._task_id)), None
             try:
                 task = self._taken(agent)
+                if task is None:
+                    self._release()
+                    self._own.take()
+                    self._own.release()
+                    continue  # it was free; now both are taken, the agent's first
             except FileNotFoundError:
                 self._release()
                 if _agent(tasks.read(self._task_id)) == agent:
@@ -60,13 +68,13 @@ class hold:  # noqa: N801 - used as a function, as `spool.lock`
     ) -> None:
         self._release()
 
-    def _taken(self, agent: AgentRef | None) -> Task:
+    def _taken(self, agent: AgentRef | None) -> Task | None:
+        """Take the locks and return the task; None where another process has the task's own."""
         if agent is not None:
             outer = spool.lock(agent)
             outer.__enter__()
             self._agents = outer
-        self._own.take()
-        return tasks.read(self._task_id)
+        return tasks.read(self._task_id) if self._own.take(wait=self._agents is None) else None
 
     def _release(self) -> None:
         self._own.release()

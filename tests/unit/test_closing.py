@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from flowloom.cli import wait
-from flowloom.delegation import loop, upgrade
+from flowloom.delegation import handover, loop, upgrade
 from flowloom.editor import main
 from flowloom.errors import LockHeld
 from flowloom.tasks import store as tasks
@@ -57,3 +57,16 @@ def test_ctrl_g_closes_all(closed: list[str], monkeypatch: pytest.MonkeyPatch) -
     with pytest.raises(LockHeld):
         exchange._carry(sent)
     assert sorted(closed) == ["7k2m", "8k2m"]
+
+
+@pytest.mark.parametrize("hint", ["", "continue it"])
+def test_a_task_that_is_not_carried_yet_is_named(monkeypatch: pytest.MonkeyPatch, hint: str) -> None:
+    def held(*_: object) -> None:
+        raise LockHeld("the line of planning@site is locked by another process", hint=hint)
+
+    settings: Any = None
+    monkeypatch.setattr(loop, "Runner", held)
+    monkeypatch.setattr(handover, "without_place", lambda _: None)
+    with pytest.raises(LockHeld) as error:
+        loop.open_runner("7k2m", settings)
+    assert error.value.hint == f"{hint}{'; ' if hint else ''}the task is kept: flowloom wait 7k2m"

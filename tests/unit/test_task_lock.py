@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 from tests.support.world import AGENT_EVENT, ROOT
@@ -67,6 +68,25 @@ with task_lock.hold(sys.argv[1]) as task:
     sys.stdin.readline()
     tasks.note_fact(task, "of the command")
 """
+
+
+def test_a_task_whose_agent_has_a_key_of_a_later_release_is_held(
+    task: task_record.Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Unknown keys are kept; they make it no other agent's task, for which the locks would be taken without end."""
+    agent: Any = {"project": "site", "name": "planning", "later": 1}
+    task["agent"] = agent
+    tasks.write(task)
+    read, times = tasks.read, []
+
+    def counted(task_id: str) -> task_record.Task:
+        times.append(task_id)
+        assert len(times) < MANY
+        return read(task_id)
+
+    monkeypatch.setattr(tasks, "read", counted)
+    with task_lock.hold(task["task_id"]) as held:
+        assert held["agent"] == agent
 
 
 def test_a_hook_call_and_a_command_that_write_one_journal_at_once_lose_nothing(task: task_record.Task) -> None:

@@ -144,7 +144,8 @@ def open_runner(task_id: str, settings: Settings, agent: Agent | None = None) ->
         return Runner(task_id, settings, agent)
     except LockHeld as error:
         handover.without_place(task_id)
-        error.hint = f"{error.hint}; the task is kept: flowloom wait {task_id}"
+        kept = f"the task is kept: flowloom wait {task_id}"
+        error.hint = f"{error.hint}; {kept}" if error.hint else kept
         raise
     except FlowLoomError as error:
         known = error

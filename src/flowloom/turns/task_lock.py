@@ -87,7 +87,7 @@ def _is_of(task: Task, agent: AgentRef | None) -> bool:
     """Tell whether a task that was read under these locks can be written: they are those of the agent that has it."""
     if agent is None:
         return _agent(task) is None
-    return task["agent"] == {"project": agent.project, "name": agent.name}
+    return task["agent"] is not None and tasks.agent_of(task) == agent
 
 
 def _agent(task: Task) -> AgentRef | None:

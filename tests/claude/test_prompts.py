@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from tests.support.desk import Desk
 from tests.support.messages_api import MessagesApi, Say, user_texts
-from tests.support.world import World
+from tests.support.world import SHORT_LIVED, World
 
 pytestmark = [pytest.mark.claude, pytest.mark.timeout(180)]
 
@@ -186,6 +186,7 @@ def test_a_reply_of_5_mb_comes_back_whole_and_the_prompt_file_has_its_beginning(
     claude: World, api: MessagesApi
 ) -> None:
     reply = "".join(f"{number:07} {'y' * 91}\n" for number in range(50_000))
+    claude.environment |= dict.fromkeys(SHORT_LIVED, "1")  # what takes long is worth compiling
     api.on("the whole of it", Say(reply))
     claude.start()
     path = claude.prompt_file("@planning the whole of it\n")

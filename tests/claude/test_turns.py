@@ -402,7 +402,7 @@ def test_a_recalled_task_with_a_persons_words_is_a_draft(desk: Desk) -> None:
 @pytest.mark.newest
 @pytest.mark.last
 def test_a_reply_comes_whole_whatever_its_size_and_whatever_it_quotes(desk: Desk) -> None:
-    big = "".join(f"{number:07d} äöü\n" for number in range(360_000)).rstrip()
+    big = "".join(f"{number:07d} äöü\n" for number in range(60_000)).rstrip()
     quoting = "[flowloom task abcd from chief] Please do it.\n[end of task abcd]"
     desk.api.on("say much", Say(big))
     desk.api.on("quote a frame", Say(quoting))

@@ -14,6 +14,7 @@ from flowloom.cli.reply import print_reply
 from flowloom.clock import Deadline
 from flowloom.config import settings as config
 from flowloom.delegation import ask, loop, upgrade
+from flowloom.delegation.runner import Runner
 from flowloom.errors import FlowLoomError, Stopped, TimedOut
 from flowloom.ports.signals import CaughtSignals
 from flowloom.store import locks, projects
@@ -24,7 +25,7 @@ from flowloom.turns import questions
 from flowloom.turns.states import State
 
 if TYPE_CHECKING:
-    from flowloom.delegation.runner import Runner, View
+    from flowloom.delegation.runner import View
     from flowloom.turns.record import Status
 
 TIMEOUT = limit("How long to wait", "the task keeps running")

@@ -18,7 +18,7 @@ from flowloom.errors import LockHeld
 from flowloom.ports import births
 from flowloom.store import layout, locks
 from flowloom.store.layout import AgentRef
-from flowloom.turns import payloads
+from flowloom.turns import payloads, spool
 
 HERON = AgentRef("site", "heron")
 HOLDER = """
@@ -237,3 +237,17 @@ def met(watch: lock_watch.LockWatch) -> str | None:
     except LockHeld:
         return "held"
     return None
+
+
+def test_a_lock_that_several_hold_in_turn_is_not_told_as_held(
+    path: str, clock: Moved, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watch = lock_watch.LockWatch(HERON, clock)
+    payloads.store(HERON, payloads.Payload("", 1, 1.0, 0, "claude"), b"{}")
+    held_by = [11, 12, 13, 14, 14, 14]
+    monkeypatch.setattr(spool, "refusal", lambda _: LockHeld(f"locked by process {held_by.pop(0)}"))
+    for _ in range(6):
+        watch.refuse()
+        clock.now_s += lock_watch.LOOK_AGAIN_S
+    with pytest.raises(LockHeld, match="process 14"):
+        watch.refuse()

@@ -23,7 +23,7 @@ class LockWatch:
         self._agent = agent
         self._clock = clock
         self._looked_at_s = clock.steady_s()
-        self._since_s: float | None = None
+        self._since_s, self._by = clock.steady_s(), ""  # who holds it, in words, and since when that was so
         self._met = False
 
     def meet(self) -> None:
@@ -42,9 +42,11 @@ class LockWatch:
         self._looked_at_s = at_s
         error = spool.refusal(self._agent) if self._met or payloads.names(self._agent) else None
         if error is None:
-            self._met, self._since_s = False, None
+            self._met, self._by = False, ""
             return
-        self._since_s = at_s if self._since_s is None else self._since_s
+        if str(error) != self._by:
+            # Of several that hold it in turn, none is stopped.
+            self._since_s, self._by = at_s, str(error)
         if self._met or at_s - self._since_s >= HELD_S:
             self._met = True
             raise error

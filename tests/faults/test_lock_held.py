@@ -124,6 +124,23 @@ def test_ctrl_g_shows_a_held_lock_and_can_be_left(
     leftovers.check(world)
 
 
+def test_an_ask_that_stands_behind_others_tells_of_the_lock_that_stops_them(
+    world: World, hold: Callable[[Path], subprocess.Popen[bytes]]
+) -> None:
+    world.start()
+    holder, said = hold(world.agent_dir() / "lock"), world.folder / "said"
+    first = world.flowloom("ask", "planning", "first", "--no-wait").stdout.decode().strip()
+    world.until(lambda: world.waited_for(first), "its waiter stands in line")
+    with said.open("wb") as stderr, (world.folder / "reply").open("wb") as stdout:
+        asking = world.begin("ask", "planning", "second", stdout=stdout, stderr=stderr)
+    world.until(lambda: says(holder) in said.read_text(), "it tells")
+    assert "1 ahead" in said.read_text()
+    holder.kill()
+    assert asking.wait(30) == 0
+    assert 'before this: "first"' in (world.folder / "reply").read_text()
+    leftovers.check(world)
+
+
 HELD = {
     "stop": ("lock", "planning@site"),
     "restart": ("lock", "planning@site"),

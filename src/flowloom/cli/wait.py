@@ -153,7 +153,7 @@ class WaitMessages:
             blocked_on = questions.blocked_on(agent["agent_id"], view.question)
             said = f"{blocked_on}; answer with: flowloom attach {agent['name']}"
         elif view.phase == "in line":
-            said = f"in line, {view.ahead} ahead of it"
+            said = f"in line, {view.ahead} ahead of it{f'; {said}' if said else ''}"
         if said and said != self.told:
             self.shown.say(f"flowloom: {said}\n")
         self.told = said or self.told

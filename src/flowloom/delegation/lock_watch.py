@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from flowloom.clock import SYSTEM
+from flowloom.store import state_folder
 from flowloom.turns import payloads, spool
 
 TYPE_CHECKING = False
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
 
 # How often it is looked whether reports of hooks are still stored, which is how a held lock shows.
 LOOK_AGAIN_S = 0.5
+# A task in line looks at the lock when it is woken.
+LONG_S = 3600.0
 # A process that holds the lock for longer than this is stopped, or hangs.
 HELD_S = 1.0
 
@@ -25,6 +28,7 @@ class LockWatch:
         self._looked_at_s = clock.steady_s()
         self._since_s, self._by = clock.steady_s(), ""  # who holds it, in words, and since when that was so
         self._met = False
+        self._behind: tuple[str, float] | None = None
 
     def meet(self) -> None:
         """Note that a step was refused the lock: the next ones do not begin while it is held."""
@@ -50,3 +54,17 @@ class LockWatch:
         if self._met or at_s - self._since_s >= HELD_S:
             self._met = True
             raise error
+
+    def behind(self) -> tuple[str, float]:
+        """Return what holds up the tasks before ours in line, if it is this lock, and how soon to look again.
+
+        A lock that is only busy, or not for long, is not told.
+        """
+        error, at_s = spool.refusal(self._agent), self._clock.steady_s()
+        if error is None:
+            self._behind = None
+            return "", LONG_S
+        if self._behind is None or self._behind[0] != str(error):
+            self._behind = str(error), at_s
+        told = state_folder.named(error) if at_s - self._behind[1] >= HELD_S else ""
+        return told, HELD_S

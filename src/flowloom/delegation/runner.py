@@ -238,7 +238,10 @@ class Runner:
         if task["status"] in (Step.CREATED, Step.TYPED, Step.PASTED) and not self._hands_over(task, now):
             ahead, passed = ask.before(self.place)
             if ahead:
-                return self._line_wait.behind(task, now, ahead, passed)
+                held, again_s = self._lock_watch.behind()
+                view = self._line_wait.behind(task, now, ahead, passed or held)
+                view.again_s = min(view.again_s, again_s)
+                return view
         self._line_wait.first(self.place)
         view = self._carry(task, now)
         view.says = view.says or passed

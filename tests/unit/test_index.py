@@ -113,7 +113,7 @@ def test_what_was_looked_at_is_unread_no_more_until_its_reply_is_renewed() -> No
     task["read"] = wall_s()
     tasks.write(task)
     assert kept()[1] == []
-    tasks.complete(task, "another reply", "a Stop hook sent its turn on")
+    tasks.complete(task, "another reply", "a Stop hook continued its turn")
     assert kept()[1] == [task["task_id"]]
 
 
@@ -144,7 +144,7 @@ def test_a_reader_and_a_writer_at_once_lose_no_task(monkeypatch: pytest.MonkeyPa
 
     def renew(*_: object) -> None:
         monkeypatch.setattr(index_files, "agree", plain)
-        tasks.complete(tasks.read(task["task_id"]), "another reply", "a Stop hook sent its turn on")
+        tasks.complete(tasks.read(task["task_id"]), "another reply", "a Stop hook continued its turn")
 
     def agree(read: Task) -> None:
         was.append(read["read"])

@@ -129,7 +129,7 @@ def test_half_a_character_becomes_one_that_utf_8_can_hold_and_the_task_says_so(t
     assert (tasks.provisional_of(task["task_id"]), task["replaced"]) == ("half \ufffd".encode(), True)
     tasks.complete(task, "half \ufffd", "its provisional reply is its last one")
     assert tasks.read(task["task_id"])["replaced"] is True
-    tasks.complete(task, "whole", "a Stop hook sent its turn on")
+    tasks.complete(task, "whole", "a Stop hook continued its turn")
     assert (tasks.reply_of(task["task_id"]), tasks.read(task["task_id"])["replaced"]) == (b"whole", False)
 
 
@@ -147,10 +147,10 @@ def test_completing_twice_changes_nothing(task: task_record.Task) -> None:
 def test_a_later_message_renews_reply_and_marker_and_is_unread(task: task_record.Task) -> None:
     tasks.complete(accepted(task), "first", "its turn ended")
     task["read"] = 1.0
-    tasks.complete(task, "second", "a Stop hook sent its turn on")
+    tasks.complete(task, "second", "a Stop hook continued its turn")
     assert tasks.reply_of(task["task_id"]) == b"second"
     read = tasks.read(task["task_id"])
-    assert (read["read"], read["notes"]) == (None, ["the reply was replaced: a Stop hook sent its turn on"])
+    assert (read["read"], read["notes"]) == (None, ["the reply was replaced: a Stop hook continued its turn"])
     assert [entry["step"] for entry in read["journal"]].count("done") == 1
 
 

@@ -73,7 +73,8 @@ def _done(plan: setup_plan.SetupPlan, *, undo: bool) -> str:
     if undo:
         return "done: Ctrl-G opens your own editor again, once you restart Claude Code"
     return (
-        "done\nnext: restart Claude Code, type '@planning hello', press Ctrl-G; flowloom doctor checks the whole chain"
+        "done\nnext: restart Claude Code, type '@planning hello' and press Ctrl-G\n"
+        "to check the whole chain: flowloom doctor"
     )
 
 

@@ -26,7 +26,9 @@ def trust_project(undo: bool, yes: bool) -> int:
     if undo:
         taken = trust.take_back(root)
         sys.stderr.write(
-            f"{root} is no longer trusted\n" if taken else f"{root} is not trusted: there is nothing to undo\n"
+            f"{root} is no longer trusted\n"
+            if taken
+            else f"nothing to undo: you have not agreed to {config.FILE} of {root}\n"
         )
         return 0
     person.refuse_model("trust a project", "flowloom trust")

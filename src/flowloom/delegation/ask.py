@@ -67,7 +67,8 @@ def refuse_unknown(agent: Agent, settings: Settings) -> None:
     here = [other.name for other in list_agents() if other.slug == agent.slug]
     near = get_close_matches(agent.name, [*here, *builtin.ROLES, *settings.agents], n=1)
     meant = f"did you mean {near[0]}? " if near else ""
-    raise NoSuchAgent(f"no agent or role named {agent.name!r}", hint=f"{meant}create it: flowloom start {agent.name}")
+    create = f"to create {agent.name}: flowloom start {agent.name}"
+    raise NoSuchAgent(f"no agent or role named {agent.name!r}", hint=f"{meant}{create}")
 
 
 def refuse_unstarted(agent: Agent) -> None:

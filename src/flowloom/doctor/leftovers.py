@@ -85,7 +85,7 @@ def places(case: Case) -> list[Finding]:
                 left.append(path)
     if left:
         return [warn("line", f"{len(left)} stale places: no process holds them", f"rm {shlex.join(left[:SHOWN])}")]
-    return [ok("line", "no stale places")]
+    return [ok("line", "every place in line belongs to a task that waits")]
 
 
 def agents(case: Case) -> list[Finding]:
@@ -198,7 +198,7 @@ def bug_reports(case: Case) -> list[Finding]:
     """Look for reports of bugs of FlowLoom's own."""
     reports = [state_folder.log_file(name) for name in _names(state_folder.log_dir()) if name.startswith("bug-")]
     if reports:
-        saw = f"{len(reports)} reports of bugs in FlowLoom, the last one {reports[-1]}"
+        saw = f"reports of bugs in FlowLoom: {len(reports)}, the last one {reports[-1]}"
         return [warn("bugs", saw, f"report it, then: rm {shlex.join(reports[-SHOWN:])}")]
     return [ok("bugs", "no reports")]
 

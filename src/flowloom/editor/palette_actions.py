@@ -319,7 +319,7 @@ class PaletteActions:
             seen.add(waiting[number]["task_id"])
             return replies.content(waiting[number])
 
-        at = dialogs.pick(self.terminal, "Unread replies", entries, self.screen.hangup_fd, preview=preview)
+        at = dialogs.pick(self.terminal, "Unread replies and failures", entries, self.screen.hangup_fd, preview=preview)
         for task in waiting:
             if task["task_id"] in seen and task["status"] is not Step.DONE:
                 ask.mark_read(task["task_id"])  # a failure has been looked at; a reply is read when it is taken

@@ -101,7 +101,7 @@ def _up(agent: AgentRef, now: Status, report: Report) -> None:
         if source == "resumed":
             # This also holds after a person resumed a former session, after a `/clear`.
             seen["conversation"] = True
-        why = f"its session started ({source})"
+        why = f"its session {source}"
         status.apply(agent, now, Event.UP, why=why, source="hook", at=report["at"], up=True, **seen)
 
 
@@ -289,7 +289,7 @@ def _next_turn(
 
 def _renew(now: Status, last: Turn, message: str) -> None:
     """Replace the reply by that of a later Stop of the same turn: a Stop hook of the user's had continued it."""
-    task, why = tasks.find(last["task"]), "a Stop hook sent its turn on"
+    task, why = tasks.find(last["task"]), "a Stop hook continued its turn"
     if task is None or last["whose"] == "person" or not message:
         return
     if parking.of(now, task["task_id"]):

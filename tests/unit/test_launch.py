@@ -14,7 +14,7 @@ from flowloom.agents import hook_shims, launch
 from flowloom.agents.agent import Agent
 from flowloom.chief import settings_files
 from flowloom.config.settings import Settings
-from flowloom.errors import UsageError
+from flowloom.errors import FlowLoomError, UsageError
 from flowloom.providers import registry
 from flowloom.providers.claude import program
 from flowloom.providers.claude import settings as claude_settings
@@ -203,3 +203,20 @@ def test_the_hook_stub_leads_to_the_hook_and_keeps_the_payload_where_that_is_gon
     subprocess.run(["rm", "-r", agent_dir], check=True)
     assert fire() == (0, "", "")
     assert not agent_dir.exists()
+
+
+@pytest.mark.parametrize("folders", ["", ":/nowhere", ".:/nowhere", "bin"])
+def test_a_program_of_the_working_directory_is_not_an_agents(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folders: str
+) -> None:
+    (tmp_path / "bin").mkdir()
+    for planted in (tmp_path / "claude", tmp_path / "bin" / "claude"):
+        planted.write_text("#!/bin/sh\n")
+        planted.chmod(0o755)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", folders)
+    provider, settings = registry.find("claude"), Settings()
+    with pytest.raises(FlowLoomError, match="there is no program 'claude'"):
+        launch.program(provider, settings, "planning")
+    monkeypatch.setenv("PATH", f"{folders}:{tmp_path}")
+    assert launch.program(provider, settings, "planning") == str(tmp_path / "claude")

@@ -301,8 +301,11 @@ def program(provider: Provider, settings: Settings, name: str) -> str:
 
 
 def _which(name: str) -> str | None:
-    """Return the path of a program as a shell finds it; `shutil` does the same, and takes 3 ms to load."""
-    folders = os.environ.get("PATH", os.defpath).split(os.pathsep)
+    """Return the path of a program as a shell finds it, but never below the working directory.
+
+    `shutil` takes 3 ms to load.
+    """
+    folders = [folder for folder in os.environ.get("PATH", os.defpath).split(os.pathsep) if os.path.isabs(folder)]
     paths = [name] if os.path.dirname(name) else [os.path.join(folder, name) for folder in folders]
     return next((path for path in paths if os.path.isfile(path) and os.access(path, os.X_OK)), None)
 

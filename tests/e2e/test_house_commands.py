@@ -607,6 +607,12 @@ def test_a_view_from_inside_the_same_server_ends_when_it_is_left(staff: World) -
         outer.tmux("kill-server")
 
 
+@pytest.mark.parametrize("words", [("planning",), ("--all",)])
+def test_attach_without_a_terminal_says_what_it_needs(staff: World, words: tuple[str, ...]) -> None:
+    code, out, err = said(staff.flowloom("attach", *words))
+    assert (code, out, "attach needs a terminal" in err) == (2, "", True), err
+
+
 def test_without_an_agent_there_is_nothing_to_attach_to(world: World) -> None:
     assert said(world.flowloom("attach", "--all"))[0] == 2
     assert said(world.flowloom("attach"))[0] == 2

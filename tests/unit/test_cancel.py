@@ -63,7 +63,11 @@ def test_an_agent_is_said_to_be_interrupted_only_where_its_window_took_the_key(
     [
         (Step.TYPED, "7/", "it will not be delivered"),
         (Step.TYPED, "7/abcd.1.0", "it will not be delivered"),
-        (Step.PASTED, "7/{}.1.0", "its text was on its way; check that the agent ignores it: flowloom attach planning"),
+        (
+            Step.PASTED,
+            "7/{}.1.0",
+            "its text may be sent already; if so, press Esc in its window: flowloom attach planning",
+        ),
         (
             Step.ACCEPTED,
             "7/{}.1.0",
@@ -102,7 +106,7 @@ def test_no_key_reaches_a_persons_editor(tmp_path: Path, monkeypatch: pytest.Mon
         files.write(f"{layout.task_dir(task_id)}/body", frame.body(task_id, "what?").encode())
     monkeypatch.setattr(procs, "is_lent", lambda tty: True)
     said = {
-        Step.PASTED: "its text was on its way; check that the agent ignores it: flowloom attach planning",
+        Step.PASTED: "its text may be sent already; if so, press Esc in its window: flowloom attach planning",
         Step.ACCEPTED: "an editor is open in its window, so the agent continues; "
         "close it, and interrupt the agent: flowloom attach planning",
     }

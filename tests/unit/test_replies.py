@@ -83,3 +83,11 @@ def test_what_has_just_changed_is_read_again(read: list[str]) -> None:
     # With a clock that was set back, too.
     assert ids(unseen, wall_s() - LATER_S) == [task["task_id"]]
     assert len(read) == 4
+
+
+@pytest.mark.parametrize(("name", "again"), [("headless@site", b"hello"), ("planning@site", b"@planning hello")])
+def test_a_headless_task_without_an_agents_name_comes_back_without_a_route(name: str, again: bytes) -> None:
+    task = made(name)
+    task["headless"] = {"provider": "echo", "session_id": "s1", "pid": None, "started": 0.0}
+    tasks.note_step(task, Step.FAILED, "it failed")
+    assert replies.as_draft(task, plain=False).rpartition(b"\n\n")[2] == again

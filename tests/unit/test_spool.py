@@ -143,6 +143,15 @@ def test_a_payload_that_is_left_while_it_is_looked_at_is_heard(
     assert [entry["step"] for entry in heron.task()["journal"]][-2:] == [Step.ACCEPTED, Step.DONE]
 
 
+def test_the_text_of_a_task_that_was_cancelled_meanwhile_is_no_persons(heron: Heron) -> None:
+    tasks.note_step(heron.task(), Step.CANCELLED, "cancelled by the user")
+    status.note(heron.agent, heron.now(), delivering=None)
+    heron.accepts()
+    spool.drain(heron.agent)
+    why = f"works on task {heron.task_id}, which has ended already (cancelled)"
+    assert (heron.now()["why"], heron.task()["status"]) == (why, Step.CANCELLED)
+
+
 def test_a_hook_call_loads_nothing_slow_whatever_it_says(heron: Heron) -> None:
     heron.task_id = heron.pasted("Größe? \u201eSo\u201c\t\U0001f600")
     sent = frame.body(heron.task_id, tasks.prompt_of(heron.task()))

@@ -74,6 +74,7 @@ def _attach(name: str) -> int:
         raise NoSuchAgent(
             f"{agent.agent_id} has no window; it is {now['status']}", hint=f"start it: flowloom start {name}"
         )
+    _need_terminal()
     visit = client.Visit(whereabouts.socket(now), window.window_id, None, name=agent.agent_id)
     try:
         visit.wait()
@@ -82,6 +83,11 @@ def _attach(name: str) -> int:
     if said:
         raise TmuxFailed(said)
     return 0
+
+
+def _need_terminal() -> None:
+    if not sys.stdin.isatty():
+        raise UsageError("attach needs a terminal", hint="run it in one; to read a reply: flowloom reply TASK")
 
 
 def _attach_all(*, read_only: bool) -> int:
@@ -104,6 +110,7 @@ def _attach_all(*, read_only: bool) -> int:
     def command(again: str, size: tuple[int, int]) -> list[str]:
         return tiles.view_command(settings.tmux_socket, windows, view=view, size=size, read_only=read_only, again=again)
 
+    _need_terminal()
     tiles.await_keeper(settings.tmux_socket, view)
     shown = client.Client(command)
     try:

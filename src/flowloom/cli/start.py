@@ -17,7 +17,7 @@ from flowloom.errors import AgentFailed, Blocked, FlowLoomError, TimedOut
 from flowloom.ports import git
 from flowloom.store import layout, projects
 from flowloom.store.bell import Bell
-from flowloom.terminal.durations import age
+from flowloom.terminal.durations import age, span
 from flowloom.turns import questions
 from flowloom.turns.states import NO_PROGRAM, State
 
@@ -69,7 +69,7 @@ def start(
 
 def await_ready(agent: Agent, settings: config.Settings, deadline: Deadline) -> Status:
     """Start an agent unless it runs, and wait until it is ready; a question on its screen is told at once."""
-    up, tell = life.BringUp(agent, settings, by_person=True), _Told(agent)
+    up, tell = life.BringUp(agent, settings, by_person=True), _Told(agent, deadline)
     bell = Bell(layout.agent_dir(agent.ref))
     try:
         while True:
@@ -95,7 +95,8 @@ def await_ready(agent: Agent, settings: config.Settings, deadline: Deadline) -> 
 class _Told:
     """What a person is told of a start, each thing once, and a line that says how long it takes."""
 
-    def __init__(self, agent: Agent) -> None:
+    def __init__(self, agent: Agent, deadline: Deadline) -> None:
+        self.deadline = deadline
         self.agent_id, self.name = agent.agent_id, agent.name
         self.trusted = bool((agent.spec() or {}).get("trust"))
         self.live, self.began_s = LiveLine("Ctrl-C stops waiting"), steady_s()
@@ -105,6 +106,9 @@ class _Told:
         question = up.question
         if question and not (question["kind"] == "trust" and self.trusted):
             attach = f"  {question['how']}: flowloom attach {self.name}\n"
+            left_s = self.deadline.left_s()
+            limit = "" if left_s is None else f" for up to {span(left_s)}"
+            attach += f"  waiting for the answer{limit}; Ctrl-C stops waiting\n"
             self._say(question["text"], questions.blocked_on(self.agent_id, question), attach)
         for said in (up.began_anew, up.says and f"{self.agent_id}: {up.says}"):
             self._say(said, said)
@@ -123,6 +127,7 @@ def _not_ready(agent: Agent, up: life.BringUp) -> FlowLoomError:
     """Return the error for an agent that is not ready in time."""
     hint = f"flowloom attach {agent.name}"
     if up.question:
-        return Blocked(questions.blocked_on(agent.agent_id, up.question), hint=hint)
+        asks = f"{agent.agent_id} is blocked on {up.question['kind']}, and was not answered in time"
+        return Blocked(asks, hint=f"{up.question['how']}: {hint}")
     why = up.says and f": {up.says}"
     return TimedOut(f"{agent.agent_id} is not ready yet{why}", hint=hint)

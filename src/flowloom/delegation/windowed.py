@@ -150,7 +150,7 @@ def _came_to(agent: Agent, recall: Recall) -> str:
     return {
         "unsent": "it will not be delivered",
         "removed": "its text was removed from the agent's window",
-        "sent": f"its text was on its way; check that the agent ignores it: {attach}",
+        "sent": f"its text may be sent already; if so, press Esc in its window: {attach}",
         "interrupted": "the agent was interrupted",
         "over": ENDED,
         "lent": f"{EDITOR}, so the agent continues; close it, and interrupt the agent: {attach}",

@@ -68,6 +68,10 @@ def going_on(name: str, task_id: str) -> bytes:
     return f"{name} is still working on task {task_id}. Its reply: flowloom reply {task_id}".encode()
 
 
-def unanswered(name: str, prompt: str, why: str) -> bytes:
-    """Return what the file gets for a part without a reply: the reason, and its prompt, to send again."""
-    return f"No reply from {name}: {why}\n\n@{name} {prompt}".encode("utf-8", "surrogateescape")
+def unanswered(name: str, prompt: str, why: str, *, route: bool = True) -> bytes:
+    """Return what the file gets for a part without a reply: the reason, and its prompt, to send again.
+
+    A headless task may have no agent to which its prompt could be routed.
+    """
+    again = f"@{name} {prompt}" if route else prompt
+    return f"No reply from {name}: {why}\n\n{again}".encode("utf-8", "surrogateescape")

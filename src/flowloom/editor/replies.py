@@ -5,6 +5,7 @@ from __future__ import annotations
 from flowloom.delegation import ask
 from flowloom.editor import parts, prompt_file
 from flowloom.errors import DamagedFile
+from flowloom.store.layout import HEADLESS
 from flowloom.tasks import index
 from flowloom.tasks import store as tasks
 from flowloom.tasks.index_files import UNREAD
@@ -98,7 +99,9 @@ def as_draft(task: Task, *, plain: bool) -> bytes:
     """
     name, prompt = task["agent_id"].partition("@")[0], tasks.prompt_of(task)
     if task["status"] is not Step.DONE:
-        return parts.unanswered(name, prompt, task["error"] or f"it is {task['status']}")
+        # Without an agent's name, a headless task has this one, which no prompt can be sent to.
+        nameless = task.get("headless") is not None and name == HEADLESS.removeprefix(".")
+        return parts.unanswered(name, prompt, task["error"] or f"it is {task['status']}", route=not nameless)
     reply = tasks.reply_of(task["task_id"])
     if reply is None:
         raise ask.failure(task)

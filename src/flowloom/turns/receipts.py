@@ -29,6 +29,15 @@ def addressed(now: Status, prompt: str, prompt_id: str | None) -> Task | None:
     return None
 
 
+def of_no_task(now: Status, prompt: str) -> str:
+    """Say what an agent works on that no task waits for: a person's text, or that of a task which has ended already."""
+    for task_id in frame.task_ids(prompt):
+        task = tasks.find(task_id)
+        if task is not None and task["agent"] and str(tasks.agent_of(task)) == now["agent_id"] and tasks.ended(task):
+            return f"works on task {task_id}, which has ended already ({task['status']})"
+    return "a person gave it something to do"
+
+
 def _is_known(now: Status, task_id: str) -> bool:
     """Tell whether a status names a task that its agent has taken."""
     turns = (now["turn"], now["last_turn"], *parking.entries(now))

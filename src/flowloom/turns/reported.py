@@ -133,7 +133,7 @@ def _accept(agent: AgentRef, now: Status, report: Report) -> None:
         # The turn before ended without a report: its Stop hook was lost, or a person pressed Esc.
         observed.end_task(running["task"], Step.INTERRUPTED, "its turn ended without a reply, and another one began")
     turn = _turn(now, report, prompt_id)
-    why = "a person gave it something to do"
+    why = ""
     if task is not None and receipts.receive(task, prompt, prompt_id, "the agent confirmed it"):
         turn.update({"whose": "task", "task": task["task_id"]})
         why = f"working on task {task['task_id']}"
@@ -147,6 +147,7 @@ def _accept(agent: AgentRef, now: Status, report: Report) -> None:
             limits.go_on(entry)
         why = "started a turn of its own"
     facts = {"turn": turn, "seen_ns": report["at_ns"], "conversation": True}
+    why = why or receipts.of_no_task(now, prompt)
     status.apply(agent, now, Event.ACCEPT, why=why, source="hook", at=report["at"], **facts)
 
 

@@ -535,7 +535,7 @@ def test_errors_and_bugs_that_nobody_was_told_of(house: World) -> None:
     log = house.state / "log"
     log.mkdir(exist_ok=True)
     (log / "bug-20260101-000000-1.txt").write_text("x")
-    assert (seen(leftovers.bug_reports).level, "1 reports" in seen(leftovers.bug_reports).saw) == ("warn", True)
+    assert (seen(leftovers.bug_reports).level, "FlowLoom: 1, " in seen(leftovers.bug_reports).saw) == ("warn", True)
     house.start()
     whose = {"FLOWLOOM_AGENT_DIR": str(house.agent_dir())}
     house.run(hook_path("agent-event"), "claude", stdin=b"no JSON", env=whose)

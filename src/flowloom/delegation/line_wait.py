@@ -10,7 +10,7 @@ from flowloom.store import layout
 from flowloom.store.bell import Bell
 from flowloom.tasks import store as tasks
 from flowloom.tasks.steps import Step
-from flowloom.turns import whereabouts
+from flowloom.turns import spool, whereabouts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ class LineWait:
         self._agent_dir = layout.agent_dir(agent.ref)
         self.bell = Bell(self._agent_dir)
         self._stands = False
+        self._tried = False
 
     def behind(self, task: Task, now: Status, ahead: int, passed: str) -> View:
         """Return the view of a task that stands behind others, and listen as fits its place.
@@ -56,6 +57,10 @@ class LineWait:
 
     def beside(self, task: Task, now: Status) -> View:
         """Return the view of a task that another process carries."""
+        if not self._tried:
+            # Once, so that a caller learns now that the agent's lock cannot be used: a patient waiter would not tell.
+            self._tried = True
+            spool.refusal(self.agent.ref)
         view = View(task, now)
         stopped = line.stopped(self.agent.ref, self.task_id)
         if stopped:

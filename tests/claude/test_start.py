@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 from pathlib import Path
 
@@ -60,6 +61,7 @@ def test_the_trust_dialog_blocks_and_is_not_answered_for_anybody(desk: Desk) -> 
     said = blocked_start(world)
     assert "planning@site is blocked on trust: Quick safety check" in said
     assert "start it with --trust, or answer it in its window: flowloom attach planning" in said
+    assert re.search(r"^  waiting for the answer for up to \d+m?\d*s?; Ctrl-C stops waiting$", said, re.MULTILINE), said
     again = world.flowloom("start", "planning", "--timeout", "0.3")
     assert (again.returncode, again.stdout) == (3, b""), again
     code, out, err = desk.ask("are you there?", "--timeout", "0.5").end()

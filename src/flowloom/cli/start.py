@@ -107,7 +107,7 @@ class _Told:
         if question and not (question["kind"] == "trust" and self.trusted):
             attach = f"  {question['how']}: flowloom attach {self.name}\n"
             left_s = self.deadline.left_s()
-            limit = "" if left_s is None else f" for up to {span(left_s)}"
+            limit = "" if left_s is None else f" for up to {span(round(left_s))}"
             attach += f"  waiting for the answer{limit}; Ctrl-C stops waiting\n"
             self._say(question["text"], questions.blocked_on(self.agent_id, question), attach)
         for said in (up.began_anew, up.says and f"{self.agent_id}: {up.says}"):

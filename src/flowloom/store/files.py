@@ -297,9 +297,8 @@ def make_wake(directory: str) -> tuple[int, str]:
         # Never reuse a name: a process that removes a dead pipe must not remove a new one.
         number = next(_NUMBERS)
         path = layout.wake_pipe(directory, f"{os.getpid()}.{number}")
-        fresh = layout.wake_pipe(
-            directory, f".{os.getpid()}.{number}.{os.getpid()}.tmp"
-        )  # a name that `sweep` recognises
+        # A name that `sweep` recognises.
+        fresh = layout.wake_pipe(directory, f".{os.getpid()}.{number}.{os.getpid()}.tmp")
         if os.path.exists(path):
             continue
         # The pipe gets its name only once it is open, because `wake` removes a pipe that has no reader.
@@ -337,9 +336,8 @@ def wake_postponed() -> None:
 def _wake(directory: str) -> None:
     try:
         with os.scandir(layout.wake_dir(directory)) as entries:
-            pipes = [
-                entry.path for entry in entries if not entry.name.startswith(".")
-            ]  # such a one is still being made
+            # One whose name begins with a dot is still being made.
+            pipes = [entry.path for entry in entries if not entry.name.startswith(".")]
     except OSError:
         return
     for path in pipes:
